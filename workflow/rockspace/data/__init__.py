@@ -1,0 +1,1 @@
+"""From the archive to TFRecords: everything that comes before a network."""

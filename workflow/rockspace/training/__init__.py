@@ -1,0 +1,1 @@
+"""Backbones, input pipeline, and the two phases of training."""
