@@ -1,0 +1,54 @@
+"""Rebuild a functional Keras model layer by layer: the graph stays, layers may change."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+Layer = keras.layers.Layer
+
+
+class Replacement:
+    """A new layer together with the weights that it starts from (None: those of the layer it replaces)."""
+
+    def __init__(self, layer: Layer, weights: Sequence[np.ndarray] | None = None) -> None:
+        self.layer = layer
+        self.weights = weights
+
+
+def copy_of(layer: Layer, **changes: Any) -> Layer:
+    """A new layer with the configuration of ``layer``, ``changes`` laid over it, and fresh weights."""
+    return type(layer).from_config(layer.get_config() | changes)
+
+
+def rebuild(
+    model: keras.Model,
+    replace: Callable[[Layer], Replacement | None] = lambda layer: None,
+    call: Callable[..., Any] = lambda layer, *args, **kwargs: layer(*args, **kwargs),
+    inputs: keras.KerasTensor | None = None,
+) -> keras.Model:
+    """Build ``model`` anew from new layers, with the same weights and names.
+
+    Args:
+        model: a functional model without nested models, except where ``call`` takes them apart.
+        replace: for each layer the one to put in its place, or None for a plain copy.
+        call: applies a new layer; may do more or return its input to leave the layer out.
+        inputs: the input of the new model, or None for one like that of ``model``.
+
+    Returns:
+        A model that shares no layer and no variable with ``model``.
+    """
+    replacements: list[tuple[Layer, Replacement]] = []
+
+    def clone(layer: Layer) -> Layer:
+        replacement = replace(layer) or Replacement(copy_of(layer))
+        replacements.append((layer, replacement))
+        return replacement.layer
+
+    rebuilt = keras.models.clone_model(model, inputs, clone_function=clone, call_function=call)
+    for original, replacement in replacements:
+        if isinstance(original, Layer) and replacement.layer.built:
+            weights = original.get_weights() if replacement.weights is None else replacement.weights
+            replacement.layer.set_weights(weights)
+    return rebuilt
