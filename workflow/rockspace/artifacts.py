@@ -28,6 +28,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(partial, path)
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give the file ``source`` a second name; across file systems, copy it. Never moves anything."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def write_json(path: str | Path, content: Any) -> None:
     """Write ``content`` as indented JSON; NaN is refused, since JSON has none."""
     with replacing(path) as partial:

@@ -1,0 +1,132 @@
+"""The configuration: checked against its JSON schema, with every default filled in."""
+
+import difflib
+import json
+import re
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError, best_match
+
+from rockspace.errors import RockspaceError
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+
+
+def load_schema() -> dict[str, Any]:
+    """Return the JSON schema of the configuration, with its references resolved in place."""
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return _inline(schema, schema.pop("$defs"))
+
+
+def validated(config: dict[str, Any]) -> dict[str, Any]:
+    """Check a configuration and fill in what it leaves out.
+
+    Args:
+        config: As read from one or more config files; left as it is.
+
+    Returns:
+        A copy in which every optional key has a value.
+
+    Raises:
+        RockspaceError: One line with the key, what was found and what is allowed.
+    """
+    schema = load_schema()
+    # Through JSON, since Snakemake hands over ordered mappings and tuples.
+    config = json.loads(json.dumps(config))
+    filled = _fill(deepcopy(config), schema)
+    error = best_match(Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(filled))
+    if error is not None:
+        raise RockspaceError(_explain(error))
+    _check_across_keys(filled)
+    return filled
+
+
+def _inline(node: Any, definitions: dict[str, Any]) -> Any:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            return _inline(definitions[node["$ref"].rpartition("/")[2]], definitions)
+        return {key: _inline(value, definitions) for key, value in node.items()}
+    return [_inline(item, definitions) for item in node] if isinstance(node, list) else node
+
+
+def _fill(value: Any, schema: dict[str, Any]) -> Any:
+    """Fill defaults depth first; a value of the wrong type is left for the validator to name."""
+    if isinstance(value, dict):
+        for key, part in schema.get("properties", {}).items():
+            if key not in value and "default" in part:
+                value[key] = deepcopy(part["default"])
+            if key in value:
+                value[key] = _fill(value[key], part)
+    elif isinstance(value, list) and "items" in schema:
+        value = [_fill(item, schema["items"]) for item in value]
+    return value
+
+
+def _explain(error: ValidationError) -> str:
+    where = _key(error.absolute_path)
+    match error.validator:
+        case "additionalProperties":
+            allowed = sorted(error.schema["properties"])
+            unknown = sorted(set(error.instance) - set(allowed))[0]
+            close = difflib.get_close_matches(unknown, allowed, n=1)
+            hint = f"did you mean '{close[0]}'? " if close else ""
+            prefix = f"{where}." if error.absolute_path else ""
+            return f"config: {prefix}{unknown}: unknown key; {hint}Allowed here: {', '.join(allowed)}"
+        case "required":
+            missing = next(key for key in error.validator_value if key not in error.instance)
+            prefix = f"{where}." if error.absolute_path else ""
+            return f"config: {prefix}{missing}: missing; {_describe(error.schema['properties'][missing])}"
+        case _:
+            return f"config: {where}: found {json.dumps(error.instance)}; allowed: {_allowed(error)}"
+
+
+def _key(path: Any) -> str:
+    """Write a path the way people write it: ``models[0].backbone``."""
+    return re.sub(r"\.\[", "[", ".".join(f"[{p}]" if isinstance(p, int) else str(p) for p in path)) or "config"
+
+
+def _describe(schema: dict[str, Any]) -> str:
+    return re.sub(r"\s+", " ", schema.get("description", "")).strip()
+
+
+def _allowed(error: ValidationError) -> str:
+    rule, limit, schema = error.validator, error.validator_value, error.schema
+    words = {
+        "enum": lambda: ", ".join(json.dumps(v) for v in limit),
+        "type": lambda: " or ".join(limit) if isinstance(limit, list) else limit,
+        "minimum": lambda: f"at least {limit}",
+        "maximum": lambda: f"at most {limit}",
+        "exclusiveMinimum": lambda: f"more than {limit}",
+        "exclusiveMaximum": lambda: f"less than {limit}",
+        "minItems": lambda: f"at least {limit} item(s)",
+        "maxItems": lambda: f"at most {limit} items",
+        "minLength": lambda: "a text that is not empty",
+        "uniqueItems": lambda: "no item twice",
+        "pattern": lambda: f"a text that matches {limit}",
+        "format": lambda: f"a valid {limit}",
+    }
+    rule_text = words.get(rule, lambda: error.message)()
+    return f"{rule_text} ({_describe(schema)})" if _describe(schema) else rule_text
+
+
+def _check_across_keys(config: dict[str, Any]) -> None:
+    """What a schema cannot say about keys that depend on each other."""
+    dataset = config["dataset"]
+    if dataset["source"] == "directory" and "directory" not in dataset:
+        raise RockspaceError(
+            "config: dataset.directory: missing; with 'source: directory' it names the folder to read"
+        )
+    groups = re.compile(dataset["filename"]).groupindex
+    if "label" not in groups:
+        raise RockspaceError(
+            f"config: dataset.filename: found {json.dumps(dataset['filename'])}; "
+            "allowed: a pattern with a group (?P<label>...)"
+        )
+    names = [model["name"] for model in config["models"]]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise RockspaceError(f"config: models[{i}].name: found {name!r} twice; each model needs its own name")

@@ -1,0 +1,136 @@
+"""TFRecords: every image decoded once, with what training and analysis need to know about it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+from tqdm import tqdm
+
+from rockspace.artifacts import replacing
+from rockspace.data.catalog import label_names
+from rockspace.data.images import read_rgb, square
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How photographs are stored and seen.
+
+    Attributes:
+        image_size: Side of what a network sees (pixels).
+        margin: Pixels stored beyond that.
+        fit: ``pad``, ``crop`` or ``stretch``.
+        background: Red, green, blue, 0 to 255.
+    """
+
+    image_size: int
+    margin: int
+    fit: str
+    background: tuple[int, int, int]
+
+    @classmethod
+    def from_config(cls, section: dict[str, Any]) -> "Geometry":
+        """Take the ``tfrecords`` section of the configuration."""
+        return cls(section["image_size"], section["margin"], section["fit"], tuple(section["background"]))
+
+    @property
+    def stored_size(self) -> int:
+        """Side of the stored square (pixels)."""
+        return self.image_size + self.margin
+
+
+def shard_bounds(n_images: int, shard: int, shards: int) -> tuple[int, int]:
+    """Return first and one-past-last position of a shard; sizes differ by one at most."""
+    return n_images * shard // shards, n_images * (shard + 1) // shards
+
+
+def write_shard(
+    output: Path,
+    catalog: pd.DataFrame,
+    coordinates: pd.DataFrame,
+    images_root: Path,
+    geometry: Geometry,
+    *,
+    split: str,
+    shard: int,
+    shards: int,
+) -> None:
+    """Write one shard of a split; the same input gives the same bytes.
+
+    Args:
+        output: The TFRecord file.
+        catalog: All images of both splits.
+        coordinates: ``(n_split, n_dimensions)``, in the catalog's order.
+        images_root: Folder that the catalog's paths start from.
+        geometry: How images are stored.
+        split: ``train`` or ``validation``.
+        shard: Which shard, from 0.
+        shards: How many there are.
+    """
+    label_index = {name: i for i, name in enumerate(label_names(catalog))}
+    images = catalog[catalog["split"] == split].reset_index(drop=True)
+    first, last = shard_bounds(len(images), shard, shards)
+    with replacing(output) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
+        for position in tqdm(range(first, last), desc=f"storing {split} images", unit="image"):
+            image = images.iloc[position]
+            pixels = square(
+                read_rgb(images_root / image["path"]), geometry.stored_size, geometry.fit, geometry.background
+            )
+            features = {
+                "image": _bytes(pixels.tobytes()),
+                "image_id": _bytes(image["image_id"].encode()),
+                "split": _bytes(split.encode()),
+                "label": _integers([label_index[image["label"]]]),
+                "position": _integers([position]),
+                "coordinates": _floats(coordinates.loc[image["image_id"]].to_numpy()),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString(deterministic=True))
+
+
+def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
+    """Read stored images in order.
+
+    Args:
+        shards: TFRecord files of one split, in order.
+        geometry: As they were written.
+
+    Returns:
+        Dictionaries of ``image`` (stored_size, stored_size, 3) uint8, ``image_id`` (string), ``label`` (index)
+        and ``position`` (in the split, from 0), one an image.
+    """
+    side = geometry.stored_size
+    layout = {
+        "image": tf.io.FixedLenFeature([], tf.string),
+        "image_id": tf.io.FixedLenFeature([], tf.string),
+        "label": tf.io.FixedLenFeature([], tf.int64),
+        "position": tf.io.FixedLenFeature([], tf.int64),
+    }
+
+    def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
+        record = tf.io.parse_single_example(serialized, layout)
+        record["image"] = tf.reshape(tf.io.decode_raw(record["image"], tf.uint8), [side, side, 3])
+        return record
+
+    return tf.data.TFRecordDataset([str(s) for s in shards]).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def iter_metadata(shards: Sequence[Path], geometry: Geometry) -> Iterator[tuple[str, int]]:
+    """Yield image name and label index of every stored image, in order."""
+    for record in read_records(shards, geometry).as_numpy_iterator():
+        yield record["image_id"].decode(), int(record["label"])
+
+
+def _bytes(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def _integers(values: Sequence[int]) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+
+
+def _floats(values: np.ndarray) -> tf.train.Feature:
+    return tf.train.Feature(float_list=tf.train.FloatList(value=values))

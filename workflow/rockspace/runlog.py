@@ -1,0 +1,51 @@
+"""What a stage says while it runs: to the terminal, and to its log file."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rockspace.errors import RockspaceError
+
+
+@contextmanager
+def recorded(log: str | Path, threads: int | None = None) -> Iterator[logging.Logger]:
+    """Log a stage to ``log`` and to standard error, and end it with one line where the user can help.
+
+    Args:
+        log: File that takes the log; an older one is replaced.
+        threads: Cores that this stage may use; numeric libraries loaded inside the block keep to it.
+
+    Raises:
+        SystemExit: With status 1 after a `RockspaceError`, whose line has then been written.
+    """
+    Path(log).parent.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    if not sys.stderr.isatty():
+        # A progress bar that ends in a file should not fill it.
+        os.environ.setdefault("TQDM_MININTERVAL", "5")
+    if threads is not None:
+        for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+            os.environ[name] = str(threads)
+        os.environ["TF_NUM_INTEROP_THREADS"] = "1" if threads == 1 else "2"
+    logger = logging.getLogger("rockspace")
+    logger.setLevel(logging.INFO)
+    to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
+    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_terminal = logging.StreamHandler(sys.stderr)
+    to_terminal.setFormatter(logging.Formatter("%(message)s"))
+    logger.handlers = [to_file, to_terminal]
+    try:
+        yield logger
+    except RockspaceError as error:
+        logger.error("error: %s", error)
+        sys.exit(1)
+    except BaseException:
+        # The stack trace belongs in the log too: a cluster's terminal output may be gone.
+        to_file.stream.write(traceback.format_exc())
+        raise
+    finally:
+        to_file.close()

@@ -1,0 +1,104 @@
+"""Augmentation: random views of stored images, decided by seed, epoch and image alone."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+from rockspace.data.tfrecords import Geometry
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a random view may stray; see the ``augmentation`` section of the configuration.
+
+    Attributes:
+        rotation: Largest rotation to either side (degrees).
+        shear: Largest shear to either side (degrees).
+        zoom: Largest change of scale (0.2: between 0.8 and 1.2 times).
+        shift: Largest shift along each axis (share of the side).
+        horizontal_flip: Mirror left and right, in half of the views.
+        vertical_flip: Mirror top and bottom, in half of the views.
+    """
+
+    rotation: float = 0.0
+    shear: float = 0.0
+    zoom: float = 0.0
+    shift: float = 0.0
+    horizontal_flip: bool = False
+    vertical_flip: bool = False
+
+    @classmethod
+    def from_config(cls, section: dict[str, Any]) -> "Augmentation":
+        """Take the ``augmentation`` section of the configuration."""
+        return cls(**section)
+
+
+def augmented_views(
+    images: tf.Tensor, positions: tf.Tensor, geometry: Geometry, augmentation: Augmentation, seed: int, epoch: tf.Tensor
+) -> tf.Tensor:
+    """Draw one random view of each image.
+
+    Args:
+        images: ``(n, stored_size, stored_size, 3)`` uint8.
+        positions: ``(n,)`` int64, the images' positions in their split: what makes each draw its own.
+        geometry: Stored and seen sizes, and the background.
+        augmentation: How far a view may stray.
+        seed: Seed of the run.
+        epoch: Which view, counted from 0.
+
+    Returns:
+        ``(n, image_size, image_size, 3)`` float32, 0 to 255.
+    """
+    run_and_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0], tf.int64), tf.cast(epoch, tf.int64))
+    draws = tf.map_fn(
+        lambda position: tf.random.stateless_uniform(
+            [7], tf.random.experimental.stateless_fold_in(run_and_epoch, position), -1.0, 1.0
+        ),
+        positions,
+        fn_output_signature=tf.float32,
+    )
+    return _resample(images, _transforms(draws, geometry, augmentation), geometry)
+
+
+def plain_views(images: tf.Tensor, geometry: Geometry) -> tf.Tensor:
+    """Bring each image to the seen size, unchanged otherwise: ``(n, image_size, image_size, 3)`` float32, 0 to 255."""
+    draws = tf.zeros([tf.shape(images)[0], 7])
+    return _resample(images, _transforms(draws, geometry, Augmentation()), geometry)
+
+
+def _transforms(draws: tf.Tensor, geometry: Geometry, augmentation: Augmentation) -> tf.Tensor:
+    """Turn draws ``(n, 7)`` from -1 to 1 into the maps ``(n, 8)`` from seen to stored pixels.
+
+    Rotation, shear, scale and flips are composed first, so that each pixel is interpolated once.
+    """
+    angle, shear, zoom, across, down, left_right, top_bottom = tf.unstack(draws, axis=1)
+    angle = angle * math.radians(augmentation.rotation)
+    shear = tf.tan(shear * math.radians(augmentation.shear))
+    scale = geometry.stored_size / geometry.image_size / (1.0 + zoom * augmentation.zoom)
+    flip_x = tf.where((left_right < 0) & augmentation.horizontal_flip, -1.0, 1.0)
+    flip_y = tf.where((top_bottom < 0) & augmentation.vertical_flip, -1.0, 1.0)
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    xx, xy = scale * flip_x * cos, scale * flip_y * (shear * cos - sin)
+    yx, yy = scale * flip_x * sin, scale * flip_y * (shear * sin + cos)
+    seen, stored = (geometry.image_size - 1) / 2, (geometry.stored_size - 1) / 2
+    x0 = stored + across * augmentation.shift * geometry.stored_size - seen * (xx + xy)
+    y0 = stored + down * augmentation.shift * geometry.stored_size - seen * (yx + yy)
+    nothing = tf.zeros_like(xx)
+    return tf.stack([xx, xy, x0, yx, yy, y0, nothing, nothing], axis=1)
+
+
+def _resample(images: tf.Tensor, transforms: tf.Tensor, geometry: Geometry) -> tf.Tensor:
+    # The op fills with one number for all channels, so colours are taken relative to the background.
+    background = tf.constant(geometry.background, tf.float32)
+    side = geometry.image_size
+    views = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.cast(images, tf.float32) - background,
+        transforms=transforms,
+        output_shape=[side, side],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+    return tf.ensure_shape(views + background, [None, side, side, 3])

@@ -1,0 +1,73 @@
+"""Features: what the frozen backbone says of each image and of its augmented views, computed once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from tqdm import tqdm
+
+from rockspace.artifacts import replacing
+from rockspace.training.augmentation import Augmentation
+from rockspace.training.pipeline import ImageSet
+
+VIEW_SEED = 0
+"""Views of the frozen phase are the same for every seed, so that all seeds share one features file."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Pooled features of one split.
+
+    Attributes:
+        image_id: ``(n,)`` names.
+        label: ``(n,)`` label indices.
+        plain: ``(n, d)`` float32, of the images as they are.
+        views: ``(n, n_views, d)`` float32, of augmented views; ``n_views`` may be 0.
+    """
+
+    image_id: np.ndarray
+    label: np.ndarray
+    plain: np.ndarray
+    views: np.ndarray
+
+    def save(self, path: Path) -> None:
+        """Write an ``npz`` file with the attributes as arrays."""
+        with replacing(path) as partial:
+            np.savez(partial, image_id=self.image_id, label=self.label, plain=self.plain, views=self.views)
+
+    @classmethod
+    def load(cls, paths: list[str | Path]) -> "Features":
+        """Read the shards of a split, in order."""
+        shards = [np.load(path, allow_pickle=False) for path in paths]
+        names = ("image_id", "label", "plain", "views")
+        return cls(*(np.concatenate([shard[name] for shard in shards]) for name in names))
+
+
+def compute_features(
+    network: keras.Model, images: ImageSet, augmentation: Augmentation, *, views: int, batch_size: int
+) -> Features:
+    """Run the frozen backbone over every image once as it is, and once for each augmented view.
+
+    Args:
+        network: Pooled backbone, images to ``(n, d)``.
+        images: The images.
+        augmentation: How far a view may stray.
+        views: Number of augmented views, 0 for none.
+        batch_size: Images per step.
+    """
+    with tqdm(total=len(images) * (1 + views), desc="extracting features", unit="view") as bar:
+
+        def run(batches: object) -> np.ndarray:
+            parts = []
+            for batch in batches:
+                parts.append(np.asarray(network(batch, training=False), np.float32))
+                bar.update(len(parts[-1]))
+            return np.concatenate(parts)
+
+        plain = run(images.plain(batch_size).map(lambda pixels, _: pixels))
+        of_views = [
+            run(images.views(augmentation, seed=VIEW_SEED, view=view, batch_size=batch_size)) for view in range(views)
+        ]
+    stacked = np.stack(of_views, axis=1) if views else np.empty((len(plain), 0, plain.shape[1]), np.float32)
+    return Features(np.array(images.image_ids), images.labels, plain, stacked)

@@ -1,0 +1,161 @@
+"""Second phase: the whole network, for as long as a held-out part of the training images gets better."""
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from rockspace.errors import RockspaceError
+from rockspace.training.augmentation import Augmentation
+from rockspace.training.classifier import compile_classifier, is_head_layer
+from rockspace.training.pipeline import ImageSet
+from rockspace.training.precision import with_precision
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the second phase needs besides images and a network.
+
+    Attributes:
+        training: The ``finetune`` section of the configuration.
+        augmentation: How far a view may stray.
+        precision: ``float32`` or ``bfloat16``, for the backbone.
+        seed: Seed of order, augmentation and dropout.
+    """
+
+    training: dict[str, Any]
+    augmentation: Augmentation
+    precision: str
+    seed: int
+
+
+class EpochLines(keras.callbacks.Callback):
+    """Log one line an epoch, and keep each epoch's learning rate."""
+
+    def __init__(self, phase: str, epochs: int) -> None:
+        super().__init__()
+        self.phase, self.epochs = phase, epochs
+        self.learning_rates: list[float] = []
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Note the rate that this epoch trains with, before any other callback lowers it."""
+        self.started = time.perf_counter()
+        self.learning_rates.append(float(self.model.optimizer.learning_rate))
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Say how the epoch went."""
+        seconds = time.perf_counter() - self.started
+        metrics = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate")
+        log.info("%s epoch %d/%d: %s  (%.1f s)", self.phase, epoch + 1, self.epochs, metrics, seconds)
+
+
+def until_best(
+    network: keras.Model, images: ImageSet, watched: ImageSet, recipe: Recipe
+) -> tuple[keras.Model, pd.DataFrame]:
+    """Train until the watched loss no longer falls, and keep the best weights.
+
+    Args:
+        network: Float32 classifier to start from; left as it is.
+        images: What to train on.
+        watched: What decides when to stop and when to lower the learning rate.
+        recipe: How to train.
+
+    Returns:
+        The float32 classifier of the best epoch, and the history: one row an epoch, the best one marked.
+    """
+    stopping, plateau = recipe.training["early_stopping"], recipe.training["reduce_lr"]
+    callbacks = [
+        keras.callbacks.ReduceLROnPlateau("val_loss", min_delta=stopping["min_delta"], **plateau),
+        keras.callbacks.EarlyStopping("val_loss", restore_best_weights=True, **stopping),
+    ]
+    trained, history = _fit(network, images, recipe, "select", recipe.training["epochs"], callbacks, watched)
+    best = callbacks[1].best_epoch
+    history["best"] = np.arange(len(history)) == best
+    log.info("best epoch: %d, %s", best + 1, f"val_loss {history['val_loss'][best]:.4f}")
+    return trained, history
+
+
+def for_as_long(
+    network: keras.Model, images: ImageSet, learning_rates: list[float], recipe: Recipe
+) -> tuple[keras.Model, pd.DataFrame]:
+    """Train on ``images`` for one epoch per learning rate given, watching nothing."""
+    schedule = keras.callbacks.LearningRateScheduler(lambda epoch, _: learning_rates[epoch])
+    trained, history = _fit(network, images, recipe, "refit", len(learning_rates), [schedule], None)
+    history["best"] = np.arange(len(history)) == len(history) - 1
+    return trained, history
+
+
+def select_and_refit(
+    network: keras.Model, refit: keras.Model | None, images: ImageSet, held_out: np.ndarray, recipe: Recipe
+) -> tuple[keras.Model, pd.DataFrame]:
+    """Find on a held-out part how long to train, then train on all images for that long.
+
+    Args:
+        network: Classifier whose head has not seen the held-out images.
+        refit: Classifier whose head has seen all training images, to train again; None keeps the first.
+        images: All training images.
+        held_out: ``(n,)`` bool, the images that decide.
+        recipe: How to train.
+
+    Returns:
+        The float32 classifier, and the history of both steps.
+    """
+    network, history = until_best(network, images.subset(~held_out), images.subset(held_out), recipe)
+    if refit is None:
+        return network, history
+    best = int(np.flatnonzero(history["best"])[0])
+    network, again = for_as_long(refit, images, history["learning_rate"].tolist()[: best + 1], recipe)
+    return network, pd.concat([history, again], ignore_index=True)
+
+
+def set_trainable(network: keras.Model, training: dict[str, Any]) -> None:
+    """Decide which layers train: the head, the backbone from ``from_layer`` on, batch norm as ``batch_norm`` says."""
+    names = [layer.name for layer in network.layers]
+    first = training["from_layer"]
+    if first is not None and first not in names:
+        raise RockspaceError(f"config: finetune.from_layer: no layer '{first}'; the layers: {', '.join(names)}")
+    reached = first is None
+    for layer in network.layers:
+        reached = reached or layer.name == first
+        fixed_norm = isinstance(layer, keras.layers.BatchNormalization) and training["batch_norm"] != "train"
+        layer.trainable = is_head_layer(layer) or (reached and not fixed_norm)
+
+
+def _fit(
+    network: keras.Model,
+    images: ImageSet,
+    recipe: Recipe,
+    phase: str,
+    epochs: int,
+    callbacks: list[keras.callbacks.Callback],
+    watched: ImageSet | None,
+) -> tuple[keras.Model, pd.DataFrame]:
+    model = with_precision(network, recipe.precision)
+    set_trainable(model, recipe.training)
+    compile_classifier(model, recipe.training)
+    batch_size = recipe.training["batch_size"]
+    batches = images.augmented(recipe.augmentation, seed=recipe.seed, batch_size=batch_size, epochs=epochs)
+    lines = EpochLines(phase, epochs)
+    history = model.fit(
+        batches,
+        epochs=epochs,
+        steps_per_epoch=images.steps(batch_size),
+        validation_data=None if watched is None else watched.plain(batch_size).cache(),
+        callbacks=[lines, *callbacks],
+        verbose=0,
+    )
+    table = pd.DataFrame(history.history).drop(columns="learning_rate", errors="ignore")
+    if not np.isfinite(table["loss"]).all():
+        raise RockspaceError(
+            "config: finetune.learning_rate: the loss is no longer a number; lower the rate or set finetune.clipnorm"
+        )
+    table.insert(0, "epoch", np.arange(1, len(table) + 1))
+    table.insert(0, "phase", phase)
+    table["learning_rate"] = lines.learning_rates
+    return with_precision(model, "float32"), table

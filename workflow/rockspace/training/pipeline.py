@@ -1,0 +1,108 @@
+"""The input pipeline: from TFRecords to batches, streamed, and rebuilt for any epoch alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from rockspace.data.tfrecords import Geometry, iter_metadata, read_records
+from rockspace.training.augmentation import Augmentation, augmented_views, plain_views
+
+SHUFFLE_BUFFER = 1024
+"""Images held for shuffling, which bounds the memory: 200 MB at 256 x 256 pixels."""
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Stored images of one split, or a part of them, as a source of batches.
+
+    Attributes:
+        shards: TFRecord files, in order.
+        geometry: As they were written.
+        n_labels: Number of labels in the whole study.
+        image_ids: Names of all stored images.
+        labels: ``(n_stored,)`` label indices of all stored images.
+        members: ``(n_stored,)`` bool, which images belong to this set.
+    """
+
+    shards: tuple[Path, ...]
+    geometry: Geometry
+    n_labels: int
+    image_ids: tuple[str, ...]
+    labels: np.ndarray
+    members: np.ndarray
+
+    @classmethod
+    def open(cls, shards: Sequence[str | Path], geometry: Geometry, n_labels: int) -> "ImageSet":
+        """Read names and labels; pixels are read when batches are."""
+        paths = tuple(Path(s) for s in shards)
+        image_ids, labels = zip(*iter_metadata(paths, geometry), strict=True)
+        return cls(paths, geometry, n_labels, image_ids, np.array(labels), np.ones(len(labels), bool))
+
+    def subset(self, members: np.ndarray) -> "ImageSet":
+        """Return the images for which ``members`` ``(n_stored,)`` is true."""
+        return replace(self, members=np.asarray(members, bool))
+
+    def __len__(self) -> int:
+        return int(self.members.sum())
+
+    def steps(self, batch_size: int) -> int:
+        """Return the number of batches in an epoch; the last may be smaller."""
+        return -(-len(self) // batch_size)
+
+    def plain(self, batch_size: int) -> tf.data.Dataset:
+        """Return batches of images as they are, once through, in order, with one-hot labels."""
+
+        def view(record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            return plain_views(record["image"], self.geometry), self._one_hot(record)
+
+        batches = self._records().batch(batch_size)
+        return batches.map(view, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
+    def augmented(
+        self, augmentation: Augmentation, *, seed: int, batch_size: int, first_epoch: int = 0, epochs: int = 1
+    ) -> tf.data.Dataset:
+        """Return shuffled batches of random views, epoch after epoch, with one-hot labels.
+
+        An epoch's order depends on ``(seed, epoch)`` and a view on ``(seed, epoch, image)``, so a run that
+        starts at ``first_epoch`` sees what an uninterrupted one would have seen.
+        """
+
+        def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+            def view(record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+                images, positions = record["image"], record["position"]
+                views = augmented_views(images, positions, self.geometry, augmentation, seed, epoch)
+                return views, self._one_hot(record)
+
+            order = tf.random.experimental.stateless_fold_in(tf.constant([seed, 1], tf.int64), epoch)
+            shuffled = self._records().shuffle(SHUFFLE_BUFFER, seed=order[0], reshuffle_each_iteration=False)
+            return shuffled.batch(batch_size).map(view, num_parallel_calls=tf.data.AUTOTUNE)
+
+        return tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch).prefetch(2)
+
+    def views(self, augmentation: Augmentation, *, seed: int, view: int, batch_size: int) -> tf.data.Dataset:
+        """Return batches of the images' ``view``-th random view, once through, in order, without labels."""
+
+        def one(record: dict[str, tf.Tensor]) -> tf.Tensor:
+            epoch = tf.constant(view, tf.int64)
+            return augmented_views(record["image"], record["position"], self.geometry, augmentation, seed, epoch)
+
+        batches = self._records().batch(batch_size)
+        return batches.map(one, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
+    def _records(self) -> tf.data.Dataset:
+        records = read_records(self.shards, self.geometry)
+        if self.members.all():
+            return records
+        members, first = tf.constant(self.members), self._first_position()
+        return records.filter(lambda record: tf.gather(members, record["position"] - first))
+
+    def _first_position(self) -> int:
+        """Return the split position of the first stored image, which is not 0 for a later shard alone."""
+        record = next(iter(read_records(self.shards[:1], self.geometry).take(1)))
+        return int(record["position"])
+
+    def _one_hot(self, record: dict[str, tf.Tensor]) -> tf.Tensor:
+        return tf.one_hot(record["label"], self.n_labels)

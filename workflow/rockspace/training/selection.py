@@ -1,0 +1,55 @@
+"""Selection: which training images are held out to decide when to stop."""
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from rockspace.errors import RockspaceError
+from rockspace.training.features import Features
+
+
+def stratified_holdout(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Choose a stratified part of the training images.
+
+    Args:
+        labels: ``(n,)`` label indices.
+        fraction: Share of the images to hold out, 0 to 0.5.
+        seed: Seed of the choice.
+
+    Returns:
+        ``(n,)`` bool, true for an image that is held out.
+
+    Raises:
+        RockspaceError: Where the images do not suffice for one of each label on either side.
+    """
+    positions = np.arange(len(labels))
+    try:
+        _, held_out = train_test_split(positions, test_size=fraction, stratify=labels, random_state=seed)
+    except ValueError as error:
+        raise RockspaceError(
+            f"config: finetune.holdout_fraction: {fraction} of {len(labels)} training images cannot hold one image of "
+            f"each of the {len(np.unique(labels))} labels; raise it, add images, or set finetune.selection to validation"
+        ) from error
+    mask = np.zeros(len(labels), bool)
+    mask[held_out] = True
+    return mask
+
+
+def training_members(
+    train: Features, validation: Features | None, fraction: float, seed: int
+) -> tuple[np.ndarray, Features, np.ndarray]:
+    """Say what the first phase trains on and what it watches.
+
+    Args:
+        train: Features of the training split.
+        validation: Features of the validation split where that is watched, else None: a part of the training
+            split is held out.
+        fraction: Share of the training images to hold out.
+        seed: Seed of the run.
+
+    Returns:
+        The members ``(n,)`` of the training split to train on, the features to watch, and which rows of these.
+    """
+    if validation is not None:
+        return np.ones(len(train.label), bool), validation, np.ones(len(validation.label), bool)
+    held_out = stratified_holdout(train.label, fraction, seed)
+    return ~held_out, train, held_out

@@ -1,0 +1,82 @@
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+# Scripts run in Python processes of their own, which find the library by this variable.
+LIBRARY = os.path.abspath(os.path.join(str(workflow.current_basedir.get_path_or_uri(secret_free=True)), os.pardir))
+sys.path.insert(0, LIBRARY)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [LIBRARY, os.environ.get("PYTHONPATH")]))
+
+from rockspace.config import validated
+from rockspace.errors import RockspaceError
+
+try:
+    config.update(validated(config))
+except RockspaceError as error:
+    raise WorkflowError(str(error)) from None
+
+STUDY = f"results/{config['study']}"
+RUN = STUDY + "/models/{model}/seed-{seed}"
+MODELS = {model["name"]: model for model in config["models"]}
+SEEDS = config["seeds"]
+SPLITS = list(config["dataset"]["splits"])
+
+
+wildcard_constraints:
+    model="|".join(MODELS),
+    seed=r"\d+",
+    split="|".join(SPLITS),
+    shard=r"\d{5}",
+    shards=r"\d{5}",
+    layer=r"[^/]+",
+
+
+for model in config["models"]:
+    if model["weights"] not in ("imagenet", "none") and not Path(model["weights"]).is_file():
+        raise WorkflowError(
+            f"config: models: {model['name']}: weights: no file '{model['weights']}'; "
+            "allowed: imagenet, none, or the path of a .weights.h5 file"
+        )
+
+
+def shards(split, pattern):
+    """The files of all shards of a split."""
+    n = config["tfrecords"]["shards"][split]
+    return expand(pattern, split=split, shard=[f"{i:05d}" for i in range(n)], shards=f"{n:05d}", allow_missing=True)
+
+
+def tfrecords(split):
+    return shards(split, f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord")
+
+
+def features(split):
+    return shards(split, f"{STUDY}/models/{{model}}/features/{{split}}-{{shard}}-of-{{shards}}.npz")
+
+
+def weights(wildcards):
+    """The file with the pretrained weights of a model, if it has any."""
+    model = MODELS[wildcards.model]
+    match model["weights"]:
+        case "none":
+            return []
+        case "imagenet":
+            return f"results/weights/{model['backbone']}.weights.h5"
+        case path:
+            return path
+
+
+def backbone(wildcards):
+    """What decides which network a model is; the weights are an input."""
+    model = MODELS[wildcards.model]
+    return {key: model[key] for key in ("backbone", "output_layer", "preprocessing")}
+
+
+def embedded_layers(model):
+    """Names of the layers whose embeddings are compared with people's."""
+    return config["embeddings"]["layers"]
+
+
+WATCHES_VALIDATION = config["finetune"]["selection"] == "validation"
+REFITS = config["finetune"]["refit"] and not WATCHES_VALIDATION

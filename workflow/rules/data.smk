@@ -1,0 +1,84 @@
+localrules:
+    download,
+    restructure,
+    pretrained_weights,
+
+
+rule download:
+    output:
+        manifest=f"{STUDY}/raw.manifest.json",
+        raw=directory(f"{STUDY}/raw"),
+    log:
+        f"{STUDY}/logs/download.log",
+    benchmark:
+        f"{STUDY}/benchmarks/download.tsv"
+    params:
+        dataset={key: config["dataset"].get(key) for key in ("source", config["dataset"]["source"], "splits")},
+    threads: 4
+    resources:
+        mem_mb=1000,
+    message:
+        "Fetching the photographs and coordinates of {config[study]}"
+    script:
+        "../scripts/download.py"
+
+
+rule restructure:
+    input:
+        manifest=rules.download.output.manifest,
+        raw=rules.download.output.raw,
+    output:
+        images=directory(f"{STUDY}/images"),
+        catalog=f"{STUDY}/catalog.csv",
+        coordinates=expand(f"{STUDY}/coordinates/{{split}}.csv", split=SPLITS),
+    log:
+        f"{STUDY}/logs/restructure.log",
+    benchmark:
+        f"{STUDY}/benchmarks/restructure.tsv"
+    params:
+        dataset={key: config["dataset"][key] for key in ("filename", "splits", "dimensions")},
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "Checking images and coordinates, and filing them by label"
+    script:
+        "../scripts/restructure.py"
+
+
+rule tfrecords:
+    input:
+        images=rules.restructure.output.images,
+        catalog=rules.restructure.output.catalog,
+        coordinates=f"{STUDY}/coordinates/{{split}}.csv",
+    output:
+        shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
+    log:
+        f"{STUDY}/logs/tfrecords/{{split}}-{{shard}}-of-{{shards}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tsv"
+    params:
+        geometry={key: config["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")},
+    threads: 1
+    resources:
+        mem_mb=2000,
+    message:
+        "Storing the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
+    script:
+        "../scripts/tfrecords.py"
+
+
+rule pretrained_weights:
+    output:
+        weights="results/weights/{backbone}.weights.h5",
+    log:
+        "results/weights/{backbone}.log",
+    benchmark:
+        "results/weights/{backbone}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    message:
+        "Getting the pretrained weights of {wildcards.backbone}"
+    script:
+        "../scripts/pretrained_weights.py"

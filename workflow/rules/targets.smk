@@ -1,0 +1,30 @@
+from itertools import chain
+
+
+def every(*patterns):
+    """The files that patterns name for all models, seeds and layers."""
+    return sorted(set(expand(patterns, model=MODELS, seed=SEEDS, layer=embedded_layers(None))))
+
+
+# The artifacts of each stage. A stage is a target by the name of its rule, also where that has wildcards.
+STAGES = {
+    "download": [rules.download.output.manifest, rules.download.output.raw],
+    "restructure": [rules.restructure.output.images, rules.restructure.output.catalog, *rules.restructure.output.coordinates],
+    "tfrecords": [file for split in SPLITS for file in tfrecords(split)],
+    "pretrained_weights": sorted(
+        {f"results/weights/{m['backbone']}.weights.h5" for m in config["models"] if m["weights"] == "imagenet"}
+    ),
+    "features": every(*features("train"), *(features("validation") if WATCHES_VALIDATION else [])),
+    "train_head": every(*rules.train_head.output),
+    "finetune": every(*rules.finetune.output),
+    "evaluate": every(*rules.evaluate.output),
+    "curves": every(*rules.curves.output),
+    "extract_embeddings": every(*rules.extract_embeddings.output),
+    "procrustes": every(*rules.procrustes.output),
+    "summary": list(rules.summary.output),
+}
+
+if workflow.dag_settings is not None:
+    workflow.dag_settings.targets = set(
+        chain.from_iterable(STAGES.get(target, [target]) for target in workflow.dag_settings.targets)
+    )

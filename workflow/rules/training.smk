@@ -1,0 +1,111 @@
+rule features:
+    input:
+        shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
+        catalog=rules.restructure.output.catalog,
+        weights=weights,
+    output:
+        features=f"{STUDY}/models/{{model}}/features/{{split}}-{{shard}}-of-{{shards}}.npz",
+    log:
+        f"{STUDY}/logs/features/{{model}}/{{split}}-{{shard}}-of-{{shards}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/features/{{model}}/{{split}}-{{shard}}-of-{{shards}}.tsv"
+    params:
+        backbone=backbone,
+        geometry=rules.tfrecords.params.geometry,
+        augmentation=config["augmentation"],
+        views=lambda wildcards: config["train_head"]["views"] if wildcards.split == "train" else 0,
+        precision=config["precision"],
+    threads: 8
+    resources:
+        mem_mb=6000,
+    message:
+        "{wildcards.model}: features of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
+    script:
+        "../scripts/features.py"
+
+
+rule train_head:
+    input:
+        train=features("train"),
+        validation=features("validation") if WATCHES_VALIDATION else [],
+        catalog=rules.restructure.output.catalog,
+        weights=weights,
+    output:
+        **({"refit": f"{RUN}/head.refit.keras"} if REFITS else {}),
+        model=f"{RUN}/head.keras",
+        history=f"{RUN}/head.history.csv",
+    log:
+        f"{STUDY}/logs/train_head/{{model}}-{{seed}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/train_head/{{model}}-{{seed}}.tsv"
+    params:
+        backbone=backbone,
+        image_size=config["tfrecords"]["image_size"],
+        head=config["head"],
+        train_head=config["train_head"],
+        holdout_fraction=config["finetune"]["holdout_fraction"],
+        batch_norm=config["finetune"]["batch_norm"],
+    threads: 8
+    resources:
+        mem_mb=4000,
+    message:
+        "{wildcards.model}, seed {wildcards.seed}: training the head on the frozen base"
+    script:
+        "../scripts/train_head.py"
+
+
+rule finetune:
+    input:
+        model=rules.train_head.output.model,
+        refit=rules.train_head.output.refit if REFITS else [],
+        train=tfrecords("train"),
+        validation=tfrecords("validation") if WATCHES_VALIDATION else [],
+        catalog=rules.restructure.output.catalog,
+    output:
+        model=f"{RUN}/finetuned.keras",
+        history=f"{RUN}/finetune.history.csv",
+    log:
+        f"{STUDY}/logs/finetune/{{model}}-{{seed}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/finetune/{{model}}-{{seed}}.tsv"
+    params:
+        backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
+        geometry=rules.tfrecords.params.geometry,
+        augmentation=config["augmentation"],
+        finetune=config["finetune"],
+        precision=config["precision"],
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=480,
+    message:
+        "{wildcards.model}, seed {wildcards.seed}: fine-tuning the whole network"
+    script:
+        "../scripts/finetune.py"
+
+
+rule curves:
+    input:
+        head=rules.train_head.output.history,
+        finetune=rules.finetune.output.history,
+    output:
+        png=report(
+            f"{RUN}/curves.png",
+            caption="../report/curves.rst",
+            category="Training",
+            labels={"model": "{model}", "seed": "{seed}", "picture": "learning curves"},
+        ),
+        svg=f"{RUN}/curves.svg",
+    log:
+        f"{STUDY}/logs/curves/{{model}}-{{seed}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/curves/{{model}}-{{seed}}.tsv"
+    params:
+        selection=config["finetune"]["selection"],
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "{wildcards.model}, seed {wildcards.seed}: drawing the learning curves"
+    script:
+        "../scripts/curves.py"

@@ -1,0 +1,19 @@
+"""Draw the learning curves of both phases."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads):
+    from rockspace.report.curves import learning_curves
+
+    watched = {"holdout": "held-out training images", "validation": "validation images"}[snakemake.params.selection]
+    learning_curves(
+        pd.read_csv(snakemake.input.head),
+        pd.read_csv(snakemake.input.finetune),
+        watched,
+        f"{snakemake.wildcards.model}, seed {snakemake.wildcards.seed}",
+        [Path(snakemake.output.png), Path(snakemake.output.svg)],
+    )

@@ -1,0 +1,10 @@
+"""Fetch the archive's files; from the web, a folder or the generator."""
+
+from pathlib import Path
+
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads):
+    from rockspace.data.archive import fetch
+
+    fetch(snakemake.params.dataset, Path(snakemake.output.raw), Path(snakemake.output.manifest))

@@ -1,0 +1,26 @@
+"""Features of one shard: each image as it is, and its augmented views."""
+
+from pathlib import Path
+
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads):
+    from rockspace.data.catalog import label_names, read_catalog
+    from rockspace.data.tfrecords import Geometry
+    from rockspace.training.augmentation import Augmentation
+    from rockspace.training.classifier import pooled_backbone
+    from rockspace.training.device import repeatable
+    from rockspace.training.features import compute_features
+    from rockspace.training.networks import for_inference, starting_backbone
+    from rockspace.training.pipeline import ImageSet
+
+    repeatable(0)
+    params, geometry = snakemake.params, Geometry.from_config(snakemake.params.geometry)
+    n_labels = len(label_names(read_catalog(snakemake.input.catalog)))
+    images = ImageSet.open([snakemake.input.shard], geometry, n_labels)
+    weights = snakemake.input.get("weights")
+    backbone = starting_backbone(params.backbone, geometry.image_size, Path(weights) if weights else None)
+    network, _ = for_inference(pooled_backbone(backbone), params.precision, params.backbone["backbone"])
+    augmentation = Augmentation.from_config(params.augmentation)
+    features = compute_features(network, images, augmentation, views=params.views, batch_size=32)
+    features.save(Path(snakemake.output.features))

@@ -1,0 +1,10 @@
+"""Get a backbone's pretrained weights; the only stage besides the download that may need a network."""
+
+from pathlib import Path
+
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads):
+    from rockspace.training.weights import fetch
+
+    fetch(snakemake.wildcards.backbone, Path(snakemake.output.weights))

@@ -1,0 +1,22 @@
+"""From the archive's files to images filed by label, a catalog, and coordinates in its order."""
+
+from pathlib import Path
+
+from rockspace.artifacts import replacing
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads) as log:
+    from rockspace.data.catalog import SPLITS, build_catalog, restructure, sorted_images
+    from rockspace.data.manifest import verify
+
+    raw, dataset = Path(snakemake.input.raw), snakemake.params.dataset
+    verify(raw, Path(snakemake.input.manifest))
+    catalog, coordinates = build_catalog(raw, dataset)
+    files = [file for split in SPLITS for file in sorted_images(raw, dataset["splits"][split]["images"])]
+    restructure(raw, catalog, files, Path(snakemake.output.images))
+    for split, path in zip(SPLITS, snakemake.output.coordinates, strict=True):
+        with replacing(path) as partial:
+            coordinates[split].to_csv(partial)
+    with replacing(snakemake.output.catalog) as partial:
+        catalog.to_csv(partial, index=False)
+    log.info("%d images of %d labels", len(catalog), catalog["label"].nunique())

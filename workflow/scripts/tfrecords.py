@@ -1,0 +1,22 @@
+"""Decode the images of one shard once, and store them with labels and coordinates."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads):
+    from rockspace.data.catalog import read_catalog
+    from rockspace.data.tfrecords import Geometry, write_shard
+
+    write_shard(
+        Path(snakemake.output.shard),
+        read_catalog(snakemake.input.catalog),
+        pd.read_csv(snakemake.input.coordinates, index_col="image_id"),
+        Path(snakemake.input.images).parent,
+        Geometry.from_config(snakemake.params.geometry),
+        split=snakemake.wildcards.split,
+        shard=int(snakemake.wildcards.shard),
+        shards=int(snakemake.wildcards.shards),
+    )
