@@ -29,20 +29,21 @@ class Backbone(NamedTuple):
 
     Attributes:
         build: from (height, width, 3) to a model without classifier and, if ``built_in`` is empty, without
-            preprocessing; its weights are drawn at random.
+            preprocessing; its weights are drawn at random, or are what ``keras.applications`` makes of its
+            second argument.
         preprocessing: a key of ``preprocessing.MODES``, what the published weights expect.
         built_in: types of the model's own preprocessing layers, to be left out.
     """
 
-    build: Callable[[tuple[int, int, int]], keras.Model]
+    build: Callable[..., keras.Model]
     preprocessing: str
     built_in: tuple[type, ...] = ()
 
 
-def _application(class_name: str, **options: Any) -> Callable[[tuple[int, int, int]], keras.Model]:
-    def build_application(input_shape: tuple[int, int, int]) -> keras.Model:
+def _application(class_name: str, **options: Any) -> Callable[..., keras.Model]:
+    def build_application(input_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
         builder = getattr(keras.applications, class_name)
-        return builder(include_top=False, weights=None, input_shape=input_shape, **options)
+        return builder(include_top=False, weights=weights, input_shape=input_shape, **options)
 
     return build_application
 
@@ -107,7 +108,7 @@ def build(
     Raises:
         RockspaceError: an unknown name or layer, an image too small, or a file that does not fit.
     """
-    backbone = _look_up(name)
+    backbone = look_up(name)
     if preprocessing not in PREPROCESSING_MODES:
         raise RockspaceError(
             f"preprocessing: {preprocessing!r} is not one of {', '.join(PREPROCESSING_MODES)}"
@@ -131,6 +132,14 @@ def build(
     if output_layer is None:
         return model
     return keras.Model(model.input, find_layer(model, output_layer).output, name=name)
+
+
+def look_up(name: str) -> Backbone:
+    """The backbone of that name; a RockspaceError that suggests similar names if there is none."""
+    if name not in BACKBONES:
+        similar = difflib.get_close_matches(name, BACKBONES, n=3) or sorted(BACKBONES)
+        raise RockspaceError(f"models: backbone: {name!r} is unknown; did you mean {', '.join(similar)}?")
+    return BACKBONES[name]
 
 
 def find_layer(model: keras.Model, name: str) -> keras.layers.Layer:
@@ -170,13 +179,6 @@ def _check_layer(name: str, names: list[str], model_name: str) -> None:
     if name not in names:
         similar = difflib.get_close_matches(name, names, n=3) or names[-3:]
         raise RockspaceError(f"{model_name} has no layer {name!r}; similar ones: {', '.join(similar)}")
-
-
-def _look_up(name: str) -> Backbone:
-    if name not in BACKBONES:
-        similar = difflib.get_close_matches(name, BACKBONES, n=3) or sorted(BACKBONES)
-        raise RockspaceError(f"models: backbone: {name!r} is unknown; did you mean {', '.join(similar)}?")
-    return BACKBONES[name]
 
 
 @contextmanager
