@@ -24,7 +24,19 @@ STAGES = {
     "summary": list(rules.summary.output),
 }
 
-if workflow.dag_settings is not None:
-    workflow.dag_settings.targets = set(
-        chain.from_iterable(STAGES.get(target, [target]) for target in workflow.dag_settings.targets)
-    )
+
+class StagesAsTargets(type(workflow)):
+    """Snakemake refuses a rule with wildcards as a target; here its name stands for all files of the stage."""
+
+    def __setattr__(self, name, value):
+        # Snakemake hands over what was asked for once it has read the rules.
+        if name == "dag_settings" and value is not None:
+            value.targets = set(chain.from_iterable(map(self.files_of, value.targets)))
+        super().__setattr__(name, value)
+
+    def files_of(self, target):
+        stage = self.is_rule(target) and self.get_rule(target).has_wildcards()
+        return STAGES.get(target, [target]) if stage else [target]
+
+
+workflow.__class__ = StagesAsTargets

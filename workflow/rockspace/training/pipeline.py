@@ -76,8 +76,9 @@ class ImageSet:
                 views = augmented_views(images, positions, self.geometry, augmentation, seed, epoch)
                 return views, self._one_hot(record)
 
-            order = tf.random.experimental.stateless_fold_in(tf.constant([seed, 1], tf.int64), epoch)
-            shuffled = self._records().shuffle(SHUFFLE_BUFFER, seed=order[0], reshuffle_each_iteration=False)
+            of_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, 1], tf.int64), epoch)
+            order = tf.random.stateless_uniform([], of_epoch, maxval=tf.int64.max, dtype=tf.int64)
+            shuffled = self._records().shuffle(SHUFFLE_BUFFER, seed=order, reshuffle_each_iteration=False)
             return shuffled.batch(batch_size).map(view, num_parallel_calls=tf.data.AUTOTUNE)
 
         return tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch).prefetch(2)

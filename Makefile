@@ -1,0 +1,44 @@
+# Everything runs inside .venv, which is made from requirements.lock.
+PYTHON ?= python3.11
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+
+.PHONY: demo test study report dag env lint lock
+
+demo: env
+	$(SNAKEMAKE) --configfile config/demo.yaml
+	@echo; cat results/demo/summary.md; echo; echo "Results: results/demo/"
+
+test: env
+	$(BIN)/pytest
+
+study: env
+	$(SNAKEMAKE)
+
+report: env
+	$(SNAKEMAKE) --report results/report.html
+
+dag: env
+	@mkdir -p results
+	$(BIN)/snakemake --d3dag 2>/dev/null | PYTHONPATH=workflow $(BIN)/python -m rockspace.report.dag results/dag.svg
+	@echo results/dag.svg
+
+env: .venv/complete
+
+.venv/complete: requirements.lock
+	$(PYTHON) -m venv .venv
+	@echo "Installing into .venv; this takes a minute or two"
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@touch $@
+
+lint: env
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakemake --lint
+
+# Needs uv (https://docs.astral.sh/uv); run it after changing a dependency in pyproject.toml.
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --no-emit-find-links --output-file requirements.lock
