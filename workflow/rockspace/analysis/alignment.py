@@ -1,0 +1,226 @@
+"""Everything that is reported about how closely one layer matches the human space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.model_selection import GroupKFold
+
+from rockspace.analysis.bootstrap import correlation_intervals
+from rockspace.analysis.multiplicity import holm
+from rockspace.analysis.permutation import Null, image_pairings, permutation_nulls, subtype_pairings
+from rockspace.analysis.reduction import REDUCTIONS, reduced_procrustes, reducer
+from rockspace.analysis.rotation_scores import Figures, RotationScorer
+from rockspace.analysis.spaces import Spaces, UnusableSpaces, centred, correlations
+
+SUBTYPE_FOLDS = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a layer is compared with people; the `procrustes` part of the configuration.
+
+    Attributes:
+        reduction: `pca` or `zero_pad`: the one whose figures lead; both are always computed.
+        reflection: Whether the rotation may mirror.
+        permutations: Random pairings behind each null.
+        bootstraps: Resamples behind each interval.
+        distance: Distance between features in RSA; a metric of `scipy.spatial.distance.pdist`.
+        seed: Decides every pairing, resample and fold.
+    """
+
+    reduction: str = "pca"
+    reflection: bool = True
+    permutations: int = 1000
+    bootstraps: int = 1000
+    distance: str = "euclidean"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RotationReport:
+    """Procrustes figures of one layer under one reduction.
+
+    Attributes:
+        summary: `in_sample`, `held_out`, `train`, `new_subtypes` and `permutation`, ready for JSON.
+        dimensions: One row for each human dimension.
+        predicted: Coordinates of the validation images by the rotation learnt on the training images, with
+            translation and scale fitted to the observed ones, shape (n, k).
+    """
+
+    summary: dict[str, Any]
+    dimensions: pd.DataFrame
+    predicted: np.ndarray
+
+
+def rotation_report(
+    train: Spaces, validation: Spaces, names: list[str], reduction: str, settings: Settings
+) -> RotationReport:
+    """Compare a layer with people by Procrustes rotation.
+
+    The in-sample figures are fitted and scored on the validation images, as published figures are. The
+    held-out figures are learnt on the training images and tried on the validation images.
+
+    Args:
+        train: Images to learn on.
+        validation: Images to report on.
+        names: Names of the human dimensions.
+        reduction: See `rockspace.analysis.reduction.reducer`.
+        settings: See `Settings`.
+    """
+    k = train.coordinates.shape[1]
+    reduce = reducer(reduction, train.features, k).fit(train.features)
+    learn, score = reduce.transform(train.features), reduce.transform(validation.features)
+    within = RotationScorer(score, score, settings.reflection)
+    across = RotationScorer(learn, score, settings.reflection)
+    analyses = {"in_sample": lambda _, there: within(there, there), "held_out": across}
+    nulls = _nulls(analyses, train, validation, settings)
+    targets = train.coordinates, validation.coordinates
+    moved = {
+        "in_sample": within.predict(targets[1]),
+        "held_out": across.predict(targets[0]),
+        "new_subtypes": _predict_new_subtypes(train, validation, reduction, settings),
+    }
+    intervals = {
+        name: _intervals(moved[name], validation, settings) for name in moved if moved[name] is not None
+    }
+    observed = {name: analysis(*targets) for name, analysis in analyses.items()}
+    summary = {name: _figures(observed[name]) | _mean_intervals(intervals[name]) for name in observed}
+    summary["train"] = _figures(RotationScorer(learn, learn, settings.reflection)(targets[0], targets[0]))
+    summary["new_subtypes"] = None
+    if moved["new_subtypes"] is not None:
+        r = correlations(moved["new_subtypes"], targets[1])
+        summary["new_subtypes"] = {"r": r.tolist(), "mean_r": float(r.mean())} | _mean_intervals(
+            intervals["new_subtypes"]
+        )
+    summary["permutation"] = _permutation_summary(nulls)
+    table = _dimension_table(names, observed, nulls, intervals["held_out"])
+    return RotationReport(summary, table, _rescaled(moved["held_out"], validation.coordinates))
+
+
+def both_rotations(
+    train: Spaces, validation: Spaces, names: list[str], settings: Settings
+) -> dict[str, RotationReport]:
+    """Return the report under each reduction, by its name."""
+    if settings.reduction not in REDUCTIONS:
+        raise UnusableSpaces(
+            f"procrustes.reduction: found {settings.reduction!r}; allowed: {', '.join(REDUCTIONS)}"
+        )
+    return {name: rotation_report(train, validation, names, name, settings) for name in REDUCTIONS}
+
+
+def _nulls(
+    analyses: dict, train: Spaces, validation: Spaces, settings: Settings
+) -> dict[str, dict[str, Null] | None]:
+    """Nulls by what is shuffled: single images, or subtypes where they can change places."""
+    splits = train, validation
+    pairings = {
+        "images": image_pairings([len(s) for s in splits], settings.permutations, settings.seed),
+        "subtypes": subtype_pairings([s.label for s in splits], settings.permutations, settings.seed),
+    }
+    coordinates = [s.coordinates for s in splits]
+    return {
+        units: None if orders is None else permutation_nulls(analyses, coordinates, orders)
+        for units, orders in pairings.items()
+    }
+
+
+def _predict_new_subtypes(
+    train: Spaces, validation: Spaces, reduction: str, settings: Settings
+) -> np.ndarray | None:
+    """Predict each validation image by a rotation that has seen no image of its subtype.
+
+    None where there are fewer than three subtypes, or too few images are left to learn on.
+    """
+    names = np.unique(validation.label)
+    if len(names) < 3:
+        return None
+    model = reduced_procrustes(reduction, train.features, train.coordinates.shape[1], settings.reflection)
+    predicted = np.empty(validation.coordinates.shape)
+    folds = GroupKFold(min(SUBTYPE_FOLDS, len(names)), shuffle=True, random_state=settings.seed)
+    for _, held in folds.split(validation.features, groups=validation.label):
+        seen = ~np.isin(train.label, validation.label[held])
+        if seen.sum() < 3:
+            return None
+        fitted = clone(model).fit(train.features[seen], train.coordinates[seen])
+        predicted[held] = fitted.transform(validation.features[held])
+    return predicted
+
+
+def _intervals(predicted: np.ndarray, validation: Spaces, settings: Settings) -> dict[str, np.ndarray | None]:
+    return {
+        units: correlation_intervals(
+            predicted, validation.coordinates, groups, resamples=settings.bootstraps, seed=settings.seed
+        )
+        for units, groups in (("images", None), ("subtypes", validation.label))
+    }
+
+
+def _mean_intervals(intervals: dict[str, np.ndarray | None]) -> dict[str, list[float] | None]:
+    images, subtypes = (None if i is None else i[:, -1].tolist() for i in intervals.values())
+    return {"mean_r_ci": images, "mean_r_ci_subtypes": subtypes}
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {"disparity": float(figures.disparity), "r": figures.r.tolist(), "mean_r": float(figures.mean_r)}
+
+
+def _permutation_summary(nulls: dict[str, dict[str, Null] | None]) -> dict[str, Any]:
+    """The classic test, in-sample and over images, leads; the others stand below it by name."""
+    classic = nulls["images"]["in_sample"]
+    leading = {
+        "n": classic.n,
+        "p_value": classic.p_disparity,
+        "null_mean_r": float(classic.mean_r.mean()),
+        "null_disparity": float(classic.disparity.mean()),
+    }
+    return leading | {
+        units: None
+        if by_analysis is None
+        else {name: _null_summary(null) for name, null in by_analysis.items()}
+        for units, by_analysis in nulls.items()
+    }
+
+
+def _null_summary(null: Null) -> dict[str, Any]:
+    return {
+        "n": null.n,
+        "p_disparity": null.p_disparity,
+        "p_mean_r": null.p_mean_r,
+        "null_mean_r": float(null.mean_r.mean()),
+        "null_mean_r_band": np.percentile(null.mean_r, [2.5, 97.5]).tolist(),
+        "null_disparity": float(null.disparity.mean()),
+        "null_disparity_band": np.percentile(null.disparity, [2.5, 97.5]).tolist(),
+    }
+
+
+def _dimension_table(
+    names: list[str],
+    observed: dict[str, Figures],
+    nulls: dict[str, dict[str, Null] | None],
+    intervals: dict[str, np.ndarray | None],
+) -> pd.DataFrame:
+    table = pd.DataFrame({"dimension": names})
+    table["r_in_sample"], table["r_held_out"] = observed["in_sample"].r, observed["held_out"].r
+    for units, ends in intervals.items():
+        for end, position in (("low", 0), ("high", 1)):
+            table[f"r_held_out_{end}_{units}"] = np.nan if ends is None else ends[position, :-1]
+    for analysis in ("held_out", "in_sample"):
+        for units, by_analysis in nulls.items():
+            p = np.full(len(names), np.nan) if by_analysis is None else by_analysis[analysis].p_r
+            table[f"p_{analysis}_{units}"] = p
+            table[f"p_{analysis}_{units}_holm"] = p if by_analysis is None else holm(p)
+            table[f"null_r_{analysis}_{units}"] = np.nan if by_analysis is None else by_analysis[analysis].r
+    return table
+
+
+def _rescaled(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Give predictions the place and the uniform scale that suit the observed coordinates best."""
+    features, target = centred(predicted), centred(observed)
+    power = np.sum(features**2)
+    scale = max(np.sum(features * target), 0.0) / power if power > 0 else 0.0
+    return features * scale + observed.mean(axis=0)

@@ -1,0 +1,132 @@
+"""One layer against people: the JSON, the table of dimensions and the aligned coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rockspace.analysis.alignment import Settings, both_rotations
+from rockspace.analysis.permutation import image_pairings, subtype_pairings
+from rockspace.analysis.rsa import rsa, rsa_intervals, rsa_null
+from rockspace.analysis.spaces import Spaces, UnusableSpaces
+
+# Columns of the aligned coordinates, by dimension.
+OBSERVED, PREDICTED = "{} observed", "{} predicted"
+
+
+@dataclass(frozen=True)
+class LayerReport:
+    """What is written about one layer.
+
+    Attributes:
+        figures: The JSON.
+        dimensions: A row for each human dimension.
+        aligned: A row for each validation image: `image_id`, `label`, and for each dimension the observed
+            coordinate and the one predicted by the rotation learnt on the training images.
+    """
+
+    figures: dict[str, Any]
+    dimensions: pd.DataFrame
+    aligned: pd.DataFrame
+
+    def in_words(self) -> str:
+        """Return the three numbers that belong together, in one line."""
+        within, across, null = (self.figures[part] for part in ("in_sample", "held_out", "permutation"))
+        low, high = across["mean_r_ci"]
+        return (
+            f"mean r {across['mean_r']:.3f} held-out ({low:.3f} to {high:.3f}), "
+            f"{within['mean_r']:.3f} in-sample, "
+            f"{null['null_mean_r']:.3f} in-sample with images paired at random (p = {null['p_value']:.4f})"
+        )
+
+
+def layer_report(train: Spaces, validation: Spaces, names: list[str], settings: Settings) -> LayerReport:
+    """Compare one layer with people by every statistic.
+
+    Args:
+        train: Images to learn on.
+        validation: Images to report on.
+        names: Names of the human dimensions.
+        settings: See `rockspace.analysis.alignment.Settings`.
+
+    Raises:
+        UnusableSpaces: The two splits do not describe the same spaces.
+    """
+    _check_splits(train, validation, names)
+    rotations = both_rotations(train, validation, names, settings)
+    leading = rotations[settings.reduction]
+    figures = {
+        "n_dimensions": len(names),
+        "dimensions": names,
+        "n_features": train.features.shape[1],
+        "n_images": {"train": len(train), "validation": len(validation)},
+        "reduction": settings.reduction,
+        **leading.summary,
+        "reductions": {name: report.summary for name, report in rotations.items()},
+        "rsa": rsa_summary(validation, settings),
+        "notes": _notes(train, validation),
+    }
+    tables = [report.dimensions.assign(reduction=name) for name, report in rotations.items()]
+    dimensions = pd.concat(sorted(tables, key=lambda table: table["reduction"].iloc[0] != settings.reduction))
+    return LayerReport(figures, dimensions, _aligned(validation, names, leading.predicted))
+
+
+def rsa_summary(validation: Spaces, settings: Settings) -> dict[str, Any]:
+    """Return RSA on the validation images, with nulls and intervals over images and over subtypes."""
+    spaces = validation.features, validation.coordinates
+    resampling = {"resamples": settings.bootstraps, "seed": settings.seed, "metric": settings.distance}
+    pairings = {
+        "permutation": image_pairings([len(validation)], settings.permutations, settings.seed),
+        "permutation_subtypes": subtype_pairings([validation.label], settings.permutations, settings.seed),
+    }
+    return {
+        "distance": settings.distance,
+        **rsa(*spaces, metric=settings.distance),
+        "ci": rsa_intervals(*spaces, **resampling),
+        "ci_subtypes": rsa_intervals(*spaces, validation.label, **resampling),
+        **{
+            key: None if orders is None else rsa_null(*spaces, orders, metric=settings.distance)
+            for key, orders in pairings.items()
+        },
+    }
+
+
+def _check_splits(train: Spaces, validation: Spaces, names: list[str]) -> None:
+    for what in ("features", "coordinates"):
+        ours, theirs = getattr(train, what).shape[1], getattr(validation, what).shape[1]
+        if ours != theirs:
+            raise UnusableSpaces(
+                f"{what}: {ours} dimensions in the training split and {theirs} in the validation split"
+            )
+    if len(names) != train.coordinates.shape[1]:
+        raise UnusableSpaces(
+            f"coordinates: {train.coordinates.shape[1]} dimensions, but {len(names)} names for them"
+        )
+
+
+def _notes(train: Spaces, validation: Spaces) -> list[str]:
+    """What a reader must know before believing a figure."""
+    notes, k = [], train.coordinates.shape[1]
+    for name, split in (("training", train), ("validation", validation)):
+        if len(split) <= k:
+            notes.append(
+                f"{len(split)} {name} images can be rotated onto {k} dimensions in many equally good ways; "
+                f"figures fitted on them say nothing"
+            )
+        constant = int(np.sum(np.ptp(split.features, axis=0) == 0))
+        if constant:
+            notes.append(
+                f"{constant} of {split.features.shape[1]} features are constant over the {name} images"
+            )
+    return notes
+
+
+def _aligned(validation: Spaces, names: list[str], predicted: np.ndarray) -> pd.DataFrame:
+    columns: dict[str, np.ndarray] = {"image_id": validation.image_id, "label": validation.label}
+    for i, name in enumerate(names):
+        columns[OBSERVED.format(name)] = validation.coordinates[:, i]
+        columns[PREDICTED.format(name)] = predicted[:, i]
+    return pd.DataFrame(columns)

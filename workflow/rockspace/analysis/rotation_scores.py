@@ -1,0 +1,71 @@
+"""How well rotations learnt on one set of images do on another, for many pairings of images at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rockspace.analysis.procrustes import optimal_rotation, remaining_disparity
+from rockspace.analysis.spaces import centred, correlations
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a rotation reaches; leading axes, if any, count pairings.
+
+    Attributes:
+        r: Pearson's r of each dimension, shape (..., k).
+        disparity: Share of variance left once translation and scale are optimal, in [0, 1], shape (...).
+    """
+
+    r: np.ndarray
+    disparity: np.ndarray
+
+    @property
+    def mean_r(self) -> np.ndarray:
+        """Mean of r over the dimensions, shape (...)."""
+        return self.r.mean(axis=-1)
+
+
+class RotationScorer:
+    """Learns a rotation on some images and scores it on others, or on the same ones.
+
+    The same figures as `Procrustes.fit` on the first and `score` and `disparity` on the second, for a stack
+    of pairings. Features are turned once to the principal axes of the learning images, which changes no
+    rotation and keeps each pairing's work to a cross-product of at most n columns.
+
+    Args:
+        learn: Features of the images that the rotation is learnt on, shape (n, d).
+        score: Features of the images that it is tried on, shape (m, d).
+        reflection: Whether the rotation may mirror.
+    """
+
+    def __init__(self, learn: np.ndarray, score: np.ndarray, reflection: bool = True) -> None:
+        self._learn, self._score, self._features = centred(learn), centred(score), learn.shape[1]
+        self._norm = np.linalg.norm(self._score)
+        self._reflection = reflection
+        if self._features > len(learn):
+            axes = _principal_axes(self._learn)
+            self._learn, self._score = self._learn @ axes, self._score @ axes
+
+    def __call__(self, learn_coordinates: np.ndarray, score_coordinates: np.ndarray) -> Figures:
+        """Return the figures for coordinates of shape (..., n, k) and (..., m, k)."""
+        target = centred(score_coordinates)
+        predicted = self.predict(learn_coordinates)
+        trace = np.einsum("...nk,...nk->...", predicted, target)
+        norms = np.broadcast_to(self._norm, trace.shape), np.linalg.norm(target, axis=(-2, -1))
+        return Figures(correlations(predicted, target), remaining_disparity(trace, *norms))
+
+    def predict(self, learn_coordinates: np.ndarray) -> np.ndarray:
+        """Return the scored images turned onto the dimensions, around the origin, not scaled: (..., m, k)."""
+        cross = self._learn.T @ centred(learn_coordinates)
+        # Turned axes may leave out empty ones, which would have absorbed a mirroring.
+        free = self._features != learn_coordinates.shape[-1]
+        return self._score @ optimal_rotation(cross, self._reflection or free)[0]
+
+
+def _principal_axes(features: np.ndarray) -> np.ndarray:
+    _, singular, right = np.linalg.svd(features, full_matrices=False)
+    floor = singular[0] * max(features.shape) * np.finfo(np.float64).eps
+    return right[singular > floor].T

@@ -1,0 +1,182 @@
+"""Two descriptions of the same images, side by side: a model's features and people's coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rockspace.errors import RockspaceError
+
+
+class UnusableSpaces(RockspaceError, ValueError):
+    """Spaces that no statistic can be computed on; a `ValueError` too, as scikit-learn's callers expect."""
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """The images of one split in both spaces.
+
+    Attributes:
+        image_id: Name of each image, shape (n,).
+        label: Subtype of each image, shape (n,).
+        features: The model's space, shape (n, d).
+        coordinates: The human space, shape (n, k).
+    """
+
+    image_id: np.ndarray
+    label: np.ndarray
+    features: np.ndarray
+    coordinates: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image_id)
+
+
+def checked_space(space: np.ndarray, name: str, minimum: int = 3) -> np.ndarray:
+    """Return a space as a float64 matrix, or say what is wrong with it.
+
+    Args:
+        space: Shape (images, dimensions) or (images,).
+        name: What the error calls it.
+        minimum: Fewest images that the statistic makes sense for.
+
+    Raises:
+        UnusableSpaces: Not a matrix of finite numbers, too few images, or all images in one point.
+    """
+    try:
+        space = np.asarray(space, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UnusableSpaces(f"{name}: not a matrix of numbers ({error})") from None
+    space = space[:, None] if space.ndim == 1 else space
+    if space.ndim != 2 or space.shape[1] == 0:
+        raise UnusableSpaces(f"{name}: shape {space.shape}; needed: one row an image, one column a dimension")
+    if len(space) < minimum:
+        raise UnusableSpaces(
+            f"{name}: {len(space)} image(s), n_samples={len(space)}; at least {minimum} are needed"
+        )
+    checked_finite(space, name)
+    if not np.ptp(space, axis=0).any():
+        raise UnusableSpaces(
+            f"{name}: all {len(space)} images lie in one point, so there is no shape to compare"
+        )
+    return space
+
+
+def checked_finite(space: np.ndarray, name: str) -> np.ndarray:
+    """Return a matrix as it is if all of it is finite.
+
+    Raises:
+        UnusableSpaces: Names the first row and column that hold NaN or infinity.
+    """
+    if not np.isfinite(space).all():
+        row, column = np.argwhere(~np.isfinite(space))[0]
+        raise UnusableSpaces(
+            f"{name}: NaN or infinity in row {row + 1}, column {column + 1}; "
+            "remove the image or mend what made the value"
+        )
+    return space
+
+
+def checked_pair(
+    features: np.ndarray, coordinates: np.ndarray, minimum: int = 3
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return both spaces as float64 matrices with the same number of rows.
+
+    Args:
+        features: Shape (n, d).
+        coordinates: Shape (n, k).
+        minimum: Fewest images that the statistic makes sense for.
+
+    Raises:
+        UnusableSpaces: As `checked_space`, or the rows differ in number.
+    """
+    features = checked_space(features, "features", minimum)
+    coordinates = checked_space(coordinates, "coordinates", minimum)
+    if len(features) != len(coordinates):
+        raise UnusableSpaces(
+            f"features have {len(features)} rows and coordinates {len(coordinates)}; "
+            "both need one row for each image, in the same order"
+        )
+    return features, coordinates
+
+
+def centred(space: np.ndarray) -> np.ndarray:
+    """Return a space (or a stack of them: ..., n, d) with its centroid at the origin."""
+    return space - space.mean(axis=-2, keepdims=True)
+
+
+def correlations(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return Pearson's r of each dimension; a dimension that is constant on either side has r = 0.
+
+    Args:
+        predicted: Shape (..., n, k).
+        observed: Shape (..., n, k).
+
+    Returns:
+        Shape (..., k), each in [-1, 1].
+    """
+    predicted, observed = _without_rounding(predicted), _without_rounding(observed)
+    products = np.einsum("...nk,...nk->...k", predicted, observed)
+    norms = np.linalg.norm(predicted, axis=-2) * np.linalg.norm(observed, axis=-2)
+    return np.clip(np.divide(products, norms, out=np.zeros_like(products), where=norms > 0), -1.0, 1.0)
+
+
+def _without_rounding(space: np.ndarray) -> np.ndarray:
+    """Centre a space, and make the columns exactly zero that differ from a constant by rounding alone."""
+    largest = np.abs(space).max(axis=-2, keepdims=True)
+    space = centred(space)
+    noise = np.abs(space).max(axis=-2, keepdims=True) <= 16 * np.finfo(np.float64).eps * largest
+    return np.where(noise, 0.0, space)
+
+
+def read_spaces(embeddings: str | Path, coordinates: str | Path, split: str) -> Spaces:
+    """Read the images of one split, and check that both files speak of the same ones.
+
+    Args:
+        embeddings: npz with `image_id`, `split`, `label` and `embedding`.
+        coordinates: CSV with `image_id` and one column for each human dimension.
+        split: Which images to take from `embeddings`.
+
+    Raises:
+        UnusableSpaces: The files disagree about the images, or hold something other than finite numbers.
+    """
+    with np.load(embeddings, allow_pickle=False) as arrays:
+        missing = {"image_id", "split", "label", "embedding"} - set(arrays.files)
+        if missing:
+            raise UnusableSpaces(f"{embeddings}: no array {sorted(missing)[0]!r}; delete it to make it anew")
+        chosen = arrays["split"] == split
+        image_id, label = arrays["image_id"][chosen], arrays["label"][chosen]
+        features = arrays["embedding"][chosen]
+    table = pd.read_csv(coordinates, dtype={"image_id": str})
+    _check_same_images(image_id, table["image_id"].to_numpy(), embeddings, coordinates)
+    table = table.set_index("image_id").loc[image_id]
+    return Spaces(
+        image_id=image_id,
+        label=label,
+        features=checked_space(features, f"{embeddings} ({split})"),
+        coordinates=checked_space(table.to_numpy(), str(coordinates)),
+    )
+
+
+def read_dimensions(coordinates: str | Path) -> list[str]:
+    """Return the names of the human dimensions, in the order of the file's columns."""
+    return list(pd.read_csv(coordinates, nrows=0).columns.drop("image_id"))
+
+
+def _check_same_images(
+    ours: np.ndarray, theirs: np.ndarray, embeddings: str | Path, coordinates: str | Path
+) -> None:
+    for name, ids in ((embeddings, ours), (coordinates, theirs)):
+        twice = pd.Series(ids)[pd.Series(ids).duplicated()]
+        if len(twice):
+            raise UnusableSpaces(f"{name}: image {twice.iloc[0]!r} occurs twice")
+    for here, there, name, other in (
+        (ours, theirs, coordinates, embeddings),
+        (theirs, ours, embeddings, coordinates),
+    ):
+        absent = sorted(set(here) - set(there))
+        if absent:
+            raise UnusableSpaces(f"{name}: no image {absent[0]!r}, which {other} has ({len(absent)} such)")

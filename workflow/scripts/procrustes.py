@@ -1,0 +1,30 @@
+"""From a layer's embeddings and people's coordinates to the figures and pictures of their alignment."""
+
+from pathlib import Path
+
+from rockspace.artifacts import replacing, write_json
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads) as log:
+    import pandas as pd
+    from rockspace.analysis.alignment import Settings
+    from rockspace.analysis.layer_report import layer_report
+    from rockspace.analysis.spaces import read_dimensions, read_spaces
+    from rockspace.report.alignment import displacement_maps, predicted_against_observed
+
+    files, out, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
+    names = read_dimensions(files.train)
+    train = read_spaces(files.embeddings, files.train, "train")
+    validation = read_spaces(files.embeddings, files.validation, "validation")
+    report = layer_report(train, validation, names, Settings(**snakemake.params.settings))
+    write_json(out.figures, report.figures)
+    for table, path in ((report.dimensions, out.dimensions), (report.aligned, out.aligned)):
+        with replacing(path) as partial:
+            table.to_csv(partial, index=False)
+    paths = pd.read_csv(files.catalog, dtype={"image_id": str}).set_index("image_id")["path"]
+    photographs = [Path(files.catalog).parent / paths[image] for image in report.aligned["image_id"]]
+    leading = report.dimensions[report.dimensions["reduction"] == report.figures["reduction"]]
+    title = f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}"
+    predicted_against_observed(report.aligned, leading, photographs, title, [Path(out.png), Path(out.svg)])
+    displacement_maps(report.aligned, names, photographs, title, [Path(out.map_png), Path(out.map_svg)])
+    log.info(report.in_words())
