@@ -13,7 +13,12 @@ rule procrustes:
             f"{RUN}/alignment/{{layer}}.png",
             caption="../report/alignment.rst",
             category="Alignment",
-            labels={"model": "{model}", "seed": "{seed}", "layer": "{layer}", "picture": "predicted and observed"},
+            labels={
+                "model": "{model}",
+                "seed": "{seed}",
+                "layer": "{layer}",
+                "picture": "predicted and observed",
+            },
         ),
         svg=f"{RUN}/alignment/{{layer}}.svg",
         map_png=report(
@@ -27,11 +32,11 @@ rule procrustes:
         f"{STUDY}/logs/procrustes/{{model}}-{{seed}}-{{layer}}.log",
     benchmark:
         f"{STUDY}/benchmarks/procrustes/{{model}}-{{seed}}-{{layer}}.tsv"
-    params:
-        settings=lambda wildcards: config["procrustes"] | {"seed": int(wildcards.seed)},
     threads: 2
     resources:
         mem_mb=2000,
+    params:
+        settings=lambda wildcards: config["procrustes"] | {"seed": int(wildcards.seed)},
     message:
         "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: comparing its space with people's"
     script:

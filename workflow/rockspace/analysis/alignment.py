@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from rockspace.analysis.bootstrap import correlation_intervals
 from rockspace.analysis.multiplicity import holm
 from rockspace.analysis.permutation import Null, image_pairings, permutation_nulls, subtype_pairings
 from rockspace.analysis.reduction import REDUCTIONS, reduced_procrustes, reducer
-from rockspace.analysis.rotation_scores import Figures, RotationScorer
+from rockspace.analysis.rotation_scores import Figures, RotationScorer, without_empty_axes
 from rockspace.analysis.spaces import Spaces, UnusableSpaces, centred, correlations
 
 SUBTYPE_FOLDS = 10
@@ -109,6 +109,14 @@ def both_rotations(
     if settings.reduction not in REDUCTIONS:
         raise UnusableSpaces(
             f"procrustes.reduction: found {settings.reduction!r}; allowed: {', '.join(REDUCTIONS)}"
+        )
+    if train.features.shape[1] > len(train) + len(validation):
+        # No rotation or principal component leaves the span of the images, so the work need not either.
+        every = np.concatenate([train.features, validation.features])
+        turned, _ = without_empty_axes(every, every)
+        train, validation = (
+            replace(split, features=part)
+            for split, part in zip((train, validation), np.split(turned, [len(train)]), strict=True)
         )
     return {name: rotation_report(train, validation, names, name, settings) for name in REDUCTIONS}
 

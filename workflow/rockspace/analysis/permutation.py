@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from tqdm import tqdm
 
 from rockspace.analysis.rotation_scores import Figures
 
@@ -13,6 +14,9 @@ from rockspace.analysis.rotation_scores import Figures
 BATCH = 128
 # Differences below this are rounding, and count as a tie, as in vegan's protest.
 TIE = 1e-9
+
+# A bar for what takes longer than some seconds, gone once it is done.
+PROGRESS = {"delay": 3, "leave": False}
 
 Pairings = Iterator[tuple[np.ndarray, ...]]
 
@@ -154,7 +158,7 @@ def permutation_nulls(
         The null of each analysis; all of them see the same pairings.
     """
     tallies = {name: _Tally(analysis(*coordinates)) for name, analysis in analyses.items()}
-    for orders in pairings:
+    for orders in tqdm(pairings, desc="pairing at random", **PROGRESS):
         shuffled = [split[order] for split, order in zip(coordinates, orders, strict=True)]
         for name, analysis in analyses.items():
             tallies[name].add(analysis(*shuffled))

@@ -46,8 +46,7 @@ class RotationScorer:
         self._norm = np.linalg.norm(self._score)
         self._reflection = reflection
         if self._features > len(learn):
-            axes = _principal_axes(self._learn)
-            self._learn, self._score = self._learn @ axes, self._score @ axes
+            self._learn, self._score = without_empty_axes(self._learn, self._score)
 
     def __call__(self, learn_coordinates: np.ndarray, score_coordinates: np.ndarray) -> Figures:
         """Return the figures for coordinates of shape (..., n, k) and (..., m, k)."""
@@ -65,7 +64,17 @@ class RotationScorer:
         return self._score @ optimal_rotation(cross, self._reflection or free)[0]
 
 
-def _principal_axes(features: np.ndarray) -> np.ndarray:
-    _, singular, right = np.linalg.svd(features, full_matrices=False)
-    floor = singular[0] * max(features.shape) * np.finfo(np.float64).eps
-    return right[singular > floor].T
+def without_empty_axes(learn: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn two sets of features to axes that span the first, of which there are no more than images.
+
+    Distances within the first set stay as they are; what the second holds beside its span is dropped.
+
+    Args:
+        learn: Shape (n, d).
+        score: Shape (m, d).
+
+    Returns:
+        Shapes (n, min(n, d)) and (m, min(n, d)).
+    """
+    axes = np.linalg.qr(learn.T).Q
+    return learn @ axes, score @ axes

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import stats
 from scipy.spatial.distance import pdist, squareform
+from tqdm import tqdm
 
-from rockspace.analysis.permutation import TIE, Pairings
+from rockspace.analysis.permutation import PROGRESS, TIE, Pairings
 from rockspace.analysis.spaces import checked_pair, checked_space
 
 STATISTICS = ("spearman", "kendall_tau_a", "cosine")
@@ -56,12 +57,8 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
 
 def kendall_tau_a(x: np.ndarray, y: np.ndarray) -> float:
     """Return concordant less discordant pairs, as a share of all pairs, tied ones included."""
-    pairs = len(x) * (len(x) - 1) / 2
-    untied_x, untied_y = pairs - _tied_pairs(x), pairs - _tied_pairs(y)
-    if pairs == 0 or untied_x == 0 or untied_y == 0:
-        return 0.0
-    tau_b = stats.kendalltau(x, y, method="asymptotic").statistic
-    return float(tau_b * np.sqrt(untied_x * untied_y) / pairs)
+    untied = _untied_share(x, y)
+    return _tau_b(x, y) * untied if untied else 0.0
 
 
 def rsa_null(
@@ -86,18 +83,36 @@ def rsa_null(
     """
     ours, theirs = dissimilarities(features, metric), squareform(dissimilarities(coordinates))
     observed = compare(ours, squareform(theirs))
-    upper = np.triu_indices(len(theirs), k=1)
-    shuffled = [
-        compare(ours, theirs[np.ix_(order, order)][upper]) for *_, orders in pairings for order in orders
-    ]
-    null = {name: np.array([values[name] for values in shuffled]) for name in STATISTICS}
+    shuffled = _ShuffledPairs(ours, theirs)
+    orders = (
+        order for *_, batch in tqdm(pairings, desc="RSA, pairing at random", **PROGRESS) for order in batch
+    )
+    null = dict(zip(STATISTICS, np.array([shuffled.compare(order) for order in orders]).T, strict=True))
     return {
         name: {
-            "p_value": float((np.sum(null[name] >= observed[name] - TIE) + 1) / (len(shuffled) + 1)),
+            "p_value": float((np.sum(null[name] >= observed[name] - TIE) + 1) / (len(null[name]) + 1)),
             "null": float(null[name].mean()),
         }
         for name in STATISTICS
     }
+
+
+class _ShuffledPairs:
+    """Compares distances under orders of the images; ranks and ties move along and are found once."""
+
+    def __init__(self, ours: np.ndarray, theirs: np.ndarray) -> None:
+        self._ours, self._theirs = ours, theirs
+        self._our_ranks = stats.rankdata(ours) - (len(ours) + 1) / 2
+        self._their_ranks = squareform(stats.rankdata(squareform(theirs)))
+        self._upper = np.triu_indices(len(theirs), k=1)
+        self._untied = _untied_share(ours, squareform(theirs))
+
+    def compare(self, order: np.ndarray) -> tuple[float, float, float]:
+        """Return the statistics in the order of `STATISTICS`."""
+        rows, columns = order[self._upper[0]], order[self._upper[1]]
+        ranks, distances = self._their_ranks[rows, columns], self._theirs[rows, columns]
+        tau_a = _tau_b(self._our_ranks, ranks) * self._untied if self._untied else 0.0
+        return _pearson(self._our_ranks, ranks), tau_a, _cosine(self._ours, distances)
 
 
 def rsa_intervals(
@@ -130,7 +145,12 @@ def rsa_intervals(
         squareform(dissimilarities(s, m)) for s, m in ((features, metric), (coordinates, "euclidean"))
     )
     draws = []
-    for index in _resampled_images(len(ours), groups, resamples, seed):
+    for index in tqdm(
+        _resampled_images(len(ours), groups, resamples, seed),
+        total=resamples,
+        desc="RSA, resampling",
+        **PROGRESS,
+    ):
         rows, columns = np.triu_indices(len(index), k=1)
         pairs = index[rows], index[columns]
         other = pairs[0] != pairs[1]
@@ -157,9 +177,19 @@ def _resampled_images(n: int, groups: np.ndarray | None, resamples: int, seed: i
             yield np.concatenate([units[i] for i in drawn])
 
 
-def _tied_pairs(values: np.ndarray) -> float:
-    counts = np.unique(values, return_counts=True)[1]
-    return float(np.sum(counts * (counts - 1) / 2))
+def _untied_share(x: np.ndarray, y: np.ndarray) -> float:
+    """Return the share of pairs untied in x and in y, as their geometric mean; what tau-b divides by."""
+    pairs = len(x) * (len(x) - 1) / 2
+    untied = [pairs - np.sum(counts * (counts - 1) / 2) for counts in map(_repeats, (x, y))]
+    return float(np.sqrt(untied[0] * untied[1]) / pairs) if pairs else 0.0
+
+
+def _repeats(values: np.ndarray) -> np.ndarray:
+    return np.unique(values, return_counts=True)[1]
+
+
+def _tau_b(x: np.ndarray, y: np.ndarray) -> float:
+    return float(stats.kendalltau(x, y, method="asymptotic").statistic)
 
 
 def _pearson(x: np.ndarray, y: np.ndarray) -> float:
