@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import clone
 from sklearn.model_selection import GroupKFold
 
 from rockspace.analysis.bootstrap import correlation_intervals
@@ -17,7 +16,7 @@ from rockspace.analysis.reduction import REDUCTIONS, reduced_procrustes, reducer
 from rockspace.analysis.rotation_scores import Figures, RotationScorer, without_empty_axes
 from rockspace.analysis.spaces import Spaces, UnusableSpaces, centred, correlations
 
-SUBTYPE_FOLDS = 10
+FOLDS = 10
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,8 @@ class RotationReport:
     """Procrustes figures of one layer under one reduction.
 
     Attributes:
-        summary: `in_sample`, `held_out`, `train`, `new_subtypes` and `permutation`, ready for JSON.
+        summary: `in_sample`, `held_out`, `train`, `train_cv`, `new_subtypes` and `permutation`, ready for
+            JSON.
         dimensions: One row for each human dimension.
         predicted: Coordinates of the validation images by the rotation learnt on the training images, with
             translation and scale fitted to the observed ones, shape (n, k).
@@ -80,26 +80,28 @@ def rotation_report(
     analyses = {"in_sample": lambda _, there: within(there, there), "held_out": across}
     nulls = _nulls(analyses, train, validation, settings)
     targets = train.coordinates, validation.coordinates
-    moved = {
-        "in_sample": within.predict(targets[1]),
-        "held_out": across.predict(targets[0]),
-        "new_subtypes": _predict_new_subtypes(train, validation, reduction, settings),
-    }
-    intervals = {
-        name: _intervals(moved[name], validation, settings) for name in moved if moved[name] is not None
-    }
     observed = {name: analysis(*targets) for name, analysis in analyses.items()}
-    summary = {name: _figures(observed[name]) | _mean_intervals(intervals[name]) for name in observed}
+    summary = {name: _figures(figures) for name, figures in observed.items()}
     summary["train"] = _figures(RotationScorer(learn, learn, settings.reflection)(targets[0], targets[0]))
-    summary["new_subtypes"] = None
-    if moved["new_subtypes"] is not None:
-        r = correlations(moved["new_subtypes"], targets[1])
-        summary["new_subtypes"] = {"r": r.tolist(), "mean_r": float(r.mean())} | _mean_intervals(
-            intervals["new_subtypes"]
-        )
+    predicted = across.predict(targets[0])
+    moved = {
+        "in_sample": (within.predict(targets[1]), validation),
+        "held_out": (predicted, validation),
+        "train_cv": (predict_folds(train, train, reduction, settings, by_subtype=False), train),
+        "new_subtypes": (predict_folds(train, validation, reduction, settings, by_subtype=True), validation),
+    }
+    intervals = {}
+    for name, (space, images) in moved.items():
+        if space is None:
+            summary[name] = None
+            continue
+        r = correlations(space, images.coordinates)
+        intervals[name] = _intervals(space, images, settings)
+        summary.setdefault(name, {"r": r.tolist(), "mean_r": float(r.mean())})
+        summary[name] |= _mean_intervals(intervals[name])
     summary["permutation"] = _permutation_summary(nulls)
     table = _dimension_table(names, observed, nulls, intervals["held_out"])
-    return RotationReport(summary, table, _rescaled(moved["held_out"], validation.coordinates))
+    return RotationReport(summary, table, _rescaled(predicted, validation.coordinates))
 
 
 def both_rotations(
@@ -137,25 +139,36 @@ def _nulls(
     }
 
 
-def _predict_new_subtypes(
-    train: Spaces, validation: Spaces, reduction: str, settings: Settings
+def predict_folds(
+    train: Spaces, images: Spaces, reduction: str, settings: Settings, *, by_subtype: bool
 ) -> np.ndarray | None:
-    """Predict each validation image by a rotation that has seen no image of its subtype.
+    """Predict images by rotations learnt on training images that exclude them, or exclude their subtypes.
 
-    None where there are fewer than three subtypes, or too few images are left to learn on.
+    Args:
+        train: Images to learn on.
+        images: Images to predict: `train` itself, or others if `by_subtype`.
+        reduction: See `rockspace.analysis.reduction.reducer`.
+        settings: See `Settings`.
+        by_subtype: Whether folds are made of subtypes, rather than of images.
+
+    Returns:
+        Shape (n, k); None where there are too few subtypes for folds, or images to learn on.
     """
-    names = np.unique(validation.label)
-    if len(names) < 3:
+    units = images.label if by_subtype else images.image_id
+    fold_count = min(FOLDS, len(np.unique(units)))
+    if fold_count < 3:
         return None
-    model = reduced_procrustes(reduction, train.features, train.coordinates.shape[1], settings.reflection)
-    predicted = np.empty(validation.coordinates.shape)
-    folds = GroupKFold(min(SUBTYPE_FOLDS, len(names)), shuffle=True, random_state=settings.seed)
-    for _, held in folds.split(validation.features, groups=validation.label):
-        seen = ~np.isin(train.label, validation.label[held])
-        if seen.sum() < 3:
+    k = train.coordinates.shape[1]
+    predicted = np.empty((len(images), k))
+    folds = GroupKFold(fold_count, shuffle=True, random_state=settings.seed)
+    for _, held in folds.split(images.features, groups=units):
+        excluded = np.isin(train.label if by_subtype else train.image_id, units[held])
+        seen = train.features[~excluded]
+        if len(seen) < 3:
             return None
-        fitted = clone(model).fit(train.features[seen], train.coordinates[seen])
-        predicted[held] = fitted.transform(validation.features[held])
+        fitted = reduced_procrustes(reduction, seen, k, settings.reflection)
+        fitted.fit(seen, train.coordinates[~excluded])
+        predicted[held] = fitted.transform(images.features[held])
     return predicted
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,11 @@ import numpy as np
 import pandas as pd
 
 from rockspace.analysis.alignment import Settings, both_rotations
-from rockspace.analysis.permutation import image_pairings, subtype_pairings
+from rockspace.analysis.noise_ceiling import Splits, noise_ceiling
+from rockspace.analysis.permutation import Pairings, image_pairings, subtype_pairings
+from rockspace.analysis.readout import ridge_readout
 from rockspace.analysis.rsa import rsa, rsa_intervals, rsa_null
+from rockspace.analysis.similarity import cka_null, debiased_cka, linear_cka, shape_distance
 from rockspace.analysis.spaces import Spaces, UnusableSpaces
 
 # Columns of the aligned coordinates, by dimension.
@@ -43,7 +47,13 @@ class LayerReport:
         )
 
 
-def layer_report(train: Spaces, validation: Spaces, names: list[str], settings: Settings) -> LayerReport:
+def layer_report(
+    train: Spaces,
+    validation: Spaces,
+    names: list[str],
+    settings: Settings,
+    individuals: Sequence[Splits] | None = None,
+) -> LayerReport:
     """Compare one layer with people by every statistic.
 
     Args:
@@ -51,6 +61,8 @@ def layer_report(train: Spaces, validation: Spaces, names: list[str], settings: 
         validation: Images to report on.
         names: Names of the human dimensions.
         settings: See `rockspace.analysis.alignment.Settings`.
+        individuals: Coordinates of single people, or halves of them, for the noise ceiling: each a tuple of
+            the training and validation images, or of the validation images alone.
 
     Raises:
         UnusableSpaces: The two splits do not describe the same spaces.
@@ -66,7 +78,11 @@ def layer_report(train: Spaces, validation: Spaces, names: list[str], settings: 
         "reduction": settings.reduction,
         **leading.summary,
         "reductions": {name: report.summary for name, report in rotations.items()},
+        "ridge": ridge_readout(train, validation, resamples=settings.bootstraps, seed=settings.seed),
         "rsa": rsa_summary(validation, settings),
+        "cka": cka_summary(validation, settings),
+        "shape_distance": _shape_distances(validation, rotations["zero_pad"].summary["permutation"]),
+        "noise_ceiling": _ceiling(train, validation, individuals),
         "notes": _notes(train, validation),
     }
     tables = [report.dimensions.assign(reduction=name) for name, report in rotations.items()]
@@ -78,20 +94,48 @@ def rsa_summary(validation: Spaces, settings: Settings) -> dict[str, Any]:
     """Return RSA on the validation images, with nulls and intervals over images and over subtypes."""
     spaces = validation.features, validation.coordinates
     resampling = {"resamples": settings.bootstraps, "seed": settings.seed, "metric": settings.distance}
-    pairings = {
-        "permutation": image_pairings([len(validation)], settings.permutations, settings.seed),
-        "permutation_subtypes": subtype_pairings([validation.label], settings.permutations, settings.seed),
-    }
     return {
         "distance": settings.distance,
         **rsa(*spaces, metric=settings.distance),
         "ci": rsa_intervals(*spaces, **resampling),
         "ci_subtypes": rsa_intervals(*spaces, validation.label, **resampling),
         **{
-            key: None if orders is None else rsa_null(*spaces, orders, metric=settings.distance)
-            for key, orders in pairings.items()
+            name: pairings and rsa_null(*spaces, pairings, metric=settings.distance)
+            for name, pairings in _pairings(validation, settings)
         },
     }
+
+
+def cka_summary(validation: Spaces, settings: Settings) -> dict[str, Any] | None:
+    """Return linear CKA, plain and debiased, with nulls of the latter; None for fewer than four images."""
+    if len(validation) < 4:
+        return None
+    spaces = validation.features, validation.coordinates
+    nulls = {
+        name: pairings and cka_null(*spaces, pairings) for name, pairings in _pairings(validation, settings)
+    }
+    return {"linear": linear_cka(*spaces), "debiased": debiased_cka(*spaces)} | nulls
+
+
+def _pairings(validation: Spaces, settings: Settings) -> list[tuple[str, Pairings | None]]:
+    """Random pairings of the validation images by the name that their null has in the JSON."""
+    images = image_pairings([len(validation)], settings.permutations, settings.seed)
+    subtypes = subtype_pairings([validation.label], settings.permutations, settings.seed)
+    return [("permutation", images), ("permutation_subtypes", subtypes)]
+
+
+def _shape_distances(validation: Spaces, permutation: dict[str, Any]) -> dict[str, float]:
+    """Shape distances fall as disparity falls, so they share its test in-sample under zero-padding."""
+    spaces = validation.features, validation.coordinates
+    distances = {metric: shape_distance(*spaces, metric) for metric in ("angular", "euclidean")}
+    return distances | {"p_value": permutation["p_value"]}
+
+
+def _ceiling(train: Spaces, validation: Spaces, individuals: Sequence[Splits] | None) -> dict[str, Any]:
+    splits = (validation,) if individuals and len(individuals[0]) == 1 else (train, validation)
+    return noise_ceiling(
+        tuple(split.features for split in splits), tuple(split.coordinates for split in splits), individuals
+    )
 
 
 def _check_splits(train: Spaces, validation: Spaces, names: list[str]) -> None:

@@ -161,6 +161,57 @@ def read_spaces(embeddings: str | Path, coordinates: str | Path, split: str) -> 
     )
 
 
+def read_individuals(
+    embeddings: str | Path, individuals: dict[str, str | Path]
+) -> list[tuple[np.ndarray, ...]] | None:
+    """Read the coordinates of single people (or of halves of them) for the noise ceiling.
+
+    Args:
+        embeddings: npz whose images, in their order, the coordinates are brought to.
+        individuals: By split, a CSV with `individual`, `image_id` and one column for each human dimension;
+            `validation` alone, or `train` too.
+
+    Returns:
+        For each individual the coordinates of each split, `train` first; None without a file for
+        `validation`.
+
+    Raises:
+        UnusableSpaces: An individual misses an image, or is not in both splits.
+    """
+    if "validation" not in individuals:
+        return None
+    with np.load(embeddings, allow_pickle=False) as arrays:
+        order = {split: arrays["image_id"][arrays["split"] == split] for split in individuals}
+    tables = {
+        split: dict(
+            list(
+                pd.read_csv(individuals[split], dtype={"individual": str, "image_id": str}).groupby(
+                    "individual"
+                )
+            )
+        )
+        for split in ("train", "validation")
+        if split in individuals
+    }
+    names = sorted(tables["validation"])
+    for split, table in tables.items():
+        if sorted(table) != names:
+            raise UnusableSpaces(
+                f"{individuals[split]}: not the same individuals as {individuals['validation']}"
+            )
+    return [
+        tuple(_one_person(table[name], order[split], individuals[split]) for split, table in tables.items())
+        for name in names
+    ]
+
+
+def _one_person(table: pd.DataFrame, order: np.ndarray, path: str | Path) -> np.ndarray:
+    name = table["individual"].iloc[0]
+    _check_same_images(order, table["image_id"].to_numpy(), "the embeddings", f"{path} (individual {name})")
+    coordinates = table.drop(columns="individual").set_index("image_id").loc[order]
+    return checked_space(coordinates.to_numpy(), f"{path} (individual {name})")
+
+
 def read_dimensions(coordinates: str | Path) -> list[str]:
     """Return the names of the human dimensions, in the order of the file's columns."""
     return list(pd.read_csv(coordinates, nrows=0).columns.drop("image_id"))

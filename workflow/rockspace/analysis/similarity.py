@@ -1,0 +1,108 @@
+"""Similarity of two spaces without a map between them: centred kernel alignment and shape distance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rockspace.analysis.permutation import TIE, Pairings
+from rockspace.analysis.procrustes import optimal_rotation
+from rockspace.analysis.spaces import UnusableSpaces, centred, checked_pair
+
+
+def linear_cka(features: np.ndarray, coordinates: np.ndarray) -> float:
+    """Return linear centred kernel alignment, in [0, 1].
+
+    It grows with the number of features even where nothing is shared; see `debiased_cka`.
+
+    Args:
+        features: Shape (n, d).
+        coordinates: Shape (n, k).
+
+    References:
+        Kornblith, S. et al. (2019). Similarity of neural network representations revisited. ICML.
+    """
+    x, y = (centred(space) for space in checked_pair(features, coordinates))
+    return float(np.sum((x.T @ y) ** 2) / (np.linalg.norm(x @ x.T) * np.linalg.norm(y @ y.T)))
+
+
+def debiased_cka(features: np.ndarray, coordinates: np.ndarray) -> float:
+    """Return linear CKA made of unbiased estimates, in [-1, 1] and around 0 where nothing is shared.
+
+    Args:
+        features: Shape (n, d), at least four images.
+        coordinates: Shape (n, k).
+
+    References:
+        Song, L. et al. (2012). Feature selection via dependence maximization. Journal of Machine Learning
+        Research 13, 1393-1434 (the estimator, equation 5).
+        Nguyen, T., Raghu, M. & Kornblith, S. (2021). Do wide and deep networks learn the same things? ICLR.
+    """
+    ours, theirs = (_unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
+    return _alignment(ours, theirs)
+
+
+def cka_null(features: np.ndarray, coordinates: np.ndarray, pairings: Pairings) -> dict[str, float]:
+    """Test debiased CKA against random pairings of the images, one-sided.
+
+    Args:
+        features: Shape (n, d), at least four images.
+        coordinates: Shape (n, k).
+        pairings: Orders of the images; the last array of each batch is taken.
+
+    Returns:
+        `p_value`, the observed pairing counted among the random ones, and `null`, the mean over the random
+        pairings.
+    """
+    ours, theirs = (_unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
+    observed = _alignment(ours, theirs)
+    null = np.array([_alignment(ours, theirs[np.ix_(o, o)]) for *_, orders in pairings for o in orders])
+    p_value = (np.sum(null >= observed - TIE) + 1) / (len(null) + 1)
+    return {"p_value": float(p_value), "null": float(null.mean())}
+
+
+def shape_distance(features: np.ndarray, coordinates: np.ndarray, metric: str = "angular") -> float:
+    """Return the Procrustes distance between two shapes: 0 for the same up to translation, scale and
+    rotation.
+
+    A metric in the strict sense, unlike disparity; the smaller space is padded with zeros.
+
+    Args:
+        features: Shape (n, d).
+        coordinates: Shape (n, k).
+        metric: `angular`, in radians from 0 to pi / 2, or `euclidean`, from 0 to the square root of 2.
+
+    References:
+        Williams, A. H. et al. (2021). Generalized shape metrics on neural representations. NeurIPS 34
+        (equations 3 to 5; the package netrep calls it `LinearMetric(alpha=1)`).
+    """
+    x, y = (centred(space) for space in checked_pair(features, coordinates))
+    _, trace = optimal_rotation(x.T @ y)
+    cosine = np.clip(trace / (np.linalg.norm(x) * np.linalg.norm(y)), 0.0, 1.0)
+    match metric:
+        case "angular":
+            return float(np.arccos(cosine))
+        case "euclidean":
+            return float(np.sqrt(2 - 2 * cosine))
+    raise UnusableSpaces(f"shape distance: found metric {metric!r}; allowed: angular, euclidean")
+
+
+def _unbiased_kernel(space: np.ndarray) -> np.ndarray:
+    """Centre a kernel such that products of two of them sum to Song's unbiased estimate.
+
+    References:
+        Székely, G. J. & Rizzo, M. L. (2014). Partial distance correlation with methods for dissimilarities.
+        Annals of Statistics 42, 2382-2412 (U-centring).
+    """
+    x = centred(space)
+    kernel = x @ x.T
+    np.fill_diagonal(kernel, 0)
+    n = len(kernel)
+    sums = kernel.sum(axis=0) / (n - 2)
+    kernel = kernel - sums[:, None] - sums[None, :] + sums.sum() / (n - 1)
+    np.fill_diagonal(kernel, 0)
+    return kernel
+
+
+def _alignment(ours: np.ndarray, theirs: np.ndarray) -> float:
+    norms = np.linalg.norm(ours) * np.linalg.norm(theirs)
+    return float(np.sum(ours * theirs) / norms) if norms > 0 else 0.0
