@@ -67,8 +67,8 @@ def extract(network: keras.Model, images: ImageSet, batch_size: int) -> dict[str
     """Run an embedding model over all images in one pass: ``(n, d)`` float32 for each layer."""
     parts: dict[str, list[np.ndarray]] = {}
     for batch, _ in tqdm(images.plain(batch_size), total=images.steps(batch_size), desc="embedding", unit="batch"):
-        for name, values in network(batch, training=False).items():
-            parts.setdefault(name, []).append(np.asarray(values, np.float32))
+        for name, values in network.predict_on_batch(batch).items():
+            parts.setdefault(name, []).append(values)
     return {name: np.concatenate(values) for name, values in parts.items()}
 
 

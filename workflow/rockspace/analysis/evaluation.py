@@ -17,7 +17,7 @@ def predict(network: keras.Model, images: ImageSet, batch_size: int) -> np.ndarr
     """Return the network's probabilities for every image: ``(n, n_labels)`` float32."""
     parts = []
     for batch, _ in tqdm(images.plain(batch_size), total=images.steps(batch_size), desc="evaluating", unit="batch"):
-        parts.append(np.asarray(network(batch, training=False), np.float32))
+        parts.append(network.predict_on_batch(batch))
     return np.concatenate(parts)
 
 

@@ -118,10 +118,10 @@ def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
     return tf.data.TFRecordDataset([str(s) for s in shards]).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def iter_metadata(shards: Sequence[Path], geometry: Geometry) -> Iterator[tuple[str, int]]:
-    """Yield image name and label index of every stored image, in order."""
+def iter_metadata(shards: Sequence[Path], geometry: Geometry) -> Iterator[tuple[str, int, int]]:
+    """Yield image name, label index and position in the split of every stored image, in order."""
     for record in read_records(shards, geometry).as_numpy_iterator():
-        yield record["image_id"].decode(), int(record["label"])
+        yield record["image_id"].decode(), int(record["label"]), int(record["position"])
 
 
 def _bytes(value: bytes) -> tf.train.Feature:

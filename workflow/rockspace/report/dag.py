@@ -18,12 +18,12 @@ def draw_dag(dag: dict[str, Any], output: Path) -> None:
     """Draw the jobs of a workflow from top to bottom, each below all that it needs.
 
     Args:
-        dag: ``nodes`` and ``links``, as ``snakemake --d3dag`` prints them.
+        dag: ``nodes`` and ``edges``, as ``snakemake --d3dag`` prints them.
         output: The picture; the suffix says the format.
     """
     graph = nx.DiGraph()
     graph.add_nodes_from((node["id"], {"label": node["value"]["label"]}) for node in dag["nodes"])
-    graph.add_edges_from((link["u"], link["v"]) for link in dag["links"])
+    graph.add_edges_from((link["u"], link["v"]) for link in dag["edges"])
     layers = list(nx.topological_generations(graph))
     for depth, jobs in enumerate(layers):
         for job in jobs:

@@ -11,7 +11,8 @@ log = logging.getLogger(__name__)
 
 def repeatable(seed: int) -> None:
     """Seed every generator and make TensorFlow's operations deterministic."""
-    keras.utils.set_random_seed(seed)
+    # Not 0: with that as the global seed, TensorFlow cannot take an epoch's own seed for its order.
+    keras.utils.set_random_seed(seed + 1)
     tf.config.experimental.enable_op_determinism()
 
 

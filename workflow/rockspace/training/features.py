@@ -61,7 +61,7 @@ def compute_features(
         def run(batches: object) -> np.ndarray:
             parts = []
             for batch in batches:
-                parts.append(np.asarray(network(batch, training=False), np.float32))
+                parts.append(network.predict_on_batch(batch))
                 bar.update(len(parts[-1]))
             return np.concatenate(parts)
 

@@ -147,6 +147,7 @@ def _fit(
         epochs=epochs,
         steps_per_epoch=images.steps(batch_size),
         validation_data=None if watched is None else watched.plain(batch_size).cache(),
+        shuffle=False,
         callbacks=[lines, *callbacks],
         verbose=0,
     )

@@ -25,6 +25,7 @@ class ImageSet:
         image_ids: Names of all stored images.
         labels: ``(n_stored,)`` label indices of all stored images.
         members: ``(n_stored,)`` bool, which images belong to this set.
+        first_position: Position of the first stored image in its split; not 0 where only a later shard is read.
     """
 
     shards: tuple[Path, ...]
@@ -33,13 +34,15 @@ class ImageSet:
     image_ids: tuple[str, ...]
     labels: np.ndarray
     members: np.ndarray
+    first_position: int = 0
 
     @classmethod
     def open(cls, shards: Sequence[str | Path], geometry: Geometry, n_labels: int) -> "ImageSet":
         """Read names and labels; pixels are read when batches are."""
         paths = tuple(Path(s) for s in shards)
-        image_ids, labels = zip(*iter_metadata(paths, geometry), strict=True)
-        return cls(paths, geometry, n_labels, image_ids, np.array(labels), np.ones(len(labels), bool))
+        image_ids, labels, positions = zip(*iter_metadata(paths, geometry), strict=True)
+        everything = np.ones(len(labels), bool)
+        return cls(paths, geometry, n_labels, image_ids, np.array(labels), everything, positions[0])
 
     def subset(self, members: np.ndarray) -> "ImageSet":
         """Return the images for which ``members`` ``(n_stored,)`` is true."""
@@ -97,13 +100,8 @@ class ImageSet:
         records = read_records(self.shards, self.geometry)
         if self.members.all():
             return records
-        members, first = tf.constant(self.members), self._first_position()
-        return records.filter(lambda record: tf.gather(members, record["position"] - first))
-
-    def _first_position(self) -> int:
-        """Return the split position of the first stored image, which is not 0 for a later shard alone."""
-        record = next(iter(read_records(self.shards[:1], self.geometry).take(1)))
-        return int(record["position"])
+        members = tf.constant(self.members)
+        return records.filter(lambda record: tf.gather(members, record["position"] - self.first_position))
 
     def _one_hot(self, record: dict[str, tf.Tensor]) -> tf.Tensor:
         return tf.one_hot(record["label"], self.n_labels)
