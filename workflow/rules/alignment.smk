@@ -1,5 +1,10 @@
+# Splits for which the study gives the coordinates of single people, or of halves of them.
+INDIVIDUALS = [split for split in SPLITS if config["dataset"]["splits"][split].get("individual")]
+
+
 rule procrustes:
     input:
+        **{f"{split}_individuals": f"{STUDY}/coordinates/{split}.individuals.csv" for split in INDIVIDUALS},
         embeddings=f"{RUN}/embeddings/{{layer}}.npz",
         catalog=rules.restructure.output.catalog,
         images=rules.restructure.output.images,
@@ -37,6 +42,7 @@ rule procrustes:
         mem_mb=2000,
     params:
         settings=lambda wildcards: config["procrustes"] | {"seed": int(wildcards.seed)},
+        individuals=INDIVIDUALS,
     message:
         "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: comparing its space with people's"
     script:

@@ -7,16 +7,19 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads) as log:
     import pandas as pd
+
     from rockspace.analysis.alignment import Settings
     from rockspace.analysis.layer_report import layer_report
-    from rockspace.analysis.spaces import read_dimensions, read_spaces
+    from rockspace.analysis.spaces import read_dimensions, read_individuals, read_spaces
     from rockspace.report.alignment import displacement_maps, predicted_against_observed
 
     files, out, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
     names = read_dimensions(files.train)
     train = read_spaces(files.embeddings, files.train, "train")
     validation = read_spaces(files.embeddings, files.validation, "validation")
-    report = layer_report(train, validation, names, Settings(**snakemake.params.settings))
+    people = {split: files[f"{split}_individuals"] for split in snakemake.params.individuals}
+    individuals = read_individuals(files.embeddings, people)
+    report = layer_report(train, validation, names, Settings(**snakemake.params.settings), individuals)
     write_json(out.figures, report.figures)
     for table, path in ((report.dimensions, out.dimensions), (report.aligned, out.aligned)):
         with replacing(path) as partial:

@@ -14,6 +14,8 @@ from rockspace.analysis.bootstrap import correlation_intervals
 from rockspace.analysis.spaces import Spaces, correlations
 
 FOLDS = 5
+# Training images below which folds inside folds hold too little to choose a penalty by.
+FEWEST = 15
 # Penalties to choose from, in units of the standardised features' variance.
 PENALTIES = np.logspace(-2, 6, 17)
 
@@ -23,7 +25,7 @@ def ridge() -> Pipeline:
     return make_pipeline(StandardScaler(), RidgeCV(PENALTIES, alpha_per_target=True))
 
 
-def ridge_readout(train: Spaces, validation: Spaces, *, resamples: int, seed: int) -> dict[str, Any]:
+def ridge_readout(train: Spaces, validation: Spaces, *, resamples: int, seed: int) -> dict[str, Any] | None:
     """Regress the human coordinates on the features.
 
     A read-out may weigh and shear where a rotation may not, so it bounds from above what a rotation can show.
@@ -40,6 +42,8 @@ def ridge_readout(train: Spaces, validation: Spaces, *, resamples: int, seed: in
         `held_out`: learnt on the training images, tried on the validation images; `penalty`: chosen for each
             dimension.
     """
+    if len(train) < FEWEST:
+        return None
     model = ridge().fit(train.features, train.coordinates)
     predicted = np.reshape(model.predict(validation.features), validation.coordinates.shape)
     folds = KFold(min(FOLDS, len(train)), shuffle=True, random_state=seed)

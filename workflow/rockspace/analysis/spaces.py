@@ -223,11 +223,11 @@ def _check_same_images(
     for name, ids in ((embeddings, ours), (coordinates, theirs)):
         twice = pd.Series(ids)[pd.Series(ids).duplicated()]
         if len(twice):
-            raise UnusableSpaces(f"{name}: image {twice.iloc[0]!r} occurs twice")
+            raise UnusableSpaces(f"{name}: image {str(twice.iloc[0])!r} occurs twice")
     for here, there, name, other in (
         (ours, theirs, coordinates, embeddings),
         (theirs, ours, embeddings, coordinates),
     ):
         absent = sorted(set(here) - set(there))
         if absent:
-            raise UnusableSpaces(f"{name}: no image {absent[0]!r}, which {other} has ({len(absent)} such)")
+            raise UnusableSpaces(f"{name}: no image {str(absent[0])!r}, which {other} has ({len(absent)} such)")

@@ -1,0 +1,383 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import LeaveOneOut, cross_val_score
+from sklearn.preprocessing import StandardScaler
+
+from rockspace.analysis.alignment import Settings, predict_folds, rotation_report
+from rockspace.analysis.layer_report import OBSERVED, PREDICTED, layer_report
+from rockspace.analysis.noise_ceiling import noise_ceiling, statistics
+from rockspace.analysis.procrustes import Procrustes
+from rockspace.analysis.readout import PENALTIES, ridge, ridge_readout
+from rockspace.analysis.reduction import reduced_procrustes
+from rockspace.analysis.spaces import (
+    Spaces,
+    UnusableSpaces,
+    correlations,
+    read_dimensions,
+    read_individuals,
+    read_spaces,
+)
+from rockspace.errors import RockspaceError
+
+NAMES = ["lightness", "grain size", "hue"]
+QUICK = Settings(permutations=99, bootstraps=99)
+
+
+def study(subtypes=6, per_train=6, per_validation=3, d=20, k=3, noise=1.0, seed=0, shared=True):
+    """Two splits of a study in which features hold the coordinates, or do not."""
+    rng = np.random.default_rng(seed)
+    centres, mix = 2 * rng.normal(size=(subtypes, k)), rng.normal(size=(k, d))
+
+    def split(name, each):
+        label = np.repeat([f"subtype {i:02d}" for i in range(subtypes)], each)
+        coordinates = np.repeat(centres, each, axis=0) + rng.normal(size=(len(label), k))
+        signal = coordinates if shared else rng.normal(size=coordinates.shape)
+        features = signal @ mix + noise * rng.normal(size=(len(label), d))
+        return Spaces(np.array([f"{name}_{i}" for i in range(len(label))]), label, features, coordinates)
+
+    train, validation = split("train", per_train), split("validation", per_validation)
+    # Separate scaling solutions have units of their own.
+    return train, replace(validation, coordinates=0.6 * validation.coordinates)
+
+
+@pytest.fixture(scope="module")
+def report():
+    return layer_report(*study(), NAMES, QUICK)
+
+
+def test_the_json_has_the_agreed_keys_and_no_nan(report):
+    figures = json.loads(json.dumps(report.figures, allow_nan=False))
+    assert figures["n_dimensions"] == 3
+    assert figures["reduction"] == "pca"
+    assert {"disparity", "r", "mean_r"} <= figures["in_sample"].keys()
+    assert {"disparity", "r", "mean_r", "mean_r_ci"} <= figures["held_out"].keys()
+    assert {"n", "p_value", "null_mean_r", "null_disparity"} <= figures["permutation"].keys()
+    assert {"spearman", "kendall_tau_a", "cosine"} <= figures["rsa"].keys()
+    assert len(figures["held_out"]["r"]) == 3
+
+
+def test_both_reductions_stand_side_by_side_and_the_chosen_one_leads(report):
+    assert set(report.figures["reductions"]) == {"pca", "zero_pad"}
+    assert report.figures["held_out"] == report.figures["reductions"]["pca"]["held_out"]
+    other = layer_report(*study(), NAMES, replace(QUICK, reduction="zero_pad")).figures
+    assert other["in_sample"] == other["reductions"]["zero_pad"]["in_sample"]
+    assert other["reductions"] == report.figures["reductions"]
+
+
+def test_in_sample_is_fitted_and_scored_on_the_validation_images(report):
+    _, validation = study()
+    fitted = Procrustes().fit(validation.features, validation.coordinates)
+    ours = report.figures["reductions"]["zero_pad"]["in_sample"]
+    assert ours["disparity"] == pytest.approx(fitted.disparity_, abs=1e-10)
+    assert ours["mean_r"] == pytest.approx(
+        fitted.score(validation.features, validation.coordinates), abs=1e-10
+    )
+
+
+@pytest.mark.parametrize("reduction", ["pca", "zero_pad"])
+def test_held_out_is_learnt_on_the_training_images_alone(report, reduction):
+    train, validation = study()
+    fitted = reduced_procrustes(reduction, train.features, 3, True).fit(train.features, train.coordinates)
+    r = correlations(fitted.transform(validation.features), validation.coordinates)
+    ours = report.figures["reductions"][reduction]["held_out"]
+    np.testing.assert_allclose(ours["r"], r, atol=1e-9)
+    assert ours["mean_r"] == pytest.approx(r.mean(), abs=1e-9)
+    reduced = fitted[0].transform(validation.features)
+    assert ours["disparity"] == pytest.approx(fitted[-1].disparity(reduced, validation.coordinates), abs=1e-9)
+
+
+def test_every_interval_holds_its_figure(report):
+    for part in ("in_sample", "held_out", "train_cv", "new_subtypes"):
+        for key in ("mean_r_ci", "mean_r_ci_subtypes"):
+            low, high = report.figures[part][key]
+            assert low <= report.figures[part]["mean_r"] <= high
+
+
+def test_many_features_say_much_in_sample_and_nothing_held_out_where_nothing_is_shared():
+    figures = layer_report(*study(d=200, noise=30, shared=False), NAMES, QUICK).figures["reductions"][
+        "zero_pad"
+    ]
+    assert figures["in_sample"]["mean_r"] > 0.9
+    assert figures["permutation"]["null_mean_r"] > 0.9
+    assert abs(figures["held_out"]["mean_r"]) < 0.35
+    assert figures["permutation"]["images"]["held_out"]["p_mean_r"] > 0.05
+
+
+def test_more_features_than_images_give_the_same_figures_as_the_plain_way():
+    train, validation = study(d=150)
+    settings = replace(QUICK, reduction="zero_pad")
+    ours = layer_report(train, validation, NAMES, settings).figures
+    plain = rotation_report(train, validation, NAMES, "zero_pad", settings).summary
+    for part in ("in_sample", "held_out", "train", "train_cv", "new_subtypes"):
+        np.testing.assert_allclose(ours[part]["r"], plain[part]["r"], atol=1e-8)
+    assert ours["permutation"]["null_mean_r"] == pytest.approx(plain["permutation"]["null_mean_r"], abs=1e-8)
+
+
+def test_the_table_has_a_row_for_each_dimension_and_reduction_with_adjusted_p_values(report):
+    table = report.dimensions
+    assert table["dimension"].tolist() == NAMES * 2
+    assert table["reduction"].tolist() == ["pca"] * 3 + ["zero_pad"] * 3
+    for p in [column for column in table if column.startswith("p_") and not column.endswith("holm")]:
+        assert table[p].between(1 / 100, 1).all()
+        assert (table[f"{p}_holm"] >= table[p]).all()
+    np.testing.assert_allclose(table["r_held_out"][:3], report.figures["held_out"]["r"])
+    assert (table["r_held_out_low_images"] <= table["r_held_out"]).all()
+    assert (table["r_held_out"] <= table["r_held_out_high_images"]).all()
+
+
+def test_aligned_coordinates_correlate_as_reported_and_share_the_observed_unit(report):
+    _, validation = study()
+    assert report.aligned["image_id"].tolist() == validation.image_id.tolist()
+    for i, name in enumerate(NAMES):
+        observed, predicted = report.aligned[OBSERVED.format(name)], report.aligned[PREDICTED.format(name)]
+        np.testing.assert_allclose(observed, validation.coordinates[:, i])
+        assert np.corrcoef(observed, predicted)[0, 1] == pytest.approx(report.figures["held_out"]["r"][i])
+    spaces = [report.aligned[[form.format(n) for n in NAMES]].to_numpy() for form in (OBSERVED, PREDICTED)]
+    # No further scale would bring the prediction closer.
+    gaps = [
+        np.linalg.norm(spaces[0] - c * spaces[1] - (1 - c) * spaces[0].mean(axis=0)) for c in (0.98, 1, 1.02)
+    ]
+    assert gaps[1] == min(gaps)
+
+
+def test_the_same_seed_gives_the_same_report_and_another_seed_another(report):
+    again = layer_report(*study(), NAMES, QUICK)
+    assert again.figures == report.figures
+    pd.testing.assert_frame_equal(again.dimensions, report.dimensions)
+    other = layer_report(*study(), NAMES, replace(QUICK, seed=1)).figures
+    assert other["permutation"]["null_mean_r"] != report.figures["permutation"]["null_mean_r"]
+    assert other["held_out"]["mean_r"] == report.figures["held_out"]["mean_r"]
+
+
+def test_folds_never_learn_on_what_they_predict():
+    train, validation = study()
+    # A coordinate that is pure noise of the subtype can be known only from its own images.
+    marked = replace(
+        train, coordinates=np.random.default_rng(0).normal(size=(6, 3))[np.repeat(np.arange(6), 6)]
+    )
+    features = np.repeat(np.eye(6), 6, axis=0) + 0.01 * np.random.default_rng(1).normal(size=(36, 6))
+    marked = replace(marked, features=features)
+    by_image = predict_folds(marked, marked, "zero_pad", QUICK, by_subtype=False)
+    by_subtype = predict_folds(marked, marked, "zero_pad", QUICK, by_subtype=True)
+    assert correlations(by_image, marked.coordinates).mean() > 0.5
+    assert correlations(by_subtype, marked.coordinates).mean() < 0.2
+    assert predict_folds(train, validation, "pca", QUICK, by_subtype=True).shape == (18, 3)
+
+
+def test_two_subtypes_are_too_few_for_new_ones_and_for_intervals_over_them():
+    figures = layer_report(*study(subtypes=2), NAMES, QUICK).figures
+    assert figures["new_subtypes"] is None
+    assert figures["held_out"]["mean_r_ci_subtypes"] is None
+    assert figures["held_out"]["mean_r_ci"] is not None
+
+
+def test_one_subtype_has_no_null_over_subtypes():
+    figures = layer_report(*study(subtypes=1), NAMES, QUICK).figures
+    assert figures["permutation"]["subtypes"] is None
+    assert figures["rsa"]["permutation_subtypes"] is None
+    json.dumps(figures, allow_nan=False)
+
+
+@pytest.mark.parametrize(("subtypes", "per_validation"), [(3, 1), (2, 2), (5, 1)])
+def test_a_handful_of_images_gives_a_report_with_a_warning(subtypes, per_validation):
+    splits = study(subtypes=subtypes, per_train=1, per_validation=per_validation, k=6)
+    figures = layer_report(*splits, list("abcdef"), QUICK).figures
+    assert any("say nothing" in note for note in figures["notes"])
+    assert figures["ridge"] is None
+    json.dumps(figures, allow_nan=False)
+
+
+def test_constant_features_and_dimensions_are_reported_not_fatal():
+    train, validation = study()
+    for split in (train, validation):
+        split.features[:, :5] = 3
+        split.coordinates[:, 1] = 0
+    report = layer_report(train, validation, NAMES, QUICK)
+    assert report.figures["held_out"]["r"][1] == 0
+    assert any("5 of 20 features are constant" in note for note in report.figures["notes"])
+    json.dumps(report.figures, allow_nan=False)
+
+
+def test_splits_that_describe_different_spaces_are_refused():
+    train, validation = study()
+    with pytest.raises(RockspaceError, match=r"features: 20 dimensions .* and 19"):
+        layer_report(train, replace(validation, features=validation.features[:, 1:]), NAMES, QUICK)
+    with pytest.raises(RockspaceError, match="3 dimensions, but 2 names"):
+        layer_report(train, validation, NAMES[:2], QUICK)
+    with pytest.raises(RockspaceError, match="allowed: pca, zero_pad"):
+        layer_report(train, validation, NAMES, replace(QUICK, reduction="umap"))
+
+
+def test_ridge_equals_a_plain_search_over_penalties():
+    train, validation = study(noise=6)
+    scaler = StandardScaler().fit(train.features)
+    x, new = scaler.transform(train.features), scaler.transform(validation.features)
+    ours = ridge_readout(train, validation, resamples=99, seed=0)
+    for i in range(3):
+        y = train.coordinates[:, i]
+        errors = [
+            -cross_val_score(Ridge(p), x, y, cv=LeaveOneOut(), scoring="neg_mean_squared_error").mean()
+            for p in PENALTIES
+        ]
+        best = PENALTIES[np.argmin(errors)]
+        assert ours["penalty"][i] == pytest.approx(best)
+        expected = np.corrcoef(Ridge(best).fit(x, y).predict(new), validation.coordinates[:, i])[0, 1]
+        assert ours["held_out"]["r"][i] == pytest.approx(expected, abs=1e-8)
+
+
+def test_nested_cross_validation_claims_nothing_where_nothing_is_shared():
+    train, validation = study(subtypes=20, d=100, shared=False)
+    readout = ridge_readout(train, validation, resamples=99, seed=0)
+    assert abs(readout["nested_cv"]["mean_r"]) < 0.2
+    fitted = ridge().fit(train.features, train.coordinates).predict(train.features)
+    assert correlations(fitted, train.coordinates).mean() > readout["nested_cv"]["mean_r"]
+
+
+def test_a_readout_may_shear_where_a_rotation_may_not():
+    rng = np.random.default_rng(0)
+    label, ids = np.repeat(list("abcde"), 10), np.arange(50).astype(str)
+    coordinates = rng.normal(size=(50, 2))
+    features = coordinates @ np.array([[1.0, 0.95], [0.0, 0.1]]) + 0.005 * rng.normal(size=(50, 2))
+    train = Spaces(ids[:30], label[:30], features[:30], coordinates[:30])
+    validation = Spaces(ids[30:], label[30:], features[30:], coordinates[30:])
+    figures = layer_report(train, validation, ["x", "y"], QUICK).figures
+    assert figures["ridge"]["held_out"]["mean_r"] > 0.98
+    assert figures["held_out"]["mean_r"] < 0.9
+
+
+def people(truth, n=8, noise=1.0, seed=0):
+    """Solutions of single people: the truth, with errors, in a unit and orientation of their own."""
+    rng = np.random.default_rng(seed)
+
+    def one():
+        turn = np.linalg.qr(rng.normal(size=(3, 3))).Q
+        return tuple((split + noise * rng.normal(size=split.shape)) @ turn * 2 for split in truth)
+
+    return [one() for _ in range(n)]
+
+
+def test_a_perfect_model_stands_between_the_bounds_of_the_ceiling():
+    train, validation = study(subtypes=20)
+    truth = train.coordinates, validation.coordinates
+    ceiling = noise_ceiling(truth, truth, people(truth))
+    assert ceiling["available"]
+    assert ceiling["n_individuals"] == 8
+    for name in ("in_sample_mean_r", "held_out_mean_r", "rsa_spearman", "rsa_kendall_tau_a", "cka_debiased"):
+        assert ceiling["lower"][name] < ceiling["upper"][name]
+        assert ceiling["lower"][name] - 0.02 < ceiling["model"][name] < ceiling["upper"][name] + 0.02
+
+
+def test_the_more_people_differ_the_lower_the_ceiling():
+    _, validation = study(subtypes=20)
+    truth = (validation.coordinates,)
+    close, far = (noise_ceiling(truth, truth, people(truth, noise=noise))["lower"] for noise in (0.2, 2))
+    assert close["rsa_spearman"] > far["rsa_spearman"]
+    assert close["in_sample_mean_r"] > far["in_sample_mean_r"]
+    assert "held_out_mean_r" not in close
+
+
+def test_halves_of_the_people_give_the_agreement_of_the_halves_as_lower_bound():
+    _, validation = study(subtypes=20)
+    truth = (validation.coordinates,)
+    halves = people(truth, n=2)
+    ceiling = noise_ceiling(truth, truth, halves)
+    both = [statistics(*pair)["rsa_spearman"] for pair in (halves, halves[::-1])]
+    assert ceiling["lower"]["rsa_spearman"] == pytest.approx(np.mean(both), abs=1e-9)
+
+
+def test_without_individuals_the_report_says_that_there_is_no_ceiling(report):
+    assert report.figures["noise_ceiling"]["available"] is False
+    assert "individual" in report.figures["noise_ceiling"]["reason"]
+    assert noise_ceiling((np.eye(4),), (np.eye(4),), [(np.eye(4),)])["available"] is False
+
+
+def test_the_report_carries_the_ceiling_where_people_are_given():
+    train, validation = study()
+    for individuals in (
+        people((train.coordinates, validation.coordinates), 3),
+        people((validation.coordinates,), 3),
+    ):
+        ceiling = layer_report(train, validation, NAMES, QUICK, individuals).figures["noise_ceiling"]
+        assert ceiling["available"]
+        assert ("held_out_mean_r" in ceiling["model"]) == (len(individuals[0]) == 2)
+
+
+def write_study(folder, train, validation):
+    for split, name in ((train, "train"), (validation, "validation")):
+        table = pd.DataFrame(
+            split.coordinates, columns=NAMES, index=pd.Index(split.image_id, name="image_id")
+        )
+        table.to_csv(folder / f"{name}.csv")
+    both = [train, validation]
+    np.savez(
+        folder / "layer.npz",
+        image_id=np.concatenate([s.image_id for s in both]),
+        label=np.concatenate([s.label for s in both]),
+        split=np.repeat(["train", "validation"], [len(s) for s in both]),
+        embedding=np.concatenate([s.features for s in both]).astype(np.float32),
+    )
+
+
+def test_files_are_read_as_they_were_written_and_rows_matched_by_name(tmp_path):
+    train, validation = study()
+    write_study(tmp_path, train, validation)
+    table = pd.read_csv(tmp_path / "validation.csv")
+    table.sample(frac=1, random_state=0).to_csv(tmp_path / "validation.csv", index=False)
+    spaces = read_spaces(tmp_path / "layer.npz", tmp_path / "validation.csv", "validation")
+    assert spaces.image_id.tolist() == validation.image_id.tolist()
+    np.testing.assert_array_equal(spaces.coordinates, validation.coordinates)
+    np.testing.assert_allclose(spaces.features, validation.features, rtol=1e-6)
+    assert spaces.features.dtype == np.float64
+    assert read_dimensions(tmp_path / "train.csv") == NAMES
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda t: t.iloc[1:], "no image 'validation_0'"),
+        (lambda t: pd.concat([t, t.iloc[:1]]), "image 'validation_0' occurs twice"),
+        (lambda t: t.assign(image_id=["other", *t["image_id"][1:]]), "no image"),
+        (lambda t: t.assign(hue=np.nan), "NaN or infinity in row 1, column 3"),
+        (lambda t: t.assign(hue="blue"), "not a matrix of numbers"),
+    ],
+)
+def test_coordinates_that_do_not_fit_the_embeddings_are_refused_in_one_line(tmp_path, spoil, words):
+    write_study(tmp_path, *study())
+    path = tmp_path / "validation.csv"
+    spoil(pd.read_csv(path)).to_csv(path, index=False)
+    with pytest.raises(UnusableSpaces, match=words) as caught:
+        read_spaces(tmp_path / "layer.npz", path, "validation")
+    assert "validation.csv" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_embeddings_without_an_array_are_refused(tmp_path):
+    np.savez(tmp_path / "layer.npz", image_id=np.array(["a"]))
+    with pytest.raises(RockspaceError, match=r"layer\.npz: no array 'embedding'"):
+        read_spaces(tmp_path / "layer.npz", tmp_path / "validation.csv", "validation")
+
+
+def test_individuals_are_brought_to_the_order_of_the_embeddings(tmp_path):
+    train, validation = study()
+    write_study(tmp_path, train, validation)
+    tables = []
+    for name, factor in (("b", 2), ("a", 1)):
+        table = pd.DataFrame(factor * validation.coordinates, columns=NAMES)
+        table.insert(0, "image_id", validation.image_id)
+        table.insert(0, "individual", name)
+        tables.append(table.sample(frac=1, random_state=factor))
+    path = tmp_path / "people.csv"
+    pd.concat(tables).to_csv(path, index=False)
+    individuals = read_individuals(tmp_path / "layer.npz", {"validation": path})
+    assert len(individuals) == 2
+    np.testing.assert_allclose(individuals[0][0], validation.coordinates)
+    np.testing.assert_allclose(individuals[1][0], 2 * validation.coordinates)
+    assert read_individuals(tmp_path / "layer.npz", {}) is None
+    pd.concat(tables).iloc[1:].to_csv(path, index=False)
+    with pytest.raises(RockspaceError, match="individual b"):
+        read_individuals(tmp_path / "layer.npz", {"validation": path})
