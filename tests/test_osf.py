@@ -1,0 +1,617 @@
+"""Downloading from a stand-in for OSF: what is asked for, what is kept, and what is survived."""
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+from rockspace.data import osf
+from rockspace.data.archive import fetch
+from rockspace.data.manifest import Entry, lost_files, verify
+from rockspace.data.retries import PassingError, Patience, retry_after_seconds
+from rockspace.data.web import BearerToken, Client
+from rockspace.errors import RockspaceError
+from standin_osf import FAULTS, ROOT, TRAVERSAL, Fault, StandIn, every_fault
+
+SPLITS = {
+    "train": {"images": "360 Rocks/*.jpg", "coordinates": "mds_360.txt"},
+    "validation": {"images": "120 Rocks/*.jpg", "coordinates": "mds_120.txt"},
+}
+FAST = Patience(
+    attempts=4,
+    connect_s=2,
+    read_s=0.4,
+    backoff_s=0.01,
+    longest_backoff_s=0.02,
+    longest_retry_after_s=0.02,
+    contact_s=5,
+)
+TOKEN = "a-secret-that-nobody-may-read"
+TESTS = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def direct_connections(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.delenv(osf.TOKEN_VARIABLE, raising=False)
+
+
+@pytest.fixture
+def published(tmp_path):
+    """A small archive, with files and folders that nobody asks for."""
+    return archive(tmp_path / "published", 12)
+
+
+@pytest.fixture
+def long_archive(tmp_path):
+    """An archive with a folder of more than one page."""
+    return archive(tmp_path / "published", 103)
+
+
+def archive(folder: Path, count: int) -> Path:
+    sizes = {f"360 Rocks/I_Andesite_{i:03d}.jpg": 500 + i for i in range(count)}
+    sizes |= {f"120 Rocks/S_Rock Gypsum_{i}_120.jpg": 90_000 for i in range(4)}
+    sizes |= {"mds_360.txt": 300, "mds_120.txt": 200, "notes.docx": 10, "360 Rocks/._hidden.jpg": 10}
+    sizes |= {"Raw data/subjects.csv": 10, "360 Rocks/thumbnails/I_Andesite_000.jpg": 10}
+    for path, size in sizes.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes((hashlib.sha256(path.encode()).digest() * (size // 32 + 1))[:size])
+    return folder
+
+
+@pytest.fixture
+def study(tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    return folder
+
+
+def wanted(published: Path) -> list[str]:
+    images = [
+        f"{folder}/{f.name}"
+        for folder in ("120 Rocks", "360 Rocks")
+        for f in published.glob(f"{folder}/[IS]*")
+    ]
+    return sorted([*images, "mds_120.txt", "mds_360.txt"])
+
+
+def run(standin: StandIn, study: Path, patience: Patience = FAST) -> None:
+    dataset = {"source": "osf", "osf": {"node": "d6b9y", "api": standin.api}, "splits": SPLITS}
+    fetch(dataset, study / "raw", study / "raw.manifest.json", patience=patience)
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+
+
+def stored(study: Path) -> list[str]:
+    return files_below(study / ".raw.store")
+
+
+def assert_mirrors(study: Path, published: Path) -> None:
+    assert files_below(study / "raw") == wanted(published)
+    for path in wanted(published):
+        assert (study / "raw" / path).read_bytes() == (published / path).read_bytes()
+    assert verify(study / "raw", study / "raw.manifest.json")
+
+
+def assert_one_line(error: Exception) -> str:
+    assert "\n" not in str(error)
+    return str(error)
+
+
+def test_raw_mirrors_the_wanted_files_and_the_manifest_describes_them(published, study):
+    with StandIn(published) as standin:
+        run(standin, study)
+    assert_mirrors(study, published)
+    manifest = json.loads((study / "raw.manifest.json").read_text())
+    assert [entry["path"] for entry in manifest] == wanted(published)
+    for entry in manifest:
+        content = (published / entry["path"]).read_bytes()
+        assert entry["size"] == len(content)
+        assert entry["md5"] == hashlib.md5(content).hexdigest()
+        assert entry["sha256"] == hashlib.sha256(content).hexdigest()
+        assert entry["url"].startswith(standin.api.removesuffix("v2"))
+
+
+def test_every_page_is_read_but_only_folders_that_can_hold_a_wanted_file(long_archive, study):
+    with StandIn(long_archive) as standin:
+        run(standin, study)
+    assert standin.asked("listing") == {ROOT: 1, "360 Rocks": 2, "120 Rocks": 1}
+    sizes = [request.query["page[size]"] for request in standin.log if request.kind == "listing"]
+    assert sizes == [["100"]] * 4
+
+
+def test_each_wanted_file_is_asked_for_once_and_nothing_else(published, study):
+    with StandIn(published) as standin:
+        run(standin, study)
+    assert standin.asked("content") == dict.fromkeys(wanted(published), 1)
+
+
+def test_pages_of_ten_are_followed_where_the_api_gives_no_more(long_archive, study, monkeypatch):
+    monkeypatch.setattr(osf, "PAGE_SIZE", 10)
+    with StandIn(long_archive) as standin:
+        run(standin, study)
+    assert standin.asked("listing")["360 Rocks"] == 11
+    assert_mirrors(study, long_archive)
+
+
+def test_files_are_fetched_in_parallel_and_not_by_more_threads_than_asked(published, study):
+    with StandIn(published, latency_s=0.05) as standin:
+        osf.download(
+            standin.api, "d6b9y", ["*/*_120.jpg", "360 Rocks/I_Andesite_00*"], study / "a", transfers=3
+        )
+    assert 1 < standin.most_at_once <= 3
+
+
+def test_progress_counts_files_and_bytes(published, study, capfd):
+    with StandIn(published) as standin:
+        run(standin, study)
+    shown = capfd.readouterr().err
+    assert "18/18 files" in shown
+    assert re.search(r"\d+k?/\d+k? \[", shown.replace(".", ""))
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_at_one_file_costs_one_more_request_for_it(kind, published, study):
+    path = "360 Rocks/I_Andesite_005.jpg"
+    with StandIn(published, faults=[Fault(kind, path)]) as standin:
+        run(standin, study)
+    assert_mirrors(study, published)
+    at = "link" if kind in ("429", "503") else "content"
+    assert standin.asked(at) == dict.fromkeys(wanted(published), 1) | {path: 2}
+
+
+@pytest.mark.parametrize("kind", ["429", "503", "api-cut", "not-json"])
+@pytest.mark.parametrize("at", [ROOT, "360 Rocks"])
+def test_a_fault_at_a_listing_costs_one_more_request_for_it(kind, at, published, study):
+    with StandIn(published, faults=[Fault(kind, at)]) as standin:
+        run(standin, study)
+    assert_mirrors(study, published)
+    expected = {ROOT: 1, "360 Rocks": 1, "120 Rocks": 1}
+    assert standin.asked("listing") == expected | {at: expected[at] + 1}
+
+
+def test_all_faults_together_are_survived(published, study):
+    with StandIn(published, faults=every_fault(published)) as standin:
+        run(standin, study)
+    assert_mirrors(study, published)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("429", "429, too many requests"),
+        ("503", "503"),
+        ("truncated", "its size is 252, published is 505"),
+        ("checksum", "its md5 is"),
+        ("hang", "no answer within 0.4 s"),
+        ("cut", "the connection was cut"),
+        ("storage-503", "503"),
+    ],
+)
+def test_a_lasting_fault_ends_in_one_line_that_names_the_file_and_nothing_half_written(
+    kind, reason, published, study
+):
+    path = "360 Rocks/I_Andesite_005.jpg"
+    with (
+        StandIn(published, faults=[Fault(kind, path, times=99)]) as standin,
+        pytest.raises(RockspaceError) as caught,
+    ):
+        run(standin, study)
+    message = assert_one_line(caught.value)
+    assert path in message
+    assert "in 4 attempts" in message
+    assert reason in message
+    assert os.listdir(study) == [".raw.store"]
+    assert path not in stored(study)
+    for kept in stored(study):
+        assert (study / ".raw.store" / kept).read_bytes() == (published / kept).read_bytes()
+
+
+@pytest.mark.parametrize("hashes", [(), ("md5",), ("sha256",)])
+def test_what_the_api_says_of_a_file_is_checked_and_no_more_is_needed(hashes, published, study):
+    path = "mds_360.txt"
+    kind = "checksum" if hashes else "truncated"
+    with StandIn(published, faults=[Fault(kind, path)], hashes=hashes) as standin:
+        run(standin, study)
+    assert_mirrors(study, published)
+    assert standin.asked("content")[path] == 2
+
+
+def test_a_second_run_fetches_nothing(published, study):
+    with StandIn(published) as standin:
+        run(standin, study)
+        manifest = (study / "raw.manifest.json").read_bytes()
+        standin.log.clear()
+        run(standin, study)
+    assert standin.asked("content") == {}
+    assert (study / "raw.manifest.json").read_bytes() == manifest
+
+
+def test_only_what_is_missing_or_wrong_is_fetched_again(published, study):
+    missing, changed, short = "mds_120.txt", "360 Rocks/I_Andesite_007.jpg", "360 Rocks/I_Andesite_008.jpg"
+    with StandIn(published) as standin:
+        run(standin, study)
+        shutil.rmtree(study / "raw")
+        store = study / ".raw.store"
+        (store / missing).unlink()
+        (store / changed).write_bytes(b"x" * (store / changed).stat().st_size)
+        (store / short).write_bytes(b"")
+        standin.log.clear()
+        run(standin, study)
+    assert standin.asked("content") == {missing: 1, changed: 1, short: 1}
+    assert_mirrors(study, published)
+
+
+def test_a_file_published_anew_is_fetched_anew(published, study):
+    with StandIn(published) as standin:
+        run(standin, study)
+        (published / "mds_120.txt").write_text("1 2 3\n")
+        standin.log.clear()
+        run(standin, study)
+    assert standin.asked("content") == {"mds_120.txt": 1}
+    assert_mirrors(study, published)
+
+
+def test_raw_heals_without_another_download(published, study):
+    raw, manifest = study / "raw", study / "raw.manifest.json"
+    with StandIn(published) as standin:
+        run(standin, study)
+        (raw / "mds_120.txt").unlink()
+        assert lost_files(raw, manifest) == ["mds_120.txt"]
+        with pytest.raises(RockspaceError, match=r"mds_120\.txt is missing"):
+            verify(raw, manifest)
+        standin.log.clear()
+        run(standin, study)
+    assert standin.asked("content") == {}
+    assert lost_files(raw, manifest) == []
+    assert_mirrors(study, published)
+
+
+def test_a_failed_run_is_continued_where_it_stopped(published, study):
+    path = "360 Rocks/I_Andesite_005.jpg"
+    with StandIn(published, faults=[Fault("cut", path, times=1)]) as standin:
+        with pytest.raises(RockspaceError, match="in 1 attempts"):
+            run(standin, study, replace(FAST, attempts=1))
+        kept = stored(study)
+        standin.log.clear()
+        run(standin, study)
+    assert kept
+    assert standin.asked("content") == dict.fromkeys(set(wanted(published)) - set(kept), 1)
+    assert_mirrors(study, published)
+
+
+def test_a_killed_run_is_continued_where_it_stopped(long_archive, study):
+    path = wanted(long_archive)[-1]
+    program = (
+        "import sys; from pathlib import Path; from rockspace.data.archive import fetch; import json\n"
+        "fetch(json.loads(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))"
+    )
+    with StandIn(long_archive, faults=[Fault("hang", path, times=1)]) as standin:
+        dataset = {"source": "osf", "osf": {"node": "d6b9y", "api": standin.api}, "splits": SPLITS}
+        arguments = [json.dumps(dataset), str(study / "raw"), str(study / "raw.manifest.json")]
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            env=os.environ | {"PYTHONPATH": str(TESTS.parent / "workflow")},
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(
+            lambda: len(stored(study)) == len(wanted(long_archive)) - 1 and standin.asked("content")[path]
+        )
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not (study / "raw").exists()
+        assert path not in stored(study)
+        standin.log.clear()
+        run(standin, study)
+    assert standin.asked("content") == {path: 1}
+    assert_mirrors(study, long_archive)
+    assert sorted(os.listdir(study)) == [".raw.store", "raw", "raw.manifest.json"]
+
+
+def wait_until(holds, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_the_token_goes_to_the_api_and_nowhere_else(published, study, monkeypatch, caplog, capfd):
+    monkeypatch.setenv(osf.TOKEN_VARIABLE, f" {TOKEN}\n")
+    caplog.set_level(logging.DEBUG)
+    faults = [*every_fault(published), Fault("cut", "mds_120.txt", times=99)]
+    with StandIn(published, faults=faults) as standin:
+        with pytest.raises(RockspaceError) as caught:
+            run(standin, study)
+        faults[-1].times = 0
+        run(standin, study)
+    sent = [headers["Authorization"] for kind in ("listing", "link") for headers in standin.headers(kind)]
+    assert set(sent) == {f"Bearer {TOKEN}"}
+    contents = standin.headers("content")
+    assert contents
+    assert all("Authorization" not in headers for headers in contents)
+    written = "".join(f.read_text() for f in study.rglob("*.json"))
+    for text in (caplog.text, *capfd.readouterr(), written, repr(caught.value)):
+        assert TOKEN not in text
+        assert "signature=" not in text or "urllib3" in text  # where it redirected to is a secret as well
+    assert "signature=" not in written + str(caught.value)
+
+
+def test_without_a_token_no_authorization_is_sent(published, study):
+    with StandIn(published) as standin:
+        run(standin, study)
+    assert not any("Authorization" in request.headers for request in standin.log)
+
+
+@pytest.mark.parametrize("token", ["two words", "caf\u00e9", "line\nbreak"])
+def test_a_malformed_token_is_refused_without_being_shown(token, study, monkeypatch):
+    monkeypatch.setenv(osf.TOKEN_VARIABLE, token)
+    with pytest.raises(RockspaceError, match="OSF_TOKEN is not a token") as caught:
+        osf.download("https://api.osf.io/v2", "d6b9y", ["*.txt"], study / "store")
+    assert token not in assert_one_line(caught.value)
+
+
+def test_a_token_does_not_travel_unencrypted(study, monkeypatch):
+    monkeypatch.setenv(osf.TOKEN_VARIABLE, TOKEN)
+    with pytest.raises(RockspaceError, match="unencrypted"):
+        osf.download("http://api.osf.io/v2", "d6b9y", ["*.txt"], study / "store")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_trusted"),
+    [
+        ("https://api.osf.io/v2/nodes/", True),
+        ("https://osf.io/download/abc/", True),
+        ("https://files.osf.io/v1/resources/", True),
+        ("http://osf.io/download/abc/", False),
+        ("https://osf.io:8443/", False),
+        ("https://notosf.io/", False),
+        ("https://osf.io.example.org/", False),
+        ("https://storage.googleapis.com/", False),
+    ],
+)
+def test_the_token_is_meant_for_hosts_of_osf(url, is_trusted):
+    assert BearerToken(TOKEN, "https://api.osf.io/v2").trusts(url) == is_trusted
+
+
+@pytest.mark.parametrize("url", ["https://10.0.0.7/", "http://10.0.0.7:8000/", "http://10.0.0.70:80/"])
+def test_another_api_gets_the_token_at_its_own_address_alone(url):
+    assert not BearerToken(TOKEN, "http://10.0.0.7:80/v2").trusts(url)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        TRAVERSAL,
+        "..",
+        "../../mds_360.txt",
+        "/etc/passwd",
+        "..\\escaped.jpg",
+        "C:escaped.jpg",
+        "nul\0byte.jpg",
+        "line\nbreak.jpg",
+        "\ud800.jpg",
+        "x" * 300,
+        "",
+    ],
+)
+def test_a_name_that_could_leave_raw_is_refused(name, published, study):
+    with StandIn(published, alien_names=(name,)) as standin, pytest.raises(RockspaceError) as caught:
+        run(standin, study)
+    assert "refused" in assert_one_line(caught.value)
+    assert standin.asked("content") == {}
+    assert files_below(study) == []
+
+
+@pytest.mark.parametrize("link", ["360 Rocks", "mds_360.txt"])
+def test_nothing_is_written_through_a_symbolic_link(link, published, study, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    store = study / ".raw.store"
+    store.mkdir()
+    (store / link).symlink_to(elsewhere if "." not in link else elsewhere / "file")
+    with StandIn(published) as standin, pytest.raises(RockspaceError, match="symbolic link") as caught:
+        run(standin, study)
+    assert_one_line(caught.value)
+    assert list(elsewhere.iterdir()) == []
+    assert not (study / "raw").exists()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "there"),
+    [
+        ("360 Rocks/*.png", "'360 Rocks/I_Andesite_000.jpg'"),
+        ("361 Rocks/*.jpg", "'120 Rocks/', '360 Rocks/', 'Raw data/'"),
+    ],
+)
+def test_a_pattern_that_names_nothing_is_an_error_that_says_what_is_there(pattern, there, published, study):
+    with StandIn(published) as standin, pytest.raises(RockspaceError) as caught:
+        osf.download(standin.api, "d6b9y", ["mds_360.txt", pattern], study / "store", patience=FAST)
+    message = assert_one_line(caught.value)
+    assert f"'{pattern}' names no file in OSF node 'd6b9y'" in message
+    assert there in message
+    assert standin.asked("content") == {}
+
+
+def test_an_unknown_node_is_one_line_without_retries(published, study):
+    with (
+        StandIn(published) as standin,
+        pytest.raises(RockspaceError, match=r"404.*check dataset\.osf\.node") as caught,
+    ):
+        osf.download(standin.api, "zzzzz", ["*.txt"], study / "store", patience=FAST)
+    assert_one_line(caught.value)
+
+
+def test_json_that_is_no_listing_is_one_line(published, study):
+    class SomethingElse(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = b'{"data": [{"name": "mds_360.txt"}]}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    with (
+        serving(SomethingElse) as server,
+        pytest.raises(RockspaceError, match="does not list files") as caught,
+    ):
+        osf.download(
+            f"http://127.0.0.1:{server.server_port}/v2", "d6b9y", ["*.txt"], study / "s", patience=FAST
+        )
+    assert_one_line(caught.value)
+
+
+class serving:
+    """A plain HTTP server in a thread, with TLS where a certificate is given."""
+
+    def __init__(self, handler, certificate: Path | None = None):
+        self.server = HTTPServer(("127.0.0.1", 0), handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+
+    def __enter__(self):
+        threading.Thread(
+            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        ).start()
+        return self.server
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+def assert_unreachable(api: str, study: Path) -> str:
+    with pytest.raises(RockspaceError) as caught:
+        osf.download(api, "d6b9y", ["*.txt"], study / "store", patience=FAST)
+    message = assert_one_line(caught.value)
+    assert message.startswith(f"{api}/nodes/d6b9y/files/osfstorage/ cannot be reached")
+    assert "source: directory" in message
+    assert "config/demo.yaml" in message
+    return message
+
+
+def test_an_api_that_refuses_connections_is_one_line_that_says_what_else_can_be_done(study, published):
+    with StandIn(published) as standin:
+        api = standin.api
+    assert "connection refused" in assert_unreachable(api, study)
+
+
+def test_an_api_whose_name_is_unknown_is_one_line(study):
+    assert "name cannot be resolved" in assert_unreachable("https://api.osf.invalid/v2", study)
+
+
+def test_an_api_that_speaks_no_tls_is_one_line(published, study):
+    with StandIn(published) as standin:
+        assert "no TLS connection" in assert_unreachable(standin.api.replace("http:", "https:"), study)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
+def test_a_certificate_that_nobody_vouches_for_is_not_accepted(study, tmp_path):
+    pem = tmp_path / "certificate.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run(
+        [*command.split(), "-keyout", pem, "-out", tmp_path / "c"], check=True, capture_output=True
+    )
+    pem.write_text(pem.read_text() + (tmp_path / "c").read_text())
+    with serving(BaseHTTPRequestHandler, pem) as server:
+        assert "self-signed" in assert_unreachable(f"https://127.0.0.1:{server.server_port}/v2", study)
+
+
+def test_an_unreachable_api_is_given_up_well_within_a_minute():
+    patience = Patience()
+    addresses = 4  # two for each version of the protocol
+    longest_attempt = addresses * patience.connect_s
+    assert patience.ends(patience.contact_attempts, 0, has_contact=False)
+    assert patience.ends(1, patience.contact_s, has_contact=False)
+    assert patience.contact_s + patience.seconds_before_next(1, PassingError("x")) + longest_attempt < 45
+
+
+def test_a_server_that_has_answered_once_is_asked_more_often():
+    patience = Patience()
+    assert not patience.ends(patience.contact_attempts, 3600, has_contact=True)
+    assert patience.ends(patience.attempts, 0, has_contact=True)
+
+
+def test_the_wait_doubles_up_to_a_limit_with_jitter():
+    patience = Patience(backoff_s=1, longest_backoff_s=8)
+    for attempt, backoff in [(1, 1), (2, 2), (3, 4), (4, 8), (5, 8), (60, 8)]:
+        waits = {patience.seconds_before_next(attempt, PassingError("x")) for _ in range(20)}
+        assert len(waits) > 1
+        assert all(backoff <= wait <= 2 * backoff for wait in waits)
+
+
+@pytest.mark.parametrize(("asked", "least"), [(5, 5), (0, 0), (86_400, 60)])
+def test_a_server_is_given_the_time_it_asks_for_up_to_a_limit(asked, least):
+    patience = Patience(longest_retry_after_s=60)
+    wait = patience.seconds_before_next(1, PassingError("x", retry_after_s=asked))
+    assert least <= wait <= least + patience.backoff_s
+
+
+def test_retry_after_is_read_as_seconds_and_as_a_date():
+    assert retry_after_seconds("120") == 120
+    assert 110 < retry_after_seconds(formatdate(time.time() + 120, usegmt=True)) <= 120
+    assert retry_after_seconds(formatdate(time.time() - 120, usegmt=True)) == 0
+    assert retry_after_seconds("soon") is None
+    assert retry_after_seconds(None) is None
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_of_a_429_is_honoured(form, published, study, caplog):
+    header = "1" if form == "seconds" else formatdate(time.time() + 2, usegmt=True)
+    patience = replace(FAST, longest_retry_after_s=5)
+    with StandIn(published, faults=[Fault("429", "mds_120.txt")], retry_after=header) as standin:
+        osf.download(standin.api, "d6b9y", ["mds_120.txt"], study / "store", patience=patience)
+    assert standin.asked("link") == {"mds_120.txt": 2}
+    assert re.search(r"429, too many requests; trying again in [12] s", caplog.text)
+
+
+def test_a_redirect_to_nowhere_is_one_line(published, study):
+    class Loop(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(302)
+            self.send_header("Location", self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with serving(Loop) as server, Client(BearerToken(None, ""), FAST) as client:
+        with pytest.raises(RockspaceError, match="TooManyRedirects"):
+            client.json(f"http://127.0.0.1:{server.server_port}/")
+        with pytest.raises(RockspaceError, match="InvalidSchema"):
+            client.json("file:///etc/passwd")
+
+
+def test_the_stand_in_runs_from_the_command_line(published, study):
+    command = [sys.executable, str(TESTS / "standin_osf.py"), str(published), "--faults", "all"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            api = process.stdout.readline().strip()
+            entries = osf.download(api, "d6b9y", ["mds_*.txt", "*/*_120.jpg"], study / "store", patience=FAST)
+        finally:
+            process.terminate()
+    assert all(isinstance(entry, Entry) for entry in entries)
+    assert stored(study) == []
+    assert files_below(study / "store") == [p for p in wanted(published) if not p.startswith("360")]

@@ -1,0 +1,96 @@
+"""The archive, wherever it comes from: ``raw/`` with the files that the splits name, and its manifest."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rockspace.artifacts import link_or_copy, replacing
+from rockspace.data import directory, osf
+from rockspace.data.manifest import Entry, describe, write_manifest
+from rockspace.data.names import place
+from rockspace.data.patterns import wanted_patterns
+from rockspace.data.retries import PATIENCE, Patience
+from rockspace.errors import RockspaceError
+
+
+def fetch(
+    dataset: Mapping[str, Any],
+    raw: Path,
+    manifest: Path,
+    *,
+    workers: int = 1,
+    patience: Patience = PATIENCE,
+) -> None:
+    """Make ``raw`` and ``manifest`` from the configured source; both appear only when all files are whole.
+
+    Downloaded files are kept in ``.{raw}.store`` beside ``raw``: after an interruption, or when ``raw`` was
+    deleted, only what is missing or wrong is fetched.
+
+    Args:
+        dataset: the ``dataset`` section of the config.
+        raw: folder for the archive's files; replaced as a whole.
+        manifest: file for their description.
+        workers: processes that draw the embedded dataset.
+        patience: time-outs and retries of a download.
+
+    Raises:
+        RockspaceError: something could not be had, in one line.
+    """
+    patterns = wanted_patterns(dataset["splits"])
+    check_source(dataset, raw)
+    try:
+        manifest.unlink(missing_ok=True)
+        match dataset["source"]:
+            case "osf":
+                entries = _from_osf(dataset["osf"], patterns, raw, patience)
+            case "directory":
+                with replacing(raw) as partial:
+                    partial.mkdir()
+                    entries = directory.take(Path(dataset["directory"]), patterns, partial)
+            case "synthetic":
+                entries = _drawn(dataset["synthetic"], patterns, raw, workers)
+            case source:
+                raise RockspaceError(f"dataset.source: {source!r}; allowed: osf, directory, synthetic")
+        write_manifest(manifest, entries)
+    except OSError as error:
+        raise RockspaceError(
+            f"{error.filename or raw}: the archive cannot be kept here: {error.strerror}"
+        ) from error
+
+
+def check_source(dataset: Mapping[str, Any], raw: Path) -> None:
+    """Refuse a local copy that lies where ``raw`` is about to be replaced.
+
+    Raises:
+        RockspaceError: ``dataset.directory`` is ``raw`` or lies in it.
+    """
+    if dataset["source"] != "directory":
+        return
+    source = Path(dataset["directory"]).resolve()
+    if source.is_relative_to(raw.resolve()):
+        raise RockspaceError(
+            f"dataset.directory: {dataset['directory']} lies in {raw}, which this workflow replaces; "
+            "move the copy of the archive elsewhere"
+        )
+
+
+def _from_osf(
+    settings: Mapping[str, str], patterns: Sequence[str], raw: Path, patience: Patience
+) -> list[Entry]:
+    store = raw.with_name(f".{raw.name}.store")
+    entries = osf.download(settings["api"], settings["node"], patterns, store, patience=patience)
+    with replacing(raw) as partial:
+        partial.mkdir()
+        for entry in entries:
+            link_or_copy(store / entry.path, place(partial, entry.path))
+    return entries
+
+
+def _drawn(settings: Mapping[str, Any], patterns: Sequence[str], raw: Path, workers: int) -> list[Entry]:
+    # Needs SciPy and Pillow, which a download does without.
+    from rockspace.data.synthetic import draw_archive
+
+    with replacing(raw) as partial:
+        partial.mkdir()
+        draw_archive(partial, **settings, workers=workers)
+        return [describe(file, path) for path, file in directory.list_folder(partial, patterns).items()]

@@ -1,0 +1,69 @@
+"""Names that come from outside: which may become a file below a folder, and where."""
+
+import re
+from pathlib import Path
+
+from rockspace.errors import RockspaceError
+
+LONGEST_NAME_BYTES = 255  # what ext4, XFS, APFS and NTFS allow for one name
+
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_DRIVE_LETTER = re.compile(r"[A-Za-z]:")
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if it can name one file or folder and nothing else.
+
+    Args:
+        name: one segment of a path, as an archive lists it.
+
+    Raises:
+        RockspaceError: it is empty, ``.`` or ``..``, holds a separator of any system, a control
+            character or a drive letter, cannot be encoded, or is longer than file systems allow.
+    """
+    if name in ("", ".", ".."):
+        fault = "it names no file"
+    elif "/" in name or "\\" in name:
+        fault = "it holds a path separator"
+    elif _CONTROL_CHARACTER.search(name):
+        fault = "it holds a control character"
+    elif _DRIVE_LETTER.match(name):
+        fault = "it starts with a drive letter"
+    else:
+        try:
+            if len(name.encode()) <= LONGEST_NAME_BYTES:
+                return name
+            fault = f"it is longer than {LONGEST_NAME_BYTES} bytes"
+        except UnicodeEncodeError:
+            fault = "it is not valid Unicode"
+    raise RockspaceError(f"the archive holds the name {_shown(name)}, which is refused: {fault}")
+
+
+def check_path(path: str) -> str:
+    """Return ``path`` if each of its segments, separated by ``/``, passes ``check_name``."""
+    for name in path.split("/"):
+        check_name(name)
+    return path
+
+
+def place(root: Path, path: str) -> Path:
+    """The file below ``root`` that ``path`` names; its folder is made if it is not there.
+
+    Raises:
+        RockspaceError: ``path`` would leave ``root``, by its name or through a symbolic link.
+    """
+    target = root
+    for name in check_path(path).split("/"):
+        if target != root:
+            target.mkdir(exist_ok=True)
+        target = target / name
+        if target.is_symlink():
+            raise RockspaceError(
+                f"{target} is a symbolic link, and the archive is not written through links: remove it"
+            )
+    return target
+
+
+def _shown(name: str, longest: int = 80) -> str:
+    """``name`` in ASCII on one line."""
+    return ascii(name if len(name) <= longest else name[:longest] + "...")

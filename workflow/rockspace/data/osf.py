@@ -1,0 +1,225 @@
+"""The Open Science Framework: which files a node holds, and fetching them."""
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from rockspace.data.manifest import Entry, describe
+from rockspace.data.names import check_name, place
+from rockspace.data.patterns import Child, find
+from rockspace.data.retries import PATIENCE, Patience
+from rockspace.data.web import BearerToken, Client, Expected, RefusedError, UnreachableError
+from rockspace.errors import RockspaceError
+
+TOKEN_VARIABLE = "OSF_TOKEN"
+PAGE_SIZE = 100  # the most that the API gives on one page
+TRANSFERS = 6  # files under way at the same time: enough to hide the redirects, few enough to be polite
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+_PRIVATE = f"a private node needs a personal token in the environment variable {TOKEN_VARIABLE}"
+_ADVICE = {401: _PRIVATE, 403: _PRIVATE, 404: "check dataset.osf.node", 410: "the node has been deleted"}
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of the archive, by the address of its listing."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A file of the archive as the API describes it."""
+
+    url: str
+    expected: Expected
+
+
+def list_files(client: Client, api: str, node: str, patterns: Sequence[str]) -> dict[str, PublishedFile]:
+    """List the files of a node that ``patterns`` name, going only into folders that can hold one.
+
+    Args:
+        client: asks the API.
+        api: address of the API, such as ``https://api.osf.io/v2``.
+        node: identifier of the node, such as ``d6b9y``.
+        patterns: globs relative to the node's storage, such as ``360 Rocks/*.jpg``.
+
+    Returns:
+        The files by path, sorted.
+
+    Raises:
+        RockspaceError: the API cannot be asked, answers something else, lists a name that would lead out of
+            the archive, or has nothing for a pattern.
+    """
+    root = Folder(f"{api.rstrip('/')}/nodes/{node}/files/osfstorage/")
+    where = f"OSF node {node!r}"
+    return find(root, lambda folder: _children(client, folder, where), patterns, where)
+
+
+def download(
+    api: str,
+    node: str,
+    patterns: Sequence[str],
+    folder: Path,
+    *,
+    patience: Patience = PATIENCE,
+    transfers: int = TRANSFERS,
+) -> list[Entry]:
+    """Bring the files that ``patterns`` name into ``folder``, fetching only what is missing or wrong there.
+
+    A file appears in ``folder`` once it is whole and verified. A token in the environment variable
+    ``OSF_TOKEN`` goes to OSF and nowhere else.
+
+    Args:
+        api: as for ``list_files``.
+        node: as for ``list_files``.
+        patterns: as for ``list_files``.
+        folder: keeps whole files between runs; made if it is not there.
+        patience: time-outs and retries.
+        transfers: files under way at the same time, 1 or more.
+
+    Returns:
+        The entry of each file, sorted by path.
+
+    Raises:
+        RockspaceError: a file could not be had; what was had stays in ``folder``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with Client(BearerToken(_token(api), api), patience, connections=transfers) as client:
+        try:
+            files = list_files(client, api, node, patterns)
+        except UnreachableError as error:
+            raise UnreachableError(
+                f"{error}: put a local copy of the archive into a folder and set `dataset: "
+                "{source: directory, directory: path/to/folder}`, or use `--configfile config/demo.yaml`, "
+                "which needs no network"
+            ) from error
+        except RefusedError as error:
+            raise RefusedError(
+                f"{error}: {_ADVICE.get(error.status, 'check dataset.osf')}", error.status
+            ) from error
+        with _Partials(folder) as partials:
+            return _fetch_all(client, files, folder, partials, transfers)
+
+
+class _Partials(tempfile.TemporaryDirectory):
+    """A folder beside ``folder`` for files that are not whole; what a killed run left there is removed."""
+
+    def __init__(self, folder: Path) -> None:
+        prefix = f"{folder.name}.partial-"
+        for left in folder.parent.glob(f"{prefix}*"):
+            shutil.rmtree(left)
+        super().__init__(dir=folder.parent, prefix=prefix)
+
+    def __enter__(self) -> Path:
+        return Path(super().__enter__())
+
+
+def _fetch_all(
+    client: Client, files: Mapping[str, PublishedFile], folder: Path, partials: Path, transfers: int
+) -> list[Entry]:
+    entries = []
+    sizes = [file.expected.size for file in files.values()]
+    bar = tqdm(
+        total=None if None in sizes else sum(sizes),
+        desc="downloading",
+        unit="B",
+        unit_scale=True,
+        unit_divisor=1024,
+    )
+
+    def on_bytes(count: int) -> None:
+        with bar.get_lock():
+            bar.update(count)
+
+    # Leaving the pool waits for its threads, and closing the client ends what they wait for.
+    with logging_redirect_tqdm([logging.getLogger("rockspace")]), bar, ThreadPoolExecutor(transfers) as pool:
+        try:
+            jobs = [
+                pool.submit(_bring, client, path, file, folder, partials / str(number), on_bytes)
+                for number, (path, file) in enumerate(files.items())
+            ]
+            for job in as_completed(jobs):
+                entries.append(job.result())
+                bar.set_postfix_str(f"{len(entries)}/{len(files)} files", refresh=False)
+        except BaseException:
+            client.close()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return sorted(entries)
+
+
+def _bring(
+    client: Client,
+    path: str,
+    file: PublishedFile,
+    folder: Path,
+    partial: Path,
+    on_bytes: Callable[[int], None],
+) -> Entry:
+    target = place(folder, path)
+    if target.is_file():
+        entry = describe(target, path, file.url)
+        if file.expected.fault(entry) is None:
+            on_bytes(entry.size)
+            return entry
+    entry = client.save(file.url, path, partial, file.expected, on_bytes)
+    os.replace(partial, target)
+    return entry
+
+
+def _children(client: Client, folder: Folder, where: str) -> Iterator[Child]:
+    """The entries of a folder, page by page."""
+    url, params, asked = folder.url, {"page[size]": PAGE_SIZE}, set()
+    while url:
+        if url in asked:
+            raise RockspaceError(f"{url}: the pages of this listing never end")
+        asked.add(url)
+        page = client.json(url, params)
+        try:
+            children = [_child(item) for item in page["data"]]
+            following = page["links"]["next"]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RockspaceError(
+                f"{url} does not list files as OSF does, for {where}: check dataset.osf"
+            ) from error
+        yield from children
+        url, params = following and urljoin(url, following), None
+
+
+def _child(item: Mapping[str, Any]) -> Child:
+    attributes = item["attributes"]
+    name = check_name(attributes["name"])
+    if attributes["kind"] == "folder":
+        return Child(name, True, Folder(item["relationships"]["files"]["links"]["related"]["href"]))
+    hashes = (attributes.get("extra") or {}).get("hashes") or {}
+    size = attributes.get("size")
+    expected = Expected(
+        None if size is None else int(size),
+        *(hashes[kind].lower() if hashes.get(kind) else None for kind in ("md5", "sha256")),
+    )
+    return Child(name, False, PublishedFile(item["links"]["download"], expected))
+
+
+def _token(api: str) -> str | None:
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if not token:
+        return None
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise RockspaceError(f"{TOKEN_VARIABLE} is not a token: it holds characters that no token has")
+    parts = urlsplit(api)
+    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+        raise RockspaceError(
+            f"dataset.osf.api: {api} would carry {TOKEN_VARIABLE} unencrypted; use https or unset it"
+        )
+    return token
