@@ -37,7 +37,7 @@ rule procrustes:
         f"{STUDY}/logs/procrustes/{{model}}-{{seed}}-{{layer}}.log",
     benchmark:
         f"{STUDY}/benchmarks/procrustes/{{model}}-{{seed}}-{{layer}}.tsv"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=2000,
     params:
@@ -47,3 +47,64 @@ rule procrustes:
         "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: comparing its space with people's"
     script:
         "../scripts/procrustes.py"
+
+
+rule layer_profile:
+    input:
+        figures=lambda wildcards: expand(
+            rules.procrustes.output.figures,
+            model=wildcards.model,
+            seed=SEEDS,
+            layer=embedded_layers(wildcards.model),
+        ),
+    output:
+        table=f"{STUDY}/models/{{model}}/layer_profile.csv",
+        png=report(
+            f"{STUDY}/models/{{model}}/layer_profile.png",
+            caption="../report/layer_profile.rst",
+            category="Alignment",
+            labels={"model": "{model}", "picture": "alignment against depth"},
+        ),
+        svg=f"{STUDY}/models/{{model}}/layer_profile.svg",
+    log:
+        f"{STUDY}/logs/layer_profile/{{model}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/layer_profile/{{model}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        seeds=SEEDS,
+        layers=lambda wildcards: embedded_layers(wildcards.model),
+    message:
+        "{wildcards.model}: drawing the alignment of its layers against their depth"
+    script:
+        "../scripts/layer_profile.py"
+
+
+# Every layer of every trained network, in the order of the files that the comparison reads.
+RUNS = [(model, seed, layer) for model in MODELS for seed in SEEDS for layer in embedded_layers(model)]
+
+
+rule comparison:
+    input:
+        aligned=[rules.procrustes.output.aligned.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
+    output:
+        table=report(f"{STUDY}/comparison.csv", caption="../report/comparison.rst", category="Comparison"),
+        entries=f"{STUDY}/comparison.entries.csv",
+        png=report(f"{STUDY}/comparison.png", caption="../report/comparison.rst", category="Comparison"),
+        svg=f"{STUDY}/comparison.svg",
+    log:
+        f"{STUDY}/logs/comparison.log",
+    benchmark:
+        f"{STUDY}/benchmarks/comparison.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        runs=RUNS,
+        settings={key: config["procrustes"][key] for key in ("permutations", "bootstraps")},
+    message:
+        "Comparing models, seeds and layers on the same images"
+    script:
+        "../scripts/comparison.py"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,17 @@ class LayerReport:
             f"{within['mean_r']:.3f} in-sample, "
             f"{null['null_mean_r']:.3f} in-sample with images paired at random (p = {null['p_value']:.4f})"
         )
+
+
+def read_aligned(path: str | Path) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Read aligned coordinates as they were written.
+
+    Returns:
+        The table, and the observed and the predicted coordinates in it, shapes (n, k).
+    """
+    table = pd.read_csv(path, dtype={"image_id": str, "label": str})
+    sides = (table.filter(regex=form.format("^.*") + "$").to_numpy() for form in (OBSERVED, PREDICTED))
+    return table, *sides
 
 
 def layer_report(

@@ -1,0 +1,27 @@
+"""From the aligned coordinates of all models, seeds and layers to their comparison."""
+
+from pathlib import Path
+
+from rockspace.artifacts import replacing
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads) as log:
+    from rockspace.analysis.comparison import Prediction, Resampling, comparison_table, entries_table
+    from rockspace.analysis.layer_report import read_aligned
+    from rockspace.report.comparison import comparison_figure
+
+    out, settings = snakemake.output, snakemake.params.settings
+    tables = [read_aligned(path) for path in snakemake.input.aligned]
+    images, observed, _ = tables[0]
+    predictions = [
+        Prediction(*run, predicted)
+        for run, (_, _, predicted) in zip(snakemake.params.runs, tables, strict=True)
+    ]
+    resampling = Resampling(settings["permutations"], settings["bootstraps"])
+    given = predictions, observed, images["label"].to_numpy(), resampling
+    entries, comparisons = entries_table(*given), comparison_table(*given)
+    for table, path in ((entries, out.entries), (comparisons, out.table)):
+        with replacing(path) as partial:
+            table.to_csv(partial, index=False)
+    comparison_figure(entries, comparisons, [Path(out.png), Path(out.svg)])
+    log.info("%d comparisons of %d predictions", len(comparisons), len(predictions))

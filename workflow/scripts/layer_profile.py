@@ -1,0 +1,22 @@
+"""From the alignment of a model's layers to the table and picture of alignment against depth."""
+
+import json
+from pathlib import Path
+
+from rockspace.artifacts import replacing
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads) as log:
+    from rockspace.analysis.layer_profile import layer_profile
+    from rockspace.report.layer_profile import profile_figure
+
+    params, out = snakemake.params, snakemake.output
+    runs = [(seed, layer) for seed in params.seeds for layer in params.layers]
+    figures = [json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.figures]
+    profile = layer_profile(
+        ((*run, figure) for run, figure in zip(runs, figures, strict=True)), params.layers
+    )
+    with replacing(out.table) as partial:
+        profile.to_csv(partial, index=False)
+    profile_figure(profile, snakemake.wildcards.model, [Path(out.png), Path(out.svg)])
+    log.info("%d layers, %d seeds", len(params.layers), len(params.seeds))
