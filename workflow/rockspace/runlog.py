@@ -12,12 +12,15 @@ from rockspace.errors import RockspaceError
 
 
 @contextmanager
-def recorded(log: str | Path, threads: int | None = None) -> Iterator[logging.Logger]:
+def recorded(
+    log: str | Path, threads: int | None = None, *, tensorflow: bool = False
+) -> Iterator[logging.Logger]:
     """Log a stage to ``log`` and to standard error, and end it with one line where the user can help.
 
     Args:
         log: File that takes the log; an older one is replaced.
         threads: Cores that this stage may use; numeric libraries loaded inside the block keep to it.
+        tensorflow: Whether the block uses TensorFlow, whose start-up messages then go to the log alone.
 
     Raises:
         SystemExit: With status 1 after a `RockspaceError`, whose line has then been written.
@@ -39,6 +42,8 @@ def recorded(log: str | Path, threads: int | None = None) -> Iterator[logging.Lo
     to_terminal.setFormatter(logging.Formatter("%(message)s"))
     logger.handlers = [to_file, to_terminal]
     try:
+        if tensorflow:
+            _import_tensorflow(to_file)
         yield logger
     except RockspaceError as error:
         logger.error("error: %s", error)
@@ -49,3 +54,14 @@ def recorded(log: str | Path, threads: int | None = None) -> Iterator[logging.Lo
         raise
     finally:
         to_file.close()
+
+
+def _import_tensorflow(log: logging.FileHandler) -> None:
+    """Import TensorFlow while the process's standard error is the log: its libraries write there directly."""
+    terminal = os.dup(2)
+    try:
+        os.dup2(log.stream.fileno(), 2)
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(terminal, 2)
+        os.close(terminal)

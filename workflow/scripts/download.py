@@ -7,4 +7,5 @@ from rockspace.runlog import recorded
 with recorded(snakemake.log[0], snakemake.threads):
     from rockspace.data.archive import fetch
 
-    fetch(snakemake.params.dataset, Path(snakemake.output.raw), Path(snakemake.output.manifest))
+    raw, manifest = Path(snakemake.output.raw), Path(snakemake.output.manifest)
+    fetch(snakemake.params.dataset, raw, manifest, workers=snakemake.threads)

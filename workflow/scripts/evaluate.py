@@ -7,7 +7,7 @@ import pandas as pd
 from rockspace.artifacts import replacing, write_json
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads) as log:
+with recorded(snakemake.log[0], snakemake.threads, tensorflow=True) as log:
     from rockspace.analysis.evaluation import metrics, predict, prediction_table
     from rockspace.data.catalog import SPLITS, label_names, read_catalog
     from rockspace.data.tfrecords import Geometry

@@ -6,7 +6,7 @@ import numpy as np
 
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads):
+with recorded(snakemake.log[0], snakemake.threads, tensorflow=True):
     from rockspace.analysis.embeddings import Embeddings, embedding_model, extract
     from rockspace.data.catalog import SPLITS, label_names, read_catalog
     from rockspace.data.tfrecords import Geometry

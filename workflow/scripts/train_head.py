@@ -5,7 +5,7 @@ from pathlib import Path
 from rockspace.artifacts import replacing
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads) as log:
+with recorded(snakemake.log[0], snakemake.threads, tensorflow=True) as log:
     import numpy as np
 
     from rockspace.data.catalog import label_names, read_catalog

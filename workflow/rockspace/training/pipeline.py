@@ -1,8 +1,9 @@
 """The input pipeline: from TFRecords to batches, streamed, and rebuilt for any epoch alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -61,8 +62,7 @@ class ImageSet:
         def view(record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             return plain_views(record["image"], self.geometry), self._one_hot(record)
 
-        batches = self._records().batch(batch_size)
-        return batches.map(view, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+        return self._mapped(view, batch_size)
 
     def augmented(
         self, augmentation: Augmentation, *, seed: int, batch_size: int, first_epoch: int = 0, epochs: int = 1
@@ -93,8 +93,11 @@ class ImageSet:
             epoch = tf.constant(view, tf.int64)
             return augmented_views(record["image"], record["position"], self.geometry, augmentation, seed, epoch)
 
-        batches = self._records().batch(batch_size)
-        return batches.map(one, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+        return self._mapped(one, batch_size)
+
+    def _mapped(self, view: Callable[..., Any], batch_size: int) -> tf.data.Dataset:
+        batches = self._records().batch(batch_size).map(view, num_parallel_calls=tf.data.AUTOTUNE)
+        return batches.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size))).prefetch(2)
 
     def _records(self) -> tf.data.Dataset:
         records = read_records(self.shards, self.geometry)
