@@ -1,0 +1,69 @@
+"""Confusion matrix, with the labels of one superclass side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from sklearn.metrics import confusion_matrix
+
+from rockspace.report.figures import COLUMN, column_style, save
+
+# Room that one label needs to be read (inches), and the size it is printed in (points).
+LABEL, LABEL_SIZE = 0.074, 4.6
+
+
+def confusion_matrix_figure(
+    true_labels: Sequence[str],
+    predicted_labels: Sequence[str],
+    superclass_of_label: Mapping[str, str],
+    output: Path,
+) -> None:
+    """Draw how many images of each label were taken for each label.
+
+    Args:
+        true_labels: Label of each image.
+        predicted_labels: What each image was taken for.
+        superclass_of_label: Superclass of every label that can occur; labels are ordered by it, then by name.
+        output: File to write; the suffix says the format.
+    """
+    order = sorted(superclass_of_label, key=lambda label: (str(superclass_of_label[label]), label))
+    counts = confusion_matrix(list(true_labels), list(predicted_labels), labels=order)
+    with column_style():
+        # The labels and the bar take about as much as eighteen labels' width.
+        width = max(COLUMN, LABEL * (len(order) + 18))
+        figure, axis = plt.subplots(figsize=(width, width * 1.02), layout="constrained")
+        picture = axis.imshow(counts, cmap="Blues", vmin=0, interpolation="none")
+        size = LABEL_SIZE if len(order) > 12 else 6
+        axis.set_xticks(range(len(order)), order, rotation=90, fontsize=size)
+        axis.set_yticks(range(len(order)), order, fontsize=size)
+        axis.tick_params(length=0, pad=2)
+        axis.spines[:].set_visible(True)
+        _superclasses(axis, [str(superclass_of_label[label]) for label in order])
+        axis.set_xlabel("predicted")
+        axis.set_ylabel("true")
+        right = int(np.trace(counts))
+        axis.set_title(
+            f"{right} of {counts.sum()} right ({right / max(counts.sum(), 1):.1%})", loc="left", pad=12
+        )
+        bar = figure.colorbar(picture, ax=axis, shrink=0.6, aspect=30, label="images", pad=0.02)
+        bar.locator = MaxNLocator(integer=True)
+        bar.outline.set_linewidth(0.4)
+        save(figure, [output])
+
+
+def _superclasses(axis: Axes, superclasses: Sequence[str]) -> None:
+    """Draw lines between superclasses, and name each above its labels."""
+    start = 0
+    for name, labels in groupby(superclasses):
+        end = start + len(list(labels))
+        if start:
+            axis.axvline(start - 0.5, color="black", lw=0.6)
+            axis.axhline(start - 0.5, color="black", lw=0.6)
+        axis.text((start + end - 1) / 2, -1, name, ha="center", va="bottom", fontsize=6)
+        start = end
