@@ -60,11 +60,11 @@ def profile(rng: np.random.Generator, position: Field, cycles: float, falloff: f
     amplitude[8 * int(main) :] = 0
     line = fft.irfft(amplitude * np.exp(2j * np.pi * rng.random(frequency.size)), samples)
     line /= line.std()
-    cell = (position * np.float32(samples / 4)) % samples
-    below = cell.astype(np.int32) % samples
-    share = cell - below
+    cell = position * np.float32(samples / 4)
+    below = np.floor(cell).astype(np.int32)
+    share = cell - below.astype(np.float32)
     line = line.astype(np.float32)
-    return line[below] * (1 - share) + line[(below + 1) % samples] * share
+    return line[below % samples] * (1 - share) + line[(below + 1) % samples] * share
 
 
 class Cells(NamedTuple):
@@ -141,9 +141,14 @@ def oklch_to_linear_rgb(lightness: Field, chroma: Field, hue: Field) -> Field:
         B. Ottosson, "A perceptual color space for image processing", 2020.
     """
     a, b = chroma * np.cos(hue), chroma * np.sin(hue)
-    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
-    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
-    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    long, medium, short = (
+        cone * cone * cone  # far faster than a power
+        for cone in (
+            lightness + 0.3963377774 * a + 0.2158037573 * b,
+            lightness - 0.1055613458 * a - 0.0638541728 * b,
+            lightness - 0.0894841775 * a - 1.2914855480 * b,
+        )
+    )
     red = 4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short
     green = -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short
     blue = -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short

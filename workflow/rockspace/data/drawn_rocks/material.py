@@ -20,7 +20,7 @@ from rockspace.data.textures import (
 )
 
 # From one end of a dimension to the other
-_GRAIN_SPACING = (0.012, 0.26)  # half pictures
+_GRAIN_SPACING = (0.018, 0.28)  # half pictures
 _FINEST_SPACING = 1.1  # pixels: smaller grains could not be told from noise
 _STRETCH = (1.0, 3.5)  # length of a grain along the layers over that across
 _SLOPE = (0.03, 0.95)  # root mean square, rise over run
@@ -131,7 +131,7 @@ def _colour(
 ) -> Field:
     """The colour of each pixel inside in white light: linear RGB, of shape (pixels, 3)."""
     size = inside.shape[0]
-    contrast = (0.06 + 0.34 * habit.contrast) * between((0.4, 1.0), look.grain_size)
+    contrast = (0.06 + 0.34 * habit.contrast) * between((0.5, 1.0), look.grain_size)
     cloud = fractal_noise(rng, size, 1.6, 3.0)[inside]
     mottling = fractal_noise(rng, size, 1.0, 8.0)[inside]
     vein = habit.veins * np.exp(-((fractal_noise(rng, size, 2.4, 1.5)[inside] / 0.045) ** 2))
@@ -140,8 +140,8 @@ def _colour(
 
     rank = look.layering**0.5 * band + (1 - look.layering) ** 0.5 * 0.5 * cloud
     rank += (1 - 0.75 * look.layering) * own_rank
-    mineral = np.searchsorted(np.quantile(rank, np.cumsum(abundance)[:-1]), rank)
-    tones = np.array(_TONE)
+    mineral = np.digitize(rank, np.quantile(rank, np.cumsum(abundance)[:-1]))
+    tones = np.array(_TONE, np.float32)
     tones -= (
         tones @ np.bincount(mineral, minlength=len(tones)) / mineral.size
     )  # keeps the rock's mean lightness
@@ -154,7 +154,7 @@ def _colour(
     hue = np.deg2rad(np.interp(position, knots, degrees)) + np.array(_HUE_SHIFT)[mineral] + 0.07 * own_hue
     chroma = between(_CHROMA, look.chromaticity**1.6) * np.interp(position, knots, _COLOURFULNESS)
     chroma = chroma * np.array(_SATURATION)[mineral] * (1 - 0.6 * vein) * (0.3 + 0.7 * lightness)
-    return oklch_to_linear_rgb(lightness, chroma, hue)
+    return oklch_to_linear_rgb(*(channel.astype(np.float32) for channel in (lightness, chroma, hue)))
 
 
 def _relief(

@@ -10,9 +10,10 @@ from rockspace.data.drawn_rocks.types import Habit, Look
 from rockspace.data.textures import Field, between_by_ratio, blurred, encoded_srgb, slope
 
 _STEEPEST = 1.6  # slope of the body beyond which the camera sees no more of it
-_TIGHTNESS = (6.0, 90.0)  # exponent of the highlights, dull to shiny
+_TIGHTNESS = (16.0, 100.0)  # exponent of the highlights, dull to shiny
 _SHARPNESS = 0.45  # pixels of blur
 _SENSOR_NOISE = 0.008  # of full white
+_SHOULDER, _BRIGHTEST = 0.55, 0.95  # light from which on the camera compresses, and what it tends to
 _RIM = -0.03  # depth down to which pixels are drawn, so that the outline can be cut cleanly
 
 
@@ -60,8 +61,8 @@ def _lit(rng: np.random.Generator, body: Body, material: Material, shininess: fl
     mirrored = np.zeros_like(shade)
     for brightness, direction in lamps:
         toward = facing(_halfway(direction))
-        spot = 1.2 * toward ** np.float32(between_by_ratio(_TIGHTNESS, shininess))
-        mirrored += brightness * (spot + (0.08 + 1.2 * material.glitter) * toward**8)
+        spot = 1.3 * toward ** np.float32(between_by_ratio(_TIGHTNESS, shininess))
+        mirrored += brightness * (spot + (0.03 + 1.2 * material.glitter) * toward**8)
     mirrored *= strength * np.minimum(shelter, 1)
     return material.albedo * (shade * (1 - 0.25 * strength))[..., None] + mirrored[..., None]
 
@@ -95,9 +96,12 @@ def _photographed(rng: np.random.Generator, light: Field, body: Body) -> NDArray
     size = light.shape[0]
     steepness = np.hypot(*np.gradient(body.depth))
     cover = np.clip(body.depth / np.maximum(steepness, 1e-4) + 0.5, 0, 1)
-    shadow = ndimage.shift(blurred(cover, 0.03), (0.015 * size, 0), order=1)
-    ground = 1 - 0.18 * shadow
-    picture = encoded_srgb(light) * cover[..., None] + (ground * (1 - cover))[..., None]
+    drop = size // 64
+    shadow = np.pad(blurred(cover, 0.03), ((drop, 0), (0, 0)))[:size]
+    ground = 1 - 0.15 * shadow
+    over = np.maximum(light - _SHOULDER, 0) / (_BRIGHTEST - _SHOULDER)
+    exposed = np.minimum(light, _SHOULDER) + (_BRIGHTEST - _SHOULDER) * (1 - np.exp(-over))
+    picture = encoded_srgb(exposed) * cover[..., None] + (ground * (1 - cover))[..., None]
     picture = ndimage.gaussian_filter(picture, (_SHARPNESS, _SHARPNESS, 0), truncate=3)
     picture += (_SENSOR_NOISE * cover * rng.standard_normal((size, size), dtype=np.float32))[..., None]
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
