@@ -110,7 +110,8 @@ def _matches(names: Sequence[str], segments: Sequence[str]) -> bool:
         return not names
     if segments[0] == "**":
         visible = sum(1 for _ in takewhile(lambda name: not name.startswith("."), names))
-        return any(_matches(names[start:], segments[1:]) for start in range(visible + 1))
+        rest = segments[1:] or ["*"]
+        return any(_matches(names[start:], rest) for start in range(visible + 1))
     return bool(names) and _segment_matches(names[0], segments[0]) and _matches(names[1:], segments[1:])
 
 

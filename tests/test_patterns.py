@@ -1,0 +1,101 @@
+"""Patterns name the files that a shell would name, and only folders that can hold one are entered."""
+
+import glob
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rockspace.data.patterns import Child, find, matches, may_hold, wanted_patterns
+from rockspace.errors import RockspaceError
+
+names = st.sampled_from(["a", "b", "ab", "ab.jpg", "b.JPG", ".jpg", ".hidden", "[a]", "a b.jpg"])
+trees = st.sets(st.lists(names, min_size=1, max_size=3).map("/".join), min_size=1, max_size=12)
+segments = st.sampled_from(["*", "**", "a*", "*.jpg", "?b*", "[ab]*", ".*", "a", "ab.jpg", "[!a]*", "[[]a]"])
+patterns = st.lists(segments, min_size=1, max_size=3).map("/".join)
+
+
+def children(folder: Path) -> Iterator[Child]:
+    for entry in os.scandir(folder):
+        yield Child(entry.name, entry.is_dir(), Path(entry.path))
+
+
+def planted(tree: set[str], root: Path) -> Path:
+    for path in sorted(tree):
+        if not any(other.startswith(f"{path}/") for other in tree):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).touch()
+    return root
+
+
+@settings(max_examples=200, deadline=None)
+@given(tree=trees, pattern=patterns)
+def test_the_files_found_are_those_that_glob_finds(tree, pattern, tmp_path_factory):
+    root = planted(tree, tmp_path_factory.mktemp("tree"))
+    expected = {p for p in glob.glob(pattern, root_dir=root, recursive=True) if (root / p).is_file()}
+    if expected:
+        found = find(root, children, [pattern], "here")
+        assert set(found) == expected
+        assert list(found) == sorted(found)
+        assert all(file == root / path for path, file in found.items())
+    else:
+        with pytest.raises(RockspaceError, match="names no file in here"):
+            find(root, children, [pattern], "here")
+
+
+@given(tree=trees, pattern=patterns)
+def test_every_folder_above_a_match_may_hold_it(tree, pattern):
+    for path in tree:
+        if matches(path, pattern):
+            parts = path.split("/")
+            assert all(may_hold("/".join(parts[:depth]), pattern) for depth in range(1, len(parts)))
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "is_entered"),
+    [
+        ("360 Rocks", "360 Rocks/*.jpg", True),
+        ("120 Rocks", "360 Rocks/*.jpg", False),
+        ("360 Rocks/thumbnails", "360 Rocks/*.jpg", False),
+        ("360 Rocks", "mds_360.txt", False),
+        ("360 Rocks", "*.txt", False),
+        ("any/depth", "**/*.jpg", True),
+    ],
+)
+def test_a_folder_is_entered_only_for_what_can_be_in_it(folder, pattern, is_entered):
+    assert may_hold(folder, pattern) == is_entered
+
+
+def test_one_path_with_two_contents_is_refused():
+    listing = [Child("a.jpg", False, "one"), Child("a.jpg", False, "other")]
+    with pytest.raises(RockspaceError, match=r"lists 'a\.jpg' twice"):
+        find("root", lambda _: listing, ["*.jpg"], "here")
+
+
+def test_the_same_entry_on_two_pages_is_one_file():
+    listing = [Child("a.jpg", False, "one"), Child("a.jpg", False, "one")]
+    assert find("root", lambda _: listing, ["*.jpg"], "here") == {"a.jpg": "one"}
+
+
+def test_an_error_shows_a_few_names_and_counts_the_rest():
+    listing = [Child(f"{letter}.jpg", False, letter) for letter in "abcdefghijkl"]
+    with pytest.raises(RockspaceError, match=r"there: 'a\.jpg', .*'h\.jpg' and 4 more$"):
+        find("root", lambda _: listing, ["*.png"], "here")
+
+
+def test_the_splits_name_each_pattern_once():
+    splits = {
+        "train": {"images": "360 Rocks/*.jpg", "coordinates": "mds.txt"},
+        "validation": {"images": "120 Rocks/*.jpg", "coordinates": "mds.txt"},
+    }
+    assert wanted_patterns(splits) == ["360 Rocks/*.jpg", "mds.txt", "120 Rocks/*.jpg"]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["/etc/*.jpg", "../*.jpg", "360 Rocks/../*.jpg", "./*.jpg", "360 Rocks//*.jpg"]
+)
+def test_a_pattern_that_leaves_the_archive_is_refused(pattern):
+    with pytest.raises(RockspaceError, match="must be relative to the archive's root"):
+        wanted_patterns({"train": {"images": pattern, "coordinates": "mds.txt"}})
