@@ -201,7 +201,7 @@ def test_impossible_arguments_are_refused_in_one_line_before_anything_is_drawn(
 
 def middle(pixels):
     """The middle of a picture, which is rock alone."""
-    edge = pixels.shape[0] * 5 // 16
+    edge = pixels.shape[0] // 4
     return grey(pixels)[edge:-edge, edge:-edge]
 
 
@@ -279,7 +279,7 @@ def test_each_dimension_shows_in_the_picture(dimension):
     for place in PLACES:
         position = ordinary.copy()
         position[number] = place
-        rocks = [draw_rock(position, Habit(0.5), np.random.default_rng([9, i]), 160) for i in range(4)]
+        rocks = [draw_rock(position, Habit(0.5), np.random.default_rng([9, i]), 144) for i in range(6)]
         measured.append(np.mean([STATISTICS[dimension](rock) for rock in rocks]))
     assert np.corrcoef(PLACES, measured)[0, 1] > 0.9
     # Monotone up to what a handful of rocks can tell.

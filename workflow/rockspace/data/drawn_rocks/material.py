@@ -23,7 +23,7 @@ from rockspace.data.textures import (
 _GRAIN_SPACING = (0.018, 0.28)  # half pictures
 _FINEST_SPACING = 1.1  # pixels: smaller grains could not be told from noise
 _STRETCH = (1.0, 3.5)  # length of a grain along the layers over that across
-_SLOPE = (0.03, 0.95)  # root mean square, rise over run
+_SLOPE = (0.03, 0.9)  # root mean square, rise over run
 _FRACTURE_FALLOFF = (2.8, 1.8)
 _LIGHTNESS = (0.2, 0.93)  # OKLab
 _CHROMA = (0.006, 0.15)  # OKLab, for the lightest rock
@@ -174,7 +174,7 @@ def _relief(
         + scaled_to_slope(ledges, 0.9 * look.layering)
         + scaled_to_slope(blurred(raised, 0.004), 0.7 * look.grain_size)
     )
-    relief = scaled_to_slope(relief, between_by_ratio(_SLOPE, look.roughness))
+    relief = scaled_to_slope(relief, between(_SLOPE, look.roughness**1.8))
     if habit.pits > 0:
         relief -= 0.05 * habit.pits * _pits(rng, inside)
     return relief.astype(np.float32)
