@@ -94,7 +94,6 @@ def download(
     Raises:
         RockspaceError: a file could not be had; what was had stays in ``folder``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     with Client(BearerToken(_token(api), api), patience, connections=transfers) as client:
         try:
             files = list_files(client, api, node, patterns)
@@ -108,6 +107,7 @@ def download(
             raise RefusedError(
                 f"{error}: {_ADVICE.get(error.status, 'check dataset.osf')}", error.status
             ) from error
+        folder.mkdir(parents=True, exist_ok=True)
         with _Partials(folder) as partials:
             return _fetch_all(client, files, folder, partials, transfers)
 
