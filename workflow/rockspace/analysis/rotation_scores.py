@@ -45,7 +45,8 @@ class RotationScorer:
         self._learn, self._score, self._features = centred(learn), centred(score), learn.shape[1]
         self._norm = np.linalg.norm(self._score)
         self._reflection = reflection
-        if self._features > len(learn):
+        # With few more features than images, turning costs more than it saves.
+        if self._features > 2 * len(learn):
             self._learn, self._score = without_empty_axes(self._learn, self._score)
 
     def __call__(self, learn_coordinates: np.ndarray, score_coordinates: np.ndarray) -> Figures:

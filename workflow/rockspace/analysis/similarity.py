@@ -37,7 +37,7 @@ def debiased_cka(features: np.ndarray, coordinates: np.ndarray) -> float:
         Research 13, 1393-1434 (the estimator, equation 5).
         Nguyen, T., Raghu, M. & Kornblith, S. (2021). Do wide and deep networks learn the same things? ICLR.
     """
-    ours, theirs = (_unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
+    ours, theirs = (unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
     return _alignment(ours, theirs)
 
 
@@ -53,9 +53,29 @@ def cka_null(features: np.ndarray, coordinates: np.ndarray, pairings: Pairings) 
         `p_value`, the observed pairing counted among the random ones, and `null`, the mean over the random
         pairings.
     """
-    ours, theirs = (_unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
+    ours, theirs = (unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
+    return matrix_test(ours, theirs, pairings)
+
+
+def matrix_test(ours: np.ndarray, theirs: np.ndarray, pairings: Pairings) -> dict[str, float]:
+    """Test the cosine of two matrices over images against random orders of the second's rows and columns.
+
+    Args:
+        ours: Shape (n, n), symmetric with zeros on the diagonal.
+        theirs: The same.
+        pairings: Orders of the images; the last array of each batch is taken.
+
+    Returns:
+        `p_value`, one-sided, and `null`, the mean over the random orders.
+    """
     observed = _alignment(ours, theirs)
-    null = np.array([_alignment(ours, theirs[np.ix_(o, o)]) for *_, orders in pairings for o in orders])
+    norms = np.linalg.norm(ours) * np.linalg.norm(theirs)
+    rows, columns = np.triu_indices(len(ours), k=1)
+    pairs, flat = 2 * ours[rows, columns], theirs.ravel()
+    products = [
+        pairs @ flat.take(o[rows] * len(ours) + o[columns]) for *_, orders in pairings for o in orders
+    ]
+    null = np.array(products) / norms if norms > 0 else np.zeros(len(products))
     p_value = (np.sum(null >= observed - TIE) + 1) / (len(null) + 1)
     return {"p_value": float(p_value), "null": float(null.mean())}
 
@@ -86,8 +106,9 @@ def shape_distance(features: np.ndarray, coordinates: np.ndarray, metric: str = 
     raise UnusableSpaces(f"shape distance: found metric {metric!r}; allowed: angular, euclidean")
 
 
-def _unbiased_kernel(space: np.ndarray) -> np.ndarray:
-    """Centre a kernel such that products of two of them sum to Song's unbiased estimate.
+def unbiased_kernel(space: np.ndarray) -> np.ndarray:
+    """Return the linear kernel of a space (n, d), centred such that products of two of them sum to Song's
+    unbiased estimate.
 
     References:
         Székely, G. J. & Rizzo, M. L. (2014). Partial distance correlation with methods for dissimilarities.

@@ -230,4 +230,6 @@ def _check_same_images(
     ):
         absent = sorted(set(here) - set(there))
         if absent:
-            raise UnusableSpaces(f"{name}: no image {str(absent[0])!r}, which {other} has ({len(absent)} such)")
+            raise UnusableSpaces(
+                f"{name}: no image {str(absent[0])!r}, which {other} has ({len(absent)} such)"
+            )
