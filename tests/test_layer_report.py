@@ -342,7 +342,7 @@ def test_files_are_read_as_they_were_written_and_rows_matched_by_name(tmp_path):
         (lambda t: t.iloc[1:], "no image 'validation_0'"),
         (lambda t: pd.concat([t, t.iloc[:1]]), "image 'validation_0' occurs twice"),
         (lambda t: t.assign(image_id=["other", *t["image_id"][1:]]), "no image"),
-        (lambda t: t.assign(hue=np.nan), "NaN or infinity in row 1, column 3"),
+        (lambda t: t.assign(hue=np.inf), "NaN or infinity in row 1, column 3"),
         (lambda t: t.assign(hue="blue"), "not a matrix of numbers"),
     ],
 )

@@ -2,6 +2,27 @@
 INDIVIDUALS = [split for split in SPLITS if config["dataset"]["splits"][split].get("individual")]
 
 
+rule individuals:
+    input:
+        raw=rules.download.output.raw,
+        catalog=rules.restructure.output.catalog,
+    output:
+        individuals=f"{STUDY}/coordinates/{{split}}.individuals.csv",
+    log:
+        f"{STUDY}/logs/individuals/{{split}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/individuals/{{split}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        dataset={key: config["dataset"][key] for key in ("splits", "dimensions")},
+    message:
+        "Reading the {wildcards.split} coordinates of single people"
+    script:
+        "../scripts/individuals.py"
+
+
 rule procrustes:
     input:
         **{f"{split}_individuals": f"{STUDY}/coordinates/{split}.individuals.csv" for split in INDIVIDUALS},

@@ -6,11 +6,10 @@ from rockspace.artifacts import replacing, write_json
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads) as log:
-    import pandas as pd
-
     from rockspace.analysis.alignment import Settings
     from rockspace.analysis.layer_report import layer_report
     from rockspace.analysis.spaces import read_dimensions, read_individuals, read_spaces
+    from rockspace.data.catalog import read_catalog
     from rockspace.report.alignment import displacement_maps, predicted_against_observed
 
     files, out, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
@@ -24,7 +23,7 @@ with recorded(snakemake.log[0], snakemake.threads) as log:
     for table, path in ((report.dimensions, out.dimensions), (report.aligned, out.aligned)):
         with replacing(path) as partial:
             table.to_csv(partial, index=False)
-    paths = pd.read_csv(files.catalog, dtype={"image_id": str}).set_index("image_id")["path"]
+    paths = read_catalog(Path(files.catalog)).set_index("image_id")["path"]
     photographs = [Path(files.catalog).parent / paths[image] for image in report.aligned["image_id"]]
     leading = report.dimensions[report.dimensions["reduction"] == report.figures["reduction"]]
     title = f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}"

@@ -54,7 +54,7 @@ def read_aligned(path: str | Path) -> tuple[pd.DataFrame, np.ndarray, np.ndarray
     Returns:
         The table, and the observed and the predicted coordinates in it, shapes (n, k).
     """
-    table = pd.read_csv(path, dtype={"image_id": str, "label": str})
+    table = pd.read_csv(path, dtype={"image_id": str, "label": str}, keep_default_na=False)
     sides = (table.filter(regex=form.format("^.*") + "$").to_numpy() for form in (OBSERVED, PREDICTED))
     return table, *sides
 

@@ -150,7 +150,7 @@ def read_spaces(embeddings: str | Path, coordinates: str | Path, split: str) -> 
         chosen = arrays["split"] == split
         image_id, label = arrays["image_id"][chosen], arrays["label"][chosen]
         features = arrays["embedding"][chosen]
-    table = pd.read_csv(coordinates, dtype={"image_id": str})
+    table = pd.read_csv(coordinates, dtype={"image_id": str}, keep_default_na=False)
     _check_same_images(image_id, table["image_id"].to_numpy(), embeddings, coordinates)
     table = table.set_index("image_id").loc[image_id]
     return Spaces(
@@ -183,13 +183,7 @@ def read_individuals(
     with np.load(embeddings, allow_pickle=False) as arrays:
         order = {split: arrays["image_id"][arrays["split"] == split] for split in individuals}
     tables = {
-        split: dict(
-            list(
-                pd.read_csv(individuals[split], dtype={"individual": str, "image_id": str}).groupby(
-                    "individual"
-                )
-            )
-        )
+        split: dict(list(_read_people(individuals[split]).groupby("individual")))
         for split in ("train", "validation")
         if split in individuals
     }
@@ -203,6 +197,11 @@ def read_individuals(
         tuple(_one_person(table[name], order[split], individuals[split]) for split, table in tables.items())
         for name in names
     ]
+
+
+def _read_people(path: str | Path) -> pd.DataFrame:
+    # A person or an image may be called NA.
+    return pd.read_csv(path, dtype={"individual": str, "image_id": str}, keep_default_na=False)
 
 
 def _one_person(table: pd.DataFrame, order: np.ndarray, path: str | Path) -> np.ndarray:
