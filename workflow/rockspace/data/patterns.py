@@ -26,13 +26,17 @@ def wanted_patterns(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The patterns that the splits of the config name, each once, in their order.
 
     Args:
-        splits: the config's ``dataset.splits``: a mapping with ``images`` and ``coordinates`` each.
+        splits: the config's ``dataset.splits``: a mapping with ``images``, ``coordinates`` and, where given,
+            ``individual`` each.
 
     Raises:
         RockspaceError: a pattern is absolute or climbs out of the archive.
     """
     patterns = [
-        split[key] for split in splits.values() for key in ("images", "coordinates") if split.get(key)
+        split[key]
+        for split in splits.values()
+        for key in ("images", "coordinates", "individual")
+        if split.get(key)
     ]
     for pattern in patterns:
         if any(segment in ("", ".", "..") for segment in pattern.split("/")):
