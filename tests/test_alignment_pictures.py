@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-
 from rockspace.analysis.comparison import Prediction, Resampling, comparison_table, entries_table
 from rockspace.analysis.layer_profile import layer_profile
 from rockspace.analysis.layer_report import OBSERVED, PREDICTED

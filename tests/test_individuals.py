@@ -1,7 +1,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-
 from rockspace.data.individuals import individual_coordinates
 from rockspace.errors import RockspaceError
 

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
-
 from rockspace.analysis.bootstrap import (
     bootstrap_interval,
     correlation_intervals,
@@ -17,6 +15,7 @@ from rockspace.analysis.multiplicity import holm
 from rockspace.analysis.permutation import BATCH, image_pairings, permutation_nulls, subtype_pairings
 from rockspace.analysis.rotation_scores import Figures, RotationScorer
 from rockspace.analysis.spaces import correlations
+from scipy import stats
 
 
 def related(n=80, d=10, k=3, seed=0, noise=1.0):

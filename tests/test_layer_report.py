@@ -4,10 +4,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import LeaveOneOut, cross_val_score
-from sklearn.preprocessing import StandardScaler
-
 from rockspace.analysis.alignment import Settings, predict_folds, rotation_report
 from rockspace.analysis.layer_report import OBSERVED, PREDICTED, layer_report
 from rockspace.analysis.noise_ceiling import noise_ceiling, statistics
@@ -23,6 +19,9 @@ from rockspace.analysis.spaces import (
     read_spaces,
 )
 from rockspace.errors import RockspaceError
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import LeaveOneOut, cross_val_score
+from sklearn.preprocessing import StandardScaler
 
 NAMES = ["lightness", "grain size", "hue"]
 QUICK = Settings(permutations=99, bootstraps=99)

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
-from scipy.optimize import minimize
-from scipy.spatial.distance import pdist
-
 from rockspace.analysis.permutation import image_pairings, subtype_pairings
 from rockspace.analysis.rsa import compare, kendall_tau_a, rsa, rsa_intervals, rsa_null
 from rockspace.analysis.similarity import cka_null, debiased_cka, linear_cka, shape_distance
 from rockspace.errors import RockspaceError
+from scipy import stats
+from scipy.optimize import minimize
+from scipy.spatial.distance import pdist
 
 REFERENCE = Path(__file__).parent / "reference"
 
