@@ -17,9 +17,9 @@ class Replacement:
         self.weights = weights
 
 
-def copy_of(layer: Layer, **changes: Any) -> Layer:
+def copy_of(layer: Layer, layer_type: type[Layer] | None = None, **changes: Any) -> Layer:
     """A new layer with the configuration of ``layer``, ``changes`` laid over it, and fresh weights."""
-    return type(layer).from_config(layer.get_config() | changes)
+    return (layer_type or type(layer)).from_config(layer.get_config() | changes)
 
 
 def rebuild(
