@@ -63,7 +63,10 @@ def rotation_report(
     """Compare a layer with people by Procrustes rotation.
 
     The in-sample figures are fitted and scored on the validation images, as published figures are. The
-    held-out figures are learnt on the training images and tried on the validation images.
+    held-out figures are learnt on the training images and tried on the validation images. `train_cv` is
+    learnt and tried on different training images, so what lies between it and held-out is what the two
+    scaling solutions differ by; `new_subtypes` is learnt on training images of other subtypes than the
+    validation images that it is tried on.
 
     Args:
         train: Images to learn on.

@@ -38,8 +38,8 @@ def simulation_figure(rates: pd.DataFrame, outputs: Sequence[Path]) -> None:
         outputs: Files to write; the suffix says the format.
     """
     with column_style():
-        figure = plt.figure(figsize=(WIDTH, 1.75 + 0.72 * len(ROWS) + 0.5), layout="constrained")
-        above, below = figure.subfigures(2, 1, height_ratios=(1.75, 0.72 * len(ROWS) + 0.5))
+        figure = plt.figure(figsize=(WIDTH, 1.75 + 0.66 * len(ROWS) + 0.6), layout="constrained")
+        above, below = figure.subfigures(2, 1, height_ratios=(1.75, 0.66 * len(ROWS) + 0.6))
         _values(above, rates[(rates["overlap"] == 0) & ~rates["subtypes"]])
         _claims(below, rates)
         save(figure, outputs)
@@ -84,11 +84,12 @@ def _claims(figure: SubFigure, rates: pd.DataFrame) -> None:
             "miss",
             "Blues",
         )
-        row[0].set_ylabel(f"{name}\n{test}\n\nimages", fontsize=6)
+        words = f"{name}\n{test}".replace(", ", ",\n").replace(" (", "\n(")
+        row[0].set_ylabel(words, rotation=0, ha="right", va="center", fontsize=6.5, labelpad=8)
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title, loc="left")
     for axis in axes[-1]:
-        axis.set_xlabel("features")
+        axis.set_xlabel("features (rows: images)")
 
 
 def _map(axis: Axes, rates: pd.DataFrame, column: str, colors: str) -> None:
@@ -96,9 +97,7 @@ def _map(axis: Axes, rates: pd.DataFrame, column: str, colors: str) -> None:
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
     if rates.empty:
-        axis.text(
-            0.5, 0.5, "no subtypes to permute", ha="center", va="center", transform=axis.transAxes, color=GREY
-        )
+        axis.text(0.5, 0.5, "no subtypes to permute", ha="center", va="center", transform=axis.transAxes, color=GREY)
         return
     table = rates.pivot_table(index="n", columns="d", values=column)
     axis.imshow(100 * table, cmap=colors, vmin=0, vmax=100, aspect="auto", interpolation="none")
