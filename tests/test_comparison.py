@@ -25,9 +25,7 @@ def observed(seed=0):
 
 
 def prediction(noise, model="a", seed=0, layer="last", draw=1):
-    return Prediction(
-        model, seed, layer, observed() + noise * np.random.default_rng(draw).normal(size=(80, 3))
-    )
+    return Prediction(model, seed, layer, observed() + noise * np.random.default_rng(draw).normal(size=(80, 3)))
 
 
 def test_a_clearly_better_model_is_found_and_a_twin_is_not():
@@ -64,9 +62,7 @@ def test_pairs_differ_in_one_thing_and_seeds_are_averaged_elsewhere():
     assert set(averaged["seed_a"]) == set(averaged["seed_b"]) == {"all"}
     for row in table.itertuples():
         differing = [
-            name
-            for name in ("model", "seed", "layer")
-            if getattr(row, f"{name}_a") != getattr(row, f"{name}_b")
+            name for name in ("model", "seed", "layer") if getattr(row, f"{name}_a") != getattr(row, f"{name}_b")
         ]
         assert differing == [row.differs_in]
 
@@ -83,12 +79,21 @@ def test_the_mean_over_seeds_is_what_models_are_compared_by():
 
 def test_p_values_are_adjusted_over_the_comparisons_of_one_kind():
     predictions = [
-        prediction(noise, name, draw=i)
-        for i, (name, noise) in enumerate(zip("abcd", (1, 1.2, 1.4, 3), strict=True))
+        prediction(noise, name, draw=i) for i, (name, noise) in enumerate(zip("abcd", (1, 1.2, 1.4, 3), strict=True))
     ]
     table = comparison_table(predictions, observed(), LABELS, QUICK)
     np.testing.assert_allclose(table["p_images_holm"], holm(table["p_images"].to_numpy()))
     np.testing.assert_allclose(table["p_subtypes_holm"], holm(table["p_subtypes"].to_numpy()))
+
+
+def test_many_comparisons_get_enough_permutations_to_be_found_after_holm():
+    # Six good layers and six poor ones: 66 comparisons, of which 199 permutations could reach 66 / 200 at
+    # best.
+    predictions = [prediction(0.3 if i < 6 else 3.0, layer=f"layer {i}", draw=i) for i in range(12)]
+    table = comparison_table(predictions, observed(), LABELS, QUICK)
+    across = table[(table["mean_r_a"] > 0.8) & (table["mean_r_b"] < 0.6)]
+    assert len(across) == 36
+    assert (across["p_images_holm"] < 0.05).all()
 
 
 def test_the_exchange_test_equals_a_plain_loop_over_swapped_predictions():
@@ -151,9 +156,7 @@ def figures(mean_r, subtypes=True):
 
 
 def test_the_profile_has_a_row_for_each_seed_and_layer_in_order_of_depth():
-    reports = [
-        (seed, layer, figures(0.1 * i)) for seed in (1, 0) for i, layer in enumerate(("late", "early"))
-    ]
+    reports = [(seed, layer, figures(0.1 * i)) for seed in (1, 0) for i, layer in enumerate(("late", "early"))]
     profile = layer_profile(reports, ["early", "late"])
     assert profile[["seed", "layer", "depth"]].to_numpy().tolist() == [
         [0, "early", 1],

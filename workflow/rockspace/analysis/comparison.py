@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from tqdm import tqdm
 
 from rockspace.analysis.bootstrap import (
     bootstrap_interval,
@@ -16,10 +18,12 @@ from rockspace.analysis.bootstrap import (
     unit_sums,
 )
 from rockspace.analysis.multiplicity import holm
-from rockspace.analysis.permutation import BATCH, TIE
+from rockspace.analysis.permutation import BATCH, PROGRESS, TIE
 from rockspace.analysis.spaces import UnusableSpaces
 
 ALL_SEEDS = "all"
+# Permutations for each comparison of a kind: after Holm the smallest p can still be 1 / FINENESS.
+FINENESS = 40
 ENTRY = ("model", "seed", "layer")
 
 
@@ -55,7 +59,7 @@ class Resampling:
     """How intervals and p-values are made.
 
     Attributes:
-        permutations: Random exchanges behind each p-value.
+        permutations: Random exchanges behind each p-value, at least; many comparisons need more.
         bootstraps: Resamples behind each interval.
         seed: Decides both.
     """
@@ -109,12 +113,16 @@ def comparison_table(
         A row for each pair: `differs_in`, both sides (`model_a, seed_a, layer_a, mean_r_a`, the same for b),
         `difference` (a less b), its intervals and p-values over images and over subtypes.
     """
-    rows = [_row(kind, a, b, labels, resampling) for kind, a, b in _pairs(_entries(predictions, observed))]
+    pairs = list(_pairs(_entries(predictions, observed)))
+    counts = Counter(kind for kind, _, _ in pairs)
+    enough = {
+        kind: replace(resampling, permutations=max(resampling.permutations, FINENESS * count))
+        for kind, count in counts.items()
+    }
+    rows = [_row(*pair, labels, enough[pair[0]]) for pair in tqdm(pairs, desc="comparing", **PROGRESS)]
     table = pd.DataFrame(rows, columns=_columns())
     for units in ("images", "subtypes"):
-        adjusted = table.groupby("differs_in", sort=False)[f"p_{units}"].transform(
-            lambda p: holm(p.to_numpy())
-        )
+        adjusted = table.groupby("differs_in", sort=False)[f"p_{units}"].transform(lambda p: holm(p.to_numpy()))
         table[f"p_{units}_holm"] = adjusted.astype(float)
     return table
 
@@ -136,8 +144,7 @@ def _entries(predictions: Sequence[Prediction], observed: np.ndarray) -> list[_E
                 f"{prediction.predicted.shape}, but people's coordinates have {observed.shape}"
             )
     return [
-        _Entry(p.model, str(p.seed), p.layer, correlation_moments(p.predicted, observed)[:, None])
-        for p in predictions
+        _Entry(p.model, str(p.seed), p.layer, correlation_moments(p.predicted, observed)[:, None]) for p in predictions
     ]
 
 

@@ -16,6 +16,8 @@ from rockspace.report.figures import BLUE, COLUMN, GREY, column_style, save
 LEVEL = 0.05
 # Entries beyond which a cell is too small for a number.
 MOST_NUMBERS = 9
+# Entries beyond which only every second is numbered along the matrix, and so on.
+MOST_TICKS = 20
 
 
 def comparison_figure(entries: pd.DataFrame, comparisons: pd.DataFrame, outputs: Sequence[Path]) -> None:
@@ -47,12 +49,8 @@ def _names(entries: pd.DataFrame) -> list[str]:
 
 def _forest(axis: Axes, entries: pd.DataFrame, names: Sequence[str]) -> None:
     y = np.arange(len(entries))
-    axis.hlines(
-        y, entries["low_subtypes"], entries["high_subtypes"], color=BLUE, lw=0.8, label="over subtypes"
-    )
-    axis.hlines(
-        y, entries["low_images"], entries["high_images"], color=BLUE, lw=2.6, alpha=0.55, label="over images"
-    )
+    axis.hlines(y, entries["low_subtypes"], entries["high_subtypes"], color=BLUE, lw=0.8, label="over subtypes")
+    axis.hlines(y, entries["low_images"], entries["high_images"], color=BLUE, lw=2.6, alpha=0.55, label="over images")
     axis.plot(entries["mean_r"], y, "o", color=BLUE, mfc="white", ms=4, label="held-out mean r")
     if (entries["seeds_high"] > entries["seeds_low"]).any():
         for column, label in (("seeds_low", "lowest and highest seed"), ("seeds_high", None)):
@@ -80,12 +78,11 @@ def _matrix(axis: Axes, entries: pd.DataFrame, comparisons: pd.DataFrame) -> Non
         text = f"{value:+.2f}{star}" if n <= MOST_NUMBERS else star
         color = "white" if abs(value) > 0.65 * largest else "black"
         axis.text(j, i, text, ha="center", va="center", fontsize=5.5, color=color)
-    axis.set_xticks(range(n), range(1, n + 1))
-    axis.set_yticks(range(n), range(1, n + 1))
+    shown = range(0, n, 1 + n // MOST_TICKS)
+    axis.set_xticks(shown, [i + 1 for i in shown])
+    axis.set_yticks(shown, [i + 1 for i in shown])
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
     axis.set_title(f"row less column; * p ≤ {LEVEL} after Holm,\nover images and over subtypes", loc="left")
-    bar = axis.figure.colorbar(
-        picture, ax=axis, shrink=0.75, aspect=30, label="difference of held-out mean r"
-    )
+    bar = axis.figure.colorbar(picture, ax=axis, shrink=0.75, aspect=30, label="difference of held-out mean r")
     bar.outline.set_linewidth(0.4)
