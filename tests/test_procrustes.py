@@ -1,3 +1,4 @@
+import doctest
 import json
 import shutil
 import subprocess
@@ -84,9 +85,7 @@ def test_every_figure_equals_vegan(vegan_cases):
             fitted = Procrustes(**options).fit(features, coordinates)
             np.testing.assert_allclose(fitted.residual_, case[f"{name}_residual"], rtol=1e-12, atol=1e-10)
             np.testing.assert_allclose(fitted.transform(features), case[f"{name}_moved"], **CLOSE)
-        assert Procrustes().fit(features, coordinates).scale_ == pytest.approx(
-            case["plain_scale"][0], abs=1e-12
-        )
+        assert Procrustes().fit(features, coordinates).scale_ == pytest.approx(case["plain_scale"][0], abs=1e-12)
 
 
 def test_permuted_disparities_and_p_value_equal_protest(vegan_cases):
@@ -106,6 +105,14 @@ def test_permuted_disparities_and_p_value_equal_protest(vegan_cases):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_the_estimator_has_scikit_learns_manners():
     check_estimator(Procrustes())
+
+
+def test_the_example_in_the_docstring_runs():
+    from rockspace.analysis import procrustes
+
+    results = doctest.testmod(procrustes)
+    assert results.attempted == 6
+    assert results.failed == 0
 
 
 def test_a_moved_copy_is_found_again_exactly():
@@ -132,9 +139,7 @@ def test_new_images_are_scored_whatever_unit_their_coordinates_have():
     features, coordinates = spaces(n=60)
     fitted = Procrustes().fit(features[:40], coordinates[:40])
     other_unit = 0.1 * coordinates[40:] - 7
-    assert fitted.score(features[40:], other_unit) == pytest.approx(
-        fitted.score(features[40:], coordinates[40:])
-    )
+    assert fitted.score(features[40:], other_unit) == pytest.approx(fitted.score(features[40:], coordinates[40:]))
     assert fitted.disparity(features[40:], other_unit) == pytest.approx(
         fitted.disparity(features[40:], coordinates[40:])
     )
@@ -205,9 +210,7 @@ def test_disparity_is_a_share_and_does_not_care_where_the_spaces_lie(shape):
     moved = 0.3 * features @ random_rotation(d, seed) + 100
     assert 0 <= fitted.disparity_ <= 1
     assert Procrustes().fit(moved, coordinates).disparity_ == pytest.approx(fitted.disparity_, abs=1e-8)
-    assert Procrustes().fit(features, 5 * coordinates - 2).disparity_ == pytest.approx(
-        fitted.disparity_, abs=1e-8
-    )
+    assert Procrustes().fit(features, 5 * coordinates - 2).disparity_ == pytest.approx(fitted.disparity_, abs=1e-8)
     assert -1 <= fitted.score(features, coordinates) <= 1
 
 
@@ -239,9 +242,7 @@ def test_constant_columns_and_lost_rank_change_nothing_but_what_they_must(shape)
     doubled = np.hstack([features, np.full((n, 2), 4.2), features[:, :1] * 0])
     fitted = Procrustes().fit(doubled, coordinates)
     if d >= k:
-        assert fitted.disparity_ == pytest.approx(
-            Procrustes().fit(features, coordinates).disparity_, abs=1e-8
-        )
+        assert fitted.disparity_ == pytest.approx(Procrustes().fit(features, coordinates).disparity_, abs=1e-8)
     coordinates[:, 0] = 1.5
     if k > 1:
         constant = Procrustes().fit(features, coordinates)

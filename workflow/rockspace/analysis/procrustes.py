@@ -76,6 +76,16 @@ class Procrustes(TransformerMixin, BaseEstimator):
             found no dimension among the coordinates (d > k) included; equals `disparity_` if symmetric and
             scaled.
 
+    Example:
+        >>> import numpy as np
+        >>> coordinates = np.random.default_rng(0).normal(size=(50, 3))
+        >>> features = 0.5 * coordinates[:, [2, 0, 1]] + 7
+        >>> rotation = Procrustes().fit(features[:40], coordinates[:40])
+        >>> bool(np.allclose(rotation.transform(features[40:]), coordinates[40:]))
+        True
+        >>> round(rotation.score(features[40:], coordinates[40:]), 6)
+        1.0
+
     References:
         Gower, J. C. (1975). Generalized Procrustes analysis. Psychometrika 40, 33-51.
         Peres-Neto, P. R. & Jackson, D. A. (2001). How well do multivariate data sets match? Oecologia 129,
