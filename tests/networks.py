@@ -4,8 +4,9 @@ from functools import cache
 
 import keras
 import numpy as np
-from rockspace.training import backbones
 from scipy import ndimage
+
+from rockspace.training import backbones
 
 # One of each family; the others differ in depth and width alone.
 FAMILIES = (

@@ -5,8 +5,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from networks import FAMILIES, IMAGE_SIZE, backbone, relative_difference, textures
 from PIL import Image
+
+from networks import FAMILIES, IMAGE_SIZE, backbone, relative_difference, textures
 from rockspace.training.folding import ChannelAffine, fold
 
 ROCKS = Path(__file__).parents[2] / "shared" / "rocks" / "360 Rocks"

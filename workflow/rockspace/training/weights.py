@@ -7,7 +7,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ def _bounded_downloads(backbone: str, destination: Path) -> Iterator[None]:
         try:
             return _download(download, fname, origin, **options)
         except Exception as error:  # Keras raises a bare Exception for whatever went wrong on the way.
-            reason = " ".join(re.sub(r"URL fetch failure on \S+: (None -- )?", "", str(error)).split())
+            reason = re.sub(r"URL fetch failure on \S+: (None -- )?|<urlopen error (.*)>", r"\2", str(error))
             raise RockspaceError(
                 f"the ImageNet weights of {backbone} could not be had from {origin} ({reason}); put a file "
                 f"there by hand as {destination}, or name one in the config (models: weights: "
@@ -92,6 +92,8 @@ def _bounded_downloads(backbone: str, destination: Path) -> Iterator[None]:
 
 
 def _download(download: Any, fname: str, origin: str, *, cache_subdir: str, **options: Any) -> str:
+    with suppress(OSError):  # Where it can't be made, Keras falls back on the folder for temporary files.
+        Path(keras_home()).mkdir(parents=True, exist_ok=True)
     cached = Path(keras_home()) / cache_subdir / fname
     if not cached.exists():
         _reach(origin)
