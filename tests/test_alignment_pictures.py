@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+
 from rockspace.analysis.comparison import Prediction, Resampling, comparison_table, entries_table
 from rockspace.analysis.layer_profile import layer_profile
 from rockspace.analysis.layer_report import OBSERVED, PREDICTED
@@ -80,9 +81,7 @@ def test_a_photograph_without_background_or_material_stays_whole(tmp_path):
 
 
 @pytest.mark.parametrize("intervals", [True, False])
-def test_every_dimension_has_a_panel_with_its_r_and_every_image_a_photograph(
-    tmp_path, aligned, photographs, intervals
-):
+def test_every_dimension_has_a_panel_with_its_r_and_every_image_a_photograph(tmp_path, aligned, photographs, intervals):
     predicted_against_observed(aligned, dimensions(intervals), photographs, "a title", files(tmp_path))
     svg = assert_drawn(files(tmp_path))
     for name in NAMES:
@@ -132,9 +131,7 @@ def test_the_comparison_is_drawn_whatever_there_is_to_compare(tmp_path, models, 
 
 @pytest.mark.parametrize(("labels", "superclass"), [("abcdef", "MMISSS"), ("abc", ["", "", ""])])
 def test_the_confusion_matrix_orders_labels_by_superclass(tmp_path, labels, superclass):
-    confusion_matrix_figure(
-        labels, labels[::-1], dict(zip(labels, superclass, strict=True)), tmp_path / "picture.svg"
-    )
+    confusion_matrix_figure(labels, labels[::-1], dict(zip(labels, superclass, strict=True)), tmp_path / "picture.svg")
     svg = (tmp_path / "picture.svg").read_text()
     order = [label for _, label in sorted(zip(superclass, labels, strict=True))]
     places = [svg.index(f">{label}</text>") for label in order]

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+
 from rockspace.analysis.bootstrap import correlation_moments, unit_sums
 from rockspace.analysis.comparison import (
     Prediction,

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+
 from rockspace.errors import RockspaceError
 from rockspace.report.contact_sheet import contact_sheet
 
@@ -27,9 +28,7 @@ def test_pictures_lie_row_by_row_in_the_order_given(pictures, tmp_path):
     contact_sheet(pictures, [""] * 5, tmp_path / "sheet.png", columns=3, tile=60)
     sheet = pixels(tmp_path / "sheet.png")
     height, width, _ = sheet.shape
-    middles = [
-        ((row + 0.5) * height / 2, (column + 0.5) * width / 3) for row in (0, 1) for column in (0, 1, 2)
-    ]
+    middles = [((row + 0.5) * height / 2, (column + 0.5) * width / 3) for row in (0, 1) for column in (0, 1, 2)]
     for (y, x), colour in zip(middles, [*COLOURS, (255, 255, 255)], strict=True):
         assert np.abs(sheet[round(y), round(x)] - colour).max() < 20
 

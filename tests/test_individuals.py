@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from rockspace.data.individuals import individual_coordinates
 from rockspace.errors import RockspaceError
 

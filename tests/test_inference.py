@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+
 from rockspace.analysis.bootstrap import (
     bootstrap_interval,
     correlation_intervals,
@@ -15,7 +17,6 @@ from rockspace.analysis.multiplicity import holm
 from rockspace.analysis.permutation import BATCH, image_pairings, permutation_nulls, subtype_pairings
 from rockspace.analysis.rotation_scores import Figures, RotationScorer
 from rockspace.analysis.spaces import correlations
-from scipy import stats
 
 
 def related(n=80, d=10, k=3, seed=0, noise=1.0):
@@ -50,9 +51,7 @@ def test_every_order_is_as_likely_as_any_other():
 def test_subtypes_change_places_as_wholes_and_alike_in_both_splits():
     train = np.repeat(["a", "b", "c", "d"], 3)
     validation = np.array(["d", "c", "b", "a"] * 2)
-    for over_train, over_validation in zip(
-        *orders_of(subtype_pairings([train, validation], 200, 0)), strict=True
-    ):
+    for over_train, over_validation in zip(*orders_of(subtype_pairings([train, validation], 200, 0)), strict=True):
         assert sorted(over_train) == list(range(12))
         partners = {label: set(train[over_train][train == label]) for label in "abcd"}
         assert all(len(partner) == 1 for partner in partners.values())
@@ -84,9 +83,7 @@ def test_the_null_equals_a_plain_loop_over_the_same_orders():
     features, coordinates = related(seed=3, noise=6)
     scorer = RotationScorer(features, features)
     count = BATCH + 37
-    null = permutation_nulls({"s": lambda y: scorer(y, y)}, [coordinates], image_pairings([80], count, 5))[
-        "s"
-    ]
+    null = permutation_nulls({"s": lambda y: scorer(y, y)}, [coordinates], image_pairings([80], count, 5))["s"]
     observed = scorer(coordinates, coordinates)
     (orders,) = orders_of(image_pairings([80], count, 5))
     one_by_one = [scorer(coordinates[order], coordinates[order]) for order in orders]
@@ -128,9 +125,7 @@ def test_shuffling_subtypes_is_not_fooled_by_clusters_that_image_shuffling_is():
             (by_images, image_pairings([60], 99, seed)),
             (by_subtypes, subtype_pairings([labels], 99, seed)),
         ):
-            p.append(
-                permutation_nulls({"s": lambda y, s=scorer: s(y, y)}, [coordinates], pairings)["s"].p_mean_r
-            )
+            p.append(permutation_nulls({"s": lambda y, s=scorer: s(y, y)}, [coordinates], pairings)["s"].p_mean_r)
     assert np.mean(np.array(by_images) <= 0.05) > 0.8
     assert np.mean(np.array(by_subtypes) <= 0.05) < 0.15
 
@@ -141,8 +136,7 @@ def test_holm_is_the_closure_of_bonferroni(p):
     # By definition: a hypothesis falls once every group of hypotheses that holds it falls by Bonferroni.
     groups = [group for size in range(1, len(p) + 1) for group in combinations(range(len(p)), size)]
     expected = [
-        max(min(1, len(group) * min(p[j] for j in group)) for group in groups if i in group)
-        for i in range(len(p))
+        max(min(1, len(group) * min(p[j] for j in group)) for group in groups if i in group) for i in range(len(p))
     ]
     np.testing.assert_allclose(holm(np.array(p)), expected, atol=1e-12)
 

@@ -4,6 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import LeaveOneOut, cross_val_score
+from sklearn.preprocessing import StandardScaler
+
 from rockspace.analysis.alignment import Settings, predict_folds, rotation_report
 from rockspace.analysis.layer_report import OBSERVED, PREDICTED, layer_report
 from rockspace.analysis.noise_ceiling import noise_ceiling, statistics
@@ -19,9 +23,6 @@ from rockspace.analysis.spaces import (
     read_spaces,
 )
 from rockspace.errors import RockspaceError
-from sklearn.linear_model import Ridge
-from sklearn.model_selection import LeaveOneOut, cross_val_score
-from sklearn.preprocessing import StandardScaler
 
 NAMES = ["lightness", "grain size", "hue"]
 QUICK = Settings(permutations=99, bootstraps=99)
@@ -73,9 +74,7 @@ def test_in_sample_is_fitted_and_scored_on_the_validation_images(report):
     fitted = Procrustes().fit(validation.features, validation.coordinates)
     ours = report.figures["reductions"]["zero_pad"]["in_sample"]
     assert ours["disparity"] == pytest.approx(fitted.disparity_, abs=1e-10)
-    assert ours["mean_r"] == pytest.approx(
-        fitted.score(validation.features, validation.coordinates), abs=1e-10
-    )
+    assert ours["mean_r"] == pytest.approx(fitted.score(validation.features, validation.coordinates), abs=1e-10)
 
 
 @pytest.mark.parametrize("reduction", ["pca", "zero_pad"])
@@ -98,9 +97,7 @@ def test_every_interval_holds_its_figure(report):
 
 
 def test_many_features_say_much_in_sample_and_nothing_held_out_where_nothing_is_shared():
-    figures = layer_report(*study(d=200, noise=30, shared=False), NAMES, QUICK).figures["reductions"][
-        "zero_pad"
-    ]
+    figures = layer_report(*study(d=200, noise=30, shared=False), NAMES, QUICK).figures["reductions"]["zero_pad"]
     assert figures["in_sample"]["mean_r"] > 0.9
     assert figures["permutation"]["null_mean_r"] > 0.9
     assert abs(figures["held_out"]["mean_r"]) < 0.35
@@ -138,9 +135,7 @@ def test_aligned_coordinates_correlate_as_reported_and_share_the_observed_unit(r
         assert np.corrcoef(observed, predicted)[0, 1] == pytest.approx(report.figures["held_out"]["r"][i])
     spaces = [report.aligned[[form.format(n) for n in NAMES]].to_numpy() for form in (OBSERVED, PREDICTED)]
     # No further scale would bring the prediction closer.
-    gaps = [
-        np.linalg.norm(spaces[0] - c * spaces[1] - (1 - c) * spaces[0].mean(axis=0)) for c in (0.98, 1, 1.02)
-    ]
+    gaps = [np.linalg.norm(spaces[0] - c * spaces[1] - (1 - c) * spaces[0].mean(axis=0)) for c in (0.98, 1, 1.02)]
     assert gaps[1] == min(gaps)
 
 
@@ -156,9 +151,7 @@ def test_the_same_seed_gives_the_same_report_and_another_seed_another(report):
 def test_folds_never_learn_on_what_they_predict():
     train, validation = study()
     # A coordinate that is pure noise of the subtype can be known only from its own images.
-    marked = replace(
-        train, coordinates=np.random.default_rng(0).normal(size=(6, 3))[np.repeat(np.arange(6), 6)]
-    )
+    marked = replace(train, coordinates=np.random.default_rng(0).normal(size=(6, 3))[np.repeat(np.arange(6), 6)])
     features = np.repeat(np.eye(6), 6, axis=0) + 0.01 * np.random.default_rng(1).normal(size=(36, 6))
     marked = replace(marked, features=features)
     by_image = predict_folds(marked, marked, "zero_pad", QUICK, by_subtype=False)
@@ -308,9 +301,7 @@ def test_the_report_carries_the_ceiling_where_people_are_given():
 
 def write_study(folder, train, validation):
     for split, name in ((train, "train"), (validation, "validation")):
-        table = pd.DataFrame(
-            split.coordinates, columns=NAMES, index=pd.Index(split.image_id, name="image_id")
-        )
+        table = pd.DataFrame(split.coordinates, columns=NAMES, index=pd.Index(split.image_id, name="image_id"))
         table.to_csv(folder / f"{name}.csv")
     both = [train, validation]
     np.savez(

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+
 from rockspace.errors import RockspaceError
 from rockspace.training import lite0
 from rockspace.training.torch_checkpoint import MAGIC_NUMBER, PROTOCOL_VERSION, read_torch_checkpoint

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+
 from rockspace.data.manifest import Entry, describe, lost_files, read_manifest, verify, write_manifest
 from rockspace.errors import RockspaceError
 
@@ -21,9 +22,7 @@ def raw(tmp_path):
 @pytest.fixture
 def manifest(raw, tmp_path):
     path = tmp_path / "raw.manifest.json"
-    write_manifest(
-        path, [describe(raw / name, name) for name in ("mds_360.txt", "360 Rocks/I_Andesite_01.jpg")]
-    )
+    write_manifest(path, [describe(raw / name, name) for name in ("mds_360.txt", "360 Rocks/I_Andesite_01.jpg")])
     return path
 
 
@@ -32,10 +31,7 @@ def test_checksums_are_those_of_coreutils(raw):
     file = raw / "360 Rocks" / "I_Andesite_01.jpg"
     entry = describe(file, "x", "https://osf.io/download/x")
     for command, found in [("md5sum", entry.md5), ("sha256sum", entry.sha256)]:
-        assert (
-            subprocess.run([command, file], capture_output=True, text=True, check=True).stdout.split()[0]
-            == found
-        )
+        assert subprocess.run([command, file], capture_output=True, text=True, check=True).stdout.split()[0] == found
     assert entry.size == 3_000_002
 
 
@@ -62,9 +58,7 @@ def test_a_missing_file_is_named(raw, manifest):
 
 def test_a_changed_file_of_the_same_size_is_named(raw, manifest):
     (raw / "mds_360.txt").write_text("1 2 4\n")
-    with pytest.raises(
-        RockspaceError, match=r"raw/mds_360\.txt is not the file that raw\.manifest\.json lists"
-    ):
+    with pytest.raises(RockspaceError, match=r"raw/mds_360\.txt is not the file that raw\.manifest\.json lists"):
         verify(raw, manifest)
     assert lost_files(raw, manifest) == []
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from rockspace.data.names import LONGEST_NAME_BYTES, check_name, check_path, place
 from rockspace.errors import RockspaceError
 

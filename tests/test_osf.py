@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+
 from rockspace.data import osf
 from rockspace.data.archive import fetch
 from rockspace.data.manifest import Entry, lost_files, verify
@@ -80,11 +81,7 @@ def study(tmp_path):
 
 
 def wanted(published: Path) -> list[str]:
-    images = [
-        f"{folder}/{f.name}"
-        for folder in ("120 Rocks", "360 Rocks")
-        for f in published.glob(f"{folder}/[IS]*")
-    ]
+    images = [f"{folder}/{f.name}" for folder in ("120 Rocks", "360 Rocks") for f in published.glob(f"{folder}/[IS]*")]
     return sorted([*images, "mds_120.txt", "mds_360.txt"])
 
 
@@ -167,9 +164,7 @@ def test_pages_of_ten_are_followed_where_the_api_gives_no_more(long_archive, stu
 
 def test_files_are_fetched_in_parallel_and_not_by_more_threads_than_asked(published, study):
     with StandIn(published, latency_s=0.05) as standin:
-        osf.download(
-            standin.api, "d6b9y", ["*/*_120.jpg", "360 Rocks/I_Andesite_00*"], study / "a", transfers=3
-        )
+        osf.download(standin.api, "d6b9y", ["*/*_120.jpg", "360 Rocks/I_Andesite_00*"], study / "a", transfers=3)
     assert 1 < standin.most_at_once <= 3
 
 
@@ -218,9 +213,7 @@ def test_all_faults_together_are_survived(published, study):
         ("storage-503", "503"),
     ],
 )
-def test_a_lasting_fault_ends_in_one_line_that_names_the_file_and_nothing_half_written(
-    kind, reason, published, study
-):
+def test_a_lasting_fault_ends_in_one_line_that_names_the_file_and_nothing_half_written(kind, reason, published, study):
     path = "360 Rocks/I_Andesite_005.jpg"
     with (
         StandIn(published, faults=[Fault(kind, path, times=99)]) as standin,
@@ -314,9 +307,7 @@ def test_a_killed_run_is_continued_where_it_stopped(long_archive, study):
     path = wanted(long_archive)[-1]
     with StandIn(long_archive, faults=[Fault("hang", path, times=1)]) as standin:
         process = started(standin, study)
-        wait_until(
-            lambda: len(stored(study)) == len(wanted(long_archive)) - 1 and standin.asked("content")[path]
-        )
+        wait_until(lambda: len(stored(study)) == len(wanted(long_archive)) - 1 and standin.asked("content")[path])
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert not (study / "raw").exists()
@@ -479,9 +470,7 @@ def test_json_that_is_no_listing_is_one_line(published, study):
         serving(SomethingElse) as server,
         pytest.raises(RockspaceError, match="does not list files") as caught,
     ):
-        osf.download(
-            f"http://127.0.0.1:{server.server_port}/v2", "d6b9y", ["*.txt"], study / "s", patience=FAST
-        )
+        osf.download(f"http://127.0.0.1:{server.server_port}/v2", "d6b9y", ["*.txt"], study / "s", patience=FAST)
     assert_one_line(caught.value)
 
 
@@ -496,9 +485,7 @@ class serving:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
 
     def __enter__(self):
-        threading.Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
-        ).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self.server
 
     def __exit__(self, *_):
@@ -534,12 +521,8 @@ def test_an_api_that_speaks_no_tls_is_one_line(published, study):
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_a_certificate_that_nobody_vouches_for_is_not_accepted(study, tmp_path):
     pem = tmp_path / "certificate.pem"
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -addext subjectAltName=IP:127.0.0.1"
-    )
-    subprocess.run(
-        [*command.split(), "-keyout", pem, "-out", tmp_path / "c"], check=True, capture_output=True
-    )
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -addext subjectAltName=IP:127.0.0.1"
+    subprocess.run([*command.split(), "-keyout", pem, "-out", tmp_path / "c"], check=True, capture_output=True)
     pem.write_text(pem.read_text() + (tmp_path / "c").read_text())
     with serving(BaseHTTPRequestHandler, pem) as server:
         assert "self-signed" in assert_unreachable(f"https://127.0.0.1:{server.server_port}/v2", study)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rockspace.data.patterns import Child, find, matches, may_hold, wanted_patterns
 from rockspace.errors import RockspaceError
 
@@ -94,9 +95,7 @@ def test_the_splits_name_each_pattern_once():
     assert wanted_patterns(splits) == ["360 Rocks/*.jpg", "mds.txt", "120 Rocks/*.jpg"]
 
 
-@pytest.mark.parametrize(
-    "pattern", ["/etc/*.jpg", "../*.jpg", "360 Rocks/../*.jpg", "./*.jpg", "360 Rocks//*.jpg"]
-)
+@pytest.mark.parametrize("pattern", ["/etc/*.jpg", "../*.jpg", "360 Rocks/../*.jpg", "./*.jpg", "360 Rocks//*.jpg"])
 def test_a_pattern_that_leaves_the_archive_is_refused(pattern):
     with pytest.raises(RockspaceError, match="must be relative to the archive's root"):
         wanted_patterns({"train": {"images": pattern, "coordinates": "mds.txt"}})

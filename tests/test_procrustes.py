@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial import procrustes as scipy_procrustes
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import check_estimator
+
 from rockspace.analysis.procrustes import Procrustes
 from rockspace.analysis.reduction import reduced_procrustes
 from rockspace.analysis.rotation_scores import RotationScorer
 from rockspace.analysis.spaces import UnusableSpaces, centred, correlations
 from rockspace.errors import RockspaceError
-from scipy.spatial import procrustes as scipy_procrustes
-from sklearn.decomposition import PCA
-from sklearn.pipeline import make_pipeline
-from sklearn.utils.estimator_checks import check_estimator
 
 REFERENCE = Path(__file__).parent / "reference"
 CLOSE = {"rtol": 0, "atol": 1e-10}

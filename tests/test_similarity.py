@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+from scipy.optimize import minimize
+from scipy.spatial.distance import pdist
+
 from rockspace.analysis.permutation import image_pairings, subtype_pairings
 from rockspace.analysis.rsa import compare, kendall_tau_a, rsa, rsa_intervals, rsa_null
 from rockspace.analysis.similarity import cka_null, debiased_cka, linear_cka, shape_distance
 from rockspace.errors import RockspaceError
-from scipy import stats
-from scipy.optimize import minimize
-from scipy.spatial.distance import pdist
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -41,9 +42,7 @@ def test_rsa_equals_rsatoolbox_with_and_without_ties(rsatoolbox_cases, name):
 
 def test_linear_cka_equals_rsatoolboxs_whitened_cosine(rsatoolbox_cases):
     for case in rsatoolbox_cases:
-        assert linear_cka(case["features"], case["coordinates"]) == pytest.approx(
-            case["linear_cka"], abs=1e-9
-        )
+        assert linear_cka(case["features"], case["coordinates"]) == pytest.approx(case["linear_cka"], abs=1e-9)
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,9 +56,7 @@ def test_kendall_tau_a_counts_pairs(points):
 def test_rsa_takes_other_distances_between_features():
     features, coordinates = related()
     ours = rsa(features, coordinates, metric="correlation")["spearman"]
-    assert ours == pytest.approx(
-        stats.spearmanr(pdist(features, "correlation"), pdist(coordinates)).statistic
-    )
+    assert ours == pytest.approx(stats.spearmanr(pdist(features, "correlation"), pdist(coordinates)).statistic)
 
 
 def test_rsa_null_equals_a_plain_loop():
@@ -167,9 +164,7 @@ def test_shape_distance_is_the_smallest_angle_over_rotations():
         ("euclidean", lambda z: np.linalg.norm(z - y)),
     ):
         found = [
-            minimize(
-                lambda a, m=mirror, d=distance: d(turned(a[0], m)), [start], method="Nelder-Mead", tol=1e-10
-            ).fun
+            minimize(lambda a, m=mirror, d=distance: d(turned(a[0], m)), [start], method="Nelder-Mead", tol=1e-10).fun
             for mirror in (1, -1)
             for start in (0, 2, 4)
         ]
@@ -197,9 +192,7 @@ def test_shape_distance_is_a_metric(n, d, seed):
     for metric in ("angular", "euclidean"):
         assert shape_distance(a, a * 3 + 1, metric) == pytest.approx(0, abs=1e-6)
         assert shape_distance(a, b, metric) == pytest.approx(shape_distance(b, a, metric), abs=1e-9)
-        assert (
-            shape_distance(a, c, metric) <= shape_distance(a, b, metric) + shape_distance(b, c, metric) + 1e-9
-        )
+        assert shape_distance(a, c, metric) <= shape_distance(a, b, metric) + shape_distance(b, c, metric) + 1e-9
 
 
 @settings(max_examples=40, deadline=None)

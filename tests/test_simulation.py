@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+
 from rockspace.analysis.rsa import rsa
 from rockspace.analysis.similarity import debiased_cka
 from rockspace.analysis.simulation import (

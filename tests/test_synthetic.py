@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from scipy import ndimage, stats
+
 from rockspace.data.drawn_rocks.picture import draw_rock
 from rockspace.data.drawn_rocks.types import DIMENSIONS, MOST_SUBTYPES, Habit, Look, rock_type
 from rockspace.data.synthetic import SPLITS, draw_archive, true_coordinates
 from rockspace.errors import RockspaceError
-from scipy import ndimage, stats
 
 ROOT = Path(__file__).resolve().parent.parent
 PUBLISHED = ROOT.parent / "shared" / "rocks"
@@ -101,9 +102,7 @@ def test_there_are_names_for_many_more_subtypes_all_different():
 
 
 @pytest.mark.parametrize(("split", "spread"), [("train", 2.5), ("validation", 1.5)])
-def test_the_rows_are_the_true_coordinates_of_the_sorted_files_scaled_and_a_little_off(
-    archive, split, spread
-):
+def test_the_rows_are_the_true_coordinates_of_the_sorted_files_scaled_and_a_little_off(archive, split, spread):
     truth = true_coordinates(split, seed=5, subtypes=30, count=PER_SUBTYPE[split])
     rows = np.loadtxt(archive / SPLITS[split].coordinates)
     assert [path.name for path in files(archive, split)] == list(truth.index)
@@ -187,9 +186,7 @@ def test_drawing_again_leaves_nothing_of_the_archive_before_and_everything_else(
         ({"workers": 0}, "workers is 0, must be 1 or more"),
     ],
 )
-def test_impossible_arguments_are_refused_in_one_line_before_anything_is_drawn(
-    arguments, complaint, tmp_path
-):
+def test_impossible_arguments_are_refused_in_one_line_before_anything_is_drawn(arguments, complaint, tmp_path):
     with pytest.raises(RockspaceError, match=re.escape(complaint)) as refusal:
         draw_archive(tmp_path / "archive", **arguments)
     assert "\n" not in str(refusal.value)

@@ -117,9 +117,7 @@ def _check_across_keys(config: dict[str, Any]) -> None:
     """What a schema cannot say about keys that depend on each other."""
     dataset = config["dataset"]
     if dataset["source"] == "directory" and "directory" not in dataset:
-        raise RockspaceError(
-            "config: dataset.directory: missing; with 'source: directory' it names the folder to read"
-        )
+        raise RockspaceError("config: dataset.directory: missing; with 'source: directory' it names the folder to read")
     groups = re.compile(dataset["filename"]).groupindex
     if "label" not in groups:
         raise RockspaceError(

@@ -12,9 +12,7 @@ from rockspace.errors import RockspaceError
 
 
 @contextmanager
-def recorded(
-    log: str | Path, threads: int | None = None, *, tensorflow: bool = False
-) -> Iterator[logging.Logger]:
+def recorded(log: str | Path, threads: int | None = None, *, tensorflow: bool = False) -> Iterator[logging.Logger]:
     """Log a stage to ``log`` and to standard error, and end it with one line where the user can help.
 
     Args:

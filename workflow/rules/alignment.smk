@@ -12,6 +12,8 @@ rule individuals:
         f"{STUDY}/logs/individuals/{{split}}.log",
     benchmark:
         f"{STUDY}/benchmarks/individuals/{{split}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
     threads: 1
     resources:
         mem_mb=1000,
@@ -58,6 +60,8 @@ rule procrustes:
         f"{STUDY}/logs/procrustes/{{model}}-{{seed}}-{{layer}}.log",
     benchmark:
         f"{STUDY}/benchmarks/procrustes/{{model}}-{{seed}}-{{layer}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -76,7 +80,7 @@ rule layer_profile:
             rules.procrustes.output.figures,
             model=wildcards.model,
             seed=SEEDS,
-            layer=embedded_layers(wildcards.model),
+            layer=LAYERS[wildcards.model],
         ),
     output:
         table=f"{STUDY}/models/{{model}}/layer_profile.csv",
@@ -91,20 +95,18 @@ rule layer_profile:
         f"{STUDY}/logs/layer_profile/{{model}}.log",
     benchmark:
         f"{STUDY}/benchmarks/layer_profile/{{model}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
     threads: 1
     resources:
         mem_mb=1000,
     params:
         seeds=SEEDS,
-        layers=lambda wildcards: embedded_layers(wildcards.model),
+        layers=lambda wildcards: LAYERS[wildcards.model],
     message:
         "{wildcards.model}: drawing the alignment of its layers against their depth"
     script:
         "../scripts/layer_profile.py"
-
-
-# Every layer of every trained network, in the order of the files that the comparison reads.
-RUNS = [(model, seed, layer) for model in MODELS for seed in SEEDS for layer in embedded_layers(model)]
 
 
 rule comparison:
@@ -119,6 +121,8 @@ rule comparison:
         f"{STUDY}/logs/comparison.log",
     benchmark:
         f"{STUDY}/benchmarks/comparison.tsv"
+    conda:
+        "../envs/rockspace.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -140,6 +144,8 @@ rule simulate:
         "results/simulation/simulate.log",
     benchmark:
         "results/simulation/simulate.tsv"
+    conda:
+        "../envs/rockspace.yaml"
     threads: 2
     resources:
         mem_mb=2000,

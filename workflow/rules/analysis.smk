@@ -5,6 +5,7 @@ localrules:
 rule evaluate:
     input:
         model=rules.finetune.output.model,
+        history=rules.finetune.output.history,
         train=tfrecords("train"),
         validation=tfrecords("validation"),
         catalog=rules.restructure.output.catalog,
@@ -21,43 +22,67 @@ rule evaluate:
         f"{STUDY}/logs/evaluate/{{model}}-{{seed}}.log",
     benchmark:
         f"{STUDY}/benchmarks/evaluate/{{model}}-{{seed}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    threads: 8
+    resources:
+        mem_mb=6000,
     params:
         geometry=rules.tfrecords.params.geometry,
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
         selection=config["finetune"]["selection"],
         precision=config["precision"],
-    threads: 8
-    resources:
-        mem_mb=6000,
     message:
         "{wildcards.model}, seed {wildcards.seed}: counting how often it is right"
     script:
         "../scripts/evaluate.py"
 
 
-rule extract_embeddings:
+rule activations:
     input:
         model=rules.finetune.output.model,
-        train=tfrecords("train"),
-        validation=tfrecords("validation"),
-        catalog=rules.restructure.output.catalog,
+        shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
     output:
-        expand(f"{RUN}/embeddings/{{layer}}.npz", layer=embedded_layers(None), allow_missing=True),
+        layers=f"{RUN}/activations/{{split}}-{{shard}}-of-{{shards}}.npz",
     log:
-        f"{STUDY}/logs/extract_embeddings/{{model}}-{{seed}}.log",
+        f"{STUDY}/logs/activations/{{model}}-{{seed}}-{{split}}-{{shard}}-of-{{shards}}.log",
     benchmark:
-        f"{STUDY}/benchmarks/extract_embeddings/{{model}}-{{seed}}.tsv"
-    params:
-        geometry=rules.tfrecords.params.geometry,
-        backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
-        layers=embedded_layers(None),
-        pooling=config["embeddings"]["pooling"],
-        precision=config["precision"],
+        f"{STUDY}/benchmarks/activations/{{model}}-{{seed}}-{{split}}-{{shard}}-of-{{shards}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
     threads: 8
     resources:
         mem_mb=6000,
+    params:
+        geometry=rules.tfrecords.params.geometry,
+        backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
+        layers=lambda wildcards: LAYERS[wildcards.model],
+        pooling=config["embeddings"]["pooling"],
+        precision=config["precision"],
     message:
-        "{wildcards.model}, seed {wildcards.seed}: taking out the embeddings"
+        "{wildcards.model}, seed {wildcards.seed}: layers of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
+    script:
+        "../scripts/activations.py"
+
+
+rule extract_embeddings:
+    input:
+        train=shards("train", rules.activations.output.layers),
+        validation=shards("validation", rules.activations.output.layers),
+        catalog=rules.restructure.output.catalog,
+    output:
+        embeddings=f"{RUN}/embeddings/{{layer}}.npz",
+    log:
+        f"{STUDY}/logs/extract_embeddings/{{model}}-{{seed}}-{{layer}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/extract_embeddings/{{model}}-{{seed}}-{{layer}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    message:
+        "{wildcards.model}, seed {wildcards.seed}: the embedding in layer {wildcards.layer}"
     script:
         "../scripts/extract_embeddings.py"
 
@@ -65,7 +90,7 @@ rule extract_embeddings:
 rule summary:
     input:
         metrics=expand(f"{RUN}/metrics.json", model=MODELS, seed=SEEDS),
-        alignments=expand(f"{RUN}/alignment/{{layer}}.json", model=MODELS, seed=SEEDS, layer=embedded_layers(None)),
+        alignments=[f"{RUN}/alignment/{{layer}}.json".format(model=m, seed=s, layer=l) for m, s, l in RUNS],
     output:
         csv=report(f"{STUDY}/summary.csv", caption="../report/summary.rst", category="Summary"),
         markdown=f"{STUDY}/summary.md",
@@ -73,11 +98,13 @@ rule summary:
         f"{STUDY}/logs/summary.log",
     benchmark:
         f"{STUDY}/benchmarks/summary.tsv"
-    params:
-        study=config["study"],
+    conda:
+        "../envs/rockspace.yaml"
     threads: 1
     resources:
         mem_mb=1000,
+    params:
+        study=config["study"],
     message:
         "Collecting the figures of all models, seeds and layers"
     script:

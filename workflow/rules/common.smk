@@ -7,18 +7,26 @@ from snakemake.exceptions import WorkflowError
 # Scripts run in Python processes of their own, which find the library by this variable.
 LIBRARY = os.path.abspath(os.path.join(str(workflow.current_basedir.get_path_or_uri(secret_free=True)), os.pardir))
 sys.path.insert(0, LIBRARY)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [LIBRARY, os.environ.get("PYTHONPATH")]))
+os.environ.update(PYTHONPATH=os.pathsep.join([LIBRARY, *filter(None, [dict(os.environ).get("PYTHONPATH")])]))
 
 from rockspace.config import validated
+from rockspace.data.archive import check_source
+from rockspace.data.manifest import lost_files
 from rockspace.errors import RockspaceError
+from rockspace.training.blocks import layers_to_embed
 
 try:
     config.update(validated(config))
+    check_source(config["dataset"], Path(f"results/{config['study']}/raw"))
+    LAYERS = {
+        model["name"]: layers_to_embed(config["embeddings"]["layers"], model["backbone"], model["output_layer"])
+        for model in config["models"]
+    }
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
 
 STUDY = f"results/{config['study']}"
-RUN = STUDY + "/models/{model}/seed-{seed}"
+RUN = f"{STUDY}/models/{{model}}/seed-{{seed}}"
 MODELS = {model["name"]: model for model in config["models"]}
 SEEDS = config["seeds"]
 SPLITS = list(config["dataset"]["splits"])
@@ -55,6 +63,13 @@ def features(split):
     return shards(split, f"{STUDY}/models/{{model}}/features/{{split}}-{{shard}}-of-{{shards}}.npz")
 
 
+def nothing_but_a_look(wildcards):
+    """No input. Snakemake sees whether raw/ is there, not what is in it: a file lost from it is noticed here."""
+    if lost_files(Path(f"{STUDY}/raw"), Path(f"{STUDY}/raw.manifest.json")):
+        workflow.dag.forcefiles.add(f"{STUDY}/raw")
+    return []
+
+
 def weights(wildcards):
     """The file with the pretrained weights of a model, if it has any."""
     model = MODELS[wildcards.model]
@@ -73,10 +88,8 @@ def backbone(wildcards):
     return {key: model[key] for key in ("backbone", "output_layer", "preprocessing")}
 
 
-def embedded_layers(model):
-    """Names of the layers whose embeddings are compared with people's."""
-    return config["embeddings"]["layers"]
-
+# Every layer of every trained network.
+RUNS = [(model, seed, layer) for model in MODELS for seed in SEEDS for layer in LAYERS[model]]
 
 WATCHES_VALIDATION = config["finetune"]["selection"] == "validation"
 REFITS = config["finetune"]["refit"] and not WATCHES_VALIDATION

@@ -5,6 +5,8 @@ localrules:
 
 
 rule download:
+    input:
+        nothing_but_a_look,
     output:
         manifest=f"{STUDY}/raw.manifest.json",
         raw=directory(f"{STUDY}/raw"),
@@ -12,11 +14,13 @@ rule download:
         f"{STUDY}/logs/download.log",
     benchmark:
         f"{STUDY}/benchmarks/download.tsv"
-    params:
-        dataset={key: config["dataset"].get(key) for key in ("source", config["dataset"]["source"], "splits")},
+    conda:
+        "../envs/rockspace.yaml"
     threads: 4
     resources:
         mem_mb=1000,
+    params:
+        dataset={key: config["dataset"].get(key) for key in ("source", config["dataset"]["source"], "splits")},
     message:
         "Fetching the photographs and coordinates of {config[study]}"
     script:
@@ -35,11 +39,13 @@ rule restructure:
         f"{STUDY}/logs/restructure.log",
     benchmark:
         f"{STUDY}/benchmarks/restructure.tsv"
-    params:
-        dataset={key: config["dataset"][key] for key in ("filename", "splits", "dimensions")},
+    conda:
+        "../envs/rockspace.yaml"
     threads: 1
     resources:
         mem_mb=1000,
+    params:
+        dataset={key: config["dataset"][key] for key in ("filename", "splits", "dimensions")},
     message:
         "Checking images and coordinates, and filing them by label"
     script:
@@ -57,11 +63,13 @@ rule tfrecords:
         f"{STUDY}/logs/tfrecords/{{split}}-{{shard}}-of-{{shards}}.log",
     benchmark:
         f"{STUDY}/benchmarks/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tsv"
-    params:
-        geometry={key: config["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")},
+    conda:
+        "../envs/rockspace.yaml"
     threads: 1
     resources:
         mem_mb=2000,
+    params:
+        geometry={key: config["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")},
     message:
         "Storing the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
     script:
@@ -75,6 +83,8 @@ rule pretrained_weights:
         "results/weights/{backbone}.log",
     benchmark:
         "results/weights/{backbone}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
     threads: 1
     resources:
         mem_mb=4000,

@@ -3,13 +3,17 @@ from itertools import chain
 
 def every(*patterns):
     """The files that patterns name for all models, seeds and layers."""
-    return sorted(set(expand(patterns, model=MODELS, seed=SEEDS, layer=embedded_layers(None))))
+    return sorted({pattern.format(model=m, seed=s, layer=l) for pattern in patterns for m, s, l in RUNS})
 
 
 # The artifacts of each stage. A stage is a target by the name of its rule, also where that has wildcards.
 STAGES = {
     "download": [rules.download.output.manifest, rules.download.output.raw],
-    "restructure": [rules.restructure.output.images, rules.restructure.output.catalog, *rules.restructure.output.coordinates],
+    "restructure": [
+        rules.restructure.output.images,
+        rules.restructure.output.catalog,
+        *rules.restructure.output.coordinates,
+    ],
     "tfrecords": [file for split in SPLITS for file in tfrecords(split)],
     "pretrained_weights": sorted(
         {f"results/weights/{m['backbone']}.weights.h5" for m in config["models"] if m["weights"] == "imagenet"}
@@ -19,8 +23,11 @@ STAGES = {
     "finetune": every(*rules.finetune.output),
     "evaluate": every(*rules.evaluate.output),
     "curves": every(*rules.curves.output),
+    "activations": every(*rules.extract_embeddings.input.train, *rules.extract_embeddings.input.validation),
     "extract_embeddings": every(*rules.extract_embeddings.output),
     "procrustes": every(*rules.procrustes.output),
+    "layer_profile": every(*rules.layer_profile.output),
+    "comparison": list(rules.comparison.output),
     "summary": list(rules.summary.output),
 }
 

@@ -9,15 +9,17 @@ rule features:
         f"{STUDY}/logs/features/{{model}}/{{split}}-{{shard}}-of-{{shards}}.log",
     benchmark:
         f"{STUDY}/benchmarks/features/{{model}}/{{split}}-{{shard}}-of-{{shards}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    threads: 8
+    resources:
+        mem_mb=6000,
     params:
         backbone=backbone,
         geometry=rules.tfrecords.params.geometry,
         augmentation=config["augmentation"],
         views=lambda wildcards: config["train_head"]["views"] if wildcards.split == "train" else 0,
         precision=config["precision"],
-    threads: 8
-    resources:
-        mem_mb=6000,
     message:
         "{wildcards.model}: features of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
     script:
@@ -38,6 +40,11 @@ rule train_head:
         f"{STUDY}/logs/train_head/{{model}}-{{seed}}.log",
     benchmark:
         f"{STUDY}/benchmarks/train_head/{{model}}-{{seed}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000,
     params:
         backbone=backbone,
         image_size=config["tfrecords"]["image_size"],
@@ -45,9 +52,6 @@ rule train_head:
         train_head=config["train_head"],
         holdout_fraction=config["finetune"]["holdout_fraction"],
         batch_norm=config["finetune"]["batch_norm"],
-    threads: 8
-    resources:
-        mem_mb=4000,
     message:
         "{wildcards.model}, seed {wildcards.seed}: training the head on the frozen base"
     script:
@@ -68,16 +72,18 @@ rule finetune:
         f"{STUDY}/logs/finetune/{{model}}-{{seed}}.log",
     benchmark:
         f"{STUDY}/benchmarks/finetune/{{model}}-{{seed}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=480,
     params:
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
         geometry=rules.tfrecords.params.geometry,
         augmentation=config["augmentation"],
         finetune=config["finetune"],
         precision=config["precision"],
-    threads: 8
-    resources:
-        mem_mb=8000,
-        runtime=480,
     message:
         "{wildcards.model}, seed {wildcards.seed}: fine-tuning the whole network"
     script:
@@ -100,11 +106,13 @@ rule curves:
         f"{STUDY}/logs/curves/{{model}}-{{seed}}.log",
     benchmark:
         f"{STUDY}/benchmarks/curves/{{model}}-{{seed}}.tsv"
-    params:
-        selection=config["finetune"]["selection"],
+    conda:
+        "../envs/rockspace.yaml"
     threads: 1
     resources:
         mem_mb=1000,
+    params:
+        selection=config["finetune"]["selection"],
     message:
         "{wildcards.model}, seed {wildcards.seed}: drawing the learning curves"
     script:

@@ -14,8 +14,7 @@ with recorded(snakemake.log[0], snakemake.threads) as log:
     tables = [read_aligned(path) for path in snakemake.input.aligned]
     images, observed, _ = tables[0]
     predictions = [
-        Prediction(*run, predicted)
-        for run, (_, _, predicted) in zip(snakemake.params.runs, tables, strict=True)
+        Prediction(*run, predicted) for run, (_, _, predicted) in zip(snakemake.params.runs, tables, strict=True)
     ]
     resampling = Resampling(settings["permutations"], settings["bootstraps"])
     given = predictions, observed, images["label"].to_numpy(), resampling

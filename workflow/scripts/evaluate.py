@@ -33,4 +33,5 @@ with recorded(snakemake.log[0], snakemake.threads, tensorflow=True) as log:
     shown = predictions[predictions["split"] == "validation"]
     superclass = dict(zip(catalog["label"], catalog["superclass"], strict=True))
     confusion_matrix_figure(shown["label"], shown["predicted"], superclass, Path(snakemake.output.confusion))
-    write_json(snakemake.output.metrics, {**scores, "selection": params.selection, "precision": precision})
+    precisions = {"train": pd.read_csv(snakemake.input.history)["precision"].iloc[-1], "embed": precision}
+    write_json(snakemake.output.metrics, {**scores, "selection": params.selection, "precision": precisions})

@@ -13,9 +13,7 @@ with recorded(snakemake.log[0], snakemake.threads) as log:
     params, out = snakemake.params, snakemake.output
     runs = [(seed, layer) for seed in params.seeds for layer in params.layers]
     figures = [json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.figures]
-    profile = layer_profile(
-        ((*run, figure) for run, figure in zip(runs, figures, strict=True)), params.layers
-    )
+    profile = layer_profile(((*run, figure) for run, figure in zip(runs, figures, strict=True)), params.layers)
     with replacing(out.table) as partial:
         profile.to_csv(partial, index=False)
     profile_figure(profile, snakemake.wildcards.model, [Path(out.png), Path(out.svg)])

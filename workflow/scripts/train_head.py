@@ -30,7 +30,7 @@ with recorded(snakemake.log[0], snakemake.threads, tensorflow=True) as log:
     log.info("after %d epochs: %s", len(history), history.iloc[-1].to_dict())
     with replacing(snakemake.output.model) as partial:
         attach_head(backbone, head).save(partial)
-    if "refit" in snakemake.output.keys():
+    if snakemake.output.get("refit"):
         head, _ = train_head(train, np.ones_like(members), watched, rows, **recipe)
         with replacing(snakemake.output.refit) as partial:
             attach_head(backbone, head).save(partial)

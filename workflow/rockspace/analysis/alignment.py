@@ -112,9 +112,7 @@ def both_rotations(
 ) -> dict[str, RotationReport]:
     """Return the report under each reduction, by its name."""
     if settings.reduction not in REDUCTIONS:
-        raise UnusableSpaces(
-            f"procrustes.reduction: found {settings.reduction!r}; allowed: {', '.join(REDUCTIONS)}"
-        )
+        raise UnusableSpaces(f"procrustes.reduction: found {settings.reduction!r}; allowed: {', '.join(REDUCTIONS)}")
     if train.features.shape[1] > len(train) + len(validation):
         # No rotation or principal component leaves the span of the images, so the work need not either.
         every = np.concatenate([train.features, validation.features])
@@ -126,9 +124,7 @@ def both_rotations(
     return {name: rotation_report(train, validation, names, name, settings) for name in REDUCTIONS}
 
 
-def _nulls(
-    analyses: dict, train: Spaces, validation: Spaces, settings: Settings
-) -> dict[str, dict[str, Null] | None]:
+def _nulls(analyses: dict, train: Spaces, validation: Spaces, settings: Settings) -> dict[str, dict[str, Null] | None]:
     """Nulls by what is shuffled: single images, or subtypes where they can change places."""
     splits = train, validation
     pairings = {
@@ -203,9 +199,7 @@ def _permutation_summary(nulls: dict[str, dict[str, Null] | None]) -> dict[str, 
         "null_disparity": float(classic.disparity.mean()),
     }
     return leading | {
-        units: None
-        if by_analysis is None
-        else {name: _null_summary(null) for name, null in by_analysis.items()}
+        units: None if by_analysis is None else {name: _null_summary(null) for name, null in by_analysis.items()}
         for units, by_analysis in nulls.items()
     }
 

@@ -1,17 +1,14 @@
 """Embeddings: the activations of named layers, one vector an image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
-from tqdm import tqdm
+import pandas as pd
 
 from rockspace.artifacts import replacing
 from rockspace.errors import RockspaceError
-from rockspace.training.classifier import resolve_layer
-from rockspace.training.pipeline import ImageSet
 
 
 @dataclass(frozen=True)
@@ -42,42 +39,32 @@ class Embeddings:
             return cls(**{name: file[name] for name in ("image_id", "split", "label", "embedding")})
 
 
-def embedding_model(network: keras.Model, layers: Sequence[str], pooling: str) -> keras.Model:
-    """Return a network with one output a layer, each pooled to a vector.
+def save_activations(path: Path, image_ids: Sequence[str], layers: Mapping[str, np.ndarray]) -> None:
+    """Write the pooled activations of one shard: ``image_id`` and one array ``(n, d)`` a layer."""
+    with replacing(path) as partial:
+        np.savez(partial, image_id=np.array(image_ids), **layers)
+
+
+def join_activations(paths: Sequence[str | Path], layer: str, catalog: pd.DataFrame) -> Embeddings:
+    """Put one layer of all shards together, in the catalog's order.
 
     Args:
-        network: A classifier.
-        layers: Names of layers; ``penultimate`` is what the softmax stands on.
-        pooling: ``mean`` over places, or ``mean_std``: means followed by standard deviations.
+        paths: What `save_activations` wrote, for all shards of both splits.
+        layer: Name of the layer.
+        catalog: Says split and label of each image.
 
     Raises:
-        RockspaceError: Where the network has no such layer.
+        RockspaceError: Where an image of the catalog is in no shard.
     """
-    outputs = {}
-    for name in layers:
-        try:
-            activation = resolve_layer(network, name).output
-        except ValueError as error:
-            raise RockspaceError(f"config: embeddings.layers: {error}") from error
-        outputs[name] = _pooled(activation, pooling)
-    return keras.Model(network.input, outputs)
-
-
-def extract(network: keras.Model, images: ImageSet, batch_size: int) -> dict[str, np.ndarray]:
-    """Run an embedding model over all images in one pass: ``(n, d)`` float32 for each layer."""
-    parts: dict[str, list[np.ndarray]] = {}
-    for batch, _ in tqdm(images.plain(batch_size), total=images.steps(batch_size), desc="embedding", unit="batch"):
-        for name, values in network.predict_on_batch(batch).items():
-            parts.setdefault(name, []).append(values)
-    return {name: np.concatenate(values) for name, values in parts.items()}
-
-
-def _pooled(activation: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
-    activation = keras.ops.cast(activation, "float32")
-    places = tuple(range(1, len(activation.shape) - 1))
-    if not places:
-        return activation
-    mean = keras.ops.mean(activation, axis=places)
-    if pooling == "mean":
-        return mean
-    return keras.ops.concatenate([mean, keras.ops.std(activation, axis=places)], axis=-1)
+    names, values = [], []
+    for path in paths:
+        with np.load(path, allow_pickle=False) as shard:
+            names.append(shard["image_id"])
+            values.append(shard[layer])
+    row_of = {name: row for row, name in enumerate(np.concatenate(names))}
+    missing = [name for name in catalog["image_id"] if name not in row_of]
+    if missing:
+        raise RockspaceError(f"{paths[0]}: no activations of image '{missing[0]}'; run the stage 'activations' again")
+    order = [row_of[name] for name in catalog["image_id"]]
+    columns = (catalog[name].to_numpy(str) for name in ("image_id", "split", "label"))
+    return Embeddings(*columns, np.concatenate(values)[order])

@@ -1,10 +1,10 @@
 """Evaluation: how often a classifier is right, and how sure that figure is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 from scipy.stats import binomtest
 from tqdm import tqdm
 
@@ -13,11 +13,11 @@ from rockspace.training.pipeline import ImageSet
 TOP_K = 3
 
 
-def predict(network: keras.Model, images: ImageSet, batch_size: int) -> np.ndarray:
+def predict(network: Callable[[tf.Tensor], tf.Tensor], images: ImageSet, batch_size: int) -> np.ndarray:
     """Return the network's probabilities for every image: ``(n, n_labels)`` float32."""
     parts = []
     for batch, _ in tqdm(images.plain(batch_size), total=images.steps(batch_size), desc="evaluating", unit="batch"):
-        parts.append(network.predict_on_batch(batch))
+        parts.append(network(batch).numpy())
     return np.concatenate(parts)
 
 

@@ -22,10 +22,7 @@ def layer_profile(reports: Iterable[tuple[int, str, dict[str, Any]]], layers: Se
         no rotation.
     """
     depth = {layer: i + 1 for i, layer in enumerate(layers)}
-    rows = [
-        {"seed": seed, "layer": layer, "depth": depth[layer]} | _row(figures)
-        for seed, layer, figures in reports
-    ]
+    rows = [{"seed": seed, "layer": layer, "depth": depth[layer]} | _row(figures) for seed, layer, figures in reports]
     return pd.DataFrame(rows).sort_values(["seed", "depth"], ignore_index=True)
 
 
@@ -46,8 +43,6 @@ def _row(figures: dict[str, Any]) -> dict[str, Any]:
         row[f"{part}_mean_r"] = figures[part]["mean_r"] if figures[part] else np.nan
     row["ridge_held_out_mean_r"] = figures["ridge"]["held_out"]["mean_r"] if figures["ridge"] else np.nan
     row["rsa_spearman"] = figures["rsa"]["spearman"]
-    row["rsa_spearman_low"], row["rsa_spearman_high"] = (figures["rsa"]["ci"] or {}).get(
-        "spearman", (np.nan, np.nan)
-    )
+    row["rsa_spearman_low"], row["rsa_spearman_high"] = (figures["rsa"]["ci"] or {}).get("spearman", (np.nan, np.nan))
     row["cka_debiased"] = figures["cka"]["debiased"] if figures["cka"] else np.nan
     return row

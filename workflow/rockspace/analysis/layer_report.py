@@ -123,9 +123,7 @@ def cka_summary(validation: Spaces, settings: Settings) -> dict[str, Any] | None
     if len(validation) < 4:
         return None
     spaces = validation.features, validation.coordinates
-    nulls = {
-        name: pairings and cka_null(*spaces, pairings) for name, pairings in _pairings(validation, settings)
-    }
+    nulls = {name: pairings and cka_null(*spaces, pairings) for name, pairings in _pairings(validation, settings)}
     return {"linear": linear_cka(*spaces), "debiased": debiased_cka(*spaces)} | nulls
 
 
@@ -158,9 +156,7 @@ def _check_splits(train: Spaces, validation: Spaces, names: list[str]) -> None:
                 f"{what}: {ours} dimensions in the training split and {theirs} in the validation split"
             )
     if len(names) != train.coordinates.shape[1]:
-        raise UnusableSpaces(
-            f"coordinates: {train.coordinates.shape[1]} dimensions, but {len(names)} names for them"
-        )
+        raise UnusableSpaces(f"coordinates: {train.coordinates.shape[1]} dimensions, but {len(names)} names for them")
 
 
 def _notes(train: Spaces, validation: Spaces) -> list[str]:
@@ -174,9 +170,7 @@ def _notes(train: Spaces, validation: Spaces) -> list[str]:
             )
         constant = int(np.sum(np.ptp(split.features, axis=0) == 0))
         if constant:
-            notes.append(
-                f"{constant} of {split.features.shape[1]} features are constant over the {name} images"
-            )
+            notes.append(f"{constant} of {split.features.shape[1]} features are constant over the {name} images")
     return notes
 
 

@@ -80,12 +80,8 @@ def statistics(space: Splits, target: Splits) -> dict[str, float]:
 
 def _turned(individual: Splits, group: Splits, number: int) -> Splits:
     if [len(split) for split in individual] != [len(split) for split in group]:
-        raise UnusableSpaces(
-            f"individual coordinates {number}: not as many images as in the group's coordinates"
-        )
-    return tuple(
-        Procrustes().fit(ours, theirs).transform(ours) for ours, theirs in zip(individual, group, strict=True)
-    )
+        raise UnusableSpaces(f"individual coordinates {number}: not as many images as in the group's coordinates")
+    return tuple(Procrustes().fit(ours, theirs).transform(ours) for ours, theirs in zip(individual, group, strict=True))
 
 
 def _mean(people: Sequence[Splits]) -> Splits:

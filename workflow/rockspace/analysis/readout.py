@@ -58,9 +58,7 @@ def ridge_readout(train: Spaces, validation: Spaces, *, resamples: int, seed: in
         grouped = GroupKFold(min(FOLDS, subtypes), shuffle=True, random_state=seed)
         summary["nested_cv_new_subtypes"] = _nested(train, grouped)
     for key, groups in (("mean_r_ci", None), ("mean_r_ci_subtypes", validation.label)):
-        ends = correlation_intervals(
-            predicted, validation.coordinates, groups, resamples=resamples, seed=seed
-        )
+        ends = correlation_intervals(predicted, validation.coordinates, groups, resamples=resamples, seed=seed)
         summary["held_out"][key] = None if ends is None else ends[:, -1].tolist()
     return summary
 

@@ -84,9 +84,7 @@ def rsa_null(
     ours, theirs = dissimilarities(features, metric), squareform(dissimilarities(coordinates))
     observed = compare(ours, squareform(theirs))
     shuffled = _ShuffledPairs(ours, theirs)
-    orders = (
-        order for *_, batch in tqdm(pairings, desc="RSA, pairing at random", **PROGRESS) for order in batch
-    )
+    orders = (order for *_, batch in tqdm(pairings, desc="RSA, pairing at random", **PROGRESS) for order in batch)
     null = dict(zip(STATISTICS, np.array([shuffled.compare(order) for order in orders]).T, strict=True))
     return {
         name: {
@@ -141,9 +139,7 @@ def rsa_intervals(
         pairs. A pair made of an image and its own copy is left out, since its distance of 0 on both sides is
         no agreement.
     """
-    ours, theirs = (
-        squareform(dissimilarities(s, m)) for s, m in ((features, metric), (coordinates, "euclidean"))
-    )
+    ours, theirs = (squareform(dissimilarities(s, m)) for s, m in ((features, metric), (coordinates, "euclidean")))
     draws = []
     for index in tqdm(
         _resampled_images(len(ours), groups, resamples, seed),

@@ -72,9 +72,7 @@ def matrix_test(ours: np.ndarray, theirs: np.ndarray, pairings: Pairings) -> dic
     norms = np.linalg.norm(ours) * np.linalg.norm(theirs)
     rows, columns = np.triu_indices(len(ours), k=1)
     pairs, flat = 2 * ours[rows, columns], theirs.ravel()
-    products = [
-        pairs @ flat.take(o[rows] * len(ours) + o[columns]) for *_, orders in pairings for o in orders
-    ]
+    products = [pairs @ flat.take(o[rows] * len(ours) + o[columns]) for *_, orders in pairings for o in orders]
     null = np.array(products) / norms if norms > 0 else np.zeros(len(products))
     p_value = (np.sum(null >= observed - TIE) + 1) / (len(null) + 1)
     return {"p_value": float(p_value), "null": float(null.mean())}

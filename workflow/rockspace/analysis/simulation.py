@@ -174,9 +174,7 @@ def simulate(design: Design, processes: int = 1) -> pd.DataFrame:
     chunks = [jobs[i : i + 5] for i in range(0, len(jobs), 5)]
     work = Parallel(n_jobs=processes, return_as="generator_unordered")
     rows: list[dict[str, Any]] = []
-    for done in tqdm(
-        work(delayed(_repeats)(design, chunk) for chunk in chunks), total=len(chunks), desc="simulating"
-    ):
+    for done in tqdm(work(delayed(_repeats)(design, chunk) for chunk in chunks), total=len(chunks), desc="simulating"):
         rows.extend(done)
     return _rates(pd.DataFrame(rows))
 
@@ -194,9 +192,7 @@ def _repeats(design: Design, jobs: Iterable[tuple[Cell, int]]) -> list[dict[str,
         spaces = draw_spaces(cell, design.dimensions, rng)
         seed = int(rng.integers(2**31))
         for (statistic, test), (value, claimed) in claims(*spaces, design.permutations, seed).items():
-            rows.append(
-                vars(cell) | {"statistic": statistic, "test": test, "value": value, "claimed": claimed}
-            )
+            rows.append(vars(cell) | {"statistic": statistic, "test": test, "value": value, "claimed": claimed})
     return rows
 
 
@@ -207,8 +203,7 @@ def _rates(rows: pd.DataFrame) -> pd.DataFrame:
         mean_value=("value", "mean"), claims=("claimed", "sum"), repeats=("claimed", "size")
     ).reset_index()
     intervals = [
-        stats.binomtest(int(row.claims), int(row.repeats)).proportion_ci(method="wilson")
-        for row in table.itertuples()
+        stats.binomtest(int(row.claims), int(row.repeats)).proportion_ci(method="wilson") for row in table.itertuples()
     ]
     return table.assign(
         rate=table["claims"] / table["repeats"],

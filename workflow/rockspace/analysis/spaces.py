@@ -54,14 +54,10 @@ def checked_space(space: np.ndarray, name: str, minimum: int = 3) -> np.ndarray:
     if space.ndim != 2 or space.shape[1] == 0:
         raise UnusableSpaces(f"{name}: shape {space.shape}; needed: one row an image, one column a dimension")
     if len(space) < minimum:
-        raise UnusableSpaces(
-            f"{name}: {len(space)} image(s), n_samples={len(space)}; at least {minimum} are needed"
-        )
+        raise UnusableSpaces(f"{name}: {len(space)} image(s), n_samples={len(space)}; at least {minimum} are needed")
     checked_finite(space, name)
     if not np.ptp(space, axis=0).any():
-        raise UnusableSpaces(
-            f"{name}: all {len(space)} images lie in one point, so there is no shape to compare"
-        )
+        raise UnusableSpaces(f"{name}: all {len(space)} images lie in one point, so there is no shape to compare")
     return space
 
 
@@ -80,9 +76,7 @@ def checked_finite(space: np.ndarray, name: str) -> np.ndarray:
     return space
 
 
-def checked_pair(
-    features: np.ndarray, coordinates: np.ndarray, minimum: int = 3
-) -> tuple[np.ndarray, np.ndarray]:
+def checked_pair(features: np.ndarray, coordinates: np.ndarray, minimum: int = 3) -> tuple[np.ndarray, np.ndarray]:
     """Return both spaces as float64 matrices with the same number of rows.
 
     Args:
@@ -161,9 +155,7 @@ def read_spaces(embeddings: str | Path, coordinates: str | Path, split: str) -> 
     )
 
 
-def read_individuals(
-    embeddings: str | Path, individuals: dict[str, str | Path]
-) -> list[tuple[np.ndarray, ...]] | None:
+def read_individuals(embeddings: str | Path, individuals: dict[str, str | Path]) -> list[tuple[np.ndarray, ...]] | None:
     """Read the coordinates of single people (or of halves of them) for the noise ceiling.
 
     Args:
@@ -190,9 +182,7 @@ def read_individuals(
     names = sorted(tables["validation"])
     for split, table in tables.items():
         if sorted(table) != names:
-            raise UnusableSpaces(
-                f"{individuals[split]}: not the same individuals as {individuals['validation']}"
-            )
+            raise UnusableSpaces(f"{individuals[split]}: not the same individuals as {individuals['validation']}")
     return [
         tuple(_one_person(table[name], order[split], individuals[split]) for split, table in tables.items())
         for name in names
@@ -216,9 +206,7 @@ def read_dimensions(coordinates: str | Path) -> list[str]:
     return list(pd.read_csv(coordinates, nrows=0).columns.drop("image_id"))
 
 
-def _check_same_images(
-    ours: np.ndarray, theirs: np.ndarray, embeddings: str | Path, coordinates: str | Path
-) -> None:
+def _check_same_images(ours: np.ndarray, theirs: np.ndarray, embeddings: str | Path, coordinates: str | Path) -> None:
     for name, ids in ((embeddings, ours), (coordinates, theirs)):
         twice = pd.Series(ids)[pd.Series(ids).duplicated()]
         if len(twice):
@@ -229,6 +217,4 @@ def _check_same_images(
     ):
         absent = sorted(set(here) - set(there))
         if absent:
-            raise UnusableSpaces(
-                f"{name}: no image {str(absent[0])!r}, which {other} has ({len(absent)} such)"
-            )
+            raise UnusableSpaces(f"{name}: no image {str(absent[0])!r}, which {other} has ({len(absent)} such)")

@@ -74,9 +74,7 @@ def check_source(dataset: Mapping[str, Any], raw: Path) -> None:
         )
 
 
-def _from_osf(
-    settings: Mapping[str, str], patterns: Sequence[str], raw: Path, patience: Patience
-) -> list[Entry]:
+def _from_osf(settings: Mapping[str, str], patterns: Sequence[str], raw: Path, patience: Patience) -> list[Entry]:
     store = raw.with_name(f".{raw.name}.store")
     entries = osf.download(settings["api"], settings["node"], patterns, store, patience=patience)
     with replacing(raw) as partial:

@@ -84,7 +84,9 @@ def read_catalog(path: Path) -> pd.DataFrame:
 def _entry(file: Path, split: str, pattern: str) -> dict[str, Any]:
     match = re.fullmatch(pattern, file.name)
     if match is None:
-        raise RockspaceError(f"{file}: the name does not match dataset.filename ({pattern}); rename it or change the key")
+        raise RockspaceError(
+            f"{file}: the name does not match dataset.filename ({pattern}); rename it or change the key"
+        )
     label = (match["label"] or "").strip()
     if label in {"", ".", ".."}:
         raise RockspaceError(f"{file}: the label is {label!r}, which names no folder; check dataset.filename")
@@ -112,7 +114,9 @@ def _rows(path: Path, table: pd.DataFrame, files: list[Path]) -> list[int]:
             raise RockspaceError(f"{path}: no row for image '{file.name}'; add one or take the image out")
     unmatched = sorted(set(range(len(table))) - set(rows))
     if unmatched:
-        raise RockspaceError(f"{path}: image '{table.index[unmatched[0]]}' has a row but no file in '{files[0].parent}'")
+        raise RockspaceError(
+            f"{path}: image '{table.index[unmatched[0]]}' has a row but no file in '{files[0].parent}'"
+        )
     return rows
 
 
@@ -120,7 +124,9 @@ def _check_names(catalog: pd.DataFrame) -> None:
     for image_id, count in Counter(catalog["image_id"]).items():
         if count > 1:
             paths = catalog.loc[catalog["image_id"] == image_id, "path"].tolist()
-            raise RockspaceError(f"image name '{image_id}' stands {count} times ({', '.join(paths)}); rename all but one")
+            raise RockspaceError(
+                f"image name '{image_id}' stands {count} times ({', '.join(paths)}); rename all but one"
+            )
     superclasses = catalog.groupby("label")["superclass"].nunique()
     for label in superclasses.index[superclasses > 1]:
         raise RockspaceError(f"label '{label}' has images of several superclasses; check dataset.filename")
@@ -130,7 +136,9 @@ def _check_splits(catalog: pd.DataFrame, coordinates: dict[str, pd.DataFrame]) -
     labels = {split: set(catalog.loc[catalog["split"] == split, "label"]) for split in SPLITS}
     unseen = sorted(labels["validation"] - labels["train"])
     if unseen:
-        raise RockspaceError(f"label '{unseen[0]}' has validation images but no training image; add some or take it out")
+        raise RockspaceError(
+            f"label '{unseen[0]}' has validation images but no training image; add some or take it out"
+        )
     if len(labels["train"]) < 2:
         raise RockspaceError(f"only one label, '{next(iter(labels['train']))}'; a classifier needs at least two")
     train, validation = (list(coordinates[split].columns) for split in SPLITS)

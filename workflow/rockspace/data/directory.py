@@ -27,9 +27,7 @@ def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
         RockspaceError: ``source`` is no folder that can be read, or has nothing for a pattern.
     """
     if not source.is_dir():
-        raise RockspaceError(
-            f"dataset.directory: {source} is not a folder; it must hold a copy of the archive"
-        )
+        raise RockspaceError(f"dataset.directory: {source} is not a folder; it must hold a copy of the archive")
     return find(source, _children, patterns, f"the folder {str(source)!r}")
 
 

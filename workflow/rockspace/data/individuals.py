@@ -9,9 +9,7 @@ from rockspace.data.coordinates import read_coordinates
 from rockspace.errors import RockspaceError
 
 
-def individual_coordinates(
-    raw: Path, dataset: dict[str, Any], catalog: pd.DataFrame, split: str
-) -> pd.DataFrame:
+def individual_coordinates(raw: Path, dataset: dict[str, Any], catalog: pd.DataFrame, split: str) -> pd.DataFrame:
     """Read one coordinates file for each person and bring it to the catalog's order.
 
     Args:
@@ -44,15 +42,10 @@ def individual_coordinates(
 def _of_images(file: Path, table: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     if isinstance(table.index, pd.RangeIndex):
         if len(table) != len(images):
-            raise RockspaceError(
-                f"{file}: {len(table)} rows for {len(images)} images; each image needs one row"
-            )
+            raise RockspaceError(f"{file}: {len(table)} rows for {len(images)} images; each image needs one row")
         # Bare rows follow the sorted file names, and so does the catalog.
         return table.copy()
-    names = {
-        PurePosixPath(path).name: image
-        for path, image in zip(images["path"], images["image_id"], strict=True)
-    }
+    names = {PurePosixPath(path).name: image for path, image in zip(images["path"], images["image_id"], strict=True)}
     table = table.rename(index=names)
     missing = images.loc[~images["image_id"].isin(table.index), "image_id"]
     if len(missing):

@@ -104,9 +104,7 @@ def download(
                 "which needs no network"
             ) from error
         except RefusedError as error:
-            raise RefusedError(
-                f"{error}: {_ADVICE.get(error.status, 'check dataset.osf')}", error.status
-            ) from error
+            raise RefusedError(f"{error}: {_ADVICE.get(error.status, 'check dataset.osf')}", error.status) from error
         folder.mkdir(parents=True, exist_ok=True)
         with _Partials(folder) as partials:
             return _fetch_all(client, files, folder, partials, transfers)
@@ -190,9 +188,7 @@ def _children(client: Client, folder: Folder, where: str) -> Iterator[Child]:
             children = [_child(item) for item in page["data"]]
             following = page["links"]["next"]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RockspaceError(
-                f"{url} does not list files as OSF does, for {where}: check dataset.osf"
-            ) from error
+            raise RockspaceError(f"{url} does not list files as OSF does, for {where}: check dataset.osf") from error
         yield from children
         url, params = following and urljoin(url, following), None
 
@@ -219,7 +215,5 @@ def _token(api: str) -> str | None:
         raise RockspaceError(f"{TOKEN_VARIABLE} is not a token: it holds characters that no token has")
     parts = urlsplit(api)
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-        raise RockspaceError(
-            f"dataset.osf.api: {api} would carry {TOKEN_VARIABLE} unencrypted; use https or unset it"
-        )
+        raise RockspaceError(f"dataset.osf.api: {api} would carry {TOKEN_VARIABLE} unencrypted; use https or unset it")
     return token

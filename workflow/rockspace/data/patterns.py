@@ -33,10 +33,7 @@ def wanted_patterns(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
         RockspaceError: a pattern is absolute or climbs out of the archive.
     """
     patterns = [
-        split[key]
-        for split in splits.values()
-        for key in ("images", "coordinates", "individual")
-        if split.get(key)
+        split[key] for split in splits.values() for key in ("images", "coordinates", "individual") if split.get(key)
     ]
     for pattern in patterns:
         if any(segment in ("", ".", "..") for segment in pattern.split("/")):

@@ -20,9 +20,7 @@ class PassingError(Exception):
         is_unreachable: no connection came about at all.
     """
 
-    def __init__(
-        self, reason: str, *, retry_after_s: float | None = None, is_unreachable: bool = False
-    ) -> None:
+    def __init__(self, reason: str, *, retry_after_s: float | None = None, is_unreachable: bool = False) -> None:
         super().__init__(reason)
         self.retry_after_s = retry_after_s
         self.is_unreachable = is_unreachable
@@ -99,9 +97,7 @@ def passing_error(error: requests.RequestException, patience: Patience) -> Passi
             return PassingError("its name cannot be resolved", is_unreachable=True)
         case _, urllib3.exceptions.NewConnectionError():
             number = getattr(cause.__cause__, "errno", None)
-            return PassingError(
-                os.strerror(number).lower() if number else "no connection", is_unreachable=True
-            )
+            return PassingError(os.strerror(number).lower() if number else "no connection", is_unreachable=True)
         case (requests.exceptions.Timeout(), _) | (_, urllib3.exceptions.ReadTimeoutError()):
             return PassingError(f"no answer within {patience.read_s:g} s")
         case requests.exceptions.JSONDecodeError(), _:

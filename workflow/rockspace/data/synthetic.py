@@ -62,9 +62,7 @@ class Specimen(NamedTuple):
         """Name the picture, one of ``count`` of its subtype and split."""
         superclass, name, *_ = rock_type(self.seed, self.subtype)
         digits = max(2, len(str(count)))
-        return SPLITS[self.split].file_name.format(
-            kind=f"{superclass}_{name}", index=self.index, digits=digits
-        )
+        return SPLITS[self.split].file_name.format(kind=f"{superclass}_{name}", index=self.index, digits=digits)
 
 
 def draw_archive(
@@ -124,17 +122,12 @@ def true_coordinates(split: str, *, seed: int, subtypes: int, count: int) -> pd.
         One row for each file, named for it and in sorted order, and one column for each of ``DIMENSIONS``,
         in standard deviations. The coordinate file of the split holds its rows, scaled and a little off.
     """
-    rows = {
-        specimen.file_name(count): specimen.position()
-        for specimen in _specimens(split, seed, subtypes, count)
-    }
+    rows = {specimen.file_name(count): specimen.position() for specimen in _specimens(split, seed, subtypes, count)}
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(DIMENSIONS)).sort_index()
 
 
 def _specimens(split: str, seed: int, subtypes: int, count: int) -> Iterable[Specimen]:
-    return (
-        Specimen(seed, split, subtype, index) for subtype in range(subtypes) for index in range(1, count + 1)
-    )
+    return (Specimen(seed, split, subtype, index) for subtype in range(subtypes) for index in range(1, count + 1))
 
 
 def _draw(specimen: Specimen, path: Path, image_size: int) -> None:

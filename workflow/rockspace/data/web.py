@@ -177,9 +177,7 @@ class Client:
 
     def _patiently(self, what: str, attempt: Callable[[], T]) -> T:
         def ends(state: tenacity.RetryCallState) -> bool:
-            return self._patience.ends(
-                state.attempt_number, state.seconds_since_start, has_contact=self._has_contact
-            )
+            return self._patience.ends(state.attempt_number, state.seconds_since_start, has_contact=self._has_contact)
 
         def wait(state: tenacity.RetryCallState) -> float:
             return self._patience.seconds_before_next(state.attempt_number, state.outcome.exception())

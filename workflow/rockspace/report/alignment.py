@@ -39,9 +39,7 @@ def predicted_against_observed(
     pictures = thumbnails(photographs, PHOTOGRAPH)
     rows = -(-len(dimensions) // 2)
     with column_style():
-        figure, axes = plt.subplots(
-            rows, 2, figsize=(COLUMN, 1.8 * rows + 0.35), squeeze=False, layout="constrained"
-        )
+        figure, axes = plt.subplots(rows, 2, figsize=(COLUMN, 1.8 * rows + 0.35), squeeze=False, layout="constrained")
         for axis, dimension in zip(axes.flat, dimensions.itertuples(), strict=False):
             name = dimension.dimension
             _panel(axis, aligned[OBSERVED.format(name)], aligned[PREDICTED.format(name)], pictures)
@@ -100,18 +98,14 @@ def displacement_maps(
             plt.Line2D([], [], color=BLUE, lw=0.8, label="from people's place (photograph)"),
             plt.Line2D([], [], color=VERMILION, marker="o", ms=2.5, lw=0, label="to the network's"),
         ]
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=2, columnspacing=1, handletextpad=0.4
-        )
+        figure.legend(handles=handles, loc="outside lower center", ncols=2, columnspacing=1, handletextpad=0.4)
         save(figure, outputs)
 
 
 def _map(axis: Axes, aligned: pd.DataFrame, pair: tuple[str, str], pictures: Sequence[np.ndarray]) -> None:
     observed = aligned[[OBSERVED.format(name) for name in pair]].to_numpy()
     predicted = aligned[[PREDICTED.format(name) for name in pair]].to_numpy()
-    lines = LineCollection(
-        np.stack([observed, predicted], axis=1), colors=BLUE, linewidths=0.45, alpha=0.6, zorder=4
-    )
+    lines = LineCollection(np.stack([observed, predicted], axis=1), colors=BLUE, linewidths=0.45, alpha=0.6, zorder=4)
     axis.add_collection(lines)
     scatter_photographs(axis, observed[:, 0], observed[:, 1], pictures)
     axis.plot(predicted[:, 0], predicted[:, 1], "o", color=VERMILION, ms=1.8, mew=0, zorder=5)

@@ -59,7 +59,9 @@ def _allowed(part: dict[str, Any]) -> str:
     if "enum" in part:
         return ", ".join(f"`{value}`" for value in part["enum"])
     if "oneOf" in part:
-        return " or ".join(f"`{option['const']}`" if "const" in option else _allowed(option) for option in part["oneOf"])
+        return " or ".join(
+            f"`{option['const']}`" if "const" in option else _allowed(option) for option in part["oneOf"]
+        )
     kinds = part.get("type", "")
     text = " or ".join(kinds) if isinstance(kinds, list) else kinds
     if text == "array":

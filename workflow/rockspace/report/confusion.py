@@ -48,9 +48,7 @@ def confusion_matrix_figure(
         axis.set_xlabel("predicted")
         axis.set_ylabel("true")
         right = int(np.trace(counts))
-        axis.set_title(
-            f"{right} of {counts.sum()} right ({right / max(counts.sum(), 1):.1%})", loc="left", pad=12
-        )
+        axis.set_title(f"{right} of {counts.sum()} right ({right / max(counts.sum(), 1):.1%})", loc="left", pad=12)
         bar = figure.colorbar(picture, ax=axis, shrink=0.6, aspect=30, label="images", pad=0.02)
         bar.locator = MaxNLocator(integer=True)
         bar.outline.set_linewidth(0.4)

@@ -49,11 +49,18 @@ def _lines(axis: Axes, history: pd.DataFrame, quantity: str, scale: float, watch
     for i, (_, phase) in enumerate(history.groupby("phase", sort=False)):
         few = "o" if len(phase) < 3 else None
         axis.plot(
-            phase["x"], scale * phase[quantity], color=TRAINING, marker=few, ms=3, label=None if i else "training images"
+            phase["x"],
+            scale * phase[quantity],
+            color=TRAINING,
+            marker=few,
+            ms=3,
+            label=None if i else "training images",
         )
         values = phase.get(f"val_{quantity}")
         if values is not None and values.notna().any():
-            axis.plot(phase["x"], scale * values, color=WATCHED, ls="--", marker=few, ms=3, label=None if i else watched)
+            axis.plot(
+                phase["x"], scale * values, color=WATCHED, ls="--", marker=few, ms=3, label=None if i else watched
+            )
     best = history[history["best"].astype(bool) & (history["phase"] == "select")]
     axis.plot(best["x"], scale * best[f"val_{quantity}"], "o", color=WATCHED, mfc="white", ms=6, label="best epoch")
 

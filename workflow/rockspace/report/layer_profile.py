@@ -83,9 +83,7 @@ def _legend(axis: Axes) -> None:
     axis.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2)
 
 
-def _line(
-    axis: Axes, profile: pd.DataFrame, column: str, color: str, style: str, marker: str, label: str
-) -> None:
+def _line(axis: Axes, profile: pd.DataFrame, column: str, color: str, style: str, marker: str, label: str) -> None:
     if len(profile["seed"].unique()) > 1:
         for _, seed in profile.groupby("seed"):
             axis.plot(seed["depth"], seed[column], color=color, lw=0.4, alpha=0.5)
@@ -96,18 +94,12 @@ def _line(
 def _whiskers(axis: Axes, profile: pd.DataFrame, middle: str, low: str, high: str, color: str) -> None:
     mean = profile.groupby("depth")[[middle, low, high]].mean()
     below, above = (np.clip(gap, 0, None) for gap in (mean[middle] - mean[low], mean[high] - mean[middle]))
-    axis.errorbar(
-        mean.index, mean[middle], yerr=[below, above], fmt="none", ecolor=color, elinewidth=0.8, capsize=1.5
-    )
+    axis.errorbar(mean.index, mean[middle], yerr=[below, above], fmt="none", ecolor=color, elinewidth=0.8, capsize=1.5)
 
 
-def _band(
-    axis: Axes, profile: pd.DataFrame, low: str, high: str, color: str, hatch: str | None, label: str
-) -> None:
+def _band(axis: Axes, profile: pd.DataFrame, low: str, high: str, color: str, hatch: str | None, label: str) -> None:
     mean = profile.groupby("depth")[[low, high]].mean()
     # A single layer would give a band of no width.
     depth = np.concatenate([[mean.index[0] - 0.25], mean.index, [mean.index[-1] + 0.25]])
     ends = [np.concatenate([[v.iloc[0]], v, [v.iloc[-1]]]) for v in (mean[low], mean[high])]
-    axis.fill_between(
-        depth, *ends, facecolor=color, alpha=0.25, hatch=hatch, edgecolor=color, lw=0, label=label
-    )
+    axis.fill_between(depth, *ends, facecolor=color, alpha=0.25, hatch=hatch, edgecolor=color, lw=0, label=label)

@@ -50,6 +50,4 @@ def scatter_photographs(axis: Axes, x: np.ndarray, y: np.ndarray, photographs: S
     for place_x, place_y, photograph in zip(x, y, photographs, strict=True):
         picture = OffsetImage(photograph, zoom=72 / RESOLUTION, interpolation="none")
         picture.image.axes = axis
-        axis.add_artist(
-            AnnotationBbox(picture, (place_x, place_y), frameon=False, pad=0, box_alignment=(0.5, 0.5))
-        )
+        axis.add_artist(AnnotationBbox(picture, (place_x, place_y), frameon=False, pad=0, box_alignment=(0.5, 0.5)))

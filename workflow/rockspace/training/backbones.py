@@ -60,9 +60,7 @@ def _table() -> dict[str, Backbone]:
         table[f"efficientnet_b{size}"] = Backbone(_application(f"EfficientNetB{size}"), "torch", built_in)
     for size in ("B0", "B1", "B2", "B3", "S", "M", "L"):
         mode = "torch" if size.startswith("B") else "128"
-        table[f"efficientnet_v2_{size.lower()}"] = Backbone(
-            _application(f"EfficientNetV2{size}", **bare), mode
-        )
+        table[f"efficientnet_v2_{size.lower()}"] = Backbone(_application(f"EfficientNetV2{size}", **bare), mode)
     for size in ("Tiny", "Small", "Base", "Large", "XLarge"):
         table[f"convnext_{size.lower()}"] = Backbone(_application(f"ConvNeXt{size}", **bare), "torch")
     table["mobilenet_v2"] = Backbone(_application("MobileNetV2"), "tf")
@@ -110,9 +108,7 @@ def build(
     """
     backbone = look_up(name)
     if preprocessing not in PREPROCESSING_MODES:
-        raise RockspaceError(
-            f"preprocessing: {preprocessing!r} is not one of {', '.join(PREPROCESSING_MODES)}"
-        )
+        raise RockspaceError(f"preprocessing: {preprocessing!r} is not one of {', '.join(PREPROCESSING_MODES)}")
     with _random_weights_from(seed):
         try:
             network = backbone.build((image_size, image_size, 3))
@@ -215,9 +211,7 @@ def _loaded_normalization(network: keras.Model) -> dict[str, Any]:
     }
 
 
-def _flat(
-    network: keras.Model, name: str, preprocessing: Preprocessing, built_in: tuple[type, ...]
-) -> keras.Model:
+def _flat(network: keras.Model, name: str, preprocessing: Preprocessing, built_in: tuple[type, ...]) -> keras.Model:
     """Rebuild ``network`` behind ``preprocessing``, with nested models taken apart and stable layer names."""
     names = _stable_names(network)
     pixels = keras.Input(network.input_shape[1:], name="pixels")

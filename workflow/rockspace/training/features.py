@@ -1,10 +1,11 @@
 """Features: what the frozen backbone says of each image and of its augmented views, computed once."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
 import numpy as np
+import tensorflow as tf
 from tqdm import tqdm
 
 from rockspace.artifacts import replacing
@@ -36,6 +37,11 @@ class Features:
         with replacing(path) as partial:
             np.savez(partial, image_id=self.image_id, label=self.label, plain=self.plain, views=self.views)
 
+    def standardized(self, mean: np.ndarray, deviation: np.ndarray) -> "Features":
+        """Return ``(x - mean) / deviation`` for every feature; both ``(d,)``."""
+        plain, views = (self.plain - mean) / deviation, (self.views - mean) / deviation
+        return replace(self, plain=plain, views=views)
+
     @classmethod
     def load(cls, paths: list[str | Path]) -> "Features":
         """Read the shards of a split, in order."""
@@ -45,12 +51,17 @@ class Features:
 
 
 def compute_features(
-    network: keras.Model, images: ImageSet, augmentation: Augmentation, *, views: int, batch_size: int
+    network: Callable[[tf.Tensor], tf.Tensor],
+    images: ImageSet,
+    augmentation: Augmentation,
+    *,
+    views: int,
+    batch_size: int,
 ) -> Features:
     """Run the frozen backbone over every image once as it is, and once for each augmented view.
 
     Args:
-        network: Pooled backbone, images to ``(n, d)``.
+        network: The pooled backbone, from images to ``(n, d)``.
         images: The images.
         augmentation: How far a view may stray.
         views: Number of augmented views, 0 for none.
@@ -61,7 +72,7 @@ def compute_features(
         def run(batches: object) -> np.ndarray:
             parts = []
             for batch in batches:
-                parts.append(network.predict_on_batch(batch))
+                parts.append(network(batch).numpy())
                 bar.update(len(parts[-1]))
             return np.concatenate(parts)
 

@@ -46,7 +46,7 @@ class EpochLines(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Note the rate that this epoch trains with, before any other callback lowers it."""
         self.started = time.perf_counter()
-        self.learning_rates.append(float(self.model.optimizer.learning_rate))
+        self.learning_rates.append(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Say how the epoch went."""
@@ -158,5 +158,5 @@ def _fit(
         )
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
     table.insert(0, "phase", phase)
-    table["learning_rate"] = lines.learning_rates
+    table["learning_rate"], table["precision"] = lines.learning_rates, recipe.precision
     return with_precision(model, "float32"), table

@@ -9,6 +9,9 @@ import pandas as pd
 from rockspace.training.classifier import build_head, compile_classifier
 from rockspace.training.features import Features
 
+SMALLEST_DEVIATION = 0.1
+"""In units of the features' mean standard deviation: a feature that hardly varies in training is not blown up."""
+
 
 class ViewBatches(keras.utils.PyDataset):
     """Shuffled batches of features: in each epoch one augmented view of every image, in turn.
@@ -57,6 +60,9 @@ def train_head(
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train a new head on features.
 
+    It trains on standardized features, which a narrow network learns from in a fifth of the epochs; mean and
+    deviation are then absorbed into its first layer, so the head returned takes features as they are.
+
     Args:
         features: Of the training split, with augmented views.
         members: ``(n,)`` bool, the images to train on.
@@ -70,6 +76,9 @@ def train_head(
     Returns:
         The head, and its history: one row an epoch.
     """
+    mean, deviation = features.plain[members].mean(axis=0), features.plain[members].std(axis=0)
+    deviation = np.maximum(deviation, SMALLEST_DEVIATION * deviation.mean() + np.finfo(np.float32).tiny)
+    features, watched = features.standardized(mean, deviation), watched.standardized(mean, deviation)
     network = build_head(features.plain.shape[1], n_labels, head["units"], head["dropout"], seed)
     compile_classifier(network, training)
     targets = np.eye(n_labels, dtype=np.float32)[watched.label[watched_members]]
@@ -79,7 +88,16 @@ def train_head(
         epochs=training["epochs"],
         verbose=0,
     )
+    _absorb(network, mean, deviation)
     table = pd.DataFrame(history.history)
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
     table.insert(0, "phase", "head")
     return network, table
+
+
+def _absorb(head: keras.Model, mean: np.ndarray, deviation: np.ndarray) -> None:
+    """Change the first dense layer so that the head answers to features as it did to standardized ones."""
+    first = next(layer for layer in head.layers if isinstance(layer, keras.layers.Dense))
+    kernel, bias = first.get_weights()
+    kernel = kernel / deviation[:, None]
+    first.set_weights([kernel, bias - mean @ kernel])

@@ -72,9 +72,7 @@ def assign(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
         names = _published_names(layer)
         missing = [name for name in names if name not in state]
         if missing:
-            raise RockspaceError(
-                f"the EfficientNet-Lite0 checkpoint has no {missing[0]!r}; reinstall its package"
-            )
+            raise RockspaceError(f"the EfficientNet-Lite0 checkpoint has no {missing[0]!r}; reinstall its package")
         weights = [_to_keras(layer, state[name]) for name in names]
         for name, new, old in zip(names, weights, layer.weights, strict=True):
             if new.shape != tuple(old.shape):

@@ -1,15 +1,17 @@
 """Networks as the stages need them: to start training from, and to take answers from."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from rockspace.errors import RockspaceError
 from rockspace.training.backbones import build
 from rockspace.training.folding import fold
-from rockspace.training.precision import choose, with_precision
+from rockspace.training.precision import choose, fast_inference
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ def load_classifier(path: str | Path) -> keras.Model:
         raise RockspaceError(f"{path}: cannot be loaded ({error}); delete it and run again") from error
 
 
-def for_inference(network: keras.Model, setting: str, backbone: str) -> tuple[keras.Model, str]:
-    """Return a network that answers the same, as fast as the hardware allows, and its arithmetic."""
+def for_inference(network: keras.Model, setting: str, backbone: str) -> tuple[Callable[[tf.Tensor], Any], str]:
+    """Return what answers as ``network`` does, as fast as the hardware allows, and its arithmetic."""
     precision = precision_for(setting, backbone, "embed")
-    return with_precision(fold(network), precision), precision
+    return fast_inference(fold(network), precision), precision

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rockspace.data.tfrecords import Geometry, iter_metadata, read_records
+from rockspace.errors import RockspaceError
 from rockspace.training.augmentation import Augmentation, augmented_views, plain_views
 
 SHUFFLE_BUFFER = 1024
@@ -41,7 +42,10 @@ class ImageSet:
     def open(cls, shards: Sequence[str | Path], geometry: Geometry, n_labels: int) -> "ImageSet":
         """Read names and labels; pixels are read when batches are."""
         paths = tuple(Path(s) for s in shards)
-        image_ids, labels, positions = zip(*iter_metadata(paths, geometry), strict=True)
+        records = list(iter_metadata(paths, geometry))
+        if not records:
+            raise RockspaceError(f"{paths[0]}: holds no image; lower tfrecords.shards, which may not exceed the images")
+        image_ids, labels, positions = zip(*records, strict=True)
         everything = np.ones(len(labels), bool)
         return cls(paths, geometry, n_labels, image_ids, np.array(labels), everything, positions[0])
 

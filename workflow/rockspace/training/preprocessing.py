@@ -18,9 +18,7 @@ class Preprocessing(keras.layers.Layer):
         swap_channels: whether to turn RGB into BGR first.
     """
 
-    def __init__(
-        self, scale: list[float], offset: list[float], swap_channels: bool = False, **kwargs: Any
-    ) -> None:
+    def __init__(self, scale: list[float], offset: list[float], swap_channels: bool = False, **kwargs: Any) -> None:
         # Pixels lose nothing here by float32, whatever precision the convolutions compute in.
         super().__init__(**({"trainable": False} | kwargs | {"dtype": "float32"}))
         self.scale = [float(value) for value in scale]

@@ -28,9 +28,7 @@ def load_weights(models: Sequence[keras.Model], path: Path) -> None:
         raise RockspaceError(f"{path}: no such weights file; correct models: weights in the config")
     with path.open("rb") as file:
         if file.read(len(HDF5_SIGNATURE)) != HDF5_SIGNATURE:
-            raise RockspaceError(
-                f"{path}: not a Keras weights file (.weights.h5); save one with model.save_weights"
-            )
+            raise RockspaceError(f"{path}: not a Keras weights file (.weights.h5); save one with model.save_weights")
     for model in models:
         try:
             with warnings.catch_warnings():

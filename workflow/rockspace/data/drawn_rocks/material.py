@@ -142,9 +142,7 @@ def _colour(
     rank += (1 - 0.75 * look.layering) * own_rank
     mineral = np.digitize(rank, np.quantile(rank, np.cumsum(abundance)[:-1]))
     tones = np.array(_TONE, np.float32)
-    tones -= (
-        tones @ np.bincount(mineral, minlength=len(tones)) / mineral.size
-    )  # keeps the rock's mean lightness
+    tones -= tones @ np.bincount(mineral, minlength=len(tones)) / mineral.size  # keeps the rock's mean lightness
     tone = contrast * (tones[mineral] + 0.4 * own_tone + 0.3 * look.layering * band + 0.16 * mottling)
     tone -= (0.05 + 0.1 * habit.contrast) * look.grain_size * (1 - grains.seam)
     lightness = np.clip(between(_LIGHTNESS, look.lightness) + tone + 0.22 * vein, 0.1, 0.97)

@@ -17,9 +17,7 @@ _SHOULDER, _BRIGHTEST = 0.55, 0.95  # light from which on the camera compresses,
 _RIM = -0.03  # depth down to which pixels are drawn, so that the outline can be cut cleanly
 
 
-def draw_rock(
-    position: NDArray[np.float64], habit: Habit, rng: np.random.Generator, size: int
-) -> NDArray[np.uint8]:
+def draw_rock(position: NDArray[np.float64], habit: Habit, rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
     """Draw a photograph of a rock.
 
     Args:

@@ -1,0 +1,59 @@
+"""Shared pieces of the tests: a small drawn study, made once."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TQDM_DISABLE", "1")
+
+
+@pytest.fixture(scope="session")
+def geometry():
+    from rockspace.data.tfrecords import Geometry
+
+    return Geometry(image_size=32, margin=8, fit="pad", background=(255, 255, 255))
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory, geometry) -> Path:
+    """A folder with ``catalog.csv``, ``images/`` and TFRecords of three labels x (8 + 3) small coloured squares."""
+    import pandas as pd
+    from PIL import Image
+
+    from rockspace.data.tfrecords import write_shard
+
+    root, rng, rows = tmp_path_factory.mktemp("study"), np.random.default_rng(0), []
+    for split, count in (("train", 8), ("validation", 3)):
+        for label in range(3):
+            for i in range(count):
+                name = f"L{label}_{split}_{i}"
+                path = Path("images") / split / f"L{label}" / f"{name}.png"
+                (root / path).parent.mkdir(parents=True, exist_ok=True)
+                pixels = rng.integers(0, 80, (40, 40, 3)) + np.eye(3)[label] * 150
+                Image.fromarray(pixels.astype(np.uint8)).save(root / path)
+                rows.append((name, split, f"L{label}", "A", str(path), i))
+    catalog = pd.DataFrame(rows, columns=["image_id", "split", "label", "superclass", "path", "row"])
+    catalog.to_csv(root / "catalog.csv", index=False)
+    coordinates = pd.DataFrame(rng.normal(size=(len(catalog), 2)), index=catalog["image_id"])
+    for split, shards in (("train", 2), ("validation", 1)):
+        for shard in range(shards):
+            path = root / f"{split}-{shard:05d}-of-{shards:05d}.tfrecord"
+            write_shard(path, catalog, coordinates, root, geometry, split=split, shard=shard, shards=shards)
+    return root
+
+
+@pytest.fixture
+def train_set(study, geometry):
+    from rockspace.training.pipeline import ImageSet
+
+    return ImageSet.open(sorted(study.glob("train-*.tfrecord")), geometry, n_labels=3)
+
+
+@pytest.fixture
+def validation_set(study, geometry):
+    from rockspace.training.pipeline import ImageSet
+
+    return ImageSet.open(sorted(study.glob("validation-*.tfrecord")), geometry, n_labels=3)

@@ -1,0 +1,121 @@
+"""The configuration is checked before any job starts, and every complaint is one useful line."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rockspace.config import load_schema, validated
+from rockspace.errors import RockspaceError
+from rockspace.report.config_reference import reference
+
+CONFIG = Path(__file__).parents[1] / "config"
+
+
+def rocks() -> dict:
+    return yaml.safe_load((CONFIG / "config.yaml").read_text())
+
+
+def keys(schema: dict, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every key of the schema that is not inside a list."""
+    found = []
+    for key, part in schema["properties"].items():
+        found.append((*path, key))
+        found += keys(part, (*path, key)) if "properties" in part else []
+    return found
+
+
+def set_at(config: dict, path: tuple[str, ...], value: object) -> None:
+    for key in path[:-1]:
+        config = config.setdefault(key, {})
+    config[path[-1]] = value
+
+
+def complaint(config: dict) -> str:
+    with pytest.raises(RockspaceError) as error:
+        validated(config)
+    text = str(error.value)
+    assert "\n" not in text
+    return text
+
+
+@pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.name)
+def test_the_configurations_that_come_with_the_project_are_valid_over_the_default(path):
+    config = rocks()
+    for key, value in yaml.safe_load(path.read_text()).items():
+        config[key] = {**config[key], **value} if isinstance(value, dict) else value
+    assert validated(config)["study"]
+
+
+def test_defaults_are_filled_in_and_the_input_is_left_as_it_is():
+    config = {key: rocks()[key] for key in ("study", "dataset", "models")}
+    before = yaml.safe_dump(config)
+    filled = validated(config)
+    assert filled["finetune"]["selection"] == "holdout"
+    assert filled["models"][0]["weights"] == "imagenet"
+    assert yaml.safe_dump(config) == before
+
+
+@given(st.sampled_from(keys(load_schema())), st.integers(min_value=0, max_value=50))
+def test_a_misspelt_key_anywhere_is_named_with_its_place_and_what_was_meant(path, at):
+    config, wrong = rocks(), path[-1][: at % len(path[-1])] + "x" + path[-1][at % len(path[-1]) :]
+    set_at(config, (*path[:-1], wrong), 1)
+    text = complaint(config)
+    assert ".".join((*path[:-1], wrong)) in text
+    assert "unknown key" in text
+
+
+@given(st.sampled_from(keys(load_schema())))
+def test_a_value_of_the_wrong_kind_is_named_with_its_key_and_what_was_found(path):
+    config = rocks()
+    set_at(config, path, {"surprise": 1} if path[-1] not in ("dataset",) else 7)
+    text = complaint(config)
+    assert path[0] in text
+    assert re.search(r"surprise|found 7", text)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        (("finetune", "epochs"), 0, "finetune.epochs: found 0; allowed: at least 1"),
+        (
+            ("dataset", "source"),
+            "ftp",
+            'dataset.source: found "ftp"; allowed: "osf", "directory", "synthetic"',
+        ),
+        (("seeds",), ["a"], 'seeds[0]: found "a"; allowed: integer'),
+        (("head", "dropout"), 1, "head.dropout: found 1; allowed: less than 1"),
+        (("dataset", "filename"), "(", "dataset.filename: found"),
+        (("dataset", "filename"), "x", "(?P<label>"),
+        (("study",), "a b", "study: found"),
+        (("models",), [], "models: found []; allowed: at least 1 item(s)"),
+        (("finetune",), None, "finetune: found null; allowed: object"),
+        (("dataset", "source"), "directory", "dataset.directory: missing"),
+    ],
+)
+def test_a_wrong_value_is_one_line_with_the_key_the_value_and_what_is_allowed(path, value, expected):
+    config = rocks()
+    set_at(config, path, value)
+    assert expected in complaint(config)
+
+
+def test_two_models_of_one_name_are_refused():
+    config = rocks()
+    config["models"] *= 2
+    assert "models[1].name: found 'resnet50' twice" in complaint(config)
+
+
+def test_the_readme_of_the_configuration_says_what_the_schema_says():
+    assert (CONFIG / "README.md").read_text() == reference()
+
+
+def test_every_key_of_the_schema_has_a_description():
+    schema = load_schema()
+    for path in keys(schema):
+        part = schema
+        for key in path:
+            part = part["properties"][key]
+        assert part.get("description") or part.get("properties"), path

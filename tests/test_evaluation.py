@@ -1,0 +1,118 @@
+"""Accuracy, loss and embeddings are what independent implementations say."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rockspace.analysis.activations import embedding_model, extract
+from rockspace.analysis.embeddings import Embeddings, join_activations, save_activations
+from rockspace.analysis.evaluation import metrics, predict, prediction_table
+from rockspace.errors import RockspaceError
+from rockspace.report.summary import as_markdown, summary_row
+
+
+def drawn(seed: int, n: int = 40, n_labels: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.dirichlet(np.full(n_labels, 0.5), n), rng.integers(0, n_labels, n)
+
+
+@given(st.integers(0, 10_000))
+def test_accuracies_and_loss_are_those_of_scikit_learn(seed):
+    probabilities, labels = drawn(seed)
+    scores, every = metrics(probabilities, labels), np.arange(6)
+    assert scores["n"] == 40
+    for k in (1, 3):
+        expected = sklearn.metrics.top_k_accuracy_score(labels, probabilities, k=k, labels=every)
+        assert scores[f"top{k}"] == pytest.approx(expected)
+    assert scores["loss"] == pytest.approx(sklearn.metrics.log_loss(labels, probabilities, labels=every), rel=1e-6)
+
+
+def test_the_interval_is_wilsons():
+    probabilities = np.eye(2)[np.r_[np.zeros(65, int), np.ones(55, int)]]
+    # 65 of 120, 95 %: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n) with z = 1.959964
+    low, high = metrics(probabilities, np.zeros(120, int))["top1_ci"]
+    p, n, z = 65 / 120, 120, 1.959963985
+    half = z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    np.testing.assert_allclose([low, high], (p + z**2 / (2 * n) + np.array([-half, half])) / (1 + z**2 / n), rtol=1e-8)
+
+
+def test_a_network_that_gives_every_label_the_same_is_not_called_right():
+    assert metrics(np.full((10, 5), 0.2), np.zeros(10, int))["top1"] == 0
+
+
+def test_predictions_name_the_best_three_guesses_in_order():
+    table = prediction_table(["a"], "train", np.array([2]), np.array([[0.1, 0.2, 0.3, 0.4]]), list("wxyz"))
+    row = table.iloc[0]
+    assert (row["predicted"], row["predicted_2"], row["predicted_3"]) == ("z", "y", "x")
+    assert (row["label"], row["correct"], row["probability_of_label"]) == ("y", False, 0.3)
+
+
+def network() -> keras.Model:
+    pixels = keras.Input([32, 32, 3])
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="conv")(pixels)
+    pooled = keras.layers.GlobalAveragePooling2D(name="pooled")(x)
+    return keras.Model(pixels, keras.layers.Dense(3, activation="softmax", name="predictions")(pooled))
+
+
+def test_predictions_come_for_every_image_in_order(validation_set):
+    model = network()
+    images = np.concatenate([images.numpy() for images, _ in validation_set.plain(9)])
+    np.testing.assert_allclose(predict(model, validation_set, 4), model.predict(images, verbose=0), atol=1e-6)
+
+
+def test_embeddings_of_several_layers_come_from_one_pass_pooled_as_asked(validation_set):
+    model = network()
+    images = np.concatenate([images.numpy() for images, _ in validation_set.plain(9)])
+    maps = keras.Model(model.input, model.get_layer("conv").output).predict(images, verbose=0)
+    both = extract(embedding_model(model, ["conv", "penultimate"], "mean_std"), validation_set, 4)
+    np.testing.assert_allclose(both["conv"][:, :4], maps.mean(axis=(1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(both["conv"][:, 4:], maps.std(axis=(1, 2)), rtol=1e-3)
+    np.testing.assert_allclose(both["penultimate"], maps.mean(axis=(1, 2)), rtol=1e-4)
+    assert both["conv"].dtype == np.float32
+
+
+def test_a_layer_that_is_not_there_is_one_line_with_the_key_and_the_layers():
+    with pytest.raises(RockspaceError, match=r"embeddings\.layers: the model has no layer 'deep'; its layers: .*conv"):
+        embedding_model(network(), ["deep"], "mean")
+
+
+def test_embeddings_are_read_back_as_they_were_written(tmp_path):
+    whole = Embeddings(np.array(["a", "b"]), np.array(["train"] * 2), np.array(["x", "y"]), np.eye(2, dtype=np.float32))
+    whole.save(tmp_path / "layer.npz")
+    again = Embeddings.load(tmp_path / "layer.npz")
+    assert all(np.array_equal(getattr(whole, name), getattr(again, name)) for name in vars(whole))
+
+
+def test_shards_are_joined_in_the_catalogs_order_and_a_missing_image_is_named(tmp_path):
+    catalog = pd.DataFrame({"image_id": list("abcd"), "split": ["train"] * 3 + ["validation"], "label": list("xyxy")})
+    save_activations(tmp_path / "0.npz", ["d"], {"conv": np.full((1, 2), 3.0), "other": np.zeros((1, 5))})
+    save_activations(
+        tmp_path / "1.npz",
+        ["a", "b", "c"],
+        {"conv": np.arange(3)[:, None] + np.zeros(2), "other": np.zeros((3, 5))},
+    )
+    joined = join_activations([tmp_path / "0.npz", tmp_path / "1.npz"], "conv", catalog)
+    np.testing.assert_array_equal(joined.embedding[:, 0], [0, 1, 2, 3])
+    assert joined.label.tolist() == list("xyxy")
+    with pytest.raises(RockspaceError, match=r"0\.npz: no activations of image 'a'"):
+        join_activations([tmp_path / "0.npz"], "conv", catalog)
+
+
+def test_the_summary_shows_the_three_numbers_side_by_side():
+    score = {"n": 4, "top1": 0.5, "top3": 0.75, "loss": 1.0, "top1_ci": [0.2, 0.8]}
+    fit = {"disparity": 0.4, "r": [0.6], "mean_r": 0.6, "mean_r_ci": [0.5, 0.7]}
+    alignment = {
+        "in_sample": fit | {"mean_r": 0.8},
+        "held_out": fit,
+        "permutation": {"n": 999, "p_value": 0.001, "null_mean_r": 0.45, "null_disparity": 0.8},
+    }
+    row = summary_row("m", 3, "penultimate", {"train": score, "validation": score}, alignment)
+    assert (row["in_sample_mean_r"], row["held_out_mean_r"], row["null_mean_r"]) == (0.8, 0.6, 0.45)
+    text = as_markdown(pd.DataFrame([row]), "rocks")
+    assert "0.800" in text
+    assert "0.600 (0.500 to 0.700)" in text
+    assert "50.0% (20.0% to 80.0%)" in text

@@ -1,0 +1,99 @@
+"""Augmented views depend on seed, epoch and image alone, and are what the geometry says."""
+
+import numpy as np
+import pytest
+import scipy.ndimage
+import tensorflow as tf
+
+from rockspace.data.tfrecords import Geometry
+from rockspace.training.augmentation import Augmentation, _transforms, augmented_views, plain_views
+from rockspace.training.pipeline import ImageSet
+
+STRONG = Augmentation(rotation=180, shear=20, zoom=0.3, shift=0.1, horizontal_flip=True, vertical_flip=True)
+
+
+def arrays(batches):
+    return [(images.numpy(), labels.numpy()) for images, labels in batches]
+
+
+def test_any_epoch_can_be_rebuilt_alone(train_set):
+    whole = arrays(train_set.augmented(STRONG, seed=3, batch_size=10, epochs=4))
+    third = arrays(train_set.augmented(STRONG, seed=3, batch_size=10, first_epoch=2, epochs=1))
+    assert len(whole) == 12
+    for (images, labels), (again, labels_again) in zip(whole[6:9], third, strict=True):
+        np.testing.assert_array_equal(images, again)
+        np.testing.assert_array_equal(labels, labels_again)
+
+
+def test_epochs_and_seeds_differ_in_order_and_in_views(train_set):
+    first, second = (arrays(train_set.augmented(STRONG, seed=3, batch_size=24, epochs=2))[i] for i in (0, 1))
+    other = arrays(train_set.augmented(STRONG, seed=4, batch_size=24, epochs=1))[0]
+    assert not np.array_equal(first[1], second[1])
+    assert not np.array_equal(first[1], other[1])
+    assert np.abs(first[0] - other[0]).mean() > 1
+
+
+def test_an_images_view_is_the_same_whatever_else_is_in_the_batch(train_set, geometry):
+    images, positions = (
+        tf.constant(np.random.default_rng(0).integers(0, 255, (6, 40, 40, 3)), tf.uint8),
+        tf.range(6, dtype=tf.int64),
+    )
+    together = augmented_views(images, positions, geometry, STRONG, 5, tf.constant(2, tf.int64))
+    alone = augmented_views(images[4:5], positions[4:5], geometry, STRONG, 5, tf.constant(2, tf.int64))
+    np.testing.assert_array_equal(together[4], alone[0])
+
+
+def test_every_image_of_the_set_comes_once_an_epoch_and_no_other(train_set):
+    members = np.arange(24) % 3 == 0
+    part = train_set.subset(members)
+    labels = np.concatenate([labels for _, labels in arrays(part.augmented(STRONG, seed=0, batch_size=5, epochs=1))])
+    np.testing.assert_array_equal(labels.sum(axis=0), np.bincount(train_set.labels[members]))
+    assert part.steps(5) == 2
+    plain = np.concatenate([labels for _, labels in arrays(part.plain(5))])
+    np.testing.assert_array_equal(plain.argmax(axis=1), train_set.labels[members])
+
+
+def test_a_later_shard_alone_can_be_split_too(study, geometry):
+    later = ImageSet.open(sorted(study.glob("train-*.tfrecord"))[1:], geometry, n_labels=3)
+    part = later.subset(np.arange(12) >= 8)
+    assert sum(len(labels) for _, labels in part.plain(4)) == 4
+
+
+def test_a_plain_view_without_margin_is_the_stored_image():
+    images = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3)).astype(np.uint8)
+    views = plain_views(tf.constant(images), Geometry(32, 0, "pad", (255, 255, 255)))
+    np.testing.assert_allclose(views, images, atol=1e-4)
+
+
+@pytest.mark.parametrize("column", range(7))
+def test_a_view_is_what_scipy_makes_of_the_same_affine_map(column, geometry):
+    images = scipy.ndimage.gaussian_filter(np.random.default_rng(1).uniform(0, 255, (1, 40, 40, 3)), (0, 2, 2, 0))
+    images = images.astype(np.uint8)
+    draws = np.zeros((1, 7), np.float32)
+    draws[0, column] = -0.7
+    xx, xy, x0, yx, yy, y0, _, _ = _transforms(tf.constant(draws), geometry, STRONG).numpy()[0]
+    from rockspace.training.augmentation import _resample
+
+    view = _resample(tf.constant(images), _transforms(tf.constant(draws), geometry, STRONG), geometry)[0].numpy()
+    for channel in range(3):
+        expected = scipy.ndimage.affine_transform(
+            images[0, :, :, channel].astype(float),
+            [[yy, yx], [xy, xx]],
+            offset=[y0, x0],
+            output_shape=(32, 32),
+            order=1,
+            mode="grid-constant",
+            cval=255.0,
+        )
+        np.testing.assert_allclose(view[:, :, channel], expected, atol=0.05)
+
+
+def test_what_lies_outside_a_photograph_is_background():
+    white_on_red = Geometry(32, 0, "pad", (200, 10, 30))
+    images = tf.zeros([1, 32, 32, 3], tf.uint8)
+    shifted = Augmentation(shift=0.5)
+    views = [
+        augmented_views(images, tf.constant([0], tf.int64), white_on_red, shifted, 0, tf.constant(e)) for e in range(5)
+    ]
+    corners = np.concatenate([np.asarray(view)[0, [0, 0, -1, -1], [0, -1, 0, -1]] for view in views])
+    assert (np.abs(corners - [200, 10, 30]).max(axis=1) < 1e-3).any()

@@ -1,0 +1,59 @@
+"""TFRecords hold every image once, the same bytes for the same input."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from rockspace.data.catalog import read_catalog
+from rockspace.data.images import square
+from rockspace.data.tfrecords import iter_metadata, read_records, shard_bounds, write_shard
+from rockspace.errors import RockspaceError
+
+
+@given(st.integers(0, 5000), st.integers(1, 60))
+def test_shards_share_the_images_out_evenly(n_images, shards):
+    bounds = [shard_bounds(n_images, shard, shards) for shard in range(shards)]
+    assert bounds[0][0] == 0
+    assert bounds[-1][1] == n_images
+    assert all(a[1] == b[0] for a, b in itertools.pairwise(bounds))
+    sizes = [last - first for first, last in bounds]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_what_is_read_is_what_was_in_the_files_in_the_catalogs_order(study, geometry):
+    catalog = read_catalog(study / "catalog.csv")
+    train = catalog[catalog["split"] == "train"].reset_index(drop=True)
+    records = list(read_records(sorted(study.glob("train-*.tfrecord")), geometry).as_numpy_iterator())
+    assert [record["image_id"].decode() for record in records] == train["image_id"].tolist()
+    assert [record["position"] for record in records] == list(range(24))
+    assert [record["label"] for record in records] == [0] * 8 + [1] * 8 + [2] * 8
+    first = square(Image.open(study / train["path"][5]), 40, "pad", (255, 255, 255))
+    np.testing.assert_array_equal(records[5]["image"], first)
+
+
+def test_writing_again_gives_the_same_bytes(study, geometry, tmp_path):
+    catalog = read_catalog(study / "catalog.csv")
+    coordinates = pd.DataFrame(np.zeros((len(catalog), 2)), index=catalog["image_id"])
+    paths = [tmp_path / "a", tmp_path / "b"]
+    for path in paths:
+        write_shard(path, catalog, coordinates, study, geometry, split="train", shard=0, shards=1)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_shard_with_a_missing_image_is_not_left_half_written(study, geometry, tmp_path):
+    catalog = read_catalog(study / "catalog.csv")
+    catalog.loc[3, "path"] = "images/train/L0/none.png"
+    coordinates = pd.DataFrame(np.zeros((len(catalog), 2)), index=catalog["image_id"])
+    with pytest.raises(RockspaceError, match=r"none\.png"):
+        write_shard(tmp_path / "a", catalog, coordinates, study, geometry, split="train", shard=0, shards=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_positions_of_a_later_shard_go_on_where_the_first_one_ended(study, geometry):
+    second = sorted(study.glob("train-*.tfrecord"))[1:]
+    assert [position for _, _, position in iter_metadata(second, geometry)] == list(range(12, 24))

@@ -1,0 +1,264 @@
+"""Both phases of training: what they learn, what they watch, and that they repeat themselves."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rockspace.config import load_schema
+from rockspace.errors import RockspaceError
+from rockspace.training.augmentation import Augmentation
+from rockspace.training.classifier import (
+    attach_head,
+    build_head,
+    is_head_layer,
+    pooled_backbone,
+    resolve_layer,
+)
+from rockspace.training.device import repeatable
+from rockspace.training.features import Features, compute_features
+from rockspace.training.finetune import Recipe, for_as_long, select_and_refit, set_trainable, until_best
+from rockspace.training.head import ViewBatches, train_head
+from rockspace.training.networks import load_classifier
+from rockspace.training.selection import stratified_holdout, training_members
+
+FLIPS = Augmentation(rotation=10, horizontal_flip=True)
+
+
+def defaults(section: str, **changes: object) -> dict:
+    part = load_schema()["properties"][section]["properties"]
+
+    def value(schema):
+        nested = schema.get("properties")
+        return {k: value(s) for k, s in nested.items()} if nested else schema.get("default")
+
+    return {key: value(schema) for key, schema in part.items()} | changes
+
+
+def backbone() -> keras.Model:
+    pixels = keras.Input([32, 32, 3])
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
+    x = keras.layers.Conv2D(8, 3, strides=4, activation="relu", name="conv")(x)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    return keras.Model(pixels, x)
+
+
+def classifier(seed: int = 0) -> keras.Model:
+    repeatable(seed)
+    return attach_head(backbone(), build_head(8, 3, [16, 8], 0.2, seed))
+
+
+def recipe(**changes: object) -> Recipe:
+    training = defaults("finetune", **({"epochs": 4, "batch_size": 8, "learning_rate": 0.01} | changes))
+    return Recipe(training, FLIPS, "float32", seed=1)
+
+
+@given(st.integers(2, 8), st.integers(4, 20), st.integers(0, 100))
+def test_a_holdout_takes_its_share_of_every_label(n_labels, per_label, seed):
+    labels = np.repeat(np.arange(n_labels), per_label)
+    mask = stratified_holdout(labels, 0.25, seed)
+    counts = np.bincount(labels[mask], minlength=n_labels)
+    assert mask.sum() == int(np.ceil(0.25 * len(labels)))
+    assert counts.max() - counts.min() <= 1
+    np.testing.assert_array_equal(mask, stratified_holdout(labels, 0.25, seed))
+
+
+def test_a_holdout_too_small_for_every_label_names_the_key():
+    with pytest.raises(RockspaceError, match=r"finetune\.holdout_fraction: 0\.1 of 12 training images"):
+        stratified_holdout(np.repeat(np.arange(4), 3), 0.1, 0)
+
+
+def test_the_head_trains_on_one_view_of_each_image_an_epoch_in_turn():
+    views = np.arange(4 * 3).reshape(4, 3, 1).astype(np.float32)
+    features = Features(np.array(list("abcd")), np.array([0, 1, 0, 1]), views[:, 0], views)
+    batches = ViewBatches(features, np.array([True, True, False, True]), 2, 2, seed=0)
+    seen = []
+    for _ in range(4):
+        seen.append(np.sort(np.concatenate([batches[i][0][:, 0] for i in range(len(batches))])))
+        batches.on_epoch_end()
+    np.testing.assert_array_equal(seen[:3], [[0, 3, 9], [1, 4, 10], [2, 5, 11]])
+    np.testing.assert_array_equal(seen[3], seen[0])
+
+
+def drawn_features(n: int = 60) -> Features:
+    rng, labels = np.random.default_rng(0), np.arange(n) % 3
+    views = (np.eye(3)[labels][:, None] * 3 + rng.normal(size=(n, 2, 3))).astype(np.float32)
+    return Features(np.arange(n).astype(str), labels, views.mean(axis=1), views)
+
+
+def test_the_head_learns_what_is_there_and_repeats_itself_to_the_last_digit():
+    features = drawn_features()
+    members, watched, rows = training_members(features, None, 0.25, seed=0)
+    assert (members ^ rows).all()
+    histories, weights = [], []
+    for _ in range(2):
+        repeatable(0)
+        head, history = train_head(
+            features,
+            members,
+            watched,
+            rows,
+            n_labels=3,
+            head={"units": [8, 4], "dropout": 0.1},
+            training=defaults("train_head", epochs=30, learning_rate=0.01),
+            seed=0,
+        )
+        histories.append(history)
+        weights.append(head.get_weights())
+    assert histories[0]["val_accuracy"].iloc[-1] > 0.8
+    assert histories[0].equals(histories[1])
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+
+
+def test_a_trained_head_takes_features_as_they_are_also_where_their_scales_differ():
+    drawn, scale = drawn_features(), np.array([1, 100, 0.01], np.float32)
+    features = Features(drawn.image_id, drawn.label, 7 + drawn.plain * scale, 7 + drawn.views * scale)
+    everything = np.ones(60, bool)
+    repeatable(0)
+    head, history = train_head(
+        features,
+        everything,
+        features,
+        everything,
+        n_labels=3,
+        head={"units": [8], "dropout": 0.0},
+        training=defaults("train_head", epochs=20, learning_rate=0.01),
+        seed=0,
+    )
+    right = head.predict(features.plain, verbose=0).argmax(axis=1) == features.label
+    assert right.mean() == pytest.approx(history["val_accuracy"].iloc[-1])
+    assert right.mean() > 0.9
+
+
+def test_with_selection_validation_the_head_trains_on_all_and_watches_the_validation_split():
+    train, validation = drawn_features(30), drawn_features(12)
+    members, watched, rows = training_members(train, validation, 0.25, seed=0)
+    assert members.all()
+    assert watched is validation
+    assert rows.all()
+
+
+def test_features_of_views_are_those_of_the_network_on_the_pipelines_views(train_set):
+    network = pooled_backbone(backbone())
+    features = compute_features(network, train_set, FLIPS, views=2, batch_size=7)
+    assert features.plain.shape == (24, 8)
+    assert features.views.shape == (24, 2, 8)
+    images = np.concatenate([x.numpy() for x in train_set.views(FLIPS, seed=0, view=1, batch_size=24)])
+    np.testing.assert_allclose(features.views[:, 1], network.predict(images, verbose=0), atol=1e-5)
+
+
+def test_features_are_read_back_shard_after_shard(tmp_path):
+    features = drawn_features(10)
+    features.save(tmp_path / "a.npz")
+    both = Features.load([tmp_path / "a.npz", tmp_path / "a.npz"])
+    np.testing.assert_array_equal(both.views[10:], features.views)
+    assert both.image_id.tolist() == features.image_id.tolist() * 2
+
+
+def test_the_best_epoch_is_kept_and_marked(train_set, validation_set):
+    repeatable(0)
+    trained, history = until_best(classifier(), train_set, validation_set, recipe())
+    best = history.loc[history["best"]].iloc[0]
+    assert best["val_loss"] == history["val_loss"].min()
+    trained.compile(loss="categorical_crossentropy", metrics=["accuracy"])
+    loss, accuracy = trained.evaluate(validation_set.plain(8), verbose=0)
+    assert loss == pytest.approx(best["val_loss"], rel=1e-5)
+    assert accuracy == pytest.approx(best["val_accuracy"])
+
+
+def test_the_network_is_trained_again_on_all_images_for_as_long_and_at_the_same_rates(train_set):
+    repeatable(0)
+    held_out = stratified_holdout(train_set.labels, 0.25, 0)
+    trained, history = select_and_refit(classifier(), classifier(1), train_set, held_out, recipe())
+    select, refit = (history[history["phase"] == phase] for phase in ("select", "refit"))
+    assert len(refit) == select["epoch"][select["best"]].item()
+    np.testing.assert_allclose(refit["learning_rate"], select["learning_rate"][: len(refit)])
+    assert refit["val_loss"].isna().all()
+    again, _ = select_and_refit(classifier(), None, train_set, held_out, recipe())
+    assert not np.array_equal(trained.get_weights()[0], again.get_weights()[0])
+
+
+def test_the_same_seed_gives_the_same_history_and_weights_to_the_last_digit(train_set, validation_set):
+    runs = []
+    for _ in range(2):
+        repeatable(1)
+        runs.append(until_best(classifier(), train_set, validation_set, recipe()))
+    assert runs[0][1].equals(runs[1][1])
+    assert all(np.array_equal(a, b) for a, b in zip(runs[0][0].get_weights(), runs[1][0].get_weights(), strict=True))
+
+
+@pytest.mark.parametrize(("batch_norm", "moves"), [("frozen", False), ("train", True)])
+def test_batch_norm_moves_only_where_the_configuration_says_train(train_set, batch_norm, moves):
+    network = classifier()
+    before = [np.array(w) for w in network.get_layer("norm").get_weights()]
+    trained, _ = for_as_long(network, train_set, [0.01], recipe(batch_norm=batch_norm))
+    after = trained.get_layer("norm").get_weights()
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True)) is not moves
+
+
+def test_layers_before_from_layer_stay_and_the_head_always_trains():
+    network = classifier()
+    set_trainable(network, defaults("finetune", from_layer="norm", batch_norm="train"))
+    assert not network.get_layer("conv").trainable
+    assert network.get_layer("norm").trainable
+    assert all(layer.trainable for layer in network.layers if is_head_layer(layer))
+    with pytest.raises(RockspaceError, match=r"finetune\.from_layer: no layer 'nothing'"):
+        set_trainable(network, defaults("finetune", from_layer="nothing"))
+
+
+def test_a_loss_that_is_no_number_is_one_line_that_names_the_rate(train_set):
+    network = classifier()
+    network.set_weights([np.full_like(weights, np.nan) for weights in network.get_weights()])
+    with pytest.raises(RockspaceError, match=r"finetune\.learning_rate"):
+        for_as_long(network, train_set, [0.01], recipe())
+
+
+def test_penultimate_is_what_the_softmax_stands_on_with_and_without_dense_layers():
+    assert resolve_layer(classifier(), "penultimate").name == "penultimate"
+    bare = attach_head(backbone(), build_head(8, 3, [], 0.0, 0))
+    assert resolve_layer(bare, "penultimate").name == "pooled"
+
+
+def test_a_damaged_model_file_is_named(tmp_path):
+    classifier().save(tmp_path / "model.keras")
+    whole = (tmp_path / "model.keras").read_bytes()
+    (tmp_path / "model.keras").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RockspaceError, match=r"model\.keras: cannot be loaded"):
+        load_classifier(tmp_path / "model.keras")
+
+
+def test_two_devices_share_the_batches_and_learn_the_same(train_set, tmp_path):
+    """Run in a process of its own, since logical devices are made before TensorFlow starts."""
+    import subprocess
+    import sys
+
+    script = f"""
+import tensorflow as tf, numpy as np, sys
+sys.path[:0] = {sys.path!r}
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from test_training import classifier, recipe
+from rockspace.training.finetune import for_as_long
+from rockspace.training.pipeline import ImageSet
+from rockspace.data.tfrecords import Geometry
+shards = {[str(s) for s in train_set.shards]!r}
+images = ImageSet.open(shards, Geometry(32, 8, "pad", (255, 255, 255)), 3)
+with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+    network, history = for_as_long(classifier(), images, [0.01] * 3, recipe())
+print(history["loss"].tolist())
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    losses = eval(result.stdout.strip().splitlines()[-1])
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
+
+
+def test_nothing_but_the_one_device_is_used_where_there_is_no_gpu():
+    from rockspace.training.device import all_gpus
+
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("this machine has a GPU")
+    with all_gpus():
+        assert tf.distribute.get_strategy().num_replicas_in_sync == 1

@@ -1,0 +1,289 @@
+"""The workflow as its users run it: whole, by stage, again, interrupted, and with a wrong configuration."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from workflow_runs import ROOT, TINY, Workplace
+
+RUN = "results/tiny/models/lite0/seed-0"
+AFTER_FINETUNE = {
+    "curves",
+    "evaluate",
+    "activations",
+    "extract_embeddings",
+    "procrustes",
+    "layer_profile",
+    "comparison",
+    "summary",
+}
+AFTER_ACTIVATIONS = {"extract_embeddings", "procrustes", "layer_profile", "comparison", "summary"}
+AFTER_PROCRUSTES = {"layer_profile", "comparison", "summary"}
+AFTER_TFRECORDS = {"features", "train_head", "finetune"} | AFTER_FINETUNE
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Workplace:
+    workplace = Workplace(tmp_path_factory.mktemp("finished"))
+    result = workplace.snakemake()
+    assert result.returncode == 0, result.stdout + result.stderr
+    return workplace
+
+
+def test_every_artifact_of_the_design_is_there_and_says_what_it_should(finished):
+    results = finished.folder / "results/tiny"
+    catalog = pd.read_csv(results / "catalog.csv")
+    assert list(catalog.columns) == ["image_id", "split", "label", "superclass", "path", "row"]
+    assert len(catalog) == 4 * (6 + 3)
+    assert all((results / path).is_file() for path in catalog["path"])
+    manifest = json.loads((results / "raw.manifest.json").read_text())
+    assert {"path", "size", "md5", "sha256", "url"} <= set(manifest["files"][0])
+    run = finished.folder / RUN
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert {"n", "top1", "top3", "loss"} <= set(metrics["train"])
+    assert len(metrics["validation"]["top1_ci"]) == 2
+    assert metrics["validation"]["n"] == 12
+    assert metrics["precision"] == {"train": "float32", "embed": "float32"}
+    with np.load(run / "embeddings/penultimate.npz", allow_pickle=False) as file:
+        assert file["embedding"].shape == (36, 4)
+        assert file["image_id"].tolist() == catalog["image_id"].tolist()
+        assert file["split"].tolist() == catalog["split"].tolist()
+        assert file["label"].tolist() == catalog["label"].tolist()
+    alignment = json.loads((run / "alignment/penultimate.json").read_text())
+    assert alignment["n_dimensions"] == 8
+    assert {"reduction", "in_sample", "held_out", "permutation", "rsa"} <= set(alignment)
+    assert len(alignment["held_out"]["r"]) == 8
+    assert len(alignment["held_out"]["mean_r_ci"]) == 2
+    assert alignment["permutation"]["n"] == 99
+    history = pd.read_csv(run / "finetune.history.csv")
+    assert set(history["phase"]) == {"select", "refit"}
+    for name in ("curves.png", "curves.svg", "confusion.png", "predictions.csv", "head.keras", "finetuned.keras",
+                 "head.history.csv", "alignment/penultimate.png", "alignment/penultimate.dimensions.csv"):  # fmt: skip
+        assert (run / name).stat().st_size > 0, name
+    summary = pd.read_csv(results / "summary.csv").iloc[0]
+    assert summary["validation_top1"] == metrics["validation"]["top1"]
+    assert summary["held_out_mean_r"] == alignment["held_out"]["mean_r"]
+    assert "lite0" in (results / "summary.md").read_text()
+
+
+def test_touching_nothing_reruns_nothing(finished):
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("artifact", "stage", "later"),
+    [
+        ("results/tiny/raw.manifest.json", "download", {"restructure", "tfrecords"} | AFTER_TFRECORDS),
+        ("results/tiny/raw", "download", {"restructure", "tfrecords"} | AFTER_TFRECORDS),
+        ("results/tiny/raw/360 Rocks/I_Andesite_01.jpg", "download", {"restructure", "tfrecords"} | AFTER_TFRECORDS),
+        ("results/tiny/images", "restructure", {"tfrecords"} | AFTER_TFRECORDS),
+        ("results/tiny/catalog.csv", "restructure", {"tfrecords"} | AFTER_TFRECORDS),
+        ("results/tiny/tfrecords/train-00001-of-00002.tfrecord", "tfrecords", AFTER_TFRECORDS),
+        ("results/tiny/models/lite0/features/train-00000-of-00002.npz", "features", AFTER_TFRECORDS - {"features"}),
+        (f"{RUN}/head.keras", "train_head", {"finetune"} | AFTER_FINETUNE),
+        (f"{RUN}/head.history.csv", "train_head", {"finetune"} | AFTER_FINETUNE),
+        (f"{RUN}/finetuned.keras", "finetune", AFTER_FINETUNE),
+        (f"{RUN}/metrics.json", "evaluate", {"summary"}),
+        (f"{RUN}/confusion.png", "evaluate", {"summary"}),
+        (f"{RUN}/curves.svg", "curves", set()),
+        (f"{RUN}/embeddings/penultimate.npz", "extract_embeddings", AFTER_ACTIVATIONS - {"extract_embeddings"}),
+        (f"{RUN}/alignment/penultimate.json", "procrustes", AFTER_PROCRUSTES),
+        (f"{RUN}/alignment/penultimate.png", "procrustes", AFTER_PROCRUSTES),
+        ("results/tiny/summary.md", "summary", set()),
+    ],
+)  # fmt: skip
+def test_a_deleted_artifact_reruns_its_stage_and_those_after_it_and_nothing_before(
+    finished, tmp_path, artifact, stage, later
+):
+    path = finished.folder / artifact
+    aside = tmp_path / "aside"
+    os.rename(path, aside)
+    try:
+        assert set(finished.planned()) == {stage} | later
+    finally:
+        os.rename(aside, path)
+
+
+@pytest.mark.parametrize(
+    ("change", "stages"),
+    [
+        ({"procrustes": {"permutations": 199}}, {"procrustes"} | AFTER_PROCRUSTES),
+        ({"embeddings": {"pooling": "mean_std"}}, {"activations"} | AFTER_ACTIVATIONS),
+        ({"finetune": {"early_stopping": {"patience": 3}}}, {"finetune"} | AFTER_FINETUNE),
+        ({"head": {"dropout": 0.2}}, {"train_head", "finetune"} | AFTER_FINETUNE),
+        ({"train_head": {"epochs": 3}}, {"train_head", "finetune"} | AFTER_FINETUNE),
+        ({"augmentation": {"rotation": 30}}, AFTER_TFRECORDS),
+        ({"tfrecords": {"margin": 6}}, {"tfrecords"} | AFTER_TFRECORDS),
+        ({"dataset": {"synthetic": {"seed": 2}}}, {"download", "restructure", "tfrecords"} | AFTER_TFRECORDS),
+        ({"seeds": [0, 1]}, {"train_head", "finetune"} | AFTER_FINETUNE),
+    ],
+)  # fmt: skip
+def test_a_changed_value_reruns_exactly_the_stages_that_it_touches(finished, change, stages):
+    (finished.folder / "change.yaml").write_text(yaml.safe_dump(change))
+    assert set(finished.planned("--configfile", "tiny.yaml", "change.yaml")) == stages
+
+
+def test_models_and_seeds_fan_out(finished):
+    models = [{"name": name, "backbone": "efficientnet_lite0", "weights": "none"} for name in "ab"]
+    (finished.folder / "change.yaml").write_text(yaml.safe_dump({"models": models, "seeds": [0, 1, 2]}))
+    planned = finished.planned("--configfile", "tiny.yaml", "change.yaml")
+    assert (planned["features"], planned["finetune"], planned["procrustes"], planned["summary"]) == (
+        4,
+        6,
+        6,
+        1,
+    )
+
+
+@pytest.mark.parametrize("stage", ["download", "tfrecords", "features", "train_head", "finetune", "curves", "evaluate", "extract_embeddings", "procrustes", "summary"])  # fmt: skip
+def test_a_stage_is_a_target_by_its_name_and_can_be_forced(finished, stage):
+    assert finished.planned(stage) == {}
+    assert stage in finished.planned("--forcerun", stage)
+
+
+def test_every_configuration_of_the_project_gives_a_graph(finished):
+    for path in sorted((ROOT / "config").glob("*.yaml")):
+        assert finished.planned("--configfile", str(path))["summary"] == 1
+
+
+def test_all_blocks_embeds_the_end_of_every_block(finished):
+    (finished.folder / "change.yaml").write_text("embeddings: {layers: all-blocks}")
+    planned = finished.planned("--configfile", "tiny.yaml", "change.yaml")
+    assert planned["activations"] == 3
+    assert planned["procrustes"] > 10
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("finetune: {epoch: 3}", "config: finetune.epoch: unknown key; did you mean 'epochs'?"),
+        ("seeds: [a]", 'config: seeds[0]: found "a"; allowed: integer'),
+        ("models: [{name: x, backbone: resnet50, weights: none.h5}]", "no file 'none.h5'"),
+        ("models: [{name: x, backbone: resnet5O, weights: none}]", "resnet5O"),
+    ],
+)
+def test_a_wrong_configuration_stops_before_any_job_with_one_line(finished, change, expected):
+    (finished.folder / "change.yaml").write_text(change)
+    result = finished.snakemake("--configfile", "tiny.yaml", "change.yaml")
+    assert result.returncode != 0
+    assert [line for line in (result.stdout + result.stderr).splitlines() if expected in line]
+    assert "Job stats" not in result.stdout + result.stderr
+
+
+def test_an_archive_out_of_reach_is_one_line_within_a_minute_that_says_what_to_do(tmp_path):
+    workplace = Workplace(tmp_path / "here", "study: far\ndataset: {osf: {api: 'http://127.0.0.1:9/v2'}}\n")
+    started = time.monotonic()
+    result = workplace.snakemake("download")
+    assert time.monotonic() - started < 60
+    assert result.returncode != 0
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(set(lines)) == 1
+    assert "127.0.0.1:9" in lines[0]
+    assert "directory" in lines[0]
+    assert "config/demo.yaml" in lines[0]
+
+
+def test_the_same_seed_gives_the_same_history_and_embeddings_to_the_last_digit(finished):
+    again = TINY.replace("study: tiny", "study: again")
+    (finished.folder / "again.yaml").write_text(again)
+    result = finished.snakemake("extract_embeddings", "--configfile", "again.yaml")
+    assert result.returncode == 0, result.stderr
+    first, second = (finished.folder / f"results/{study}/models/lite0/seed-0" for study in ("tiny", "again"))
+    for name in ("head.history.csv", "finetune.history.csv"):
+        assert (first / name).read_bytes() == (second / name).read_bytes()
+    with (
+        np.load(first / "embeddings/penultimate.npz") as a,
+        np.load(second / "embeddings/penultimate.npz") as b,
+    ):
+        np.testing.assert_array_equal(a["embedding"], b["embedding"])
+
+
+def test_an_interrupted_run_is_continued_where_it_was(tmp_path):
+    workplace = Workplace(tmp_path / "here")
+    shard = workplace.folder / "results/tiny/tfrecords/train-00000-of-00002.tfrecord"
+    with open(tmp_path / "output", "w") as output:
+        process = subprocess.Popen(
+            workplace.command("train_head"),
+            cwd=workplace.folder,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        until(lambda: (workplace.folder / "results/tiny/logs/features").exists() or process.poll() is not None)
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=120) != 0
+    before = shard.stat().st_mtime_ns
+    planned = workplace.planned("train_head")
+    assert {"features", "train_head"} >= set(planned)
+    assert planned
+    result = workplace.snakemake("train_head")
+    assert result.returncode == 0, result.stderr
+    assert shard.stat().st_mtime_ns == before
+    assert not list((workplace.folder / "results").rglob(".partial-*"))
+
+
+def until(condition, seconds: float = 300) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.2)
+
+
+def test_the_recipe_as_first_published_runs_on_a_local_copy_of_an_archive(finished, tmp_path):
+    """Pixels in [0, 1], batch norm trained, watched on the validation images, and `source: directory`."""
+    original = yaml.safe_load((ROOT / "config/original.yaml").read_text())
+    tiny = yaml.safe_load(TINY)
+    archive = finished.folder / "results/tiny/raw"
+    config = tiny | {
+        "study": "original",
+        "dataset": {"source": "directory", "directory": str(archive)},
+        "models": [{"name": "lite0", "backbone": "efficientnet_lite0", "weights": "none", "preprocessing": "unit"}],
+        "finetune": original["finetune"] | {"epochs": 2, "batch_size": 8},
+    }
+    (finished.folder / "original.yaml").write_text(yaml.safe_dump(config))
+    result = finished.snakemake("evaluate", "curves", "--configfile", "original.yaml")
+    assert result.returncode == 0, result.stderr
+    run = finished.folder / "results/original/models/lite0/seed-0"
+    assert json.loads((run / "metrics.json").read_text())["selection"] == "validation"
+    history = pd.read_csv(run / "finetune.history.csv")
+    assert history["val_loss"].notna().all()
+    assert not (run / "head.refit.keras").exists()
+    assert len(list(archive.rglob("*.jpg"))) == 36
+
+
+def test_the_archives_api_is_used_for_real_and_the_catalog_is_that_of_the_drawn_images(finished, tmp_path):
+    from standin_osf import StandIn
+
+    archive = finished.folder / "results/tiny/raw"
+    with StandIn(archive) as osf:
+        config = yaml.safe_load(TINY) | {
+            "study": "fetched",
+            "dataset": {"source": "osf", "osf": {"api": osf.api}},
+        }
+        (finished.folder / "fetched.yaml").write_text(yaml.safe_dump(config))
+        result = finished.snakemake("restructure", "--configfile", "fetched.yaml")
+    assert result.returncode == 0, result.stderr
+    catalogs = [(finished.folder / f"results/{study}/catalog.csv").read_text() for study in ("tiny", "fetched")]
+    assert catalogs[0] == catalogs[1]
+
+
+def test_the_dag_is_drawn(finished, tmp_path):
+    graph = finished.snakemake("--d3dag")
+    picture = tmp_path / "dag.svg"
+    command = [finished.command()[0], "-m", "rockspace.report.dag", str(picture)]
+    subprocess.run(
+        command,
+        input=graph.stdout,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},
+    )
+    assert "procrustes" in picture.read_text() or Path(picture).stat().st_size > 10_000
