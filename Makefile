@@ -4,7 +4,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: demo test study report dag env lint lock
+.PHONY: demo test study report dag simulate env lint lock
 
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
@@ -23,6 +23,10 @@ dag: env
 	@mkdir -p results
 	$(BIN)/snakemake --d3dag 2>/dev/null | PYTHONPATH=workflow $(BIN)/python -m rockspace.report.dag results/dag.svg
 	@echo results/dag.svg
+
+simulate: env
+	$(SNAKEMAKE) simulate
+	@echo results/simulation/
 
 env: .venv/complete
 

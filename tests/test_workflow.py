@@ -45,7 +45,7 @@ def test_every_artifact_of_the_design_is_there_and_says_what_it_should(finished)
     assert len(catalog) == 4 * (6 + 3)
     assert all((results / path).is_file() for path in catalog["path"])
     manifest = json.loads((results / "raw.manifest.json").read_text())
-    assert {"path", "size", "md5", "sha256", "url"} <= set(manifest["files"][0])
+    assert {"path", "size", "md5", "sha256", "url"} <= set(manifest[0])
     run = finished.folder / RUN
     metrics = json.loads((run / "metrics.json").read_text())
     assert {"n", "top1", "top3", "loss"} <= set(metrics["train"])
