@@ -1,0 +1,135 @@
+"""This project's stages, from TFRecords, with the functions that the workflow's scripts call."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+import yaml
+from speed_rounds import Round, serve
+
+from rockspace.config import validated
+from rockspace.data.tfrecords import Geometry
+from rockspace.training.augmentation import Augmentation
+from rockspace.training.classifier import (
+    PENULTIMATE,
+    attach_head,
+    build_head,
+    compile_classifier,
+    pooled_backbone,
+    resolve_layer,
+)
+from rockspace.training.device import repeatable
+from rockspace.training.features import compute_features
+from rockspace.training.finetune import set_trainable
+from rockspace.training.head import train_head
+from rockspace.training.networks import for_inference, precision_for, starting_backbone
+from rockspace.training.pipeline import ImageSet
+from rockspace.training.precision import with_precision
+
+BATCH, STEPS, EPOCHS = 32, int(os.environ.get("BENCH_STEPS", "3")), 10
+CONFIG = validated(yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text()))
+PRECISION = os.environ.get("BENCH_PRECISION", "auto")
+MODEL = CONFIG["models"][0]
+GEOMETRY = Geometry.from_config(CONFIG["tfrecords"])
+AUGMENTATION = Augmentation.from_config(CONFIG["augmentation"])
+MATMUL_SIZE = 4096
+
+
+def images(folder: Path, split: str) -> ImageSet:
+    n_labels = len(list((folder / "images" / "train").iterdir()))
+    return ImageSet.open(sorted(folder.glob(f"{split}-*.tfrecord")), GEOMETRY, n_labels)
+
+
+def backbone() -> keras.Model:
+    return starting_backbone(MODEL, GEOMETRY.image_size, None)
+
+
+def classifier(n_labels: int) -> keras.Model:
+    network = backbone()
+    head = build_head(network.output_shape[-1], n_labels, **CONFIG["head"], seed=0)
+    # Built anew, as it is when a stage loads it from its file.
+    return with_precision(attach_head(network, head), "float32")
+
+
+def finetune(folder: Path) -> Round:
+    repeatable(0)
+    train = images(folder, "train")
+    model = with_precision(classifier(train.n_labels), precision_for(PRECISION, MODEL["backbone"], "train"))
+    set_trainable(model, CONFIG["finetune"])
+    compile_classifier(model, CONFIG["finetune"])
+    batches = train.augmented(AUGMENTATION, seed=0, batch_size=BATCH).take(STEPS)
+
+    def work() -> int:
+        model.fit(batches, epochs=1, verbose=0)
+        return STEPS * BATCH
+
+    return work
+
+
+def embed(folder: Path) -> Round:
+    repeatable(0)
+    train = images(folder, "train")
+    model = classifier(train.n_labels)
+    view = keras.Model(model.input, resolve_layer(model, PENULTIMATE).output)
+    network, _ = for_inference(view, PRECISION, MODEL["backbone"])
+
+    def work() -> int:
+        return sum(len(network(pixels).numpy()) for pixels, _ in train.plain(BATCH).take(STEPS))
+
+    return work
+
+
+def frozen_head(folder: Path) -> Round:
+    """The whole stage: features of both splits and of all augmented views, and ten epochs of the head."""
+    repeatable(0)
+    train, watched = images(folder, "train"), images(folder, "validation")
+    everyone = [np.ones(len(split), bool) for split in (train, watched)]
+    network, _ = for_inference(pooled_backbone(backbone()), PRECISION, MODEL["backbone"])
+    section = CONFIG["train_head"] | {"epochs": EPOCHS}
+    options = {"n_labels": train.n_labels, "head": CONFIG["head"], "training": section, "seed": 0}
+
+    def work() -> int:
+        features, plain = (
+            compute_features(network, split, AUGMENTATION, views=views, batch_size=BATCH)
+            for split, views in ((train, section["views"]), (watched, 0))
+        )
+        train_head(features, everyone[0], plain, everyone[1], **options)
+        return len(train)
+
+    return work
+
+
+def ceiling(dtype: tf.DType) -> Round:
+    a = tf.cast(tf.random.normal((MATMUL_SIZE, MATMUL_SIZE)), dtype)
+    product = tf.function(lambda x: tf.linalg.matmul(x, x))
+
+    def work() -> int:
+        product(a).numpy()
+        return 1
+
+    return work
+
+
+def operations(_: Path) -> Round:
+    """No work, but the number of floating-point operations that one image takes through the network."""
+    total = 0
+    for layer in backbone().layers:
+        kernel = getattr(layer, "kernel", None)
+        if kernel is not None and len(layer.output.shape) == 4:
+            total += 2 * int(np.prod(kernel.shape)) * int(np.prod(layer.output.shape[1:3]))
+    return lambda: total
+
+
+if __name__ == "__main__":
+    serve(
+        {
+            "finetune": finetune,
+            "embed": embed,
+            "frozen_head": frozen_head,
+            "bfloat16": lambda _: ceiling(tf.bfloat16),
+            "float32": lambda _: ceiling(tf.float32),
+            "operations": operations,
+        }
+    )
