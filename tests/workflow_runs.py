@@ -51,7 +51,7 @@ class Workplace:
             *([] if "--configfile" in arguments else ["--configfile", "tiny.yaml"]),
         ]
 
-    def snakemake(self, *arguments: str, timeout: float = 600) -> subprocess.CompletedProcess:
+    def snakemake(self, *arguments: str, timeout: float = 1800) -> subprocess.CompletedProcess:
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,

@@ -1,0 +1,52 @@
+"""A file that exists is whole."""
+
+import json
+
+import pytest
+
+from rockspace.artifacts import link_or_copy, replacing, write_json
+
+
+def test_what_fails_half_way_leaves_nothing_and_an_older_file_as_it_was(tmp_path):
+    target = tmp_path / "table.csv"
+    target.write_text("old")
+
+    def fail():
+        with replacing(target) as partial:
+            partial.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_files_and_folders_are_replaced_as_a_whole(tmp_path):
+    folder = tmp_path / "images"
+    for content in ("one", "two"):
+        with replacing(folder) as partial:
+            partial.mkdir()
+            (partial / content).write_text(content)
+    assert [path.name for path in folder.iterdir()] == ["two"]
+
+
+def test_the_temporary_name_keeps_the_suffix_that_decides_the_format(tmp_path):
+    with replacing(tmp_path / "deep/model.keras") as partial:
+        assert partial.suffix == ".keras"
+        partial.touch()
+    assert (tmp_path / "deep/model.keras").exists()
+
+
+def test_json_has_no_nan(tmp_path):
+    with pytest.raises(ValueError, match="Out of range float"):
+        write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+    write_json(tmp_path / "a.json", {"x": 0.1})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": 0.1}
+
+
+def test_a_link_leaves_the_source_where_it_is(tmp_path):
+    (tmp_path / "a").write_text("x")
+    link_or_copy(tmp_path / "a", tmp_path / "b/c")
+    assert (tmp_path / "a").read_text() == (tmp_path / "b/c").read_text() == "x"
