@@ -157,11 +157,13 @@ def test_features_are_read_back_shard_after_shard(tmp_path):
     assert both.image_id.tolist() == features.image_id.tolist() * 2
 
 
-def test_the_best_epoch_is_kept_and_marked(train_set, validation_set):
+@pytest.mark.parametrize("monitor", ["accuracy", "loss"])
+def test_the_best_epoch_is_kept_and_marked(train_set, validation_set, monitor):
     repeatable(0)
-    trained, history = until_best(classifier(), train_set, validation_set, recipe())
+    trained, history = until_best(classifier(), train_set, validation_set, recipe(early_stopping={"monitor": monitor, "patience": 5, "min_delta": 0}))
     best = history.loc[history["best"]].iloc[0]
-    assert best["val_loss"] == history["val_loss"].min()
+    assert best["val_loss"] == history["val_loss"].min() or monitor == "accuracy"
+    assert best["val_accuracy"] == history["val_accuracy"].max() or monitor == "loss"
     trained.compile(loss="categorical_crossentropy", metrics=["accuracy"])
     loss, accuracy = trained.evaluate(validation_set.plain(8), verbose=0)
     assert loss == pytest.approx(best["val_loss"], rel=1e-5)

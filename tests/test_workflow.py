@@ -53,7 +53,7 @@ def test_every_artifact_of_the_design_is_there_and_says_what_it_should(finished)
     assert metrics["validation"]["n"] == 12
     assert metrics["precision"] == {"train": "float32", "embed": "float32"}
     with np.load(run / "embeddings/penultimate.npz", allow_pickle=False) as file:
-        assert file["embedding"].shape == (36, 4)
+        assert file["embedding"].shape == (36, 16)
         assert file["image_id"].tolist() == catalog["image_id"].tolist()
         assert file["split"].tolist() == catalog["split"].tolist()
         assert file["label"].tolist() == catalog["label"].tolist()

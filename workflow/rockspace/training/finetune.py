@@ -58,7 +58,7 @@ class EpochLines(keras.callbacks.Callback):
 def until_best(
     network: keras.Model, images: ImageSet, watched: ImageSet, recipe: Recipe
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Train until the watched loss no longer falls, and keep the best weights.
+    """Train until the watched images no longer get better, and keep the best weights.
 
     Args:
         network: Float32 classifier to start from; left as it is.
@@ -69,15 +69,17 @@ def until_best(
     Returns:
         The float32 classifier of the best epoch, and the history: one row an epoch, the best one marked.
     """
-    stopping, plateau = recipe.training["early_stopping"], recipe.training["reduce_lr"]
+    stopping, plateau = dict(recipe.training["early_stopping"]), recipe.training["reduce_lr"]
+    quantity = stopping.pop("monitor")
+    watch = {"monitor": f"val_{quantity}", "mode": "max" if quantity == "accuracy" else "min"}
     callbacks = [
-        keras.callbacks.ReduceLROnPlateau("val_loss", min_delta=stopping["min_delta"], **plateau),
-        keras.callbacks.EarlyStopping("val_loss", restore_best_weights=True, **stopping),
+        keras.callbacks.ReduceLROnPlateau(**watch, min_delta=stopping["min_delta"], **plateau),
+        keras.callbacks.EarlyStopping(**watch, restore_best_weights=True, **stopping),
     ]
     trained, history = _fit(network, images, recipe, "select", recipe.training["epochs"], callbacks, watched)
     best = callbacks[1].best_epoch
     history["best"] = np.arange(len(history)) == best
-    log.info("best epoch: %d, %s", best + 1, f"val_loss {history['val_loss'][best]:.4f}")
+    log.info("best epoch: %d", best + 1)
     return trained, history
 
 
