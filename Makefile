@@ -1,10 +1,11 @@
 # Everything runs inside .venv, which is made from requirements.lock.
 PYTHON ?= $(shell command -v python3.11 || echo python3)
+CONFIG ?= config/config.yaml
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: demo test study report dag simulate env lint lock
+.PHONY: demo test study report dag simulate bench env lint lock
 
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
@@ -17,7 +18,8 @@ study: env
 	$(SNAKEMAKE)
 
 report: env
-	$(SNAKEMAKE) --report results/report.html
+	$(SNAKEMAKE) --configfile $(CONFIG) --report results/report.html
+	@echo results/report.html
 
 dag: env
 	@mkdir -p results
@@ -27,6 +29,9 @@ dag: env
 simulate: env
 	$(SNAKEMAKE) simulate
 	@echo results/simulation/
+
+bench: env
+	$(BIN)/python tests/benchmarks/speed.py
 
 env: .venv/complete
 

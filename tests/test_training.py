@@ -160,7 +160,12 @@ def test_features_are_read_back_shard_after_shard(tmp_path):
 @pytest.mark.parametrize("monitor", ["accuracy", "loss"])
 def test_the_best_epoch_is_kept_and_marked(train_set, validation_set, monitor):
     repeatable(0)
-    trained, history = until_best(classifier(), train_set, validation_set, recipe(early_stopping={"monitor": monitor, "patience": 5, "min_delta": 0}))
+    trained, history = until_best(
+        classifier(),
+        train_set,
+        validation_set,
+        recipe(early_stopping={"monitor": monitor, "patience": 5, "min_delta": 0}),
+    )
     best = history.loc[history["best"]].iloc[0]
     assert best["val_loss"] == history["val_loss"].min() or monitor == "accuracy"
     assert best["val_accuracy"] == history["val_accuracy"].max() or monitor == "loss"

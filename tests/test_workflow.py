@@ -245,7 +245,7 @@ def test_the_recipe_as_first_published_runs_on_a_local_copy_of_an_archive(finish
     config = tiny | {
         "study": "original",
         "dataset": {"source": "directory", "directory": str(archive)},
-        "models": [{"name": "lite0", "backbone": "efficientnet_lite0", "weights": "none", "preprocessing": "unit"}],
+        "models": [{"name": "lite0", "backbone": "efficientnet_lite0", "weights": "imagenet", "preprocessing": "unit"}],
         "finetune": original["finetune"] | {"epochs": 2, "batch_size": 8},
     }
     (finished.folder / "original.yaml").write_text(yaml.safe_dump(config))
