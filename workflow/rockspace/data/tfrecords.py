@@ -14,6 +14,12 @@ from rockspace.artifacts import replacing
 from rockspace.data.catalog import label_names
 from rockspace.data.images import read_rgb, square
 
+METADATA = {
+    "image_id": tf.io.FixedLenFeature([], tf.string),
+    "label": tf.io.FixedLenFeature([], tf.int64),
+    "position": tf.io.FixedLenFeature([], tf.int64),
+}
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -103,12 +109,7 @@ def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
         and ``position`` (in the split, from 0), one an image.
     """
     side = geometry.stored_size
-    layout = {
-        "image": tf.io.FixedLenFeature([], tf.string),
-        "image_id": tf.io.FixedLenFeature([], tf.string),
-        "label": tf.io.FixedLenFeature([], tf.int64),
-        "position": tf.io.FixedLenFeature([], tf.int64),
-    }
+    layout = METADATA | {"image": tf.io.FixedLenFeature([], tf.string)}
 
     def parse(serialized: tf.Tensor) -> dict[str, tf.Tensor]:
         record = tf.io.parse_single_example(serialized, layout)
@@ -118,9 +119,10 @@ def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
     return tf.data.TFRecordDataset([str(s) for s in shards]).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def iter_metadata(shards: Sequence[Path], geometry: Geometry) -> Iterator[tuple[str, int, int]]:
-    """Yield image name, label index and position in the split of every stored image, in order."""
-    for record in read_records(shards, geometry).as_numpy_iterator():
+def iter_metadata(shards: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
+    """Yield image name, label index and position in the split of every stored image, in order; no pixel is decoded."""
+    records = tf.data.TFRecordDataset([str(s) for s in shards])
+    for record in records.map(lambda serialized: tf.io.parse_single_example(serialized, METADATA)).as_numpy_iterator():
         yield record["image_id"].decode(), int(record["label"]), int(record["position"])
 
 

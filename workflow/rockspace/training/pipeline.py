@@ -42,7 +42,7 @@ class ImageSet:
     def open(cls, shards: Sequence[str | Path], geometry: Geometry, n_labels: int) -> "ImageSet":
         """Read names and labels; pixels are read when batches are."""
         paths = tuple(Path(s) for s in shards)
-        records = list(iter_metadata(paths, geometry))
+        records = list(iter_metadata(paths))
         if not records:
             raise RockspaceError(f"{paths[0]}: holds no image; lower tfrecords.shards, which may not exceed the images")
         image_ids, labels, positions = zip(*records, strict=True)
