@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from browser import chromium, visit  # noqa: F401 (fixtures)
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TQDM_DISABLE", "1")
 
