@@ -2,9 +2,10 @@
 
 import json
 
+import pandas as pd
 import pytest
 
-from rockspace.artifacts import link_or_copy, replacing, write_json
+from rockspace.artifacts import link_or_copy, replacing, write_csv, write_json
 
 
 def test_what_fails_half_way_leaves_nothing_and_an_older_file_as_it_was(tmp_path):
@@ -31,6 +32,29 @@ def test_files_and_folders_are_replaced_as_a_whole(tmp_path):
     assert [path.name for path in folder.iterdir()] == ["two"]
 
 
+def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_the_same_artifact(tmp_path):
+    for left in (".partial-model.keras-x1", ".partial-other.keras-x2"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "model.keras").write_bytes(b"half")
+    with replacing(tmp_path / "model.keras") as partial:
+        partial.write_bytes(b"whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-other.keras-x2", "model.keras"]
+
+
+def test_an_older_folder_is_there_as_a_whole_until_the_new_one_takes_its_place(tmp_path):
+    folder = tmp_path / "images"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep/old.jpg").touch()
+
+    def interrupted(partial):
+        partial.mkdir()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), replacing(folder) as partial:
+        interrupted(partial)
+    assert (folder / "deep/old.jpg").exists()
+
+
 def test_the_temporary_name_keeps_the_suffix_that_decides_the_format(tmp_path):
     with replacing(tmp_path / "deep/model.keras") as partial:
         assert partial.suffix == ".keras"
@@ -44,6 +68,13 @@ def test_json_has_no_nan(tmp_path):
     assert list(tmp_path.iterdir()) == []
     write_json(tmp_path / "a.json", {"x": 0.1})
     assert json.loads((tmp_path / "a.json").read_text()) == {"x": 0.1}
+
+
+def test_a_table_is_written_with_or_without_its_index(tmp_path):
+    table = pd.DataFrame({"x": [0.1]}, index=pd.Index(["a"], name="image_id"))
+    write_csv(tmp_path / "a.csv", table)
+    write_csv(tmp_path / "b.csv", table, index=True)
+    assert [(tmp_path / name).read_text() for name in ("a.csv", "b.csv")] == ["x\n0.1\n", "image_id,x\na,0.1\n"]
 
 
 def test_a_link_leaves_the_source_where_it_is(tmp_path):

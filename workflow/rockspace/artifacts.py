@@ -1,5 +1,6 @@
 """Files that are whole or not there: written under a temporary name, then renamed."""
 
+import glob
 import json
 import os
 import shutil
@@ -7,7 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -16,16 +20,29 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     The temporary path keeps the suffix of ``path`` (Keras and matplotlib choose the format by it) and
     does not exist yet, so the block may create a file or a folder there. If the block raises, what
-    it left is removed and an older ``path`` stays as it was.
+    it left is removed and an older ``path`` stays as it was. What a killed process left is removed by the
+    next one that writes ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".partial-") as folder:
+    prefix = f".partial-{path.name}-"
+    for left in path.parent.glob(f"{glob.escape(prefix)}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as folder:
         partial = Path(folder) / path.name
         yield partial
-        if path.is_dir() and partial.is_dir():
-            shutil.rmtree(path)
+        if partial.is_dir():
+            if path.is_dir():
+                os.replace(path, Path(folder) / ".older")
+        else:
+            _to_disk(partial)
         os.replace(partial, path)
+
+
+def _to_disk(file: Path) -> None:
+    """Without it, a loss of power could leave the new name with none of its content."""
+    with file.open("rb") as stream:
+        os.fsync(stream.fileno())
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -41,3 +58,9 @@ def write_json(path: str | Path, content: Any) -> None:
     """Write ``content`` as indented JSON; NaN is refused, since JSON has none."""
     with replacing(path) as partial:
         partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def write_csv(path: str | Path, table: "pd.DataFrame", *, index: bool = False) -> None:
+    """Write a table as CSV, with its index as the first column if ``index``."""
+    with replacing(path) as partial:
+        table.to_csv(partial, index=index)

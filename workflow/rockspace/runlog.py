@@ -1,23 +1,33 @@
-"""What a stage says while it runs: to the terminal, and to its log file."""
+"""What a stage does around its work: its log, and the checksums of what it reads and writes."""
 
 import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rockspace.checksums import forget, record, verify_files
 from rockspace.errors import RockspaceError
 
 
 @contextmanager
-def recorded(log: str | Path, threads: int | None = None, *, tensorflow: bool = False) -> Iterator[logging.Logger]:
+def recorded(
+    log: str | Path,
+    threads: int | None = None,
+    inputs: Iterable[str | Path] = (),
+    outputs: Iterable[str | Path] = (),
+    *,
+    tensorflow: bool = False,
+) -> Iterator[logging.Logger]:
     """Log a stage to ``log`` and to standard error, and end it with one line where the user can help.
 
     Args:
         log: File that takes the log; an older one is replaced.
         threads: Cores that this stage may use; numeric libraries loaded inside the block keep to it.
+        inputs: Artifacts of earlier stages, compared with their checksums before the block runs.
+        outputs: Artifacts of this stage, whose checksums are recorded after it.
         tensorflow: Whether the block uses TensorFlow, whose start-up messages then go to the log alone.
 
     Raises:
@@ -40,9 +50,13 @@ def recorded(log: str | Path, threads: int | None = None, *, tensorflow: bool = 
     to_terminal.setFormatter(logging.Formatter("%(message)s"))
     logger.handlers = [to_file, to_terminal]
     try:
+        verify_files(inputs)
+        forget(outputs)
         if tensorflow:
             _import_tensorflow(to_file)
         yield logger
+        for artifact in outputs:
+            record(artifact)
     except RockspaceError as error:
         logger.error("error: %s", error)
         sys.exit(1)

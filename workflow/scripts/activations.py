@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads, tensorflow=True):
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.analysis.activations import embedding_model, extract
     from rockspace.analysis.embeddings import save_activations
     from rockspace.data.tfrecords import Geometry

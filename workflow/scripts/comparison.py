@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads) as log:
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.analysis.comparison import Prediction, Resampling, comparison_table, entries_table
     from rockspace.analysis.layer_report import read_aligned
     from rockspace.report.comparison import comparison_figure
@@ -20,7 +20,6 @@ with recorded(snakemake.log[0], snakemake.threads) as log:
     given = predictions, observed, images["label"].to_numpy(), resampling
     entries, comparisons = entries_table(*given), comparison_table(*given)
     for table, path in ((entries, out.entries), (comparisons, out.table)):
-        with replacing(path) as partial:
-            table.to_csv(partial, index=False)
+        write_csv(path, table)
     comparison_figure(entries, comparisons, [Path(out.png), Path(out.svg)])
     log.info("%d comparisons of %d predictions", len(comparisons), len(predictions))

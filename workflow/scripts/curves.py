@@ -6,7 +6,7 @@ import pandas as pd
 
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads):
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
     from rockspace.report.curves import learning_curves
 
     watched = {"holdout": "held-out training images", "validation": "validation images"}[snakemake.params.selection]

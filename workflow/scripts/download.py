@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads):
+with recorded(snakemake.log[0], snakemake.threads, outputs=snakemake.output):
     from rockspace.data.archive import fetch
 
     raw, manifest = Path(snakemake.output.raw), Path(snakemake.output.manifest)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from rockspace.artifacts import replacing, write_json
+from rockspace.artifacts import write_csv, write_json
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads, tensorflow=True) as log:
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
     from rockspace.analysis.evaluation import metrics, predict, prediction_table
     from rockspace.data.catalog import SPLITS, label_names, read_catalog
     from rockspace.data.tfrecords import Geometry
@@ -28,8 +28,7 @@ with recorded(snakemake.log[0], snakemake.threads, tensorflow=True) as log:
         tables.append(prediction_table(images.image_ids, split, images.labels, probabilities, names))
         log.info("%s: %.1f %% of %d right", split, 100 * scores[split]["top1"], scores[split]["n"])
     predictions = pd.concat(tables, ignore_index=True)
-    with replacing(snakemake.output.predictions) as partial:
-        predictions.to_csv(partial, index=False)
+    write_csv(snakemake.output.predictions, predictions)
     shown = predictions[predictions["split"] == "validation"]
     superclass = dict(zip(catalog["label"], catalog["superclass"], strict=True))
     confusion_matrix_figure(shown["label"], shown["predicted"], superclass, Path(snakemake.output.confusion))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads):
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
     from rockspace.analysis.embeddings import join_activations
     from rockspace.data.catalog import read_catalog
 

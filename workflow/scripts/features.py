@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads, tensorflow=True):
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.data.catalog import label_names, read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.training.augmentation import Augmentation

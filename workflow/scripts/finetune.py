@@ -1,9 +1,9 @@
 """Second phase: train the whole network."""
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import replacing, write_csv
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads, tensorflow=True):
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.data.catalog import label_names, read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.training.augmentation import Augmentation
@@ -30,5 +30,4 @@ with recorded(snakemake.log[0], snakemake.threads, tensorflow=True):
             network, history = select_and_refit(network, refit, images, held_out, recipe)
     with replacing(snakemake.output.model) as partial:
         network.save(partial)
-    with replacing(snakemake.output.history) as partial:
-        history.to_csv(partial, index=False)
+    write_csv(snakemake.output.history, history)

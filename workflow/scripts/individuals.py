@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads) as log:
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.data.catalog import read_catalog
     from rockspace.data.individuals import individual_coordinates
 
     catalog, split = read_catalog(Path(snakemake.input.catalog)), snakemake.wildcards.split
     table = individual_coordinates(Path(snakemake.input.raw), snakemake.params.dataset, catalog, split)
-    with replacing(snakemake.output.individuals) as partial:
-        table.to_csv(partial, index=False)
+    write_csv(snakemake.output.individuals, table)
     log.info("%d individuals", table["individual"].nunique())

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads) as log:
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.analysis.layer_profile import layer_profile
     from rockspace.report.layer_profile import profile_figure
 
@@ -14,7 +14,6 @@ with recorded(snakemake.log[0], snakemake.threads) as log:
     runs = [(seed, layer) for seed in params.seeds for layer in params.layers]
     figures = [json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.figures]
     profile = layer_profile(((*run, figure) for run, figure in zip(runs, figures, strict=True)), params.layers)
-    with replacing(out.table) as partial:
-        profile.to_csv(partial, index=False)
+    write_csv(out.table, profile)
     profile_figure(profile, snakemake.wildcards.model, [Path(out.png), Path(out.svg)])
     log.info("%d layers, %d seeds", len(params.layers), len(params.seeds))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads, tensorflow=True):
+with recorded(snakemake.log[0], snakemake.threads, outputs=snakemake.output, tensorflow=True):
     from rockspace.training.weights import fetch
 
     fetch(snakemake.wildcards.backbone, Path(snakemake.output.weights))

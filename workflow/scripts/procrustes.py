@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from rockspace.artifacts import replacing, write_json
+from rockspace.artifacts import write_csv, write_json
+from rockspace.checksums import verified
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads) as log:
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.analysis.alignment import Settings
     from rockspace.analysis.layer_report import layer_report
     from rockspace.analysis.spaces import read_dimensions, read_individuals, read_spaces
@@ -21,10 +22,9 @@ with recorded(snakemake.log[0], snakemake.threads) as log:
     report = layer_report(train, validation, names, Settings(**snakemake.params.settings), individuals)
     write_json(out.figures, report.figures)
     for table, path in ((report.dimensions, out.dimensions), (report.aligned, out.aligned)):
-        with replacing(path) as partial:
-            table.to_csv(partial, index=False)
+        write_csv(path, table)
     paths = read_catalog(Path(files.catalog)).set_index("image_id")["path"]
-    photographs = [Path(files.catalog).parent / paths[image] for image in report.aligned["image_id"]]
+    photographs = [verified(Path(files.catalog).parent / paths[image]) for image in report.aligned["image_id"]]
     leading = report.dimensions[report.dimensions["reduction"] == report.figures["reduction"]]
     title = f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}"
     predicted_against_observed(report.aligned, leading, photographs, title, [Path(out.png), Path(out.svg)])

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads) as log:
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.data.catalog import SPLITS, build_catalog, restructure, sorted_images
     from rockspace.data.manifest import verify
 
@@ -15,8 +15,6 @@ with recorded(snakemake.log[0], snakemake.threads) as log:
     files = [file for split in SPLITS for file in sorted_images(raw, dataset["splits"][split]["images"])]
     restructure(raw, catalog, files, Path(snakemake.output.images))
     for split, path in zip(SPLITS, snakemake.output.coordinates, strict=True):
-        with replacing(path) as partial:
-            coordinates[split].to_csv(partial)
-    with replacing(snakemake.output.catalog) as partial:
-        catalog.to_csv(partial, index=False)
+        write_csv(path, coordinates[split], index=True)
+    write_csv(snakemake.output.catalog, catalog)
     log.info("%d images of %d labels", len(catalog), catalog["label"].nunique())

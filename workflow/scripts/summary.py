@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import replacing, write_csv
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads) as log:
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.report.summary import as_markdown, summary_row
 
     scores = {Path(path).parent: json.loads(Path(path).read_text()) for path in snakemake.input.metrics}
@@ -18,8 +18,7 @@ with recorded(snakemake.log[0], snakemake.threads) as log:
         seed = int(run.name.removeprefix("seed-"))
         rows.append(summary_row(run.parent.name, seed, path.stem, scores[run], json.loads(path.read_text())))
     table = pd.DataFrame(rows)
-    with replacing(snakemake.output.csv) as partial:
-        table.to_csv(partial, index=False)
+    write_csv(snakemake.output.csv, table)
     with replacing(snakemake.output.markdown) as partial:
         partial.write_text(as_markdown(table, snakemake.params.study), encoding="utf-8")
     log.info("\n%s", Path(snakemake.output.markdown).read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ import pandas as pd
 
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads, tensorflow=True):
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.data.catalog import read_catalog
     from rockspace.data.tfrecords import Geometry, write_shard
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import replacing, write_csv
 from rockspace.runlog import recorded
 
-with recorded(snakemake.log[0], snakemake.threads, tensorflow=True) as log:
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
     import numpy as np
 
     from rockspace.data.catalog import label_names, read_catalog
@@ -34,5 +34,4 @@ with recorded(snakemake.log[0], snakemake.threads, tensorflow=True) as log:
         head, _ = train_head(train, np.ones_like(members), watched, rows, **recipe)
         with replacing(snakemake.output.refit) as partial:
             attach_head(backbone, head).save(partial)
-    with replacing(snakemake.output.history) as partial:
-        history.to_csv(partial, index=False)
+    write_csv(snakemake.output.history, history)

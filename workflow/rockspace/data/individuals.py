@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from rockspace.checksums import verified
 from rockspace.data.coordinates import read_coordinates
 from rockspace.errors import RockspaceError
 
@@ -32,7 +33,7 @@ def individual_coordinates(raw: Path, dataset: dict[str, Any], catalog: pd.DataF
     images = catalog[catalog["split"] == split]
     tables = []
     for file in files:
-        table = _of_images(file, read_coordinates(file, dataset["dimensions"]), images)
+        table = _of_images(file, read_coordinates(verified(file), dataset["dimensions"]), images)
         table.insert(0, "image_id", images["image_id"].to_numpy())
         table.insert(0, "individual", file.stem)
         tables.append(table)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from rockspace.artifacts import replacing
+from rockspace.checksums import verified
 from rockspace.data.catalog import label_names
 from rockspace.data.images import read_rgb, square
 
@@ -83,7 +84,7 @@ def write_shard(
         for position in tqdm(range(first, last), desc=f"storing {split} images", unit="image"):
             image = images.iloc[position]
             pixels = square(
-                read_rgb(images_root / image["path"]), geometry.stored_size, geometry.fit, geometry.background
+                read_rgb(verified(images_root / image["path"])), geometry.stored_size, geometry.fit, geometry.background
             )
             features = {
                 "image": _bytes(pixels.tobytes()),
