@@ -5,7 +5,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: demo test study report dag simulate bench env lint lock
+.PHONY: demo test study report new-study dag simulate bench env lint lock
 
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
@@ -20,6 +20,9 @@ study: env
 report: env
 	$(SNAKEMAKE) --configfile $(CONFIG) --report results/report.html
 	@echo results/report.html
+
+new-study: env
+	@PYTHONPATH=workflow $(BIN)/python -m rockspace.new_study "$(NAME)" $(if $(FOLDER),"$(FOLDER)")
 
 dag: env
 	@mkdir -p results

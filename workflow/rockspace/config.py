@@ -42,7 +42,18 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
     if error is not None:
         raise RockspaceError(_explain(error))
     _check_across_keys(filled)
+    _settle_validation(filled["dataset"]["splits"])
     return filled
+
+
+def laid_over(config: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return ``config`` with ``other`` laid over it, as ``--configfile`` does: mappings merge, all else is replaced."""
+    both = {
+        key: laid_over(config[key], value)
+        for key, value in other.items()
+        if isinstance(value, dict) and isinstance(config.get(key), dict)
+    }
+    return config | other | both
 
 
 def _inline(node: Any, definitions: dict[str, Any]) -> Any:
@@ -128,3 +139,20 @@ def _check_across_keys(config: dict[str, Any]) -> None:
     for i, name in enumerate(names):
         if name in names[:i]:
             raise RockspaceError(f"config: models[{i}].name: found {name!r} twice; each model needs its own name")
+
+
+def _settle_validation(splits: dict[str, Any]) -> None:
+    """Keep either the fraction or the files of the validation split: of two config files, each may have given one."""
+    validation = splits["validation"]
+    if validation.get("fraction") is not None:
+        people = {"individual": splits["train"]["individual"]} if "individual" in splits["train"] else {}
+        splits["validation"] = {"fraction": validation["fraction"], "seed": validation.get("seed", 0)} | people
+        return
+    for key in ("images", "coordinates"):
+        if key not in validation:
+            raise RockspaceError(
+                f"config: dataset.splits.validation.{key}: missing; name the validation images and their coordinates, "
+                "or write 'validation: {fraction: 0.25}' to draw them from the training images"
+            )
+    for key in ("fraction", "seed"):
+        validation.pop(key, None)

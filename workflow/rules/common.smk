@@ -16,6 +16,10 @@ from rockspace.errors import RockspaceError
 from rockspace.training.blocks import layers_to_embed
 
 try:
+    if isinstance(config.get("dataset"), str):
+        from rockspace.data.proposal import propose_dataset
+
+        config["dataset"] = propose_dataset(Path(config["dataset"]))
     config.update(validated(config))
     check_source(config["dataset"], Path(f"results/{config['study']}/raw"))
     LAYERS = {

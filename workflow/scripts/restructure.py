@@ -6,14 +6,13 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.data.catalog import SPLITS, build_catalog, restructure, sorted_images
+    from rockspace.data.catalog import SPLITS, build_catalog, image_files, restructure
     from rockspace.data.manifest import verify
 
     raw, dataset = Path(snakemake.input.raw), snakemake.params.dataset
     verify(raw, Path(snakemake.input.manifest))
     catalog, coordinates = build_catalog(raw, dataset)
-    files = [file for split in SPLITS for file in sorted_images(raw, dataset["splits"][split]["images"])]
-    restructure(raw, catalog, files, Path(snakemake.output.images))
+    restructure(raw, catalog, image_files(raw, dataset, catalog), Path(snakemake.output.images))
     for split, path in zip(SPLITS, snakemake.output.coordinates, strict=True):
         write_csv(path, coordinates[split], index=True)
     write_csv(snakemake.output.catalog, catalog)

@@ -5,7 +5,9 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from rockspace.artifacts import link_or_copy, replacing
@@ -31,20 +33,35 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> tuple[pd.DataFrame, dic
     Raises:
         RockspaceError: With file and row, for the first thing that does not fit.
     """
-    rows, coordinates = [], {}
-    for split in SPLITS:
-        files = sorted_images(raw, dataset["splits"][split]["images"])
-        entries = [_entry(file, split, dataset["filename"]) for file in files]
-        table = read_coordinates(raw / dataset["splits"][split]["coordinates"], dataset["dimensions"])
-        at = _rows(raw / dataset["splits"][split]["coordinates"], table, files)
-        for entry, row in zip(entries, at, strict=True):
-            entry["row"] = row
-        coordinates[split] = table.iloc[at].set_axis([e["image_id"] for e in entries]).rename_axis("image_id")
-        rows += entries
-    catalog = pd.DataFrame(rows, columns=COLUMNS)
+    sets = {split: given for split, given in dataset["splits"].items() if "images" in given}
+    files = {split: sorted_images(raw, given["images"]) for split, given in sets.items()}
+    images, tables = [], []
+    for split, given in sets.items():
+        path = raw / given["coordinates"]
+        table = read_coordinates(path, dataset["dimensions"])
+        elsewhere = {file for other in sets if other != split for file in files[other]}
+        rows = _rows(path, table, files[split], elsewhere)
+        entries = [_entry(file.relative_to(raw), dataset["filename"]) for file in files[split]]
+        images.append(pd.DataFrame(entries).assign(split=split, row=rows))
+        tables.append(table.iloc[rows])
+    _check_dimensions(dict(zip(sets, tables, strict=True)))
+    catalog, table = pd.concat(images, ignore_index=True), pd.concat(tables, ignore_index=True)
+    if "fraction" in dataset["splits"]["validation"]:
+        catalog["split"] = _drawn_splits(catalog["label"], **dataset["splits"]["validation"])
+    catalog = catalog.sort_values("split", kind="stable")  # training comes first
+    table = table.loc[catalog.index].set_axis(catalog["image_id"])
+    catalog["path"] = "images/" + catalog["split"] + "/" + catalog["label"] + "/" + catalog["file"]
+    catalog = catalog[COLUMNS].reset_index(drop=True)
     _check_names(catalog)
-    _check_splits(catalog, coordinates)
-    return catalog, coordinates
+    _check_labels(catalog)
+    return catalog, {split: table[(catalog["split"] == split).to_numpy()] for split in SPLITS}
+
+
+def image_files(raw: Path, dataset: dict[str, Any], catalog: pd.DataFrame) -> list[Path]:
+    """Return the file in ``raw`` of each image of the catalog."""
+    patterns = [given["images"] for given in dataset["splits"].values() if "images" in given]
+    files = {file.stem: file for pattern in patterns for file in sorted_images(raw, pattern)}
+    return [files[image_id] for image_id in catalog["image_id"]]
 
 
 def sorted_images(raw: Path, pattern: str) -> list[Path]:
@@ -81,8 +98,9 @@ def read_catalog(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"row": "int64"}, keep_default_na=False)
 
 
-def _entry(file: Path, split: str, pattern: str) -> dict[str, Any]:
-    match = re.fullmatch(pattern, file.name)
+def _entry(file: Path, pattern: str) -> dict[str, str]:
+    """Take a file's name apart, or its path where the pattern has a slash."""
+    match = re.fullmatch(pattern, file.as_posix() if "/" in pattern else file.name)
     if match is None:
         raise RockspaceError(
             f"{file}: the name does not match dataset.filename ({pattern}); rename it or change the key"
@@ -90,34 +108,45 @@ def _entry(file: Path, split: str, pattern: str) -> dict[str, Any]:
     label = (match["label"] or "").strip()
     if label in {"", ".", ".."}:
         raise RockspaceError(f"{file}: the label is {label!r}, which names no folder; check dataset.filename")
-    return {
-        "image_id": file.stem,
-        "split": split,
-        "label": label,
-        "superclass": match.groupdict().get("superclass") or "",
-        "path": f"images/{split}/{label}/{file.name}",
-    }
+    superclass = match.groupdict().get("superclass") or ""
+    return {"image_id": file.stem, "label": label, "superclass": superclass, "file": file.name}
 
 
-def _rows(path: Path, table: pd.DataFrame, files: list[Path]) -> list[int]:
-    """Return the row of each file: by name where the table has names, else by sorted order."""
+def _rows(path: Path, table: pd.DataFrame, files: list[Path], elsewhere: set[Path]) -> list[int]:
+    """Return the row of each file: by name where the table has names, else by sorted order.
+
+    A row may also be that of an image ``elsewhere``, in the other split.
+    """
     if isinstance(table.index, pd.RangeIndex):
         if len(table) != len(files):
             raise RockspaceError(
                 f"{path}: {len(table)} rows for {len(files)} images in '{files[0].parent}'; each image needs one row"
             )
         return list(range(len(files)))
-    row_of = {name: row for row, name in enumerate(table.index)}
+    row_of = {PurePosixPath(name).name: row for row, name in enumerate(table.index)}
     rows = [row_of.get(file.name, row_of.get(file.stem)) for file in files]
     for file, row in zip(files, rows, strict=True):
         if row is None:
             raise RockspaceError(f"{path}: no row for image '{file.name}'; add one or take the image out")
-    unmatched = sorted(set(range(len(table))) - set(rows))
+    known = set(rows) | {row_of.get(file.name, row_of.get(file.stem)) for file in elsewhere}
+    unmatched = sorted(set(range(len(table))) - known)
     if unmatched:
         raise RockspaceError(
             f"{path}: image '{table.index[unmatched[0]]}' has a row but no file in '{files[0].parent}'"
         )
     return rows
+
+
+def _drawn_splits(labels: pd.Series, fraction: float, seed: int, **_: Any) -> np.ndarray:
+    """Draw a stratified part of the images to validate with."""
+    try:
+        _, drawn = train_test_split(np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=seed)
+    except ValueError as error:
+        raise RockspaceError(
+            f"config: dataset.splits.validation.fraction: {fraction} of {len(labels)} images cannot hold one image of "
+            f"each of the {labels.nunique()} labels; raise it, add images, or check the labels ({error})"
+        ) from error
+    return np.where(np.isin(np.arange(len(labels)), drawn), "validation", "train")
 
 
 def _check_names(catalog: pd.DataFrame) -> None:
@@ -132,7 +161,7 @@ def _check_names(catalog: pd.DataFrame) -> None:
         raise RockspaceError(f"label '{label}' has images of several superclasses; check dataset.filename")
 
 
-def _check_splits(catalog: pd.DataFrame, coordinates: dict[str, pd.DataFrame]) -> None:
+def _check_labels(catalog: pd.DataFrame) -> None:
     labels = {split: set(catalog.loc[catalog["split"] == split, "label"]) for split in SPLITS}
     unseen = sorted(labels["validation"] - labels["train"])
     if unseen:
@@ -141,6 +170,10 @@ def _check_splits(catalog: pd.DataFrame, coordinates: dict[str, pd.DataFrame]) -
         )
     if len(labels["train"]) < 2:
         raise RockspaceError(f"only one label, '{next(iter(labels['train']))}'; a classifier needs at least two")
-    train, validation = (list(coordinates[split].columns) for split in SPLITS)
-    if train != validation:
-        raise RockspaceError(f"coordinates of the splits differ: training has {train}, validation {validation}")
+
+
+def _check_dimensions(tables: dict[str, pd.DataFrame]) -> None:
+    (split, first), *others = ((split, list(table.columns)) for split, table in tables.items())
+    for other, columns in others:
+        if columns != first:
+            raise RockspaceError(f"coordinates of the splits differ: {split} has {first}, {other} {columns}")

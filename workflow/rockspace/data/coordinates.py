@@ -10,38 +10,106 @@ from rockspace.errors import RockspaceError
 
 IMAGE_COLUMN = "image"
 
+Rows = list[tuple[int, list[str]]]  # the cells of each row that holds something, with its number from 1
+
 
 def read_coordinates(path: Path, dimensions: list[str]) -> pd.DataFrame:
-    """Read a coordinates file: bare rows of numbers, or a CSV with a column ``image``.
+    """Read a coordinates file: bare rows of numbers, or a table that names its images or its columns.
+
+    Bare rows are separated by white space or commas. A table is separated by commas, semicolons, tabs or
+    white space. Its header, where it has one, names the dimensions. Images are named by the column ``image`` or else
+    by a first column of text, as R and pandas write row names. Without names, rows follow the images' sorted names.
 
     Args:
-        path: Text file. Bare rows are separated by white space or commas and follow the images' sorted names.
-        dimensions: Names for the columns of bare rows; empty names them ``dimension 1``, ``dimension 2``, ...
+        path: Text file.
+        dimensions: Names for the columns of a file without a header; empty names them ``dimension 1``, ...
 
     Returns:
-        One float64 column a dimension. The index holds the image names of a CSV, else 0, 1, 2, ...
+        One float64 column a dimension. The index holds the image names where the file has them, else 0, 1, 2, ...
 
     Raises:
         RockspaceError: With file and row, where something is missing, doubled or not a finite number.
     """
+    everything = _rows(path)
+    header, rows = _header(path, everything)
+    image_at = _image_column(header, rows)
+    columns = [name for i, name in enumerate(header) if i != image_at] if header else None
+    if columns is not None and (not all(columns) or len(set(columns)) != len(columns) or not columns):
+        raise RockspaceError(f"{path}: row {everything[0][0]}: the header needs distinct names, one a dimension")
+    names, values = [], []
+    for number, cells in rows:
+        if len(cells) != len(header or rows[0][1]):
+            raise RockspaceError(_unequal(path, number, cells, header, rows[0]))
+        if image_at is not None:
+            names.append(cells[image_at])
+            cells = cells[:image_at] + cells[image_at + 1 :]
+        values.append(_numbers(path, number, cells))
+    table = pd.DataFrame(values, columns=columns or _names(path, dimensions, len(values[0])), dtype="float64")
+    if image_at is not None:
+        _refuse_doubled(path, rows, names)
+        table.index = pd.Index(names)
+    _refuse_constant(path, table)
+    return table
+
+
+def _rows(path: Path) -> Rows:
+    """The cells of each row; the first row decides how they are separated."""
     lines = _lines(path)
-    first = next(csv.reader([lines[0][1]]))
-    named = IMAGE_COLUMN in [cell.strip() for cell in first]
-    if named:
-        return _named_rows(path, lines)
-    rows = [_numbers(path, number, line.replace(",", " ").split()) for number, line in lines]
-    width = len(rows[0])
-    for (number, _), row in zip(lines, rows, strict=True):
-        if len(row) != width:
-            raise RockspaceError(f"{path}: row {number}: {len(row)} numbers where row {lines[0][0]} has {width}")
+    first = lines[0][1]
+    if not first.startswith(",") and all(map(_is_number, first.replace(",", " ").split())):
+        return [(number, line.replace(",", " ").split()) for number, line in lines]
+    delimiter = next((mark for mark in ",;\t" if mark in first), " ")
+    cells = csv.reader([line for _, line in lines], delimiter=delimiter, skipinitialspace=True)
+    return [
+        (number, [cell.strip() for cell in row if cell or delimiter != " "])
+        for (number, _), row in zip(lines, cells, strict=True)
+    ]
+
+
+def _header(path: Path, rows: Rows) -> tuple[list[str] | None, Rows]:
+    """Take the header off, where there is one: a first row without numbers, or with the word ``image``."""
+    (number, first), *rest = rows
+    if IMAGE_COLUMN not in first and first[0] and any(map(_is_number, first)):
+        return None, rows
+    if not rest:
+        raise RockspaceError(f"{path}: row {number}: a header and nothing below it; expected one row an image")
+    # R leaves out the name of the column of row names.
+    unnamed = IMAGE_COLUMN not in first and all(len(cells) == len(first) + 1 for _, cells in rest)
+    return ["", *first] if unnamed else first, rest
+
+
+def _image_column(header: list[str] | None, rows: Rows) -> int | None:
+    if header and IMAGE_COLUMN in header:
+        return header.index(IMAGE_COLUMN)
+    return 0 if (header and not header[0]) or not _is_number(rows[0][1][0]) else None
+
+
+def _names(path: Path, dimensions: list[str], width: int) -> list[str]:
     names = dimensions or [f"dimension {i + 1}" for i in range(width)]
     if len(names) != width:
         raise RockspaceError(
             f"{path}: {width} columns, but config key dataset.dimensions names {len(names)}; make them agree"
         )
-    table = pd.DataFrame(rows, columns=names, dtype="float64")
-    _refuse_constant(path, table)
-    return table
+    return names
+
+
+def _unequal(path: Path, number: int, cells: list[str], header: list[str] | None, first: tuple[int, list[str]]) -> str:
+    if header:
+        return f"{path}: row {number}: {len(cells)} cells where the header has {len(header)}"
+    return f"{path}: row {number}: {len(cells)} numbers where row {first[0]} has {len(first[1])}"
+
+
+def _number(cell: str) -> float:
+    """A number as written with a decimal point, or with the decimal comma of half the world's spreadsheets."""
+    return float(cell.replace(",", "."))
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        _number(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _lines(path: Path) -> list[tuple[int, str]]:
@@ -62,7 +130,7 @@ def _numbers(path: Path, number: int, cells: list[str]) -> list[float]:
     values = []
     for cell in cells:
         try:
-            value = float(cell)
+            value = _number(cell)
         except ValueError:
             raise RockspaceError(f"{path}: row {number}: found {cell!r} where a number is expected") from None
         if not math.isfinite(value):
@@ -71,24 +139,12 @@ def _numbers(path: Path, number: int, cells: list[str]) -> list[float]:
     return values
 
 
-def _named_rows(path: Path, lines: list[tuple[int, str]]) -> pd.DataFrame:
-    header = [cell.strip() for cell in next(csv.reader([lines[0][1]]))]
-    image_at = header.index(IMAGE_COLUMN)
-    columns = [name for i, name in enumerate(header) if i != image_at]
-    if len(set(columns)) != len(columns) or not columns:
-        raise RockspaceError(f"{path}: row {lines[0][0]}: the header needs distinct names, one a dimension")
-    values: dict[str, list[float]] = {}
-    for number, line in lines[1:]:
-        cells = [cell.strip() for cell in next(csv.reader([line]))]
-        if len(cells) != len(header):
-            raise RockspaceError(f"{path}: row {number}: {len(cells)} cells where the header has {len(header)}")
-        image = cells.pop(image_at)
-        if image in values:
+def _refuse_doubled(path: Path, rows: Rows, names: list[str]) -> None:
+    seen: set[str] = set()
+    for (number, _), image in zip(rows, names, strict=True):
+        if image in seen:
             raise RockspaceError(f"{path}: row {number}: image {image!r} stands there twice; keep one row")
-        values[image] = _numbers(path, number, cells)
-    table = pd.DataFrame.from_dict(values, orient="index", columns=columns, dtype="float64")
-    _refuse_constant(path, table)
-    return table
+        seen.add(image)
 
 
 def _refuse_constant(path: Path, table: pd.DataFrame) -> None:

@@ -15,7 +15,8 @@ def individual_coordinates(raw: Path, dataset: dict[str, Any], catalog: pd.DataF
 
     Args:
         raw: Folder with the archive's files.
-        dataset: The section of the configuration; ``splits.{split}.individual`` names the files.
+        dataset: The section of the configuration; ``splits.{split}.individual`` names the files. Where the
+            validation split is a fraction of the training images, each file holds the images of both.
         catalog: From `rockspace.data.catalog.read_catalog`.
         split: Which images.
 
@@ -31,9 +32,12 @@ def individual_coordinates(raw: Path, dataset: dict[str, Any], catalog: pd.DataF
     if not files:
         raise RockspaceError(f"{raw}: no file matches '{pattern}'; check dataset.splits.{split}.individual")
     images = catalog[catalog["split"] == split]
+    together = "fraction" in dataset["splits"].get("validation", {})
+    everyone = catalog.sort_values("path", key=lambda paths: paths.map(_file_name)) if together else images
     tables = []
     for file in files:
-        table = _of_images(file, read_coordinates(verified(file), dataset["dimensions"]), images)
+        table = _of_images(file, read_coordinates(verified(file), dataset["dimensions"]), everyone)
+        table = table.set_axis(everyone["image_id"]).loc[images["image_id"]].reset_index(drop=True)
         table.insert(0, "image_id", images["image_id"].to_numpy())
         table.insert(0, "individual", file.stem)
         tables.append(table)
@@ -46,9 +50,13 @@ def _of_images(file: Path, table: pd.DataFrame, images: pd.DataFrame) -> pd.Data
             raise RockspaceError(f"{file}: {len(table)} rows for {len(images)} images; each image needs one row")
         # Bare rows follow the sorted file names, and so does the catalog.
         return table.copy()
-    names = {PurePosixPath(path).name: image for path, image in zip(images["path"], images["image_id"], strict=True)}
+    names = {_file_name(path): image for path, image in zip(images["path"], images["image_id"], strict=True)}
     table = table.rename(index=names)
     missing = images.loc[~images["image_id"].isin(table.index), "image_id"]
     if len(missing):
         raise RockspaceError(f"{file}: no row for image '{missing.iloc[0]}'; add one")
     return table.loc[images["image_id"]].reset_index(drop=True)
+
+
+def _file_name(path: str) -> str:
+    return PurePosixPath(path).name

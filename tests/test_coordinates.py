@@ -1,0 +1,82 @@
+"""A coordinates file is read the way that people's programs write it, and matched with images by name or by order."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rockspace.data.coordinates import read_coordinates
+from rockspace.errors import RockspaceError
+
+TABLE = pd.DataFrame({"hue": [0.5, -1.5, 2.0], "size": [1.0, 2.0, -3.0]}, index=["b.png", "a.png", "c c.png"])
+
+
+def read(folder: Path, text: str, dimensions: list[str] | None = None) -> pd.DataFrame:
+    path = folder / "coordinates"
+    path.write_text(text)
+    return read_coordinates(path, dimensions or [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TABLE.to_csv(index_label="image"),
+        TABLE.to_csv(),
+        TABLE.to_csv(index_label="filename"),
+        TABLE.to_csv(sep="\t"),
+        TABLE.to_csv(sep=";"),
+        TABLE.reset_index()[["hue", "index", "size"]].rename(columns={"index": "image"}).to_csv(index=False),
+        '"","hue","size"\n"b.png",0.5,1\n"a.png",-1.5,2\n"c c.png",2,-3\n',  # R's write.csv
+        '"hue" "size"\n"b.png" 0.5 1\n"a.png" -1.5 2\n"c c.png" 2 -3\n',  # R's write.table
+        "\ufeffimage, hue, size\r\nb.png, 0.5, 1\r\n\r\na.png, -1.5, 2\r\nc c.png, 2, -3\r\n",  # a spreadsheet's
+    ],
+    ids=["image", "pandas", "filename", "tabs", "semicolons", "middle", "write.csv", "write.table", "spreadsheet"],
+)
+def test_a_table_with_image_names_is_read_whoever_wrote_it(tmp_path, text):
+    pd.testing.assert_frame_equal(read(tmp_path, text), TABLE)
+
+
+def test_names_without_a_header_are_names_still(tmp_path):
+    table = read(tmp_path, TABLE.to_csv(header=False), ["hue", "size"])
+    pd.testing.assert_frame_equal(table, TABLE)
+    assert list(read(tmp_path, TABLE.to_csv(header=False))) == ["dimension 1", "dimension 2"]
+
+
+def test_a_header_over_bare_rows_names_the_dimensions(tmp_path):
+    for text in (TABLE.to_csv(index=False), TABLE.to_csv(index=False, sep=" ")):
+        table = read(tmp_path, text, ["names", "of another", "study"])
+        pd.testing.assert_frame_equal(table, TABLE.reset_index(drop=True))
+
+
+def test_a_decimal_comma_is_a_decimal_point(tmp_path):
+    for index in (True, False):
+        text = TABLE.to_csv(sep=";", decimal=",", index=index)
+        np.testing.assert_array_equal(read(tmp_path, text), TABLE)
+
+
+def test_pandas_own_column_numbers_are_a_header(tmp_path):
+    numbered = TABLE.set_axis([0, 1], axis=1)
+    for text in (numbered.to_csv(), numbered.to_csv(index_label="image")):
+        np.testing.assert_array_equal(read(tmp_path, text), TABLE)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("image,hue\n", "row 1: a header and nothing below it"),
+        ("image,hue,hue\na,1,2\n", "row 1: the header needs distinct names"),
+        ("image\na\n", "row 1: the header needs distinct names"),
+        ("a.png,0.5,x\nb.png,1,2\n", "row 1: found 'x' where a number is expected"),
+        ("0.5 x\n1 2\n", "row 1: found 'x' where a number is expected"),
+        ("hue,size\n0.5,1\n2\n", "row 3: 1 cells where the header has 2"),
+        ("hue,size\n1,2\n1 2,3\n", "row 3: found '1 2' where a number is expected"),
+        ("a.png,1,2\nb.png,3,4\na.png,5,6\n", "row 3: image 'a.png' stands there twice"),
+        ("image,hue\n\na,1\nb,nan\n", "row 4: found 'nan'; every coordinate must be finite"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_row(tmp_path, text, expected):
+    with pytest.raises(RockspaceError) as error:
+        read(tmp_path, text)
+    assert expected in str(error.value)
+    assert str(tmp_path / "coordinates") in str(error.value)

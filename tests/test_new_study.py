@@ -1,0 +1,141 @@
+"""A folder of one's own: looked through, described, and ready to run."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from rockspace.config import laid_over, validated
+from rockspace.data.catalog import build_catalog
+from rockspace.data.proposal import propose_dataset
+from rockspace.errors import RockspaceError
+from rockspace.new_study import main, new_study
+from workflow_runs import ROOT
+
+FLAT = [f"{label}_{i:02d}.png" for label in ("cat", "dog", "owl") for i in range(4)]
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    return tmp_path / "mine"
+
+
+def fill(folder: Path, images: list[str], **tables: list[str] | int) -> Path:
+    """Images, and tables of coordinates: for the images that a list names, or of so many bare rows."""
+    for name in images:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(folder / name, format="png")
+    for name, rows in tables.items():
+        count = rows if isinstance(rows, int) else len(rows)
+        values = pd.DataFrame(np.random.default_rng(0).normal(size=(count, 2)), columns=["hue", "size"])
+        if isinstance(rows, int):
+            values.to_csv(folder / f"{name}.txt", sep=" ", header=False, index=False)
+        else:
+            values.set_axis(rows).to_csv(folder / f"{name}.csv", index_label="image")
+    return folder
+
+
+def described(folder: Path) -> tuple[dict, pd.DataFrame]:
+    """The proposal, and the catalog that comes of it."""
+    dataset = propose_dataset(folder)
+    return dataset, build_catalog(folder, dataset)[0]
+
+
+@pytest.mark.parametrize("tables", [{"coordinates": FLAT}, {"coordinates": 12}], ids=["named", "bare"])
+def test_one_set_of_images_is_divided(folder, tables):
+    (fill(folder, FLAT, **tables) / "README.txt").write_text("Photographs of pets.\n")
+    dataset, catalog = described(folder)
+    assert dataset["splits"]["train"]["images"] == "*.png"
+    assert dataset["splits"]["validation"] == {"fraction": 0.25, "seed": 0}
+    assert catalog["label"].value_counts().to_dict() == {"cat": 4, "dog": 4, "owl": 4}
+    assert (catalog["split"] == "validation").sum() == 3
+
+
+def test_labels_come_from_folders_where_images_lie_in_some(folder):
+    names = [f"photos/{label}/IMG-{10 * n + i}.JPG" for n, label in enumerate(("cat", "dog")) for i in range(4)]
+    _, catalog = described(fill(folder, names, coordinates=names))
+    assert catalog["label"].value_counts().to_dict() == {"cat": 4, "dog": 4}
+
+
+def test_folders_called_training_and_validation_are_the_splits(folder):
+    names = [f"{'val' if name.endswith('3.png') else 'train'}/{name}" for name in FLAT]
+    dataset, catalog = described(fill(folder, names, coordinates=names))
+    assert dataset["splits"]["validation"]["images"] == "val/*.png"
+    assert catalog["split"].value_counts().to_dict() == {"train": 9, "validation": 3}
+    assert set(catalog["label"]) == {"cat", "dog", "owl"}
+
+
+def test_two_sets_with_a_table_each_are_the_splits_and_the_larger_one_trains(folder):
+    names = [f"{'B' if i % 4 else 'A'}/X_{name}" for i, name in enumerate(FLAT)]
+    dataset, catalog = described(fill(folder, names, few=3, many=9))
+    assert dataset["splits"] == {
+        "train": {"images": "B/*.png", "coordinates": "many.txt"},
+        "validation": {"images": "A/*.png", "coordinates": "few.txt"},
+    }
+    assert set(catalog["superclass"]) == {"X"}
+
+
+def test_the_published_archive_would_be_found_as_it_is_configured(folder):
+    rocks = yaml.safe_load((ROOT / "config/config.yaml").read_text())["dataset"]
+    names = [f"360 Rocks/I_{rock}_{i:02d}.jpg" for rock in ("Andesite", "Rock Salt") for i in range(12)]
+    names += [f"120 Rocks/I_{rock}_{i}_120.jpg" for rock in ("Andesite", "Rock Salt") for i in range(4)]
+    assert propose_dataset(fill(folder, names, mds_360=24, mds_120=8))["splits"] == rocks["splits"]
+
+
+@pytest.mark.parametrize(
+    ("images", "tables", "expected"),
+    [
+        ([], {}, "not a folder"),
+        (FLAT, {}, "no file of coordinates"),
+        (FLAT, {"a": 11}, "12 images in '.'; 11 rows in 'a.txt', which do not go together"),
+        (FLAT, {"a": [*FLAT[:-1], "ghost.png"]}, "do not go together"),
+        ([f"{i:02d}.png" for i in range(12)], {"a": 12}, "no label found in names such as '00.png'"),
+        ([*FLAT, "below/cat_99.png"], {"a": 13}, "images lie at different depths"),
+        (
+            [f"{'val' if i % 4 else 'train'}/{name}" for i, name in enumerate(FLAT)],
+            {"a": 12},
+            "bare rows for two folders",
+        ),
+    ],
+)
+def test_a_folder_that_cannot_be_understood_says_why(folder, images, tables, expected):
+    with pytest.raises(RockspaceError) as error:
+        propose_dataset(fill(folder, images, **tables))
+    assert expected in str(error.value)
+    assert str(folder) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_table_with_a_fault_is_named_with_it(folder):
+    (fill(folder, FLAT) / "mds.csv").write_text("image,hue\ncat_00,0.1\ncat_01,nan\n")
+    with pytest.raises(RockspaceError, match=r"mds.csv: row 3: found 'nan'"):
+        propose_dataset(folder)
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["folder", "placeholders"])
+def test_the_config_that_is_written_is_valid_and_says_what_was_found(folder, monkeypatch, given, tmp_path, capsys):
+    fill(folder, FLAT, coordinates=FLAT)
+    (tmp_path / "config").mkdir()
+    default = (ROOT / "config/config.yaml").read_text()
+    (tmp_path / "config/config.yaml").write_text(default)
+    monkeypatch.chdir(tmp_path)
+    main(["pets", *(["mine"] if given else [])])
+    written = yaml.safe_load((tmp_path / "config/pets.yaml").read_text())
+    config = validated(laid_over(yaml.safe_load(default), written))
+    assert config["study"] == "pets"
+    assert config["dataset"]["directory"] == ("mine" if given else "path/to/folder")
+    assert config["dataset"]["splits"]["validation"] == {"fraction": 0.25, "seed": 0}
+    said = capsys.readouterr().out
+    assert ("12 images of 3 labels" in said) == given
+    assert "--configfile config/pets.yaml" in said
+    with pytest.raises(RockspaceError, match=r"config/pets.yaml exists"):
+        main(["pets"])
+
+
+def test_a_name_that_is_no_folders_name_is_refused(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(RockspaceError, match="study: found"):
+        new_study("../pets", None)

@@ -1,0 +1,144 @@
+"""Training and validation images: given apart, named by one table, or drawn from one set."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from rockspace.config import validated
+from rockspace.data.catalog import build_catalog, image_files, restructure
+from rockspace.data.individuals import individual_coordinates
+from rockspace.errors import RockspaceError
+from workflow_runs import ROOT
+
+LABELS = ("cat", "dog", "owl")
+NAMES = [f"{label}_{i}.png" for label in LABELS for i in range(8)]
+
+
+def dataset(filename: str = r"(?P<label>[a-z]+)_\d+\.png", **splits: dict) -> dict:
+    return {"filename": filename, "dimensions": [], "splits": splits}
+
+
+ONE_SET = {"images": "*.png", "coordinates": "coordinates.csv"}
+DRAWN = dataset(train=ONE_SET, validation={"fraction": 0.25, "seed": 0})
+
+
+def images(folder: Path, names: list[str]) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(folder / name)
+
+
+def coordinates(names: list[str]) -> pd.DataFrame:
+    """Coordinates that tell which image they belong to."""
+    values = [[LABELS.index(Path(name).stem.split("_")[0]), int(Path(name).stem.split("_")[1])] for name in names]
+    return pd.DataFrame(values, index=names, columns=["label", "number"], dtype=float)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    images(tmp_path, NAMES)
+    coordinates(NAMES).to_csv(tmp_path / "coordinates.csv", header=False, index=False)
+    return tmp_path
+
+
+def assert_each_has_its_own_coordinates(catalog: pd.DataFrame, tables: dict[str, pd.DataFrame]) -> None:
+    table = pd.concat([tables["train"], tables["validation"]])
+    assert table.index.tolist() == catalog["image_id"].tolist()
+    np.testing.assert_array_equal(table, coordinates(catalog["image_id"].tolist()))
+
+
+def test_a_fraction_of_one_set_validates_and_every_label_gives_its_share(folder):
+    catalog, tables = build_catalog(folder, DRAWN)
+    counts = catalog.groupby(["split", "label"]).size()
+    assert counts.xs("train").tolist() == [6, 6, 6]
+    assert counts.xs("validation").tolist() == [2, 2, 2]
+    assert catalog["split"].tolist() == ["train"] * 18 + ["validation"] * 6
+    assert_each_has_its_own_coordinates(catalog, tables)
+    assert [NAMES[row] for row in catalog["row"]] == [f"{image_id}.png" for image_id in catalog["image_id"]]
+    restructure(folder, catalog, image_files(folder, DRAWN, catalog), folder / "images")
+    assert all((folder / path).is_file() for path in catalog["path"])
+
+
+def test_the_draw_repeats_with_its_seed_and_changes_with_it(folder):
+    def drawn(seed: int) -> list[str]:
+        catalog, _ = build_catalog(folder, dataset(train=ONE_SET, validation={"fraction": 0.25, "seed": seed}))
+        return catalog["image_id"].tolist()
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+
+
+def test_a_fraction_too_small_for_every_label_says_so(folder):
+    with pytest.raises(RockspaceError, match=r"splits.validation.fraction: 0.05 of 24 images .* each of the 3 labels"):
+        build_catalog(folder, dataset(train=ONE_SET, validation={"fraction": 0.05, "seed": 0}))
+
+
+def test_one_table_may_name_the_images_of_both_splits(tmp_path):
+    names = [f"{'val' if i % 4 == 0 else 'train'}/{name}" for i, name in enumerate(NAMES)]
+    images(tmp_path, names)
+    table = coordinates(names).sample(frac=1, random_state=0)
+    given = {
+        split: {"images": f"{folder}/*.png", "coordinates": "all.csv"}
+        for split, folder in (("train", "train"), ("validation", "val"))
+    }
+    for index in (table.index, table.index.map(lambda name: Path(name).name), table.index.map(lambda n: Path(n).stem)):
+        table.set_axis(index).to_csv(tmp_path / "all.csv", index_label="image")
+        catalog, tables = build_catalog(tmp_path, dataset(**given))
+        assert catalog["split"].value_counts().to_dict() == {"train": 18, "validation": 6}
+        assert_each_has_its_own_coordinates(catalog, tables)
+    table.loc["ghost"] = 0
+    table.to_csv(tmp_path / "all.csv", index_label="image")
+    with pytest.raises(RockspaceError, match="image 'ghost' has a row but no file"):
+        build_catalog(tmp_path, dataset(**given))
+
+
+def test_a_pattern_with_a_slash_takes_the_label_from_the_folder(tmp_path):
+    names = [f"{name.split('_')[0]}s/{name}" for name in NAMES]
+    images(tmp_path / "photos", names)
+    coordinates(names).to_csv(tmp_path / "coordinates.csv")
+    given = dataset(
+        r".*/(?P<label>[^/]+)s/[^/]+",
+        train={"images": "photos/*/*.png", "coordinates": "coordinates.csv"},
+        validation={"fraction": 0.5, "seed": 0},
+    )
+    catalog, tables = build_catalog(tmp_path, given)
+    assert sorted(catalog["label"].unique()) == list(LABELS)
+    assert_each_has_its_own_coordinates(catalog, tables)
+
+
+def test_single_peoples_coordinates_of_one_set_are_divided_as_the_images_are(folder):
+    (folder / "people").mkdir()
+    shuffled = coordinates(NAMES).sample(frac=1, random_state=0)
+    shuffled.to_csv(folder / "people/named.csv")
+    coordinates(NAMES).to_csv(folder / "people/bare.csv", index=False)
+    people = {"individual": "people/*.csv"}
+    given = dataset(train=ONE_SET | people, validation={"fraction": 0.25, "seed": 0} | people)
+    catalog, _ = build_catalog(folder, given)
+    for split in ("train", "validation"):
+        table = individual_coordinates(folder, given, catalog, split)
+        for _, person in table.groupby("individual"):
+            expected = coordinates(catalog.loc[catalog["split"] == split, "image_id"].tolist())
+            np.testing.assert_array_equal(person[["label", "number"]], expected)
+
+
+def with_validation(validation: dict | None) -> dict:
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    config["dataset"]["splits"]["train"]["individual"] = "people/*.txt"
+    config["dataset"]["splits"]["validation"] = validation
+    return config
+
+
+def test_a_fraction_wins_over_the_files_that_the_default_names_and_takes_the_people_along():
+    rocks = {"images": "120 Rocks/*.jpg", "coordinates": "mds_120.txt"}
+    filled = validated(with_validation(rocks | {"fraction": 0.2}))["dataset"]["splits"]["validation"]
+    assert filled == {"fraction": 0.2, "seed": 0, "individual": "people/*.txt"}
+    assert validated(with_validation(rocks | {"fraction": None}))["dataset"]["splits"]["validation"] == rocks
+
+
+def test_no_validation_images_is_an_error_that_says_what_to_do():
+    with pytest.raises(RockspaceError, match=r"validation.images: missing; .* 'validation: \{fraction: 0.25\}'"):
+        validated(with_validation({}))

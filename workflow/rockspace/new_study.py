@@ -1,0 +1,125 @@
+"""A config for a study of one's own, with comments, made from a look at the folder of images.
+
+Usage: ``python -m rockspace.new_study NAME [FOLDER]`` writes ``config/NAME.yaml``; ``make new-study`` calls it.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rockspace.artifacts import replacing
+from rockspace.config import laid_over, validated
+from rockspace.data.catalog import SPLITS, build_catalog
+from rockspace.data.proposal import propose_dataset
+from rockspace.errors import RockspaceError
+
+DEFAULT = Path("config/config.yaml")
+PLACEHOLDER = {
+    "directory": "path/to/folder",
+    "filename": r"(?P<label>.+?)_\d+\.png",
+    "splits": {
+        "train": {"images": "*.png", "coordinates": "coordinates.csv"},
+        "validation": {"fraction": 0.25, "seed": 0},
+    },
+}
+TEMPLATE = """\
+# Laid over config.yaml, so it holds only what differs. Every key, its default and range: README.md in this folder.
+study: {study}
+
+dataset:
+  source: directory
+  directory: {directory}
+  # A regular expression for a whole file name (or for the path below the folder, if it holds a slash). Its group
+  # `label` is what the network learns to tell apart; a group `superclass` may gather labels.
+  filename: {filename}
+  # Patterns below the folder. A coordinates file names each row's image in its first column, or holds bare rows in
+  # the order of the sorted file names. `fraction` takes that share of every label's images to validate; images
+  # and coordinates of their own may stand in its place.
+  splits:
+    train: {train}
+    validation: {validation}
+  dimensions: [] # names of the columns, where the file has no header
+
+models: # each is trained, and compared with the others
+  - {{name: lite0, backbone: efficientnet_lite0, weights: imagenet}} # small and quick; its weights need no network
+  # - {{name: resnet50, backbone: resnet50, weights: imagenet}}
+seeds: [0] # each trains every model once more
+
+tfrecords: {{image_size: 128, margin: 16}} # pixels; 224 and 32 see more, and take three times as long
+
+finetune: {{epochs: 30, learning_rate: 0.0001}}
+
+# What the network may learn to ignore. Set to 0 or false what people do not ignore in your images.
+augmentation: {{rotation: 20, shear: 10, zoom: 0.2, horizontal_flip: true, vertical_flip: false}}
+"""
+
+
+def new_study(name: str, folder: Path | None) -> str:
+    """Write down the config of a study.
+
+    Args:
+        name: Name of the study.
+        folder: Images and coordinates, to be looked through; None leaves placeholders.
+
+    Returns:
+        The text of a config file, which the schema accepts over the default config.
+
+    Raises:
+        RockspaceError: The name is no name of a study, or the folder cannot be read as a dataset.
+    """
+    dataset = propose_dataset(folder) if folder else PLACEHOLDER
+    text = TEMPLATE.format(
+        study=name,
+        directory=_quoted(dataset["directory"]),
+        filename=_quoted(dataset["filename"]),
+        **{split: _flow(dataset["splits"][split]) for split in SPLITS},
+    )
+    validated(laid_over(yaml.safe_load(DEFAULT.read_text(encoding="utf-8")), yaml.safe_load(text)))
+    return text
+
+
+def in_words(dataset: dict[str, Any]) -> str:
+    """Say what a dataset holds, after matching every image with its label and its coordinates."""
+    catalog, coordinates = build_catalog(Path(dataset["directory"]), dataset)
+    counts, dimensions = catalog["split"].value_counts(), list(coordinates["train"])
+    return (
+        f"{len(catalog)} images of {catalog['label'].nunique()} labels ({', '.join(sorted(set(catalog['label']))[:3])}, "
+        f"...): {counts['train']} train, {counts['validation']} validate. "
+        f"{len(dimensions)} dimensions: {', '.join(dimensions)}."
+    )
+
+
+def _flow(split: dict[str, Any]) -> str:
+    return "{" + ", ".join(f"{key}: {_quoted(value)}" for key, value in split.items()) + "}"
+
+
+def _quoted(value: Any) -> str:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
+
+
+def main(arguments: list[str]) -> None:
+    """Write ``config/NAME.yaml``; a file that is there stays as it is."""
+    parser = argparse.ArgumentParser(prog="python -m rockspace.new_study", description=__doc__.splitlines()[0])
+    parser.add_argument("name", help="name of the study, and of its config file")
+    parser.add_argument("folder", nargs="?", type=Path, help="folder with images and their coordinates")
+    given = parser.parse_args(arguments)
+    path = DEFAULT.with_name(f"{given.name}.yaml")
+    if path.exists():
+        raise RockspaceError(f"{path} exists; choose another name or take it away")
+    text = new_study(given.name, given.folder)
+    found = (
+        in_words(yaml.safe_load(text)["dataset"]) if given.folder else f"Now put your folder and patterns into {path}."
+    )
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+    print(f"{found}\nWrote {path}. Look it over, then: snakemake --cores 4 --configfile {path}")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except RockspaceError as error:
+        sys.exit(f"error: {error}")
