@@ -9,10 +9,12 @@ from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 from rockspace.analysis.alignment import Settings, predict_folds, rotation_report
+from rockspace.analysis.bootstrap import disparity_from_moments, disparity_moments
 from rockspace.analysis.layer_report import OBSERVED, PREDICTED, layer_report
 from rockspace.analysis.noise_ceiling import noise_ceiling, statistics
+from rockspace.analysis.permutation import image_pairings, permutation_nulls
 from rockspace.analysis.procrustes import Procrustes
-from rockspace.analysis.readout import PENALTIES, ridge, ridge_readout
+from rockspace.analysis.readout import PENALTIES, ReadoutScorer, ridge, ridge_readout
 from rockspace.analysis.reduction import reduced_procrustes
 from rockspace.analysis.spaces import (
     Spaces,
@@ -209,7 +211,7 @@ def test_ridge_equals_a_plain_search_over_penalties():
     train, validation = study(noise=6)
     scaler = StandardScaler().fit(train.features)
     x, new = scaler.transform(train.features), scaler.transform(validation.features)
-    ours = ridge_readout(train, validation, resamples=99, seed=0)
+    ours = ridge_readout(train, validation, QUICK)
     for i in range(3):
         y = train.coordinates[:, i]
         errors = [
@@ -224,10 +226,80 @@ def test_ridge_equals_a_plain_search_over_penalties():
 
 def test_nested_cross_validation_claims_nothing_where_nothing_is_shared():
     train, validation = study(subtypes=20, d=100, shared=False)
-    readout = ridge_readout(train, validation, resamples=99, seed=0)
+    readout = ridge_readout(train, validation, QUICK)
     assert abs(readout["nested_cv"]["mean_r"]) < 0.2
     fitted = ridge().fit(train.features, train.coordinates).predict(train.features)
     assert correlations(fitted, train.coordinates).mean() > readout["nested_cv"]["mean_r"]
+
+
+def test_a_unit_that_hardly_ever_fires_in_training_does_not_throw_validation_images_off():
+    train, validation = study(subtypes=10, noise=4)
+    silent = np.zeros((len(train), 1))
+    silent[3] = 1e-3
+    loud = np.zeros((len(validation), 1))
+    loud[::7] = 8
+    with_unit = (
+        replace(split, features=np.hstack([split.features, unit]))
+        for split, unit in ((train, silent), (validation, loud))
+    )
+    without = ridge_readout(train, validation, QUICK)["held_out"]["mean_r"]
+    assert without > 0.5
+    assert ridge_readout(*with_unit, QUICK)["held_out"]["mean_r"] == pytest.approx(without, abs=0.01)
+
+
+@pytest.mark.parametrize("d", [5, 20, 80])
+def test_reading_out_many_pairings_at_once_equals_fitting_each(d):
+    train, validation = study(subtypes=6, d=d, noise=3)
+    scorer = ReadoutScorer(train.features, validation.features)
+    rng = np.random.default_rng(0)
+    stack = np.stack([train.coordinates, *(rng.permutation(train.coordinates) for _ in range(4))]).reshape(5, 1, -1, 3)
+    predicted = scorer.predict(stack)
+    for ours, coordinates in zip(predicted[:, 0], stack[:, 0], strict=True):
+        theirs = ridge().fit(train.features, coordinates).predict(validation.features)
+        np.testing.assert_allclose(ours, theirs, atol=1e-8)
+    figures = scorer(stack[0, 0], validation.coordinates)
+    assert figures.mean_r == pytest.approx(ridge_readout(train, validation, QUICK)["held_out"]["mean_r"])
+
+
+def test_the_readouts_test_claims_no_more_than_its_level_where_nothing_is_shared():
+    claims = []
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        features, coordinates = rng.normal(size=(48, 30)), rng.normal(size=(48, 2))
+        scorer = ReadoutScorer(features[:30], features[30:])
+        pairings = image_pairings([30, 18], 19, seed)
+        null = permutation_nulls({"": scorer}, [coordinates[:30], coordinates[30:]], pairings)[""]
+        claims.append(null.p_mean_r <= 0.1)
+    # Binomial with 80 draws at 0.1: 17 or more come one time in a thousand.
+    assert sum(claims) < 17
+
+
+def test_the_null_of_the_readout_is_lifted_by_what_subtypes_share():
+    train, validation = study(subtypes=12, d=60, noise=0.3)
+    nulls = ridge_readout(train, validation, QUICK)["permutation"]
+    assert abs(nulls["images"]["null_mean_r"]) < 0.1
+    assert nulls["subtypes"]["null_mean_r_band"][1] > nulls["images"]["null_mean_r_band"][1]
+    assert nulls["images"]["p_mean_r"] == pytest.approx(1 / 100)
+
+
+@pytest.mark.parametrize("analysis", ["in_sample", "held_out"])
+def test_intervals_of_disparity_hold_it_and_are_those_of_refitted_resamples(report, analysis):
+    for reduction in report.figures["reductions"].values():
+        for key in ("disparity_ci", "disparity_ci_subtypes"):
+            low, high = reduction[analysis][key]
+            assert 0 <= low < reduction[analysis]["disparity"] < high <= 1
+
+
+@pytest.mark.parametrize("d", [2, 8, 90])
+def test_disparity_of_a_resample_is_that_of_its_images(d):
+    rng = np.random.default_rng(d)
+    features, observed = rng.normal(size=(40, d)) + 3, 4 * rng.normal(size=(40, 3)) - 1
+    rotation = Procrustes().fit(features, observed)
+    predicted = features @ rotation.rotation_
+    moments = disparity_moments(features, predicted, observed)
+    for index in (np.arange(40), rng.integers(0, 40, 40)):
+        ours = disparity_from_moments(moments[index].sum(axis=0), 3)
+        assert ours == pytest.approx(rotation.disparity(features[index], observed[index]), abs=1e-12)
 
 
 def test_a_readout_may_shear_where_a_rotation_may_not():

@@ -13,7 +13,14 @@ from scipy.spatial.distance import pdist
 
 from rockspace.analysis.permutation import image_pairings, subtype_pairings
 from rockspace.analysis.rsa import compare, kendall_tau_a, rsa, rsa_intervals, rsa_null
-from rockspace.analysis.similarity import cka_null, debiased_cka, linear_cka, shape_distance
+from rockspace.analysis.similarity import (
+    cka_interval,
+    cka_null,
+    debiased_cka,
+    linear_cka,
+    shape_distance,
+    unbiased_kernel,
+)
 from rockspace.errors import RockspaceError
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -43,6 +50,22 @@ def test_rsa_equals_rsatoolbox_with_and_without_ties(rsatoolbox_cases, name):
 def test_linear_cka_equals_rsatoolboxs_whitened_cosine(rsatoolbox_cases):
     for case in rsatoolbox_cases:
         assert linear_cka(case["features"], case["coordinates"]) == pytest.approx(case["linear_cka"], abs=1e-9)
+
+
+@pytest.fixture(scope="module", params=["recorded", "live"])
+def netrep_cases(request):
+    if request.param == "recorded":
+        return json.loads((REFERENCE / "netrep.json").read_text())
+    pytest.importorskip("netrep")
+    module = runpy.run_path(str(REFERENCE / "netrep_numbers.py"))
+    return [module["case"](*shape) for shape in [(12, 4, 4, 0), (15, 40, 3, 1), (20, 2, 6, 2), (30, 12, 8, 3)]]
+
+
+@pytest.mark.parametrize("metric", ["angular", "euclidean"])
+def test_shape_distance_equals_netreps_for_narrower_equal_and_wider_features(netrep_cases, metric):
+    for case in netrep_cases:
+        found = shape_distance(case["features"], case["coordinates"], metric)
+        assert found == pytest.approx(case[metric], abs=1e-10)
 
 
 @settings(max_examples=60, deadline=None)
@@ -137,6 +160,29 @@ def test_cka_null_equals_a_plain_loop():
     values = np.array([debiased_cka(features, coordinates[order]) for order in orders])
     assert ours["null"] == pytest.approx(values.mean())
     assert ours["p_value"] == pytest.approx((1 + np.sum(values >= debiased_cka(features, coordinates))) / 81)
+
+
+def test_cka_intervals_leave_out_an_image_paired_with_its_own_copy():
+    rng = np.random.default_rng(1)
+    features, coordinates = rng.normal(size=(40, 60)), rng.normal(size=(40, 2))
+    low, high = cka_interval(features, coordinates, resamples=300, seed=0)
+    assert low < debiased_cka(features, coordinates) < high
+    assert low < 0 < high
+
+
+def test_cka_interval_equals_a_plain_loop_over_resampled_pairs():
+    features, coordinates = related(n=12, noise=3)
+    groups = np.repeat(np.arange(6), 2)
+    ours, theirs = unbiased_kernel(features), unbiased_kernel(coordinates)
+    draws = []
+    for counts in np.random.default_rng(5).multinomial(6, np.full(6, 1 / 6), size=100):
+        index = [image for image in range(12) for _ in range(counts[groups[image]])]
+        pairs = [(i, j) for i in index for j in index if i != j]
+        a, b = (np.array([kernel[pair] for pair in pairs]) for kernel in (ours, theirs))
+        draws.append(a @ b / np.sqrt((a @ a) * (b @ b)))
+    found = cka_interval(features, coordinates, groups, resamples=100, seed=5)
+    assert found == pytest.approx(np.percentile(draws, [2.5, 97.5]), abs=1e-10)
+    assert cka_interval(features, coordinates, np.repeat(np.arange(4), 3), resamples=99, seed=0) is None
 
 
 def test_cka_null_over_subtypes_is_lifted_by_what_subtypes_share():

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold
 
-from rockspace.analysis.bootstrap import correlation_intervals
+from rockspace.analysis.bootstrap import correlation_intervals, disparity_interval
 from rockspace.analysis.multiplicity import holm
 from rockspace.analysis.permutation import Null, image_pairings, permutation_nulls, subtype_pairings
 from rockspace.analysis.reduction import REDUCTIONS, reduced_procrustes, reducer
@@ -81,7 +81,7 @@ def rotation_report(
     within = RotationScorer(score, score, settings.reflection)
     across = RotationScorer(learn, score, settings.reflection)
     analyses = {"in_sample": lambda _, there: within(there, there), "held_out": across}
-    nulls = _nulls(analyses, train, validation, settings)
+    nulls = nulls_by_units(analyses, train, validation, settings)
     targets = train.coordinates, validation.coordinates
     observed = {name: analysis(*targets) for name, analysis in analyses.items()}
     summary = {name: _figures(figures) for name, figures in observed.items()}
@@ -102,6 +102,8 @@ def rotation_report(
         intervals[name] = _intervals(space, images, settings)
         summary.setdefault(name, {"r": r.tolist(), "mean_r": float(r.mean())})
         summary[name] |= _mean_intervals(intervals[name])
+        if name in observed:
+            summary[name] |= _disparity_intervals(score, space, images, settings)
     summary["permutation"] = _permutation_summary(nulls)
     table = _dimension_table(names, observed, nulls, intervals["held_out"])
     return RotationReport(summary, table, _rescaled(predicted, validation.coordinates))
@@ -124,8 +126,17 @@ def both_rotations(
     return {name: rotation_report(train, validation, names, name, settings) for name in REDUCTIONS}
 
 
-def _nulls(analyses: dict, train: Spaces, validation: Spaces, settings: Settings) -> dict[str, dict[str, Null] | None]:
-    """Nulls by what is shuffled: single images, or subtypes where they can change places."""
+def nulls_by_units(
+    analyses: dict, train: Spaces, validation: Spaces, settings: Settings
+) -> dict[str, dict[str, Null] | None]:
+    """Return nulls of analyses by what is shuffled: `images`, and `subtypes` where they can change places.
+
+    Args:
+        analyses: As for `rockspace.analysis.permutation.permutation_nulls`.
+        train: Images to learn on.
+        validation: Images to report on.
+        settings: See `Settings`.
+    """
     splits = train, validation
     pairings = {
         "images": image_pairings([len(s) for s in splits], settings.permutations, settings.seed),
@@ -185,6 +196,16 @@ def _mean_intervals(intervals: dict[str, np.ndarray | None]) -> dict[str, list[f
     return {"mean_r_ci": images, "mean_r_ci_subtypes": subtypes}
 
 
+def _disparity_intervals(
+    features: np.ndarray, predicted: np.ndarray, images: Spaces, settings: Settings
+) -> dict[str, list[float] | None]:
+    spaces, resampling = (features, predicted, images.coordinates), {"resamples": settings.bootstraps}
+    return {
+        key: disparity_interval(*spaces, groups, seed=settings.seed, **resampling)
+        for key, groups in (("disparity_ci", None), ("disparity_ci_subtypes", images.label))
+    }
+
+
 def _figures(figures: Figures) -> dict[str, Any]:
     return {"disparity": float(figures.disparity), "r": figures.r.tolist(), "mean_r": float(figures.mean_r)}
 
@@ -199,20 +220,8 @@ def _permutation_summary(nulls: dict[str, dict[str, Null] | None]) -> dict[str, 
         "null_disparity": float(classic.disparity.mean()),
     }
     return leading | {
-        units: None if by_analysis is None else {name: _null_summary(null) for name, null in by_analysis.items()}
+        units: None if by_analysis is None else {name: null.summary() for name, null in by_analysis.items()}
         for units, by_analysis in nulls.items()
-    }
-
-
-def _null_summary(null: Null) -> dict[str, Any]:
-    return {
-        "n": null.n,
-        "p_disparity": null.p_disparity,
-        "p_mean_r": null.p_mean_r,
-        "null_mean_r": float(null.mean_r.mean()),
-        "null_mean_r_band": np.percentile(null.mean_r, [2.5, 97.5]).tolist(),
-        "null_disparity": float(null.disparity.mean()),
-        "null_disparity_band": np.percentile(null.disparity, [2.5, 97.5]).tolist(),
     }
 
 

@@ -137,6 +137,67 @@ def correlation_intervals(
     return bootstrap_interval(sums, statistic, resamples=resamples, seed=seed, confidence=confidence)
 
 
+def disparity_moments(features: np.ndarray, predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return what each image adds to the sums that Procrustes disparity under a fixed rotation is made of.
+
+    Args:
+        features: The space that was turned, shape (n, d).
+        predicted: Its part that was turned onto the dimensions, shape (n, k).
+        observed: Human coordinates, shape (n, k).
+
+    Returns:
+        Shape (n, 4 + min(n, d) + 2 k): ones, squared lengths of both spaces, their product, and both spaces and
+        the predictions themselves.
+    """
+    scale, unit = np.linalg.norm(centred(features)), np.linalg.norm(centred(observed))
+    x, p = (centred(space) / (scale or 1.0) for space in (features, predicted))
+    y = centred(observed) / unit
+    # Lengths are all that counts of the features, and as many axes as images are enough for those.
+    x = x @ np.linalg.qr(x.T).Q if x.shape[1] > len(x) else x
+    lengths = np.stack([np.ones(len(x)), np.sum(x * x, 1), np.sum(y * y, 1), np.sum(p * y, 1)], axis=1)
+    return np.concatenate([lengths, p, y, x], axis=1)
+
+
+def disparity_from_moments(totals: np.ndarray, k: int) -> np.ndarray:
+    """Return disparity from total moments of shape (..., 4 + d + 2 k), translation and scale fitted to them."""
+    n, xx, yy, py = np.moveaxis(totals[..., :4], -1, 0)
+    p, y, x = np.split(totals[..., 4:], [k, 2 * k], axis=-1)
+    spread = (xx - np.sum(x * x, -1) / n) * (yy - np.sum(y * y, -1) / n)
+    shared = np.maximum(py - np.sum(p * y, -1) / n, 0.0)
+    constant = spread <= 1e-24
+    return np.where(constant, 1.0, np.clip(1 - shared**2 / np.where(constant, 1.0, spread), 0.0, 1.0))
+
+
+def disparity_interval(
+    features: np.ndarray,
+    predicted: np.ndarray,
+    observed: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    resamples: int,
+    seed: int,
+) -> list[float] | None:
+    """Return the 95 % interval of Procrustes disparity, the rotation staying as it is.
+
+    Args:
+        features: As for `disparity_moments`, like the next two.
+        predicted: Shape (n, k).
+        observed: Shape (n, k).
+        groups: Subtypes to resample as wholes, shape (n,); None resamples images.
+        resamples: Number of bootstrap resamples.
+        seed: Decides every resample.
+
+    Returns:
+        Lower and upper end; None for fewer than three units.
+    """
+    k = observed.shape[1]
+    sums = unit_sums(disparity_moments(features, predicted, observed), groups)
+    ends = bootstrap_interval(
+        sums, lambda totals: disparity_from_moments(totals, k)[..., None], resamples=resamples, seed=seed
+    )
+    return None if ends is None else ends[:, 0].tolist()
+
+
 def _standardised(space: np.ndarray) -> np.ndarray:
     space = centred(space)
     deviation = space.std(axis=0)

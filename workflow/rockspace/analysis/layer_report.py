@@ -15,7 +15,7 @@ from rockspace.analysis.noise_ceiling import Splits, noise_ceiling
 from rockspace.analysis.permutation import Pairings, image_pairings, subtype_pairings
 from rockspace.analysis.readout import ridge_readout
 from rockspace.analysis.rsa import rsa, rsa_intervals, rsa_null
-from rockspace.analysis.similarity import cka_null, debiased_cka, linear_cka, shape_distance
+from rockspace.analysis.similarity import cka_interval, cka_null, debiased_cka, linear_cka, shape_distance
 from rockspace.analysis.spaces import Spaces, UnusableSpaces
 
 # Columns of the aligned coordinates, by dimension.
@@ -90,7 +90,7 @@ def layer_report(
         "reduction": settings.reduction,
         **leading.summary,
         "reductions": {name: report.summary for name, report in rotations.items()},
-        "ridge": ridge_readout(train, validation, resamples=settings.bootstraps, seed=settings.seed),
+        "ridge": ridge_readout(train, validation, settings),
         "rsa": rsa_summary(validation, settings),
         "cka": cka_summary(validation, settings),
         "shape_distance": _shape_distances(validation, rotations["zero_pad"].summary["permutation"]),
@@ -119,12 +119,18 @@ def rsa_summary(validation: Spaces, settings: Settings) -> dict[str, Any]:
 
 
 def cka_summary(validation: Spaces, settings: Settings) -> dict[str, Any] | None:
-    """Return linear CKA, plain and debiased, with nulls of the latter; None for fewer than four images."""
+    """Return linear CKA, plain and debiased, with intervals and nulls of the latter; None for fewer than four
+    images."""
     if len(validation) < 4:
         return None
     spaces = validation.features, validation.coordinates
     nulls = {name: pairings and cka_null(*spaces, pairings) for name, pairings in _pairings(validation, settings)}
-    return {"linear": linear_cka(*spaces), "debiased": debiased_cka(*spaces)} | nulls
+    resampling = {"resamples": settings.bootstraps, "seed": settings.seed}
+    intervals = {
+        "ci": cka_interval(*spaces, **resampling),
+        "ci_subtypes": cka_interval(*spaces, validation.label, **resampling),
+    }
+    return {"linear": linear_cka(*spaces), "debiased": debiased_cka(*spaces)} | intervals | nulls
 
 
 def _pairings(validation: Spaces, settings: Settings) -> list[tuple[str, Pairings | None]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -112,6 +113,18 @@ class Null:
     mean_r: np.ndarray
     disparity: np.ndarray
     r: np.ndarray
+
+    def summary(self) -> dict[str, Any]:
+        """Return p-values, means and the middle 95 % of the random pairings, ready for JSON."""
+        return {
+            "n": self.n,
+            "p_disparity": self.p_disparity,
+            "p_mean_r": self.p_mean_r,
+            "null_mean_r": float(self.mean_r.mean()),
+            "null_mean_r_band": np.percentile(self.mean_r, [2.5, 97.5]).tolist(),
+            "null_disparity": float(self.disparity.mean()),
+            "null_disparity_band": np.percentile(self.disparity, [2.5, 97.5]).tolist(),
+        }
 
 
 @dataclass

@@ -46,9 +46,10 @@ def remaining_disparity(trace: np.ndarray, *norms: np.ndarray) -> np.ndarray:
         *norms: Frobenius norms of the two centred spaces.
 
     Returns:
-        Procrustes disparity in [0, 1].
+        Procrustes disparity in [0, 1]; 1 where all images of a space lie in one point.
     """
-    overlap = np.maximum(trace, 0.0) / np.prod(np.broadcast_arrays(*norms), axis=0)
+    size = np.prod(np.broadcast_arrays(*norms), axis=0)
+    overlap = np.divide(np.maximum(trace, 0.0), size, out=np.zeros_like(size), where=size > 0)
     return np.clip(1.0 - overlap**2, 0.0, 1.0)
 
 

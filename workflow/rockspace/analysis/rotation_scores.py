@@ -28,6 +28,22 @@ class Figures:
         return self.r.mean(axis=-1)
 
 
+def figures_of(predicted: np.ndarray, observed: np.ndarray, norm: float | None = None) -> Figures:
+    """Score predictions against coordinates.
+
+    Args:
+        predicted: Shape (..., n, k).
+        observed: Shape (..., n, k).
+        norm: Frobenius norm of the centred space that was turned, where it has more dimensions than `predicted`;
+            None takes that of `predicted`.
+    """
+    moved, target = centred(predicted), centred(observed)
+    trace = np.einsum("...nk,...nk->...", moved, target)
+    size = np.linalg.norm(moved, axis=(-2, -1)) if norm is None else np.broadcast_to(norm, trace.shape)
+    disparity = remaining_disparity(trace, size, np.linalg.norm(target, axis=(-2, -1)))
+    return Figures(correlations(moved, target), disparity)
+
+
 class RotationScorer:
     """Learns a rotation on some images and scores it on others, or on the same ones.
 
@@ -51,11 +67,7 @@ class RotationScorer:
 
     def __call__(self, learn_coordinates: np.ndarray, score_coordinates: np.ndarray) -> Figures:
         """Return the figures for coordinates of shape (..., n, k) and (..., m, k)."""
-        target = centred(score_coordinates)
-        predicted = self.predict(learn_coordinates)
-        trace = np.einsum("...nk,...nk->...", predicted, target)
-        norms = np.broadcast_to(self._norm, trace.shape), np.linalg.norm(target, axis=(-2, -1))
-        return Figures(correlations(predicted, target), remaining_disparity(trace, *norms))
+        return figures_of(self.predict(learn_coordinates), score_coordinates, self._norm)
 
     def predict(self, learn_coordinates: np.ndarray) -> np.ndarray:
         """Return the scored images turned onto the dimensions, around the origin, not scaled: (..., m, k)."""

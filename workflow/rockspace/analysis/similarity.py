@@ -57,6 +57,45 @@ def cka_null(features: np.ndarray, coordinates: np.ndarray, pairings: Pairings) 
     return matrix_test(ours, theirs, pairings)
 
 
+def cka_interval(
+    features: np.ndarray,
+    coordinates: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    resamples: int,
+    seed: int,
+    confidence: float = 0.95,
+) -> list[float] | None:
+    """Return the percentile interval of debiased CKA.
+
+    Args:
+        features: Shape (n, d), at least four images.
+        coordinates: Shape (n, k).
+        groups: Subtypes to resample as wholes, shape (n,); None resamples images.
+        resamples: Number of bootstrap resamples.
+        seed: Decides every resample.
+        confidence: Coverage aimed at, in (0, 1).
+
+    Returns:
+        Lower and upper end; None for fewer than five units, whose resamples hold too few pairs. The kernels
+        stay centred as they are, and a pair made of an image and its own copy is left out.
+    """
+    ours, theirs = (unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
+    units = np.arange(len(ours)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    count = units.max() + 1
+    if count < 5:
+        return None
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)[:, units]
+    # How often a pair is drawn is how often its one image is times how often its other one is.
+    both, own, other = (
+        np.einsum("ri,ri->r", times @ products, times) for products in (ours * theirs, ours**2, theirs**2)
+    )
+    norms = np.sqrt(own * other)
+    draws = np.divide(both, norms, out=np.zeros(resamples), where=norms > 0)
+    tail = 50 * (1 - confidence)
+    return np.percentile(draws, [tail, 100 - tail]).tolist()
+
+
 def matrix_test(ours: np.ndarray, theirs: np.ndarray, pairings: Pairings) -> dict[str, float]:
     """Test the cosine of two matrices over images against random orders of the second's rows and columns.
 
