@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from rockspace.analysis.comparison import Prediction, Resampling, comparison_table, entries_table
+from rockspace.analysis.comparison import Prediction, Resampling, comparison_table, entries_table, scored
 from rockspace.analysis.layer_profile import layer_profile
 from rockspace.analysis.layer_report import OBSERVED, PREDICTED
 from rockspace.analysis.simulation import Design, simulate
@@ -123,7 +123,7 @@ def test_the_comparison_is_drawn_whatever_there_is_to_compare(tmp_path, models, 
         for m in range(models)
         for i in range(layers)
     ]
-    given = predictions, observed, labels, Resampling(19, 99)
+    given = scored(predictions, observed), labels, Resampling(19, 99)
     comparison_figure(entries_table(*given), comparison_table(*given), files(tmp_path))
     svg = assert_drawn(files(tmp_path))
     assert all(f"model {m}" in svg for m in range(models))

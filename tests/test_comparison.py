@@ -11,6 +11,7 @@ from rockspace.analysis.comparison import (
     comparison_table,
     entries_table,
     exchange_test,
+    scored,
 )
 from rockspace.analysis.layer_profile import layer_profile
 from rockspace.analysis.multiplicity import holm
@@ -31,21 +32,21 @@ def prediction(noise, model="a", seed=0, layer="last", draw=1):
 
 def test_a_clearly_better_model_is_found_and_a_twin_is_not():
     better, worse = prediction(0.3, "better"), prediction(2.0, "worse", draw=2)
-    (row,) = comparison_table([better, worse], observed(), LABELS, QUICK).to_dict("records")
+    (row,) = comparison_table(scored([better, worse], observed()), LABELS, QUICK).to_dict("records")
     assert row["differs_in"] == "model"
     assert row["difference"] == pytest.approx(row["mean_r_a"] - row["mean_r_b"])
     assert row["p_images"] == row["p_subtypes"] == 1 / 200
     assert row["low_images"] > 0
     assert row["low_subtypes"] > 0
     twin = replace(better, model="twin")
-    (row,) = comparison_table([better, twin], observed(), LABELS, QUICK).to_dict("records")
+    (row,) = comparison_table(scored([better, twin], observed()), LABELS, QUICK).to_dict("records")
     assert row["p_images"] == row["p_subtypes"] == 1
     assert row["low_images"] == row["high_images"] == 0
 
 
 def test_differences_are_those_of_plain_correlations():
     a, b = prediction(0.5, "a"), prediction(1.5, "b", draw=2)
-    (row,) = comparison_table([a, b], observed(), LABELS, QUICK).to_dict("records")
+    (row,) = comparison_table(scored([a, b], observed()), LABELS, QUICK).to_dict("records")
     assert row["mean_r_a"] == pytest.approx(correlations(a.predicted, observed()).mean())
     assert row["mean_r_b"] == pytest.approx(correlations(b.predicted, observed()).mean())
 
@@ -57,7 +58,7 @@ def test_pairs_differ_in_one_thing_and_seeds_are_averaged_elsewhere():
         for seed in (0, 1)
         for layer in ("early", "late")
     ]
-    table = comparison_table(predictions, observed(), LABELS, QUICK)
+    table = comparison_table(scored(predictions, observed()), LABELS, QUICK)
     assert table["differs_in"].value_counts().to_dict() == {"model": 2, "layer": 2, "seed": 4}
     averaged = table[table["differs_in"] != "seed"]
     assert set(averaged["seed_a"]) == set(averaged["seed_b"]) == {"all"}
@@ -70,7 +71,7 @@ def test_pairs_differ_in_one_thing_and_seeds_are_averaged_elsewhere():
 
 def test_the_mean_over_seeds_is_what_models_are_compared_by():
     predictions = [prediction(noise, "a", seed, draw=seed) for seed, noise in enumerate((0.5, 1.0, 2.0))]
-    entries = entries_table(predictions, observed(), LABELS, QUICK)
+    entries = entries_table(scored(predictions, observed()), LABELS, QUICK)
     each = [correlations(p.predicted, observed()).mean() for p in predictions]
     assert entries["mean_r"].tolist() == pytest.approx([np.mean(each)])
     assert entries["seeds_low"].item() == pytest.approx(min(each))
@@ -82,7 +83,7 @@ def test_p_values_are_adjusted_over_the_comparisons_of_one_kind():
     predictions = [
         prediction(noise, name, draw=i) for i, (name, noise) in enumerate(zip("abcd", (1, 1.2, 1.4, 3), strict=True))
     ]
-    table = comparison_table(predictions, observed(), LABELS, QUICK)
+    table = comparison_table(scored(predictions, observed()), LABELS, QUICK)
     np.testing.assert_allclose(table["p_images_holm"], holm(table["p_images"].to_numpy()))
     np.testing.assert_allclose(table["p_subtypes_holm"], holm(table["p_subtypes"].to_numpy()))
 
@@ -91,7 +92,7 @@ def test_many_comparisons_get_enough_permutations_to_be_found_after_holm():
     # Six good layers and six poor ones: 66 comparisons, of which 199 permutations could reach 66 / 200 at
     # best.
     predictions = [prediction(0.3 if i < 6 else 3.0, layer=f"layer {i}", draw=i) for i in range(12)]
-    table = comparison_table(predictions, observed(), LABELS, QUICK)
+    table = comparison_table(scored(predictions, observed()), LABELS, QUICK)
     across = table[(table["mean_r_a"] > 0.8) & (table["mean_r_b"] < 0.6)]
     assert len(across) == 36
     assert (across["p_images_holm"] < 0.05).all()
@@ -125,16 +126,16 @@ def test_equally_good_models_differ_no_more_often_than_the_level():
 
 
 def test_one_prediction_alone_gives_an_empty_table_with_its_columns():
-    table = comparison_table([prediction(1)], observed(), LABELS, QUICK)
+    table = comparison_table(scored([prediction(1)], observed()), LABELS, QUICK)
     assert table.empty
     assert {"differs_in", "difference", "p_images", "p_images_holm"} <= set(table.columns)
 
 
 def test_predictions_of_other_images_or_given_twice_are_refused():
     with pytest.raises(RockspaceError, match="a, last: predictions of shape"):
-        comparison_table([replace(prediction(1), predicted=np.zeros((79, 3)))], observed(), LABELS, QUICK)
+        comparison_table(scored([replace(prediction(1), predicted=np.zeros((79, 3)))], observed()), LABELS, QUICK)
     with pytest.raises(RockspaceError, match="twice"):
-        comparison_table([prediction(1), prediction(2)], observed(), LABELS, QUICK)
+        comparison_table(scored([prediction(1), prediction(2)], observed()), LABELS, QUICK)
 
 
 def figures(mean_r, subtypes=True):

@@ -6,7 +6,7 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.analysis.comparison import Prediction, Resampling, comparison_table, entries_table
+    from rockspace.analysis.comparison import Prediction, Resampling, comparison_table, entries_table, scored
     from rockspace.analysis.layer_report import read_aligned
     from rockspace.report.comparison import comparison_figure
 
@@ -17,7 +17,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         Prediction(*run, predicted) for run, (_, _, predicted) in zip(snakemake.params.runs, tables, strict=True)
     ]
     resampling = Resampling(settings["permutations"], settings["bootstraps"])
-    given = predictions, observed, images["label"].to_numpy(), resampling
+    given = scored(predictions, observed), images["label"].to_numpy(), resampling
     entries, comparisons = entries_table(*given), comparison_table(*given)
     for table, path in ((entries, out.entries), (comparisons, out.table)):
         write_csv(path, table)

@@ -45,7 +45,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """One layer of one model, over one seed or all of them; moments have shape (n, seeds, 6, k)."""
 
     model: str
@@ -69,14 +69,35 @@ class Resampling:
     seed: int = 0
 
 
-def entries_table(
-    predictions: Sequence[Prediction], observed: np.ndarray, labels: np.ndarray, resampling: Resampling
-) -> pd.DataFrame:
-    """Return the held-out mean r of each model and layer, over all its seeds, with intervals.
+def scored(predictions: Sequence[Prediction], observed: np.ndarray) -> list[Entry]:
+    """Return what both tables are made of.
 
     Args:
         predictions: See `Prediction`.
         observed: Human coordinates, shape (n, k).
+
+    Raises:
+        UnusableSpaces: Predictions are not of the same images, or a model, seed and layer is given twice.
+    """
+    names = [(p.model, p.seed, p.layer) for p in predictions]
+    if len(set(names)) < len(names):
+        raise UnusableSpaces("comparison: the same model, seed and layer is given twice")
+    for prediction in predictions:
+        if prediction.predicted.shape != observed.shape:
+            raise UnusableSpaces(
+                f"comparison: {prediction.model}, {prediction.layer}: predictions of shape "
+                f"{prediction.predicted.shape}, but people's coordinates have {observed.shape}"
+            )
+    return [
+        Entry(p.model, str(p.seed), p.layer, correlation_moments(p.predicted, observed)[:, None]) for p in predictions
+    ]
+
+
+def entries_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resampling) -> pd.DataFrame:
+    """Return the held-out mean r of each model and layer, over all its seeds, with intervals.
+
+    Args:
+        entries: As from `scored`.
         labels: Subtype of each image, shape (n,).
         resampling: See `Resampling`.
 
@@ -85,7 +106,7 @@ def entries_table(
         `seeds_high`, the lowest and highest of the seeds.
     """
     rows = []
-    for entry in _over_seeds(_entries(predictions, observed)):
+    for entry in _over_seeds(entries):
         each = correlations_from_moments(entry.moments.sum(axis=0)).mean(axis=-1)
         row = {name: getattr(entry, name) for name in ENTRY} | {"mean_r": each.mean()}
         row |= _intervals(entry.moments[:, None], labels, resampling, lambda r: r[..., 0])
@@ -93,9 +114,7 @@ def entries_table(
     return pd.DataFrame(rows)
 
 
-def comparison_table(
-    predictions: Sequence[Prediction], observed: np.ndarray, labels: np.ndarray, resampling: Resampling
-) -> pd.DataFrame:
+def comparison_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resampling) -> pd.DataFrame:
     """Compare all pairs that differ in one thing: the model, the layer or the seed.
 
     Models and layers are compared by the mean over their seeds. The difference of two mean r has paired
@@ -104,8 +123,7 @@ def comparison_table(
     after Holm over all comparisons of one kind.
 
     Args:
-        predictions: See `Prediction`.
-        observed: Human coordinates, shape (n, k).
+        entries: As from `scored`.
         labels: Subtype of each image, shape (n,).
         resampling: See `Resampling`.
 
@@ -113,7 +131,7 @@ def comparison_table(
         A row for each pair: `differs_in`, both sides (`model_a, seed_a, layer_a, mean_r_a`, the same for b),
         `difference` (a less b), its intervals and p-values over images and over subtypes.
     """
-    pairs = list(_pairs(_entries(predictions, observed)))
+    pairs = list(_pairs(entries))
     counts = Counter(kind for kind, _, _ in pairs)
     enough = {
         kind: replace(resampling, permutations=max(resampling.permutations, FINENESS * count))
@@ -133,27 +151,12 @@ def _columns() -> list[str]:
     return ["differs_in", *sides, "difference", *tests]
 
 
-def _entries(predictions: Sequence[Prediction], observed: np.ndarray) -> list[_Entry]:
-    names = [(p.model, p.seed, p.layer) for p in predictions]
-    if len(set(names)) < len(names):
-        raise UnusableSpaces("comparison: the same model, seed and layer is given twice")
-    for prediction in predictions:
-        if prediction.predicted.shape != observed.shape:
-            raise UnusableSpaces(
-                f"comparison: {prediction.model}, {prediction.layer}: predictions of shape "
-                f"{prediction.predicted.shape}, but people's coordinates have {observed.shape}"
-            )
-    return [
-        _Entry(p.model, str(p.seed), p.layer, correlation_moments(p.predicted, observed)[:, None]) for p in predictions
-    ]
-
-
-def _over_seeds(entries: Sequence[_Entry]) -> list[_Entry]:
-    together: dict[tuple[str, str], list[_Entry]] = {}
+def _over_seeds(entries: Sequence[Entry]) -> list[Entry]:
+    together: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         together.setdefault((entry.model, entry.layer), []).append(entry)
     return [
-        _Entry(
+        Entry(
             model,
             ALL_SEEDS if len(seeds) > 1 else seeds[0].seed,
             layer,
@@ -163,7 +166,7 @@ def _over_seeds(entries: Sequence[_Entry]) -> list[_Entry]:
     ]
 
 
-def _pairs(entries: Sequence[_Entry]) -> Iterator[tuple[str, _Entry, _Entry]]:
+def _pairs(entries: Sequence[Entry]) -> Iterator[tuple[str, Entry, Entry]]:
     """Pairs that differ in one thing; models and layers over all seeds, seeds one by one."""
     averaged = _over_seeds(entries)
     for kind, candidates in (("model", averaged), ("layer", averaged), ("seed", entries)):
@@ -172,7 +175,7 @@ def _pairs(entries: Sequence[_Entry]) -> Iterator[tuple[str, _Entry, _Entry]]:
                 yield kind, a, b
 
 
-def _row(kind: str, a: _Entry, b: _Entry, labels: np.ndarray, resampling: Resampling) -> dict:
+def _row(kind: str, a: Entry, b: Entry, labels: np.ndarray, resampling: Resampling) -> dict:
     both = np.stack([a.moments, b.moments], axis=1)
     mean_r = _mean_r(both.sum(axis=0))
     sides = {f"{name}_{side}": getattr(entry, name) for side, entry in (("a", a), ("b", b)) for name in ENTRY}

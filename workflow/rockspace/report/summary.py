@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 COLUMNS = {
@@ -12,7 +13,8 @@ COLUMNS = {
     "null_mean_r": ("r shuffled", "{:.3f}"),
     "held_out_mean_r": ("r held-out", "{:.3f}"),
     "held_out_disparity": ("disparity held-out", "{:.3f}"),
-    "p_value": ("p", "{:.4f}"),
+    "p_value": ("p in-sample", "{:.4f}"),
+    "held_out_p": ("p held-out", "{:.4f}"),
 }
 
 
@@ -20,7 +22,8 @@ def summary_row(
     model: str, seed: int, layer: str, metrics: dict[str, Any], alignment: dict[str, Any]
 ) -> dict[str, Any]:
     """Collect the figures of one model, seed and layer from its ``metrics.json`` and ``alignment/{layer}.json``."""
-    validation, held_out = metrics["validation"], alignment["held_out"]
+    validation, held_out, permutation = metrics["validation"], alignment["held_out"], alignment["permutation"]
+    over_subtypes = held_out["mean_r_ci_subtypes"] or (np.nan, np.nan)
     return {
         "model": model,
         "seed": seed,
@@ -36,14 +39,24 @@ def summary_row(
         "held_out_mean_r": held_out["mean_r"],
         "held_out_mean_r_low": held_out["mean_r_ci"][0],
         "held_out_mean_r_high": held_out["mean_r_ci"][1],
+        "held_out_mean_r_low_subtypes": over_subtypes[0],
+        "held_out_mean_r_high_subtypes": over_subtypes[1],
         "held_out_disparity": held_out["disparity"],
-        "null_mean_r": alignment["permutation"]["null_mean_r"],
-        "p_value": alignment["permutation"]["p_value"],
+        "null_mean_r": permutation["null_mean_r"],
+        "p_value": permutation["p_value"],
+    } | {
+        f"held_out_p_{units}": permutation[units]["held_out"]["p_mean_r"] if permutation[units] else np.nan
+        for units in ("images", "subtypes")
     }
 
 
 def as_markdown(table: pd.DataFrame, study: str) -> str:
     """Write the summary for readers, with what each column means below it."""
+    # Images of one subtype are not independent, so figures over subtypes lead wherever there are enough of them.
+    low, high = (
+        table[f"held_out_mean_r_{end}_subtypes"].fillna(table[f"held_out_mean_r_{end}"]) for end in ("low", "high")
+    )
+    table = table.assign(held_out_p=table["held_out_p_subtypes"].fillna(table["held_out_p_images"]))
     shown = table[["model", "seed", "layer"]].copy()
     for column, (heading, form) in COLUMNS.items():
         shown[heading] = table[column].map(form.format)
@@ -51,14 +64,12 @@ def as_markdown(table: pd.DataFrame, study: str) -> str:
         f" ({low:.1%} to {high:.1%})"
         for low, high in zip(table["validation_top1_low"], table["validation_top1_high"], strict=True)
     ]
-    shown["r held-out"] += [
-        f" ({low:.3f} to {high:.3f})"
-        for low, high in zip(table["held_out_mean_r_low"], table["held_out_mean_r_high"], strict=True)
-    ]
+    shown["r held-out"] += [f" ({a:.3f} to {b:.3f})" for a, b in zip(low, high, strict=True)]
     return (
         f"# {study}\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n\n"
-        "In parentheses: 95 % intervals. r: mean over dimensions of the correlation between the rotated embedding and the "
-        "human coordinates of the validation images. *In-sample*: the rotation was fitted to the very images it is judged "
+        "In parentheses: 95 % intervals, of r over subtypes (over images where there are too few). r: mean over "
+        "dimensions of the correlation between the rotated embedding and the human coordinates of the validation images. *In-sample*: the rotation was fitted to the very images it is judged "
         "on. *Held-out*: it was learnt on the training images. *Shuffled*: in-sample with images paired at random, what "
-        "chance alone gives. p: share of random pairings that do as well.\n"
+        "chance alone gives. p: share of random pairings that do as well, in-sample by disparity with images paired at "
+        "random, held-out by r with subtypes paired at random (images where none can change places).\n"
     )
