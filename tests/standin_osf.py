@@ -2,7 +2,7 @@
 
 Usage::
 
-    python tests/standin_osf.py FOLDER [--port 8765] [--node d6b9y] [--faults all | KIND ...]
+    python tests/standin_osf.py FOLDER [--port 8765] [--node d6b9y] [--faults all | KIND ...] [--latency S]
 
 It prints the address to put into the config as ``dataset.osf.api`` and serves until it is interrupted.
 Listings are pages of ten (``page[size]`` up to 100), folders have addresses of their own, and a download
@@ -165,11 +165,12 @@ def main() -> None:
     parser.add_argument("--node", default="d6b9y", help="identifier of the node")
     allowed = (*FAULTS, "traversal", "all")
     parser.add_argument("--faults", nargs="+", default=[], choices=allowed, help="what goes wrong")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before content is sent")
     options = parser.parse_args()
     kinds = FAULTS if "all" in options.faults else [kind for kind in options.faults if kind in FAULTS]
     faults = every_fault(options.folder, kinds)
     aliens = (TRAVERSAL,) if "traversal" in options.faults else ()
-    with StandIn(options.folder, options.node, faults, aliens, port=options.port) as standin:
+    with StandIn(options.folder, options.node, faults, aliens, latency_s=options.latency, port=options.port) as standin:
         print(standin.api, flush=True)
         try:
             threading.Event().wait()

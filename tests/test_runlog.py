@@ -1,7 +1,10 @@
 """What a stage says: to its log, to the terminal, and in one line where the user can help."""
 
+import errno
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +43,45 @@ with recorded({str(tmp_path / "stage.log")!r}, 1, tensorflow=True) as log:
         env={"PYTHONPATH": ":".join(sys.path)},
     )
     assert result.stderr == "1 threads\n"
+
+
+def test_a_full_disk_is_one_line_also_where_a_library_tells_it_in_words_alone(tmp_path, capsys):
+    with pytest.raises(SystemExit), recorded(tmp_path / "stage.log"):
+        raise RuntimeError("Unable to flush file") from OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(SystemExit), recorded(tmp_path / "stage.log"):
+        raise RuntimeError("ResourceExhausted: No space left on device")
+    first, second = capsys.readouterr().err.splitlines()
+    assert (
+        first == second == f"error: no space is left for what belongs to {tmp_path}/stage.log: free some and run again"
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_that_cannot_be_written_does_not_hide_what_happened(capsys):
+    with pytest.raises(SystemExit), recorded("/dev/full"):
+        raise RockspaceError("mds.txt: row 3: found 'x'")
+    assert capsys.readouterr().err.splitlines() == ["error: mds.txt: row 3: found 'x'"]
+
+
+def test_a_stage_ends_when_the_workflow_that_began_it_is_killed(tmp_path):
+    stage = f"""
+import os, time
+from rockspace.runlog import recorded
+with recorded({str(tmp_path / "stage.log")!r}):
+    open({str(tmp_path / "began")!r}, "w").write(str(os.getpid()))
+    time.sleep(60)
+"""
+    starter = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {stage!r}])"
+    workflow = subprocess.Popen([sys.executable, "-c", starter], env={"PYTHONPATH": ":".join(sys.path)})
+    wait_until(lambda: (tmp_path / "began").exists() and (tmp_path / "began").read_text())
+    pid = int((tmp_path / "began").read_text())
+    workflow.kill()
+    workflow.wait()
+    wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z (zombie)" in Path(f"/proc/{pid}/status").read_text())
+
+
+def wait_until(holds, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

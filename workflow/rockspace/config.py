@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 import re
 from copy import deepcopy
 from pathlib import Path
@@ -13,6 +14,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from rockspace.errors import RockspaceError
 
+_EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
 
@@ -35,8 +37,9 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
         RockspaceError: One line with the key, what was found and what is allowed.
     """
     schema = load_schema()
-    # Through JSON, since Snakemake hands over ordered mappings and tuples.
-    config = json.loads(json.dumps(config))
+    # Through JSON, since Snakemake hands over ordered mappings and tuples, and YAML makes dates of names.
+    config = json.loads(json.dumps(config, default=str))
+    _check_finite(config)
     filled = _fill(deepcopy(config), schema)
     error = best_match(Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(filled))
     if error is not None:
@@ -75,6 +78,15 @@ def _fill(value: Any, schema: dict[str, Any]) -> Any:
     elif isinstance(value, list) and "items" in schema:
         value = [_fill(item, schema["items"]) for item in value]
     return value
+
+
+def _check_finite(value: Any, path: tuple[str | int, ...] = ()) -> None:
+    """Refuse what YAML has and JSON has not: NaN compares with no limit, so no rule of the schema would catch it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise RockspaceError(f"config: {_key(path)}: found {value}; allowed: a finite number")
+    parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, part in parts:
+        _check_finite(part, (*path, key))
 
 
 def _explain(error: ValidationError) -> str:
@@ -121,6 +133,8 @@ def _allowed(error: ValidationError) -> str:
         "format": lambda: f"a valid {limit}",
     }
     rule_text = words.get(rule, lambda: error.message)()
+    if rule == "type" and isinstance(error.instance, str) and _EXPONENT.fullmatch(error.instance):
+        rule_text += ", with a point: to YAML, 1e-5 is a text and 1.0e-5 a number"
     return f"{rule_text} ({_describe(schema)})" if _describe(schema) else rule_text
 
 

@@ -1,15 +1,19 @@
 """What a stage does around its work: its log, and the checksums of what it reads and writes."""
 
+import errno
 import logging
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rockspace.checksums import forget, record, verify_files
 from rockspace.errors import RockspaceError
+
+ORPHAN_CHECK_S = 1.0
 
 
 @contextmanager
@@ -46,9 +50,12 @@ def recorded(
     logger.setLevel(logging.INFO)
     to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    to_file.handleError = lambda _: None  # On a full disk; the terminal has the message too.
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter("%(message)s"))
     logger.handlers = [to_file, to_terminal]
+    ended = threading.Event()
+    threading.Thread(target=_end_when_orphaned, args=[ended], daemon=True).start()
     try:
         verify_files(inputs)
         forget(outputs)
@@ -60,12 +67,17 @@ def recorded(
     except RockspaceError as error:
         logger.error("error: %s", error)
         sys.exit(1)
-    except BaseException:
+    except BaseException as error:
+        if _is_disk_full(error):
+            to_terminal.stream.write(f"error: no space is left for what belongs to {log}: free some and run again\n")
+            sys.exit(1)
         # The stack trace belongs in the log too: a cluster's terminal output may be gone.
         to_file.stream.write(traceback.format_exc())
         raise
     finally:
-        to_file.close()
+        ended.set()
+        with suppress(OSError):
+            to_file.close()
 
 
 def _import_tensorflow(log: logging.FileHandler) -> None:
@@ -77,3 +89,23 @@ def _import_tensorflow(log: logging.FileHandler) -> None:
     finally:
         os.dup2(terminal, 2)
         os.close(terminal)
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what led to it, says so; TensorFlow and HDF5 do it in words alone."""
+    while error is not None:
+        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _end_when_orphaned(ended: threading.Event) -> None:
+    """End this process when the workflow that began it has been killed.
+
+    Nobody would take its results, and a new run begins the same stage again.
+    """
+    parent = os.getppid()
+    while not ended.wait(ORPHAN_CHECK_S):
+        if os.getppid() != parent:
+            os._exit(1)

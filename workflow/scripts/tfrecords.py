@@ -2,18 +2,17 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.data.catalog import read_catalog
+    from rockspace.data.coordinates import read_coordinates_table
     from rockspace.data.tfrecords import Geometry, write_shard
 
     write_shard(
         Path(snakemake.output.shard),
         read_catalog(snakemake.input.catalog),
-        pd.read_csv(snakemake.input.coordinates, index_col="image_id"),
+        read_coordinates_table(snakemake.input.coordinates),
         Path(snakemake.input.images).parent,
         Geometry.from_config(snakemake.params.geometry),
         split=snakemake.wildcards.split,

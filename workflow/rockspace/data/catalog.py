@@ -94,8 +94,8 @@ def restructure(raw: Path, catalog: pd.DataFrame, files: list[Path], images: Pat
 
 
 def read_catalog(path: Path) -> pd.DataFrame:
-    """Read ``catalog.csv``; labels such as ``NA`` stay text."""
-    return pd.read_csv(path, dtype={"row": "int64"}, keep_default_na=False)
+    """Read ``catalog.csv``; names and labels such as ``NA`` or ``007`` stay text."""
+    return pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str) | {"row": "int64"}, keep_default_na=False)
 
 
 def _entry(file: Path, pattern: str) -> dict[str, str]:
@@ -106,8 +106,8 @@ def _entry(file: Path, pattern: str) -> dict[str, str]:
             f"{file}: the name does not match dataset.filename ({pattern}); rename it or change the key"
         )
     label = (match["label"] or "").strip()
-    if label in {"", ".", ".."}:
-        raise RockspaceError(f"{file}: the label is {label!r}, which names no folder; check dataset.filename")
+    if label in {"", ".", ".."} or "/" in label:
+        raise RockspaceError(f"{file}: the label is {label!r}, which is no name for one folder; check dataset.filename")
     superclass = match.groupdict().get("superclass") or ""
     return {"image_id": file.stem, "label": label, "superclass": superclass, "file": file.name}
 

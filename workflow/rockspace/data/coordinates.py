@@ -9,6 +9,7 @@ import pandas as pd
 from rockspace.errors import RockspaceError
 
 IMAGE_COLUMN = "image"
+_FORM = "every row holds one number a dimension, separated by commas, semicolons, tabs or white space"
 
 Rows = list[tuple[int, list[str]]]  # the cells of each row that holds something, with its number from 1
 
@@ -35,7 +36,9 @@ def read_coordinates(path: Path, dimensions: list[str]) -> pd.DataFrame:
     image_at = _image_column(header, rows)
     columns = [name for i, name in enumerate(header) if i != image_at] if header else None
     if columns is not None and (not all(columns) or len(set(columns)) != len(columns) or not columns):
-        raise RockspaceError(f"{path}: row {everything[0][0]}: the header needs distinct names, one a dimension")
+        raise RockspaceError(
+            f"{path}: row {everything[0][0]}: the header needs distinct names, one a dimension; {_FORM}"
+        )
     names, values = [], []
     for number, cells in rows:
         if len(cells) != len(header or rows[0][1]):
@@ -57,13 +60,20 @@ def _rows(path: Path) -> Rows:
     lines = _lines(path)
     first = lines[0][1]
     if not first.startswith(",") and all(map(_is_number, first.replace(",", " ").split())):
-        return [(number, line.replace(",", " ").split()) for number, line in lines]
-    delimiter = next((mark for mark in ",;\t" if mark in first), " ")
+        return [(number, _bare_cells(line)) for number, line in lines]
+    delimiter = next((mark for mark in ";\t," if mark in first), " ")
     cells = csv.reader([line for _, line in lines], delimiter=delimiter, skipinitialspace=True)
     return [
         (number, [cell.strip() for cell in row if cell or delimiter != " "])
         for (number, _), row in zip(lines, cells, strict=True)
     ]
+
+
+def _bare_cells(line: str) -> list[str]:
+    """Split at commas, or else at white space; where both occur apart, the commas are decimal ones."""
+    words = line.split()
+    is_decimal = len(words) > 1 and not any(word.startswith(",") or word.endswith(",") for word in words)
+    return words if is_decimal or "," not in line else [cell.strip() for cell in line.split(",")]
 
 
 def _header(path: Path, rows: Rows) -> tuple[list[str] | None, Rows]:
@@ -119,7 +129,9 @@ def _lines(path: Path) -> list[tuple[int, str]]:
     except FileNotFoundError as error:
         raise RockspaceError(f"{path}: the coordinates file is missing; check dataset.splits") from error
     except UnicodeDecodeError as error:
-        raise RockspaceError(f"{path}: not a text file (byte {error.start}); expected rows of numbers") from error
+        raise RockspaceError(
+            f"{path}: not a text file (byte {error.start} is not UTF-8); save it as text in UTF-8"
+        ) from error
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
     if not lines:
         raise RockspaceError(f"{path}: the coordinates file is empty; expected one row of numbers an image")
@@ -132,7 +144,7 @@ def _numbers(path: Path, number: int, cells: list[str]) -> list[float]:
         try:
             value = _number(cell)
         except ValueError:
-            raise RockspaceError(f"{path}: row {number}: found {cell!r} where a number is expected") from None
+            raise RockspaceError(f"{path}: row {number}: found {cell!r} where a number is expected; {_FORM}") from None
         if not math.isfinite(value):
             raise RockspaceError(f"{path}: row {number}: found {cell!r}; every coordinate must be finite")
         values.append(value)
@@ -151,3 +163,8 @@ def _refuse_constant(path: Path, table: pd.DataFrame) -> None:
     for position, name in enumerate(table.columns, start=1):
         if len(table) > 1 and table[name].nunique() == 1:
             raise RockspaceError(f"{path}: column {position} ({name}) is the same in every row; take it out")
+
+
+def read_coordinates_table(path: str | Path) -> pd.DataFrame:
+    """Read ``coordinates/{split}.csv``: indexed by ``image_id``, which stays text also where it looks like a number."""
+    return pd.read_csv(path, dtype={"image_id": str}, keep_default_na=False).set_index("image_id")

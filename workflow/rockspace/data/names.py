@@ -36,7 +36,7 @@ def check_name(name: str) -> str:
             fault = f"it is longer than {LONGEST_NAME_BYTES} bytes"
         except UnicodeEncodeError:
             fault = "it is not valid Unicode"
-    raise RockspaceError(f"the archive holds the name {_shown(name)}, which is refused: {fault}")
+    raise RockspaceError(f"the archive holds the name {_shown(name)}, which is refused: {fault}; rename it there")
 
 
 def check_path(path: str) -> str:

@@ -84,7 +84,10 @@ def write_shard(
         for position in tqdm(range(first, last), desc=f"storing {split} images", unit="image"):
             image = images.iloc[position]
             pixels = square(
-                read_rgb(verified(images_root / image["path"])), geometry.stored_size, geometry.fit, geometry.background
+                read_rgb(verified(images_root / image["path"]), geometry.background),
+                geometry.stored_size,
+                geometry.fit,
+                geometry.background,
             )
             features = {
                 "image": _bytes(pixels.tobytes()),

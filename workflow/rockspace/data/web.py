@@ -204,7 +204,9 @@ class Client:
             if not self._has_contact:
                 raise UnreachableError(f"{what} cannot be reached ({error})") from error
             attempts = retrying.statistics["attempt_number"]
-            raise RockspaceError(f"{what} could not be had in {attempts} attempts: {error}") from error
+            raise RockspaceError(
+                f"{what} could not be had in {attempts} attempts: {error}; run again later, what has come is kept"
+            ) from error
 
     @contextmanager
     def _answer(self, what: str, url: str, **options: Any) -> Iterator[requests.Response]:

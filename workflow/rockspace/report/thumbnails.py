@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from PIL import Image
 
+from rockspace.data.images import upright_rgb
 from rockspace.report.figures import RESOLUTION
 
 # Channels all above this are background.
@@ -28,7 +29,7 @@ def thumbnail(path: str | Path, side: int) -> np.ndarray:
     """
     with Image.open(path) as image:
         image.draft("RGB", (4 * side, 4 * side))
-        pixels = np.asarray(image.convert("RGB"))
+        pixels = np.asarray(upright_rgb(image))
     material = pixels.min(axis=2) <= WHITE
     if not material.any():
         material[:] = True

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import tensorflow as tf
@@ -52,8 +53,9 @@ def load_classifier(path: str | Path) -> keras.Model:
     """
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, OSError, KeyError) as error:
-        raise RockspaceError(f"{path}: cannot be loaded ({error}); delete it and run again") from error
+    except (ValueError, TypeError, OSError, KeyError, BadZipFile) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RockspaceError(f"{path}: cannot be loaded ({reason}); delete it and run again") from error
 
 
 def for_inference(network: keras.Model, setting: str, backbone: str) -> tuple[Callable[[tf.Tensor], Any], str]:

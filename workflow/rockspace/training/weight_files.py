@@ -5,7 +5,9 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import h5py
 import keras
+import numpy as np
 
 from rockspace.errors import RockspaceError
 
@@ -21,7 +23,7 @@ def load_weights(models: Sequence[keras.Model], path: Path) -> None:
         path: a Keras ``.weights.h5`` file, or an older ``.h5`` with weights by layer name.
 
     Raises:
-        RockspaceError: the file is missing, is no such file, or fits none of the models.
+        RockspaceError: the file is missing, damaged, no such file, fits none of the models, or holds NaN.
     """
     path = Path(path)
     if not path.is_file():
@@ -29,17 +31,27 @@ def load_weights(models: Sequence[keras.Model], path: Path) -> None:
     with path.open("rb") as file:
         if file.read(len(HDF5_SIGNATURE)) != HDF5_SIGNATURE:
             raise RockspaceError(f"{path}: not a Keras weights file (.weights.h5); save one with model.save_weights")
+    try:
+        h5py.File(path).close()
+    except OSError as error:
+        raise RockspaceError(f"{path}: damaged or cut off ({error}); get the file again") from error
     for model in models:
         try:
             with warnings.catch_warnings():
                 # Keras warns of every group that is missing, on top of the error that says so.
                 warnings.simplefilter("ignore")
                 model.load_weights(path)
-            return
+            break
         except (ValueError, OSError, KeyError) as error:
             reason = _reason(error)
-    output = models[-1].layers[-1].name
-    raise RockspaceError(f"{path}: weights do not fit {models[0].name} up to {output!r}: {reason}")
+    else:
+        output = models[-1].layers[-1].name
+        raise RockspaceError(
+            f"{path}: weights do not fit {models[0].name} up to {output!r}: {reason}; check backbone and output_layer"
+        )
+    for layer in model.layers:
+        if not all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in layer.weights):
+            raise RockspaceError(f"{path}: the weights of layer {layer.name!r} hold NaN or infinity; use another file")
 
 
 def _reason(error: Exception) -> str:

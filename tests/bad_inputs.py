@@ -1,0 +1,788 @@
+"""Bad inputs and what each of them gets: one table for the tests and for ``docs/bad-input.md``.
+
+Usage: ``python tests/bad_inputs.py > docs/bad-input.md`` writes the page again.
+"""
+
+import os
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+
+from rockspace.config import validated
+from rockspace.data.archive import fetch
+from rockspace.data.catalog import build_catalog, image_files, read_catalog, restructure
+from rockspace.data.images import read_rgb
+from rockspace.data.manifest import verify
+
+INTRODUCTION = """\
+# Bad input
+
+What Rockspace makes of input that is not as it should be. Each row is a test; a line in `code` is what is said, and
+nothing half-made is left behind. A wrong configuration is told before any job starts, a wrong archive by the stages
+`download` and `restructure`, before any training.
+"""
+TRAIN = ["I_Andesite_01", "I_Andesite_02", "S_Rock Salt_01", "S_Rock Salt_02"]
+VALIDATION = ["I_Andesite_1_120", "S_Rock Salt_1_120"]
+ARCHIVE = Path("archive")
+RAW = Path("results/rocks/raw")
+
+
+class Study:
+    """A small study in the current folder: a local copy of an archive, and a configuration that takes it."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        for folder, names in (("360 Rocks", TRAIN), ("120 Rocks", VALIDATION)):
+            (ARCHIVE / folder).mkdir(parents=True)
+            for name in names:
+                pixels = rng.integers(0, 255, (12, 16, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(ARCHIVE / folder / f"{name}.jpg")
+        (ARCHIVE / "mds_360.txt").write_text("1.5 2\n3 4\n-5 6e-1\n7 8\n")
+        (ARCHIVE / "mds_120.txt").write_text("1 2\n3 4\n")
+        self.config: dict[str, Any] = {
+            "study": "rocks",
+            "dataset": {
+                "source": "directory",
+                "directory": str(ARCHIVE),
+                "filename": r"(?P<superclass>[A-Z])_(?P<label>.+?)_(?P<token>\d+)(?:_\d+)?\.jpe?g",
+                "splits": {
+                    "train": {"images": "360 Rocks/*.jpg", "coordinates": "mds_360.txt"},
+                    "validation": {"images": "120 Rocks/*.jpg", "coordinates": "mds_120.txt"},
+                },
+            },
+            "models": [{"name": "lite0", "backbone": "efficientnet_lite0"}],
+        }
+
+    def image(self, name: str = TRAIN[0], suffix: str = ".jpg") -> Path:
+        folder = "360 Rocks" if name in TRAIN else "120 Rocks"
+        return ARCHIVE / folder / f"{name}{suffix}"
+
+    def rename(self, old: str, new: str) -> None:
+        self.image(old).rename(self.image(old).with_name(new))
+
+    def coordinates(self, text: str | bytes, split: str = "360") -> None:
+        (ARCHIVE / f"mds_{split}.txt").write_bytes(text.encode() if isinstance(text, str) else text)
+
+    def run(self) -> "Study":
+        """What the stages up to ``restructure`` do."""
+        dataset = validated(self.config)["dataset"]
+        fetch(dataset, RAW, RAW.with_name("raw.manifest.json"))
+        verify(RAW, RAW.with_name("raw.manifest.json"))
+        catalog, self.tables = build_catalog(RAW, dataset)
+        self.files = image_files(RAW, dataset, catalog)
+        restructure(RAW, catalog, self.files, RAW.with_name("images"))
+        catalog.to_csv(RAW.with_name("catalog.csv"), index=False)
+        self.catalog = read_catalog(RAW.with_name("catalog.csv"))
+        return self
+
+    def pixels(self, name: str = TRAIN[0]) -> np.ndarray:
+        """An image as it will be trained on, once the study has run."""
+        files = {file.stem: file for file in self.files}
+        return np.asarray(read_rgb(files[name]))
+
+
+@dataclass(frozen=True)
+class BadInput:
+    """One row: what is wrong, what it gets, and the function that does it.
+
+    Attributes:
+        section: Heading that it stands under.
+        what: The input, in words.
+        gets: The whole line that is said, or how the input is handled.
+        is_refused: Which of the two.
+        act: Makes the input and runs what reads it; where the input is handled, it checks how.
+    """
+
+    section: str
+    what: str
+    gets: str
+    is_refused: bool
+    act: Callable[[Study], Any]
+
+
+TABLE: list[BadInput] = []
+
+
+def refused(section: str, what: str, line: str) -> Callable:
+    """Add a row for an input that is refused; the stages up to ``restructure`` run after the function."""
+
+    def add(damage: Callable[[Study], None]) -> Callable:
+        def act(study: Study) -> None:
+            damage(study)
+            study.run()
+
+        TABLE.append(BadInput(section, what, line, True, act))
+        return damage
+
+    return add
+
+
+def handled(section: str, what: str, how: str) -> Callable:
+    """Add a row for an input that is put right."""
+
+    def add(check: Callable[[Study], None]) -> Callable:
+        TABLE.append(BadInput(section, what, how, False, check))
+        return check
+
+    return add
+
+
+def page() -> str:
+    """The whole page of the docs."""
+    parts = [INTRODUCTION]
+    for section in dict.fromkeys(row.section for row in TABLE):
+        rows = [row for row in TABLE if row.section == section]
+        lines = [f"| {_cell(row.what)} | {_cell(f'`{row.gets}`' if row.is_refused else row.gets)} |" for row in rows]
+        parts.append("\n".join([f"\n## {section}\n", "| input | what it gets |", "|---|---|", *lines]) + "\n")
+    return "".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+CONFIG = "Configuration"
+
+
+def wrong_value(what: str, keys: str, value: Any, line: str) -> None:
+    """Add a row for a value of the configuration."""
+
+    @refused(CONFIG, what, line)
+    def set_value(study: Study) -> None:
+        *path, last = keys.split(".")
+        section = study.config
+        for key in path:
+            section = section.setdefault(key, {}) if isinstance(section, dict) else section[int(key)]
+        section[last] = value
+
+
+wrong_value(
+    "A misspelt key",
+    "finetune.epoch",
+    3,
+    "config: finetune.epoch: unknown key; did you mean 'epochs'? Allowed here: batch_norm, batch_size, ...",
+)
+wrong_value(
+    "A negative number of epochs",
+    "finetune.epochs",
+    -3,
+    "config: finetune.epochs: found -3; allowed: at least 1 (At most so many passes over the training images.)",
+)
+wrong_value(
+    "`learning_rate: 1e-5`, which YAML takes for a text",
+    "finetune.learning_rate",
+    "1e-5",
+    'config: finetune.learning_rate: found "1e-5"; allowed: number, with a point: to YAML, 1e-5 is a text and 1.0e-5 a number (Step size of the optimizer.)',
+)
+wrong_value(
+    "`.nan` for a number",
+    "finetune.learning_rate",
+    float("nan"),
+    "config: finetune.learning_rate: found nan; allowed: a finite number",
+)
+wrong_value(
+    "A text where a list is needed",
+    "seeds",
+    "0",
+    'config: seeds: found "0"; allowed: array (Each seed trains every model once more. A seed decides the head\'s first weights, the order, the augmentation and the hold-out.)',
+)
+wrong_value(
+    "A study's name that leads to another folder",
+    "study",
+    "../../etc",
+    r"config: study: found \"../../etc\"; allowed: ...".replace('\\"', '"'),
+)
+wrong_value("A line break in a study's name", "study", "rocks\n", r'config: study: found "rocks\n"; allowed: ...')
+wrong_value(
+    "A layer's name that leads to another folder",
+    "embeddings.layers",
+    ["../penultimate"],
+    'config: embeddings.layers[0]: found "../penultimate"; allowed: ...',
+)
+wrong_value(
+    "A file name pattern that is no regular expression",
+    "dataset.filename",
+    "(",
+    'config: dataset.filename: found "("; allowed: a valid regex ...',
+)
+wrong_value(
+    "A file name pattern without a label",
+    "dataset.filename",
+    ".*",
+    'config: dataset.filename: found ".*"; allowed: a pattern with a group (?P<label>...)',
+)
+wrong_value(
+    "A pattern of images that leaves the archive",
+    "dataset.splits.train.images",
+    "../*.jpg",
+    "dataset.splits: the pattern '../*.jpg' must be relative to the archive's root, such as '360 Rocks/*.jpg'",
+)
+wrong_value(
+    "A folder that is not there",
+    "dataset.directory",
+    "nowhere",
+    "dataset.directory: nowhere is not a folder; it must hold a copy of the archive",
+)
+wrong_value(
+    "More names for dimensions than columns",
+    "dataset.dimensions",
+    ["a", "b", "c"],
+    "results/rocks/raw/mds_360.txt: 2 columns, but config key dataset.dimensions names 3; make them agree",
+)
+wrong_value(
+    "An unknown source",
+    "dataset.source",
+    "ftp",
+    'config: dataset.source: found "ftp"; allowed: "osf", "directory", "synthetic" (...',
+)
+
+
+@refused(CONFIG, "Two models of one name", "config: models[1].name: found 'lite0' twice; each model needs its own name")
+def two_models_of_one_name(study: Study) -> None:
+    study.config["models"] *= 2
+
+
+@handled(CONFIG, "A date as the study's name, which YAML makes a date of", "It is the name: `results/2026-11-24/`.")
+def date_as_name(study: Study) -> None:
+    import yaml
+
+    assert validated(study.config | yaml.safe_load("study: 2026-11-24"))["study"] == "2026-11-24"
+
+
+ARCHIVES = "Archive and names"
+
+
+@refused(
+    ARCHIVES,
+    "A split without images",
+    "'120 Rocks/*.jpg' names no file in the folder 'archive'; there: '120 Rocks/', '360 Rocks/', 'mds_120.txt', 'mds_360.txt'",
+)
+def split_without_images(study: Study) -> None:
+    for name in VALIDATION:
+        study.image(name).unlink()
+
+
+@refused(
+    ARCHIVES,
+    "A missing coordinates file",
+    "'mds_360.txt' names no file in the folder 'archive'; there: '120 Rocks/', '360 Rocks/', 'mds_120.txt'",
+)
+def no_coordinates(study: Study) -> None:
+    (ARCHIVE / "mds_360.txt").unlink()
+
+
+@refused(
+    ARCHIVES,
+    "A link to a file that is gone",
+    "archive/360 Rocks/I_Andesite_03.jpg cannot be taken into ...: No such file or directory",
+)
+def broken_link(study: Study) -> None:
+    study.image().with_name("I_Andesite_03.jpg").symlink_to("gone.jpg")
+
+
+@refused(
+    ARCHIVES,
+    "A file name that is not UTF-8",
+    r"the archive holds the name 'I_Andesite_\udcff.jpg', which is refused: it is not valid Unicode; rename it there",
+)
+def name_not_utf8(study: Study) -> None:
+    os.rename(os.fsencode(study.image()), os.path.join(os.fsencode(study.image().parent), b"I_Andesite_\xff.jpg"))
+
+
+@refused(
+    ARCHIVES,
+    "A line break in a file name",
+    r"the archive holds the name 'I_Andesite\n_01.jpg', which is refused: it holds a control character; rename it there",
+)
+def name_with_line_break(study: Study) -> None:
+    study.rename(TRAIN[0], "I_Andesite\n_01.jpg")
+
+
+@refused(
+    ARCHIVES,
+    "A backslash in a file name",
+    r"the archive holds the name 'I_..\\..\\x_01.jpg', which is refused: it holds a path separator; rename it there",
+)
+def name_with_backslash(study: Study) -> None:
+    study.rename(TRAIN[0], "I_..\\..\\x_01.jpg")
+
+
+@refused(
+    ARCHIVES,
+    "A file name that the pattern does not fit",
+    r"360 Rocks/andesite.jpg: the name does not match dataset.filename ((?P<superclass>[A-Z])_(?P<label>.+?)_(?P<token>\d+)(?:_\d+)?\.jpe?g); rename it or change the key",
+)
+def name_that_does_not_fit(study: Study) -> None:
+    study.rename(TRAIN[0], "andesite.jpg")
+
+
+@refused(
+    ARCHIVES,
+    "`..` as a label",
+    "360 Rocks/I_.._01.jpg: the label is '..', which is no name for one folder; check dataset.filename",
+)
+def label_of_dots(study: Study) -> None:
+    study.rename(TRAIN[0], "I_.._01.jpg")
+
+
+@refused(
+    ARCHIVES,
+    "A label that holds a path separator",
+    "360 Rocks/I_Andesite_01.jpg: the label is '360 Rocks/I', which is no name for one folder; check dataset.filename",
+)
+def label_with_separator(study: Study) -> None:
+    study.config["dataset"]["filename"] = r"(?P<label>.+/[A-Z])_.*"
+
+
+@refused(
+    ARCHIVES,
+    "One image name in both splits",
+    "image name 'I_Andesite_01' stands 2 times (images/train/Andesite/I_Andesite_01.jpg, images/validation/Andesite/I_Andesite_01.jpg); rename all but one",
+)
+def one_name_twice(study: Study) -> None:
+    study.rename(VALIDATION[0], "I_Andesite_01.jpg")
+
+
+@refused(ARCHIVES, "Only one label", "only one label, 'Andesite'; a classifier needs at least two")
+def one_label(study: Study) -> None:
+    for name in (*TRAIN[2:], VALIDATION[1]):
+        study.image(name).unlink()
+    study.coordinates("1 2\n3 4\n")
+    study.coordinates("1 2\n", "120")
+
+
+@refused(
+    ARCHIVES,
+    "A label with validation images alone",
+    "label 'Basalt' has validation images but no training image; add some or take it out",
+)
+def label_without_training(study: Study) -> None:
+    study.rename(VALIDATION[0], "I_Basalt_1_120.jpg")
+
+
+@refused(
+    ARCHIVES,
+    "One label in two superclasses",
+    "label 'Andesite' has images of several superclasses; check dataset.filename",
+)
+def label_of_two_superclasses(study: Study) -> None:
+    study.rename(TRAIN[0], "M_Andesite_01.jpg")
+
+
+@refused(
+    ARCHIVES,
+    "A label with a single training image, of which a part is to be held out",
+    "config: finetune.holdout_fraction: 0.1667 of 3 training images cannot hold one image of each of the 2 labels; raise it, add images, or set finetune.selection to validation",
+)
+def label_with_one_image(study: Study) -> None:
+    from rockspace.training.selection import stratified_holdout
+
+    study.image(TRAIN[3]).unlink()
+    study.coordinates("1 2\n3 4\n5 6\n")
+    labels = study.run().catalog.query("split == 'train'")["label"].factorize()[0]
+    stratified_holdout(labels, validated(study.config)["finetune"]["holdout_fraction"], seed=0)
+
+
+@handled(ARCHIVES, "File names and labels that are numbers, such as `007.jpg`", "They stay texts, with their zeros.")
+def names_that_are_numbers(study: Study) -> None:
+    from rockspace.data.coordinates import read_coordinates_table
+
+    study.config["dataset"]["filename"] = r"(?P<label>\d\d)\d+\.jpg"
+    for old, new in zip((*TRAIN, *VALIDATION), ("001", "002", "011", "012", "003", "013"), strict=True):
+        study.rename(old, f"{new}.jpg")
+    catalog = study.run().catalog
+    assert catalog["image_id"].tolist() == ["001", "002", "011", "012", "003", "013"]
+    assert catalog["label"].tolist() == ["00", "00", "01", "01", "00", "01"]
+    study.tables["train"].to_csv("train.csv")
+    assert read_coordinates_table("train.csv").loc["011"].tolist() == [-5, 0.6]
+
+
+@handled(ARCHIVES, "A label that looks like a missing value, such as `NA` or `None`", "It stays that text.")
+def labels_like_nothing(study: Study) -> None:
+    for old in (*TRAIN, *VALIDATION):
+        study.rename(old, f"{old.replace('Andesite', 'NA').replace('Rock Salt', 'None')}.jpg")
+    assert set(study.run().catalog["label"]) == {"NA", "None"}
+
+
+@handled(
+    ARCHIVES,
+    "Quotes, commas, `$(...)` and `;` in a file name",
+    "They are letters like any other; nothing reaches a shell.",
+)
+def names_for_a_shell(study: Study) -> None:
+    study.rename(TRAIN[0], 'I_Andesite, "$(touch pwned)"; touch pwned_01.jpg')
+    catalog = study.run().catalog
+    assert '"$(touch pwned)"; touch pwned' in catalog["label"].iloc[0]
+    assert Path("results/rocks", catalog["path"].iloc[0]).is_file()
+
+
+@handled(ARCHIVES, "Files that nobody asked for, such as `.DS_Store` or `._I_Andesite_01.jpg`", "They are left alone.")
+def other_files(study: Study) -> None:
+    for name in (".DS_Store", "._I_Andesite_01.jpg", "Thumbs.db"):
+        study.image().with_name(name).write_bytes(b"x")
+    assert len(study.run().catalog) == 6
+
+
+IMAGES = "Images"
+BAD_IMAGE = "results/rocks/raw/360 Rocks/I_Andesite_01.jpg: cannot be read as an image ({}); replace it or take it out"
+
+
+@refused(
+    IMAGES,
+    "A file of 0 bytes",
+    "results/rocks/raw/360 Rocks/I_Andesite_01.jpg: the file is empty; replace it or take it out",
+)
+def empty_image(study: Study) -> None:
+    study.image().write_bytes(b"")
+
+
+@refused(IMAGES, "A web page in place of a photograph", BAD_IMAGE.format("it is a web page"))
+def web_page(study: Study) -> None:
+    study.image().write_text("\n<!DOCTYPE html><html><title>404</title></html>")
+
+
+@refused(IMAGES, "A text in place of a photograph", BAD_IMAGE.format("no image format is recognised"))
+def text_as_image(study: Study) -> None:
+    study.image().write_text("not a photograph")
+
+
+@refused(IMAGES, "A photograph that is cut off", BAD_IMAGE.format("..."))
+def cut_image(study: Study) -> None:
+    content = study.image().read_bytes()
+    study.image().write_bytes(content[: len(content) * 3 // 4])
+
+
+def png(*chunks: tuple[bytes, bytes]) -> bytes:
+    body = b"".join(
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def header(side: int) -> tuple[bytes, bytes]:
+    return b"IHDR", side.to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0"
+
+
+@refused(
+    IMAGES,
+    "A decompression bomb: a small file of 3.6 gigapixels",
+    BAD_IMAGE.format(
+        "Image size (3600000000 pixels) exceeds limit of 178956970 pixels, could be decompression bomb DOS attack."
+    ),
+)
+def pixel_bomb(study: Study) -> None:
+    study.image().write_bytes(png(header(60_000), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")))
+
+
+@refused(
+    IMAGES,
+    "A decompression bomb: 100 MB of text in a small PNG",
+    BAD_IMAGE.format("Decompressed data too large for PngImagePlugin.MAX_TEXT_CHUNK"),
+)
+def text_bomb(study: Study) -> None:
+    text = b"zTXt", b"k\0\0" + zlib.compress(bytes(100_000_000))
+    study.image().write_bytes(png(header(1), text, (b"IDAT", zlib.compress(bytes(4))), (b"IEND", b"")))
+
+
+@refused(
+    IMAGES,
+    "One channel of 32 bits, of which no value is known to be white",
+    BAD_IMAGE.format("32 bits a pixel (mode F), of which none is known to be white; save 8 or 16 bits"),
+)
+def image_of_floats(study: Study) -> None:
+    study.image().unlink()
+    Image.fromarray(np.ones((4, 4), np.float32)).save(study.image(), "TIFF")
+
+
+@handled(IMAGES, "16 bits a channel", "Scaled to 8 bits: black stays black and white stays white.")
+def sixteen_bits(study: Study) -> None:
+    study.image().unlink()
+    Image.fromarray(np.array([[0, 32768, 65535]], np.uint16)).save(study.image(), "PNG")
+    np.testing.assert_array_equal(study.run().pixels()[0], [[0] * 3, [128] * 3, [255] * 3])
+
+
+@handled(IMAGES, "Grey, palette, black and white", "Converted to RGB.")
+def other_modes(study: Study) -> None:
+    for name, mode, white in zip(TRAIN, ("L", "P", "1", "LA"), (255, 0, 1, (255, 255)), strict=True):
+        study.image(name).unlink()
+        image = Image.new(mode, (3, 2), white)
+        if mode == "P":
+            image.putpalette([255, 255, 255])
+        image.save(study.image(name), "PNG")
+    study.run()
+    for name in TRAIN:
+        np.testing.assert_array_equal(study.pixels(name), np.full((2, 3, 3), 255))
+
+
+@handled(IMAGES, "CMYK, as print shops send it", "Converted to RGB.")
+def cmyk(study: Study) -> None:
+    Image.new("CMYK", (8, 8), (0, 255, 255, 0)).save(study.image(), "JPEG")
+    np.testing.assert_allclose(study.run().pixels()[0, 0], [255, 0, 0], atol=3)
+
+
+@handled(IMAGES, "Transparent parts", "The configured background shows through (`tfrecords.background`).")
+def transparency(study: Study) -> None:
+    Image.new("RGBA", (4, 4), (10, 20, 30, 0)).save(study.image(), "PNG")
+    assert (study.run().pixels() == 255).all()
+    assert (np.asarray(read_rgb(study.image(), (1, 2, 3)))[0, 0] == (1, 2, 3)).all()
+
+
+@handled(IMAGES, "An animation, or several pages", "The first picture is taken.")
+def animation(study: Study) -> None:
+    first, second = Image.new("RGB", (4, 4), (255, 0, 0)), Image.new("RGB", (4, 4), (0, 0, 255))
+    first.save(study.image(), "GIF", save_all=True, append_images=[second])
+    assert (study.run().pixels()[0, 0] == (255, 0, 0)).all()
+
+
+@handled(IMAGES, "A photograph that its EXIF data says to turn", "It is turned upright.")
+def turned(study: Study) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (8, 6)).save(study.image(), exif=exif)
+    assert study.run().pixels().shape == (8, 6, 3)
+
+
+@handled(IMAGES, "Another format than the name says", "What counts is the content, not the suffix.")
+def other_format(study: Study) -> None:
+    Image.new("RGB", (4, 4), (0, 255, 0)).save(study.image(), "WEBP", lossless=True)
+    assert (study.run().pixels()[0, 0] == (0, 255, 0)).all()
+
+
+@handled(IMAGES, "A picture of one pixel's width", "It is padded, or stretched, like any other.")
+def thin(study: Study) -> None:
+    from rockspace.data.images import square
+
+    Image.new("RGB", (1, 3000)).save(study.image(), "PNG")
+    image = Image.fromarray(study.run().pixels())
+    for fit in ("pad", "crop", "stretch"):
+        assert square(image, 32, fit, (255, 255, 255)).shape == (32, 32, 3)
+
+
+COORDINATES = "Coordinates"
+
+
+def wrong_coordinates(what: str, content: str | bytes, line: str, split: str = "360") -> None:
+    """Add a row for the content of a coordinates file."""
+
+    @refused(COORDINATES, what, f"results/rocks/raw/mds_{split}.txt: {line}")
+    def write(study: Study) -> None:
+        study.coordinates(content, split)
+
+
+ONE_EACH = "every row holds one number a dimension, separated by commas, semicolons, tabs or white space"
+wrong_coordinates(
+    "One row more than images",
+    "1 2\n3 4\n5 6\n7 8\n9 9\n",
+    "5 rows for 4 images in 'results/rocks/raw/360 Rocks'; each image needs one row",
+)
+wrong_coordinates(
+    "One row less than images",
+    "1 2\n3 4\n5 6\n",
+    "3 rows for 4 images in 'results/rocks/raw/360 Rocks'; each image needs one row",
+)
+wrong_coordinates("A row of NaN", "1 2\nnan nan\n5 6\n7 8\n", "row 2: found 'nan'; every coordinate must be finite")
+wrong_coordinates(
+    "An infinite number", "1 2\n3 4\n5 1e999\n7 8\n", "row 3: found '1e999'; every coordinate must be finite"
+)
+wrong_coordinates(
+    "A word among the numbers", "1 2\n3 4\n\n5 x\n7 8\n", f"row 4: found 'x' where a number is expected; {ONE_EACH}"
+)
+wrong_coordinates("A missing number", "1,2\n3,\n5,6\n7,8\n", f"row 2: found '' where a number is expected; {ONE_EACH}")
+wrong_coordinates("A row that is too short", "1 2\n3 4\n5\n7 8\n", "row 3: 1 numbers where row 1 has 2")
+wrong_coordinates(
+    "An unknown delimiter",
+    "1|2\n3|4\n5|6\n7|8\n",
+    f"row 1: the header needs distinct names, one a dimension; {ONE_EACH}",
+)
+wrong_coordinates(
+    "A column that is the same in every row",
+    "1 2\n3 2\n5 2\n7 2\n",
+    "column 2 (dimension 2) is the same in every row; take it out",
+)
+wrong_coordinates("An empty file", "\n\n", "the coordinates file is empty; expected one row of numbers an image")
+wrong_coordinates(
+    "UTF-16, as some spreadsheets save",
+    "1 2\n".encode("utf-16"),
+    "not a text file (byte 0 is not UTF-8); save it as text in UTF-8",
+)
+wrong_coordinates(
+    "An image without a row",
+    "image,a,b\nI_Andesite_1_120,1,2\n",
+    "no row for image 'S_Rock Salt_1_120.jpg'; add one or take the image out",
+    "120",
+)
+wrong_coordinates(
+    "A row without an image",
+    "image,a,b\nI_Andesite_1_120,1,2\nS_Rock Salt_1_120,3,4\nghost,5,6\n",
+    "image 'ghost' has a row but no file in 'results/rocks/raw/120 Rocks'",
+    "120",
+)
+wrong_coordinates(
+    "Two rows for one image",
+    "image,a,b\nI_Andesite_1_120,1,2\nI_Andesite_1_120,3,4\n",
+    "row 3: image 'I_Andesite_1_120' stands there twice; keep one row",
+    "120",
+)
+wrong_coordinates(
+    "A header and nothing below it",
+    "image,a,b\n",
+    "row 1: a header and nothing below it; expected one row an image",
+    "120",
+)
+
+
+@refused(
+    COORDINATES,
+    "Different dimensions in the two splits",
+    "coordinates of the splits differ: train has ['dimension 1', 'dimension 2'], validation ['dimension 1', 'dimension 2', 'dimension 3']",
+)
+def different_dimensions(study: Study) -> None:
+    study.coordinates("1 2 3\n3 4 5\n", "120")
+
+
+def same_coordinates(what: str, content: str | bytes, how: str) -> None:
+    """Add a row for another way to write the same numbers."""
+
+    @handled(COORDINATES, what, how)
+    def write(study: Study) -> None:
+        study.coordinates(content)
+        table = study.run().tables["train"]
+        np.testing.assert_array_equal(table.to_numpy(), [[1.5, 2], [3, 4], [-5, 0.6], [7, 8]])
+
+
+same_coordinates(
+    "A byte order mark and Windows' line ends",
+    b"\xef\xbb\xbf1.5 2\r\n3 4\r\n-5 6e-1\r\n7 8\r\n",
+    "Read as if they were not there.",
+)
+same_coordinates("Decimal commas between white space", "1,5 2\n3 4\n-5 6e-1\n7 8,0\n", "Read as decimal points.")
+same_coordinates("Decimal commas between semicolons", "1,5;2\n3;4\n-5;0,6\n7;8\n", "Read as decimal points.")
+same_coordinates("Empty lines and ragged white space", "\n  1.5\t2  \n\n3    4\n-5 6e-1\n7 8\n\n\n", "Ignored.")
+
+WEIGHTS = "Weights and layers"
+BACKBONE = "mobilenet_v3_small"
+
+
+def built(weights: Path | None = None, **options: Any) -> Any:
+    from rockspace.training.backbones import build
+
+    return build(options.pop("backbone", BACKBONE), image_size=32, weights=weights, **options)
+
+
+def bad_weights(what: str, line: str) -> Callable:
+    """Add a row for a weights file, which the function writes."""
+
+    def add(write: Callable[[Path], None]) -> Callable:
+        def act(_: Study) -> None:
+            write(Path("mine.weights.h5"))
+            built(Path("mine.weights.h5"))
+
+        TABLE.append(BadInput(WEIGHTS, what, f"mine.weights.h5: {line}", True, act))
+        return write
+
+    return add
+
+
+@bad_weights("A pickle", "not a Keras weights file (.weights.h5); save one with model.save_weights")
+def pickled_weights(path: Path) -> None:
+    pd.to_pickle({"weights": [1, 2]}, path)
+
+
+@bad_weights("A file that is cut off", "damaged or cut off (...); get the file again")
+def cut_weights(path: Path) -> None:
+    built().save_weights(path)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@bad_weights(
+    "Weights of another network",
+    "weights do not fit MobileNetV3Small up to ...: layer 'conv' needs ..., the file holds ...; check backbone and output_layer",
+)
+def weights_of_another_network(path: Path) -> None:
+    import keras
+
+    inputs = keras.Input([4])
+    keras.Model(inputs, keras.layers.Dense(3)(inputs)).save_weights(path)
+
+
+@bad_weights(
+    "Weights of a wrong shape",
+    "weights do not fit MobileNetV3Small up to ...: layer 'conv' needs ..., the file holds ...; check backbone and output_layer",
+)
+def weights_of_a_wrong_shape(path: Path) -> None:
+    import h5py
+
+    built().save_weights(path)
+    with h5py.File(path, "r+") as file:
+        name = next(name for name in _datasets(file) if file[name].ndim == 4)
+        values = np.zeros((1, 1, *file[name].shape[2:]))
+        del file[name]
+        file[name] = values
+
+
+@bad_weights("NaN among the weights", "the weights of layer 'conv' hold NaN or infinity; use another file")
+def weights_with_nan(path: Path) -> None:
+    network = built()
+    layer = network.get_layer("conv")
+    layer.set_weights([np.full_like(layer.get_weights()[0], np.nan)])
+    network.save_weights(path)
+
+
+def _datasets(file: Any) -> list[str]:
+    import h5py
+
+    names: list[str] = []
+    file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+    return names
+
+
+def bad_network(what: str, line: str) -> Callable:
+    """Add a row for something that a network is asked for."""
+
+    def add(ask: Callable[[], Any]) -> Callable:
+        TABLE.append(BadInput(WEIGHTS, what, line, True, lambda _: ask()))
+        return ask
+
+    return add
+
+
+@bad_network("An unknown backbone", "models: backbone: 'resnet5O' is unknown; did you mean ...?")
+def unknown_backbone() -> None:
+    built(backbone="resnet5O")
+
+
+@bad_network("An unknown layer to cut at", "mobilenet_v3_small has no layer 'conv9'; similar ones: ...")
+def unknown_output_layer() -> None:
+    built(output_layer="conv9")
+
+
+@bad_network("An unknown layer to start training from", "config: finetune.from_layer: no layer 'conv9'; ...")
+def unknown_from_layer() -> None:
+    from rockspace.training.finetune import set_trainable
+
+    set_trainable(built(), {"from_layer": "conv9", "batch_norm": "folded"})
+
+
+@bad_network("An unknown layer to embed", "config: embeddings.layers: ... 'conv9'...")
+def unknown_layer_to_embed() -> None:
+    from rockspace.analysis.activations import embedding_model
+
+    embedding_model(built(), ["conv9"], "mean")
+
+
+@bad_network("Images too small for a backbone", "image_size: 32 does not suit inception_v3: ...")
+def image_too_small() -> None:
+    built(backbone="inception_v3")
+
+
+if __name__ == "__main__":
+    print(page(), end="")
