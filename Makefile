@@ -5,7 +5,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: demo test study report new-study dag simulate bench env lint lock
+.PHONY: demo test study report new-study docs dag simulate bench env lint lock
 
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
@@ -23,6 +23,10 @@ report: env
 
 new-study: env
 	@PYTHONPATH=workflow $(BIN)/python -m rockspace.new_study "$(NAME)" $(if $(FOLDER),"$(FOLDER)")
+
+docs: env
+	PYTHONPATH=workflow $(BIN)/python -m pdoc --docformat google --no-show-source --output-directory docs/reference rockspace
+	@echo docs/reference/index.html
 
 dag: env
 	@mkdir -p results

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from browser import chromium, visit  # noqa: F401 (fixtures)
+
+# A slow machine is no fault of what is tested.
+settings.register_profile("rockspace", deadline=None)
+settings.load_profile("rockspace")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TQDM_DISABLE", "1")

@@ -102,6 +102,24 @@ def test_a_wrong_value_is_one_line_with_the_key_the_value_and_what_is_allowed(pa
     assert expected in complaint(config)
 
 
+def test_numbers_in_brackets_on_the_command_line_come_as_text_and_are_read_as_what_the_schema_wants():
+    config = rocks()
+    config["seeds"] = ["0", "12"]
+    config["head"] = {"units": ["64"], "dropout": "0.25"}
+    config["finetune"] |= {"refit": "false", "clipnorm": "null", "learning_rate": "1e-5"}
+    config["models"][0] |= {"output_layer": "null", "name": "50"}
+    filled = validated(config)
+    assert filled["seeds"] == [0, 12]
+    assert filled["head"] == {"units": [64], "dropout": 0.25}
+    assert filled["finetune"]["refit"] is False
+    assert filled["finetune"]["clipnorm"] is None
+    assert filled["finetune"]["learning_rate"] == 1e-5
+    assert filled["models"][0]["output_layer"] is None
+    assert filled["models"][0]["name"] == "50"
+    config["seeds"] = ["true"]
+    assert 'seeds[0]: found "true"; allowed: integer' in complaint(config)
+
+
 def test_two_models_of_one_name_are_refused():
     config = rocks()
     config["models"] *= 2

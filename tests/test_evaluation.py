@@ -87,6 +87,16 @@ def test_embeddings_are_read_back_as_they_were_written(tmp_path):
     assert all(np.array_equal(getattr(whole, name), getattr(again, name)) for name in vars(whole))
 
 
+def test_the_table_of_an_embedding_has_its_numbers_to_the_last_digit(tmp_path):
+    numbers = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32) * [1e-30, 1, 1e30]
+    whole = Embeddings(np.array(["a", "NA"]), np.array(["train"] * 2), np.array(["x", "y"]), numbers.astype(np.float32))
+    whole.table().to_csv(tmp_path / "layer.csv", index=False)
+    again = pd.read_csv(tmp_path / "layer.csv", keep_default_na=False)
+    assert again.columns.tolist() == ["image_id", "split", "label", "feature 1", "feature 2", "feature 3"]
+    assert again["image_id"].tolist() == ["a", "NA"]
+    np.testing.assert_array_equal(again.filter(like="feature").to_numpy(np.float32), whole.embedding)
+
+
 def test_shards_are_joined_in_the_catalogs_order_and_a_missing_image_is_named(tmp_path):
     catalog = pd.DataFrame({"image_id": list("abcd"), "split": ["train"] * 3 + ["validation"], "label": list("xyxy")})
     save_activations(tmp_path / "0.npz", ["d"], {"conv": np.full((1, 2), 3.0), "other": np.zeros((1, 5))})

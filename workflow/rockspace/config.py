@@ -67,8 +67,27 @@ def _inline(node: Any, definitions: dict[str, Any]) -> Any:
     return [_inline(item, definitions) for item in node] if isinstance(node, list) else node
 
 
+_SCALARS = {"integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
+
+
+def _from_text(value: str, schema: dict[str, Any]) -> Any:
+    """Read a scalar that the schema wants; ``--config 'seeds=[0, 1]'`` hands over what is in brackets as text."""
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    try:
+        read = json.loads(value.lower())
+    except ValueError:
+        return value
+    wanted = [kind for kind in kinds if kind in _SCALARS and ("string" not in kinds or kind == "null")]
+    if isinstance(read, bool) and "boolean" not in wanted:
+        return value
+    return read if any(isinstance(read, _SCALARS[kind]) for kind in wanted) else value
+
+
 def _fill(value: Any, schema: dict[str, Any]) -> Any:
     """Fill defaults depth first; a value of the wrong type is left for the validator to name."""
+    if isinstance(value, str):
+        return _from_text(value, schema)
     if isinstance(value, dict):
         for key, part in schema.get("properties", {}).items():
             if key not in value and "default" in part:

@@ -72,6 +72,7 @@ rule extract_embeddings:
         catalog=rules.restructure.output.catalog,
     output:
         embeddings=f"{RUN}/embeddings/{{layer}}.npz",
+        csv=f"{RUN}/embeddings/{{layer}}.csv",
     log:
         f"{STUDY}/logs/extract_embeddings/{{model}}-{{seed}}-{{layer}}.log",
     benchmark:

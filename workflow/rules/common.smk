@@ -6,6 +6,11 @@ from snakemake.exceptions import WorkflowError
 
 # Scripts run in Python processes of their own, which find the library by this variable.
 LIBRARY = os.path.abspath(os.path.join(str(workflow.current_basedir.get_path_or_uri(secret_free=True)), os.pardir))
+if not os.path.isdir(os.path.join(LIBRARY, "rockspace")):
+    raise WorkflowError(
+        f"no library in {LIBRARY}: Snakemake fetches rules from afar, but not the library beside them; "
+        "clone the repository and name the path of its Snakefile (docs/module.md)"
+    )
 sys.path.insert(0, LIBRARY)
 os.environ.update(PYTHONPATH=os.pathsep.join([LIBRARY, *filter(None, [dict(os.environ).get("PYTHONPATH")])]))
 
@@ -69,8 +74,9 @@ def features(split):
 
 def nothing_but_a_look(wildcards):
     """No input. Snakemake sees whether raw/ is there, not what is in it: a file lost from it is noticed here."""
-    if lost_files(Path(f"{STUDY}/raw"), Path(f"{STUDY}/raw.manifest.json")):
-        workflow.dag.forcefiles.add(f"{STUDY}/raw")
+    raw = rules.download.output.raw  # as a module, it may lie elsewhere
+    if lost_files(Path(raw), Path(rules.download.output.manifest)):
+        workflow.dag.forcefiles.add(raw)
     return []
 
 

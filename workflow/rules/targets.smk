@@ -32,18 +32,23 @@ STAGES = {
 }
 
 
+# Used as a module, rules may have other names there, and one workflow may hold several studies.
+FILES_OF = {workflow.modifier.modify_rulename(stage): files for stage, files in STAGES.items()}
+
+
 class StagesAsTargets(type(workflow)):
     """Snakemake refuses a rule with wildcards as a target; here its name stands for all files of the stage."""
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name, value, files_of=FILES_OF):
         # Snakemake hands over what was asked for once it has read the rules.
         if name == "dag_settings" and value is not None:
-            value.targets = set(chain.from_iterable(map(self.files_of, value.targets)))
+            stages = {
+                target for target in value.targets if self.is_rule(target) and self.get_rule(target).has_wildcards()
+            }
+            value.targets = set(
+                chain.from_iterable(files_of.get(t, [t]) if t in stages else [t] for t in value.targets)
+            )
         super().__setattr__(name, value)
-
-    def files_of(self, target):
-        stage = self.is_rule(target) and self.get_rule(target).has_wildcards()
-        return STAGES.get(target, [target]) if stage else [target]
 
 
 workflow.__class__ = StagesAsTargets

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
@@ -11,3 +12,4 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     paths = [*snakemake.input.train, *snakemake.input.validation]
     embeddings = join_activations(paths, snakemake.wildcards.layer, read_catalog(snakemake.input.catalog))
     embeddings.save(Path(snakemake.output.embeddings))
+    write_csv(snakemake.output.csv, embeddings.table())

@@ -32,6 +32,14 @@ class Embeddings:
         with replacing(path) as partial:
             np.savez(partial, **vars(self))
 
+    def table(self) -> pd.DataFrame:
+        """Return ``image_id``, ``split``, ``label`` and one column a feature: ``feature 1``, ``feature 2``, ..."""
+        names = [f"feature {i + 1}" for i in range(self.embedding.shape[1])]
+        table = pd.DataFrame(self.embedding, columns=names)
+        for position, name in enumerate(("image_id", "split", "label")):
+            table.insert(position, name, getattr(self, name))
+        return table
+
     @classmethod
     def load(cls, path: str | Path) -> "Embeddings":
         """Read what `save` wrote."""
