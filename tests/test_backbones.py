@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from networks import FAMILIES, IMAGE_SIZE, backbone, relative_difference, textures
 from rockspace.errors import RockspaceError
-from rockspace.training.backbones import build, find_layer, preset_layers
+from rockspace.training.backbones import build, preset_layers
+from rockspace.training.layers import find_layer
 from rockspace.training.preprocessing import IMAGENET_STD, Preprocessing
 
 SHARED_WEIGHTS = Path(__file__).parents[2] / "shared" / "weights" / "resnet50_conv4_block6_out.weights.h5"

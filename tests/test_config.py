@@ -80,7 +80,7 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key_and_what_was_found(path
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        (("finetune", "epochs"), 0, "finetune.epochs: found 0; allowed: at least 1"),
+        (("finetune", "epochs"), -1, "finetune.epochs: found -1; allowed: at least 0"),
         (
             ("dataset", "source"),
             "ftp",

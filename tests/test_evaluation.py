@@ -8,11 +8,13 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rockspace.analysis.activations import embedding_model, extract
+from rockspace.analysis.activations import embedding_model
+from rockspace.analysis.answers import answers
 from rockspace.analysis.embeddings import Embeddings, join_activations, save_activations
-from rockspace.analysis.evaluation import metrics, predict, prediction_table
+from rockspace.analysis.evaluation import metrics, prediction_table
 from rockspace.errors import RockspaceError
 from rockspace.report.summary import as_markdown, summary_row
+from rockspace.training.classifier import named_outputs
 
 
 def drawn(seed: int, n: int = 40, n_labels: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -61,14 +63,15 @@ def network() -> keras.Model:
 def test_predictions_come_for_every_image_in_order(validation_set):
     model = network()
     images = np.concatenate([images.numpy() for images, _ in validation_set.plain(9)])
-    np.testing.assert_allclose(predict(model, validation_set, 4), model.predict(images, verbose=0), atol=1e-6)
+    said = answers(named_outputs(model), validation_set, 4)
+    np.testing.assert_allclose(said["predictions"], model.predict(images, verbose=0), atol=1e-6)
 
 
 def test_embeddings_of_several_layers_come_from_one_pass_pooled_as_asked(validation_set):
     model = network()
     images = np.concatenate([images.numpy() for images, _ in validation_set.plain(9)])
     maps = keras.Model(model.input, model.get_layer("conv").output).predict(images, verbose=0)
-    both = extract(embedding_model(model, ["conv", "penultimate"], "mean_std"), validation_set, 4)
+    both = answers(embedding_model(model, ["conv", "penultimate"], "mean_std"), validation_set, 4)
     np.testing.assert_allclose(both["conv"][:, :4], maps.mean(axis=(1, 2)), rtol=1e-4)
     np.testing.assert_allclose(both["conv"][:, 4:], maps.std(axis=(1, 2)), rtol=1e-3)
     np.testing.assert_allclose(both["penultimate"], maps.mean(axis=(1, 2)), rtol=1e-4)
@@ -76,7 +79,7 @@ def test_embeddings_of_several_layers_come_from_one_pass_pooled_as_asked(validat
 
 
 def test_a_layer_that_is_not_there_is_one_line_with_the_key_and_the_layers():
-    with pytest.raises(RockspaceError, match=r"embeddings\.layers: the model has no layer 'deep'; its layers: .*conv"):
+    with pytest.raises(RockspaceError, match=r"embeddings\.layers: .* has no layer 'deep'; similar ones: .*conv"):
         embedding_model(network(), ["deep"], "mean")
 
 

@@ -56,4 +56,4 @@ def test_a_shard_with_a_missing_image_is_not_left_half_written(study, geometry, 
 
 def test_positions_of_a_later_shard_go_on_where_the_first_one_ended(study):
     second = sorted(study.glob("train-*.tfrecord"))[1:]
-    assert [position for _, _, position in iter_metadata(second)] == list(range(12, 24))
+    assert [position for _, _, position, _ in iter_metadata(second)] == list(range(12, 24))

@@ -1,5 +1,7 @@
 """Both phases of training: what they learn, what they watch, and that they repeat themselves."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -15,13 +17,14 @@ from rockspace.training.classifier import (
     build_head,
     is_head_layer,
     pooled_backbone,
-    resolve_layer,
 )
 from rockspace.training.device import repeatable
 from rockspace.training.features import Features, compute_features
 from rockspace.training.finetune import Recipe, for_as_long, select_and_refit, set_trainable, until_best
 from rockspace.training.head import ViewBatches, train_head
+from rockspace.training.layers import find_layer
 from rockspace.training.networks import load_classifier
+from rockspace.training.pipeline import View
 from rockspace.training.selection import stratified_holdout, training_members
 
 FLIPS = Augmentation(rotation=10, horizontal_flip=True)
@@ -47,7 +50,7 @@ def backbone() -> keras.Model:
 
 def classifier(seed: int = 0) -> keras.Model:
     repeatable(seed)
-    return attach_head(backbone(), build_head(8, 3, [16, 8], 0.2, seed))
+    return attach_head(backbone(), build_head(8, 3, defaults("head", units=[16, 8], dropout=0.2), seed))
 
 
 def recipe(**changes: object) -> Recipe:
@@ -72,8 +75,8 @@ def test_a_holdout_too_small_for_every_label_names_the_key():
 
 def test_the_head_trains_on_one_view_of_each_image_an_epoch_in_turn():
     views = np.arange(4 * 3).reshape(4, 3, 1).astype(np.float32)
-    features = Features(np.array(list("abcd")), np.array([0, 1, 0, 1]), views[:, 0], views)
-    batches = ViewBatches(features, np.array([True, True, False, True]), 2, 2, seed=0)
+    features = Features(np.array(list("abcd")), np.array([0, 1, 0, 1]), views[:, 0], views, np.zeros((4, 0)))
+    batches = ViewBatches(features.subset(np.array([True, True, False, True])), np.eye(3), 2, seed=0)
     seen = []
     for _ in range(4):
         seen.append(np.sort(np.concatenate([batches[i][0][:, 0] for i in range(len(batches))])))
@@ -85,23 +88,26 @@ def test_the_head_trains_on_one_view_of_each_image_an_epoch_in_turn():
 def drawn_features(n: int = 60) -> Features:
     rng, labels = np.random.default_rng(0), np.arange(n) % 3
     views = (np.eye(3)[labels][:, None] * 3 + rng.normal(size=(n, 2, 3))).astype(np.float32)
-    return Features(np.arange(n).astype(str), labels, views.mean(axis=1), views)
+    coordinates = (np.eye(3)[labels] @ [[1, 9], [2, 3], [4, 5]] + rng.normal(size=(n, 2))).astype(np.float32)
+    return Features(np.arange(n).astype(str), labels, views.mean(axis=1), views, coordinates)
+
+
+HOLDOUT = {"selection": "holdout", "holdout_fraction": 0.25}
 
 
 def test_the_head_learns_what_is_there_and_repeats_itself_to_the_last_digit():
     features = drawn_features()
-    members, watched, rows = training_members(features, None, 0.25, seed=0)
-    assert (members ^ rows).all()
+    learning, watched = training_members(features, None, HOLDOUT, seed=0)
+    assert {*learning.image_id, *watched.image_id} == {*features.image_id}
+    assert len(learning.image_id) + len(watched.image_id) == 60
     histories, weights = [], []
     for _ in range(2):
         repeatable(0)
         head, history = train_head(
-            features,
-            members,
+            learning,
             watched,
-            rows,
             n_labels=3,
-            head={"units": [8, 4], "dropout": 0.1},
+            head=defaults("head", units=[8, 4], dropout=0.1),
             training=defaults("train_head", epochs=30, learning_rate=0.01),
             seed=0,
         )
@@ -114,16 +120,13 @@ def test_the_head_learns_what_is_there_and_repeats_itself_to_the_last_digit():
 
 def test_a_trained_head_takes_features_as_they_are_also_where_their_scales_differ():
     drawn, scale = drawn_features(), np.array([1, 100, 0.01], np.float32)
-    features = Features(drawn.image_id, drawn.label, 7 + drawn.plain * scale, 7 + drawn.views * scale)
-    everything = np.ones(60, bool)
+    features = replace(drawn, plain=7 + drawn.plain * scale, views=7 + drawn.views * scale)
     repeatable(0)
     head, history = train_head(
         features,
-        everything,
         features,
-        everything,
         n_labels=3,
-        head={"units": [8], "dropout": 0.0},
+        head=defaults("head", units=[8], dropout=0.0),
         training=defaults("train_head", epochs=20, learning_rate=0.01),
         seed=0,
     )
@@ -134,10 +137,14 @@ def test_a_trained_head_takes_features_as_they_are_also_where_their_scales_diffe
 
 def test_with_selection_validation_the_head_trains_on_all_and_watches_the_validation_split():
     train, validation = drawn_features(30), drawn_features(12)
-    members, watched, rows = training_members(train, validation, 0.25, seed=0)
-    assert members.all()
+    learning, watched = training_members(train, validation, HOLDOUT | {"selection": "validation"}, seed=0)
+    assert learning is train
     assert watched is validation
-    assert rows.all()
+
+
+def test_with_selection_none_the_head_trains_on_all_and_watches_nothing():
+    train = drawn_features(30)
+    assert training_members(train, None, HOLDOUT | {"selection": "none"}, seed=0) == (train, None)
 
 
 def test_features_of_views_are_those_of_the_network_on_the_pipelines_views(train_set):
@@ -145,7 +152,7 @@ def test_features_of_views_are_those_of_the_network_on_the_pipelines_views(train
     features = compute_features(network, train_set, FLIPS, views=2, batch_size=7)
     assert features.plain.shape == (24, 8)
     assert features.views.shape == (24, 2, 8)
-    images = np.concatenate([x.numpy() for x in train_set.views(FLIPS, seed=0, view=1, batch_size=24)])
+    images = np.concatenate([x.numpy() for x in train_set.pixels(24, View(FLIPS, seed=0, number=1))])
     np.testing.assert_allclose(features.views[:, 1], network.predict(images, verbose=0), atol=1e-5)
 
 
@@ -211,7 +218,7 @@ def test_layers_before_from_layer_stay_and_the_head_always_trains():
     assert not network.get_layer("conv").trainable
     assert network.get_layer("norm").trainable
     assert all(layer.trainable for layer in network.layers if is_head_layer(layer))
-    with pytest.raises(RockspaceError, match=r"finetune\.from_layer: no layer 'nothing'"):
+    with pytest.raises(RockspaceError, match=r"finetune\.from_layer: classifier has no layer 'nothing'"):
         set_trainable(network, defaults("finetune", from_layer="nothing"))
 
 
@@ -223,9 +230,9 @@ def test_a_loss_that_is_no_number_is_one_line_that_names_the_rate(train_set):
 
 
 def test_penultimate_is_what_the_softmax_stands_on_with_and_without_dense_layers():
-    assert resolve_layer(classifier(), "penultimate").name == "penultimate"
-    bare = attach_head(backbone(), build_head(8, 3, [], 0.0, 0))
-    assert resolve_layer(bare, "penultimate").name == "pooled"
+    assert find_layer(classifier(), "penultimate").name == "penultimate"
+    bare = attach_head(backbone(), build_head(8, 3, defaults("head", units=[]), 0))
+    assert find_layer(bare, "penultimate").name == "pooled"
 
 
 def test_a_damaged_model_file_is_named(tmp_path):

@@ -12,19 +12,15 @@ from speed_rounds import Round, serve
 from rockspace.config import validated
 from rockspace.data.tfrecords import Geometry
 from rockspace.training.augmentation import Augmentation
-from rockspace.training.classifier import (
-    PENULTIMATE,
-    attach_head,
-    build_head,
-    compile_classifier,
-    pooled_backbone,
-    resolve_layer,
-)
+from rockspace.training.classifier import attach_head, build_head, pooled_backbone
 from rockspace.training.device import repeatable
 from rockspace.training.features import compute_features
 from rockspace.training.finetune import set_trainable
 from rockspace.training.head import train_head
+from rockspace.training.layers import PENULTIMATE, find_layer
 from rockspace.training.networks import for_inference, precision_for, starting_backbone
+from rockspace.training.objectives import Objective
+from rockspace.training.optimizers import make_optimizer
 from rockspace.training.pipeline import ImageSet
 from rockspace.training.precision import with_precision
 
@@ -48,7 +44,7 @@ def backbone() -> keras.Model:
 
 def classifier(n_labels: int) -> keras.Model:
     network = backbone()
-    head = build_head(network.output_shape[-1], n_labels, **CONFIG["head"], seed=0)
+    head = build_head(network.output_shape[-1], n_labels, CONFIG["head"], seed=0)
     # Built anew, as it is when a stage loads it from its file.
     return with_precision(attach_head(network, head), "float32")
 
@@ -58,7 +54,7 @@ def finetune(folder: Path) -> Round:
     train = images(folder, "train")
     model = with_precision(classifier(train.n_labels), precision_for(PRECISION, MODEL["backbone"], "train"))
     set_trainable(model, CONFIG["finetune"])
-    compile_classifier(model, CONFIG["finetune"])
+    Objective().compile(model, make_optimizer(CONFIG["finetune"]), CONFIG["finetune"]["label_smoothing"])
     batches = train.augmented(AUGMENTATION, seed=0, batch_size=BATCH).take(STEPS)
 
     def work() -> int:
@@ -72,11 +68,11 @@ def embed(folder: Path) -> Round:
     repeatable(0)
     train = images(folder, "train")
     model = classifier(train.n_labels)
-    view = keras.Model(model.input, resolve_layer(model, PENULTIMATE).output)
+    view = keras.Model(model.input, find_layer(model, PENULTIMATE).output)
     network, _ = for_inference(view, PRECISION, MODEL["backbone"])
 
     def work() -> int:
-        return sum(len(network(pixels).numpy()) for pixels, _ in train.plain(BATCH).take(STEPS))
+        return sum(len(network(pixels).numpy()) for pixels in train.pixels(BATCH).take(STEPS))
 
     return work
 
@@ -85,7 +81,6 @@ def frozen_head(folder: Path) -> Round:
     """The whole stage: features of both splits and of all augmented views, and ten epochs of the head."""
     repeatable(0)
     train, watched = images(folder, "train"), images(folder, "validation")
-    everyone = [np.ones(len(split), bool) for split in (train, watched)]
     network, _ = for_inference(pooled_backbone(backbone()), PRECISION, MODEL["backbone"])
     section = CONFIG["train_head"] | {"epochs": EPOCHS}
     options = {"n_labels": train.n_labels, "head": CONFIG["head"], "training": section, "seed": 0}
@@ -95,7 +90,7 @@ def frozen_head(folder: Path) -> Round:
             compute_features(network, split, AUGMENTATION, views=views, batch_size=BATCH)
             for split, views in ((train, section["views"]), (watched, 0))
         )
-        train_head(features, everyone[0], plain, everyone[1], **options)
+        train_head(features, plain, **options)
         return len(train)
 
     return work

@@ -5,6 +5,7 @@ import json
 import math
 import re
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,17 @@ from rockspace.errors import RockspaceError
 
 _EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+RECIPE_SECTIONS = ("head", "train_head", "finetune", "augmentation", "evaluate")
+"""Sections that a model may lay its own values over, under its key ``recipe``."""
 
 
 def load_schema() -> dict[str, Any]:
     """Return the JSON schema of the configuration, with its references resolved in place."""
+    return deepcopy(_schema())
+
+
+@cache
+def _schema() -> dict[str, Any]:
     schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
     return _inline(schema, schema.pop("$defs"))
 
@@ -31,7 +39,7 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
         config: As read from one or more config files; left as it is.
 
     Returns:
-        A copy in which every optional key has a value.
+        A copy in which every optional key has a value, and every model's ``recipe`` holds its sections whole.
 
     Raises:
         RockspaceError: One line with the key, what was found and what is allowed.
@@ -41,9 +49,11 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
     config = json.loads(json.dumps(config, default=str))
     _check_finite(config)
     filled = _fill(deepcopy(config), schema)
-    error = best_match(Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(filled))
-    if error is not None:
-        raise RockspaceError(_explain(error))
+    _check(filled, schema)
+    for model in filled["models"]:
+        own = model["recipe"]
+        model["recipe"] = {name: laid_over(filled[name], own.get(name, {})) for name in RECIPE_SECTIONS}
+    _check(filled, _with_whole_recipes(schema))
     _check_across_keys(filled)
     _settle_validation(filled["dataset"]["splits"])
     return filled
@@ -57,6 +67,20 @@ def laid_over(config: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(config.get(key), dict)
     }
     return config | other | both
+
+
+def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
+    error = best_match(Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(config))
+    if error is not None:
+        raise RockspaceError(_explain(error))
+
+
+def _with_whole_recipes(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a configuration whose recipes are whole sections."""
+    schema = deepcopy(schema)
+    recipe = schema["properties"]["models"]["items"]["properties"]["recipe"]
+    recipe["properties"] = {name: schema["properties"][name] for name in RECIPE_SECTIONS}
+    return schema
 
 
 def _inline(node: Any, definitions: dict[str, Any]) -> Any:
@@ -172,6 +196,36 @@ def _check_across_keys(config: dict[str, Any]) -> None:
     for i, name in enumerate(names):
         if name in names[:i]:
             raise RockspaceError(f"config: models[{i}].name: found {name!r} twice; each model needs its own name")
+    for i, model in enumerate(config["models"]):
+        _check_model(config, model, f"config: models[{i}]")
+
+
+def _check_model(config: dict[str, Any], model: dict[str, Any], where: str) -> None:
+    """What a model's keys, its recipe and the study's sections demand of each other."""
+    recipe, stored = model["recipe"], config["tfrecords"]["image_size"] + config["tfrecords"]["margin"]
+    if (model["image_size"] or 0) > stored:
+        raise RockspaceError(
+            f"{where}.image_size: found {model['image_size']}; allowed: at most {stored}, which is what is stored "
+            "(tfrecords.image_size and tfrecords.margin)"
+        )
+    for key in ("selection", "refit"):
+        if recipe["finetune"][key] != config["finetune"][key]:
+            raise RockspaceError(
+                f"{where}.recipe.finetune.{key}: found {json.dumps(recipe['finetune'][key])}; allowed: "
+                f"{json.dumps(config['finetune'][key])}, as in finetune.{key}, which all models share"
+            )
+    if recipe["train_head"]["solver"] == "exact":
+        needed = {
+            "head.units": (recipe["head"]["units"], []),
+            "head.logits": (recipe["head"]["logits"], "linear"),
+            "train_head.label_smoothing": (recipe["train_head"]["label_smoothing"], 0),
+        }
+        for key, (found, allowed) in needed.items():
+            if found != allowed:
+                raise RockspaceError(
+                    f"{where}.recipe.{key}: found {json.dumps(found)}; allowed: {json.dumps(allowed)}, "
+                    "since train_head.solver is exact"
+                )
 
 
 def _settle_validation(splits: dict[str, Any]) -> None:

@@ -9,9 +9,11 @@ rule evaluate:
         train=tfrecords("train"),
         validation=tfrecords("validation"),
         catalog=rules.restructure.output.catalog,
+        coordinates=f"{STUDY}/coordinates/train.csv",
     output:
         metrics=f"{RUN}/metrics.json",
         predictions=f"{RUN}/predictions.csv",
+        outputs=f"{RUN}/outputs.npz",
         confusion=report(
             f"{RUN}/confusion.png",
             caption="../report/confusion.rst",
@@ -28,14 +30,37 @@ rule evaluate:
     resources:
         mem_mb=6000,
     params:
-        geometry=rules.tfrecords.params.geometry,
+        geometry=geometry,
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
+        views=lambda wildcards: recipe("evaluate")(wildcards)["views"],
+        augmentation=augmentation_of_tests,
+        bootstraps=lambda wildcards: REGRESSES[wildcards.model] and config["procrustes"]["bootstraps"],
         selection=config["finetune"]["selection"],
         precision=config["precision"],
     message:
         "{wildcards.model}, seed {wildcards.seed}: counting how often it is right"
     script:
         "../scripts/evaluate.py"
+
+
+rule predicted_coordinates:
+    input:
+        outputs=rules.evaluate.output.outputs,
+    output:
+        coordinates=f"{RUN}/coordinates.csv",
+    log:
+        f"{STUDY}/logs/predicted_coordinates/{{model}}-{{seed}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/predicted_coordinates/{{model}}-{{seed}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    message:
+        "{wildcards.model}, seed {wildcards.seed}: predicted and observed coordinates of the validation images"
+    script:
+        "../scripts/predicted_coordinates.py"
 
 
 rule activations:
@@ -54,8 +79,10 @@ rule activations:
     resources:
         mem_mb=6000,
     params:
-        geometry=rules.tfrecords.params.geometry,
+        geometry=geometry,
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
+        views=lambda wildcards: recipe("evaluate")(wildcards)["views"],
+        augmentation=augmentation_of_tests,
         layers=lambda wildcards: LAYERS[wildcards.model],
         pooling=config["embeddings"]["pooling"],
         precision=config["precision"],

@@ -28,7 +28,9 @@ try:
     config.update(validated(config))
     check_source(config["dataset"], Path(f"results/{config['study']}/raw"))
     LAYERS = {
-        model["name"]: layers_to_embed(config["embeddings"]["layers"], model["backbone"], model["output_layer"])
+        model["name"]: layers_to_embed(
+            config["embeddings"]["layers"], model["backbone"], model["output_layer"], model["feature_layers"]
+        )
         for model in config["models"]
     }
 except RockspaceError as error:
@@ -37,6 +39,7 @@ except RockspaceError as error:
 STUDY = f"results/{config['study']}"
 RUN = f"{STUDY}/models/{{model}}/seed-{{seed}}"
 MODELS = {model["name"]: model for model in config["models"]}
+REGRESSES = {name: model["objective"] != "classification" for name, model in MODELS.items()}
 SEEDS = config["seeds"]
 SPLITS = list(config["dataset"]["splits"])
 
@@ -93,13 +96,41 @@ def weights(wildcards):
 
 
 def backbone(wildcards):
-    """What decides which network a model is; the weights are an input."""
+    """What decides which features a model has; the weights are an input."""
     model = MODELS[wildcards.model]
-    return {key: model[key] for key in ("backbone", "output_layer", "preprocessing")}
+    return {key: model[key] for key in ("backbone", "output_layer", "preprocessing", "feature_layers", "pooling")}
+
+
+def objective(wildcards):
+    """What a model learns."""
+    return {key: MODELS[wildcards.model][key] for key in ("objective", "coordinates_weight")}
+
+
+def recipe(section, *keys):
+    """A section of the configuration as a model's own recipe has it, or some keys of it."""
+
+    def of_model(wildcards):
+        values = MODELS[wildcards.model]["recipe"][section]
+        return {key: values[key] for key in keys} if keys else values
+
+    return of_model
+
+
+def geometry(wildcards):
+    """How images are stored, and how large a model sees them."""
+    stored = {key: config["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")}
+    seen = MODELS[wildcards.model]["image_size"] or stored["image_size"]
+    return stored | {"image_size": seen, "margin": stored["image_size"] + stored["margin"] - seen}
+
+
+def augmentation_of_tests(wildcards):
+    """How far a model's views for testing stray; not at all where it sees images as they are alone."""
+    several = MODELS[wildcards.model]["recipe"]["evaluate"]["views"] > 1
+    return MODELS[wildcards.model]["recipe"]["augmentation"] if several else {}
 
 
 # Every layer of every trained network.
 RUNS = [(model, seed, layer) for model in MODELS for seed in SEEDS for layer in LAYERS[model]]
 
 WATCHES_VALIDATION = config["finetune"]["selection"] == "validation"
-REFITS = config["finetune"]["refit"] and not WATCHES_VALIDATION
+REFITS = config["finetune"]["refit"] and config["finetune"]["selection"] == "holdout"

@@ -22,6 +22,9 @@ STAGES = {
     "train_head": every(*rules.train_head.output),
     "finetune": every(*rules.finetune.output),
     "evaluate": every(*rules.evaluate.output),
+    "predicted_coordinates": expand(
+        rules.predicted_coordinates.output.coordinates, model=[m for m in MODELS if REGRESSES[m]], seed=SEEDS
+    ),
     "curves": every(*rules.curves.output),
     "activations": every(*rules.extract_embeddings.input.train, *rules.extract_embeddings.input.validation),
     "extract_embeddings": every(*rules.extract_embeddings.output),

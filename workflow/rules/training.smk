@@ -16,9 +16,9 @@ rule features:
         mem_mb=6000,
     params:
         backbone=backbone,
-        geometry=rules.tfrecords.params.geometry,
-        augmentation=config["augmentation"],
-        views=lambda wildcards: config["train_head"]["views"] if wildcards.split == "train" else 0,
+        geometry=geometry,
+        augmentation=recipe("augmentation"),
+        views=lambda wildcards: recipe("train_head")(wildcards)["views"] if wildcards.split == "train" else 0,
         precision=config["precision"],
     message:
         "{wildcards.model}: features of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
@@ -47,11 +47,12 @@ rule train_head:
         mem_mb=4000,
     params:
         backbone=backbone,
-        image_size=config["tfrecords"]["image_size"],
-        head=config["head"],
-        train_head=config["train_head"],
-        holdout_fraction=config["finetune"]["holdout_fraction"],
-        batch_norm=config["finetune"]["batch_norm"],
+        image_size=lambda wildcards: geometry(wildcards)["image_size"],
+        objective=objective,
+        head=recipe("head"),
+        train_head=recipe("train_head"),
+        selection=recipe("finetune", "selection", "holdout_fraction"),
+        batch_norm=lambda wildcards: recipe("finetune")(wildcards)["batch_norm"],
     message:
         "{wildcards.model}, seed {wildcards.seed}: training the head on the frozen base"
     script:
@@ -80,9 +81,10 @@ rule finetune:
         runtime=480,
     params:
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
-        geometry=rules.tfrecords.params.geometry,
-        augmentation=config["augmentation"],
-        finetune=config["finetune"],
+        geometry=geometry,
+        objective=objective,
+        augmentation=recipe("augmentation"),
+        finetune=recipe("finetune"),
         precision=config["precision"],
     message:
         "{wildcards.model}, seed {wildcards.seed}: fine-tuning the whole network"

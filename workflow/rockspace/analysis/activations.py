@@ -1,15 +1,10 @@
 """Activations: what the layers of a trained network do, pooled to one vector an image."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import keras
-import numpy as np
-import tensorflow as tf
-from tqdm import tqdm
 
-from rockspace.errors import RockspaceError
-from rockspace.training.classifier import resolve_layer
-from rockspace.training.pipeline import ImageSet
+from rockspace.training.layers import find_layer
 
 
 def embedding_model(network: keras.Model, layers: Sequence[str], pooling: str) -> keras.Model:
@@ -23,25 +18,8 @@ def embedding_model(network: keras.Model, layers: Sequence[str], pooling: str) -
     Raises:
         RockspaceError: Where the network has no such layer.
     """
-    outputs = {}
-    for name in layers:
-        try:
-            activation = resolve_layer(network, name).output
-        except ValueError as error:
-            raise RockspaceError(f"config: embeddings.layers: {error}") from error
-        outputs[name] = _pooled(activation, pooling)
-    return keras.Model(network.input, outputs)
-
-
-def extract(
-    network: Callable[[tf.Tensor], dict[str, tf.Tensor]], images: ImageSet, batch_size: int
-) -> dict[str, np.ndarray]:
-    """Run an embedding model over all images in one pass: ``(n, d)`` float32 for each layer."""
-    parts: dict[str, list[np.ndarray]] = {}
-    for batch, _ in tqdm(images.plain(batch_size), total=images.steps(batch_size), desc="embedding", unit="batch"):
-        for name, values in network(batch).items():
-            parts.setdefault(name, []).append(np.asarray(values))
-    return {name: np.concatenate(values) for name, values in parts.items()}
+    found = {name: find_layer(network, name, "embeddings.layers") for name in layers}
+    return keras.Model(network.input, {name: _pooled(layer.output, pooling) for name, layer in found.items()})
 
 
 def _pooled(activation: keras.KerasTensor, pooling: str) -> keras.KerasTensor:

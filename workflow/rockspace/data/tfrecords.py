@@ -1,7 +1,7 @@
 """TFRecords: every image decoded once, with what training and analysis need to know about it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ METADATA = {
     "image_id": tf.io.FixedLenFeature([], tf.string),
     "label": tf.io.FixedLenFeature([], tf.int64),
     "position": tf.io.FixedLenFeature([], tf.int64),
+    "coordinates": tf.io.FixedLenSequenceFeature([], tf.float32, allow_missing=True),
 }
 
 
@@ -47,6 +48,10 @@ class Geometry:
     def stored_size(self) -> int:
         """Side of the stored square (pixels)."""
         return self.image_size + self.margin
+
+    def seen_at(self, image_size: int) -> "Geometry":
+        """Return the same stored images as a network sees them whose input is ``image_size`` pixels wide."""
+        return replace(self, image_size=image_size, margin=self.stored_size - image_size)
 
 
 def shard_bounds(n_images: int, shard: int, shards: int) -> tuple[int, int]:
@@ -109,8 +114,8 @@ def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
         geometry: As they were written.
 
     Returns:
-        Dictionaries of ``image`` (stored_size, stored_size, 3) uint8, ``image_id`` (string), ``label`` (index)
-        and ``position`` (in the split, from 0), one an image.
+        Dictionaries of ``image`` (stored_size, stored_size, 3) uint8, ``image_id`` (string), ``label`` (index),
+        ``position`` (in the split, from 0) and ``coordinates`` (k,) float32, one an image.
     """
     side = geometry.stored_size
     layout = METADATA | {"image": tf.io.FixedLenFeature([], tf.string)}
@@ -123,11 +128,14 @@ def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
     return tf.data.TFRecordDataset([str(s) for s in shards]).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def iter_metadata(shards: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
-    """Yield image name, label index and position in the split of every stored image, in order; no pixel is decoded."""
+def iter_metadata(shards: Sequence[Path]) -> Iterator[tuple[str, int, int, np.ndarray]]:
+    """Yield image name, label index, position in the split and coordinates of every stored image, in order.
+
+    No pixel is decoded.
+    """
     records = tf.data.TFRecordDataset([str(s) for s in shards])
     for record in records.map(lambda serialized: tf.io.parse_single_example(serialized, METADATA)).as_numpy_iterator():
-        yield record["image_id"].decode(), int(record["label"]), int(record["position"])
+        yield record["image_id"].decode(), int(record["label"]), int(record["position"]), record["coordinates"]
 
 
 def _bytes(value: bytes) -> tf.train.Feature:

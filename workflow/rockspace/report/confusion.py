@@ -20,7 +20,7 @@ LABEL, LABEL_SIZE = 0.074, 4.6
 
 def confusion_matrix_figure(
     true_labels: Sequence[str],
-    predicted_labels: Sequence[str],
+    predicted_labels: Sequence[str] | None,
     superclass_of_label: Mapping[str, str],
     output: Path,
 ) -> None:
@@ -28,10 +28,13 @@ def confusion_matrix_figure(
 
     Args:
         true_labels: Label of each image.
-        predicted_labels: What each image was taken for.
+        predicted_labels: What each image was taken for; None for a network without a softmax, which the picture says.
         superclass_of_label: Superclass of every label that can occur; labels are ordered by it, then by name.
         output: File to write; the suffix says the format.
     """
+    if predicted_labels is None:
+        _no_softmax(output)
+        return
     order = sorted(superclass_of_label, key=lambda label: (str(superclass_of_label[label]), label))
     counts = confusion_matrix(list(true_labels), list(predicted_labels), labels=order)
     with column_style():
@@ -52,6 +55,14 @@ def confusion_matrix_figure(
         bar = figure.colorbar(picture, ax=axis, shrink=0.6, aspect=30, label="images", pad=0.02)
         bar.locator = MaxNLocator(integer=True)
         bar.outline.set_linewidth(0.4)
+        save(figure, [output])
+
+
+def _no_softmax(output: Path) -> None:
+    with column_style():
+        figure, axis = plt.subplots(figsize=(COLUMN, 0.6), layout="constrained")
+        axis.set_axis_off()
+        axis.text(0.5, 0.5, "This network predicts coordinates, no labels.", ha="center", va="center")
         save(figure, [output])
 
 

@@ -35,8 +35,21 @@ class Augmentation:
         return cls(**section)
 
 
+# What keeps views for testing apart from those that the same seed trains on.
+TRAINING_STREAM, TEST_STREAM = 0, 2
+
+# How many stored pixels may fall on a seen one, along a side, before a view is averaged over several samples.
+SHARP_UP_TO = 1.5
+
+
 def augmented_views(
-    images: tf.Tensor, positions: tf.Tensor, geometry: Geometry, augmentation: Augmentation, seed: int, epoch: tf.Tensor
+    images: tf.Tensor,
+    positions: tf.Tensor,
+    geometry: Geometry,
+    augmentation: Augmentation,
+    seed: int,
+    epoch: tf.Tensor,
+    stream: int = TRAINING_STREAM,
 ) -> tf.Tensor:
     """Draw one random view of each image.
 
@@ -47,11 +60,14 @@ def augmented_views(
         augmentation: How far a view may stray.
         seed: Seed of the run.
         epoch: Which view, counted from 0.
+        stream: ``TRAINING_STREAM`` or ``TEST_STREAM``: other views for the same seed.
 
     Returns:
         ``(n, image_size, image_size, 3)`` float32, 0 to 255.
     """
-    run_and_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0], tf.int64), tf.cast(epoch, tf.int64))
+    run_and_epoch = tf.random.experimental.stateless_fold_in(
+        tf.constant([seed, stream], tf.int64), tf.cast(epoch, tf.int64)
+    )
     draws = tf.map_fn(
         lambda position: tf.random.stateless_uniform(
             [7], tf.random.experimental.stateless_fold_in(run_and_epoch, position), -1.0, 1.0
@@ -93,12 +109,29 @@ def _resample(images: tf.Tensor, transforms: tf.Tensor, geometry: Geometry) -> t
     # The op fills with one number for all channels, so colours are taken relative to the background.
     background = tf.constant(geometry.background, tf.float32)
     side = geometry.image_size
+    ratio = geometry.stored_size / side
+    samples = round(ratio) if ratio > SHARP_UP_TO else 1
     views = tf.raw_ops.ImageProjectiveTransformV3(
         images=tf.cast(images, tf.float32) - background,
-        transforms=transforms,
-        output_shape=[side, side],
+        transforms=_finer(transforms, samples),
+        output_shape=[side * samples, side * samples],
         fill_value=0.0,
         interpolation="BILINEAR",
         fill_mode="CONSTANT",
     )
+    if samples > 1:
+        views = tf.nn.avg_pool2d(views, samples, samples, "VALID")
     return tf.ensure_shape(views + background, [None, side, side, 3])
+
+
+def _finer(transforms: tf.Tensor, samples: int) -> tf.Tensor:
+    """Return maps ``(n, 8)`` to stored pixels from a grid ``samples`` times as fine as that of the seen pixels.
+
+    Seen pixel ``u`` becomes the fine pixels ``u * samples`` to ``u * samples + samples - 1``, whose middle is ``u``.
+    """
+    if samples == 1:
+        return transforms
+    xx, xy, x0, yx, yy, y0, *rest = tf.unstack(transforms, axis=1)
+    middle = (samples - 1) / 2
+    xx, xy, yx, yy = (factor / samples for factor in (xx, xy, yx, yy))
+    return tf.stack([xx, xy, x0 - middle * (xx + xy), yx, yy, y0 - middle * (yx + yy), *rest], axis=1)

@@ -19,6 +19,7 @@ import keras
 from rockspace.errors import RockspaceError
 from rockspace.training import lite
 from rockspace.training.flattening import final_names, flat
+from rockspace.training.layers import check_name, find_layer
 from rockspace.training.preprocessing import IMAGENET_STD, MODES, Preprocessing
 from rockspace.training.weight_files import load_weights
 
@@ -120,7 +121,7 @@ def build(
         except ValueError as error:
             raise RockspaceError(f"image_size: {image_size} does not suit {name}: {error}") from error
         if output_layer is not None:
-            _check_layer(output_layer, final_names(network), name)
+            check_name(output_layer, final_names(network), name, "models: output_layer")
         if weights is not None:
             load_weights(_whole_and_cut(network, output_layer), Path(weights))
         if preprocessing == "unit":
@@ -132,7 +133,7 @@ def build(
         model = flat(network, name, Preprocessing(**constants, name="preprocessing"), backbone.built_in)
     if output_layer is None:
         return model
-    return keras.Model(model.input, find_layer(model, output_layer).output, name=name)
+    return keras.Model(model.input, find_layer(model, output_layer, "models: output_layer").output, name=name)
 
 
 def look_up(name: str) -> Backbone:
@@ -141,12 +142,6 @@ def look_up(name: str) -> Backbone:
         similar = difflib.get_close_matches(name, BACKBONES, n=3) or sorted(BACKBONES)
         raise RockspaceError(f"models: backbone: {name!r} is unknown; did you mean {', '.join(similar)}?")
     return BACKBONES[name]
-
-
-def find_layer(model: keras.Model, name: str) -> keras.layers.Layer:
-    """The layer of that name; a RockspaceError that suggests similar names if there is none."""
-    _check_layer(name, [layer.name for layer in model.layers], model.name)
-    return model.get_layer(name)
 
 
 def preset_layers(model: keras.Model) -> list[str]:
@@ -173,12 +168,6 @@ _BLOCK = re.compile(
     r"conv\d_block\d+(?=_)|block\d+[a-z]?(?=_)|block_\d+(?=_)|expanded_conv(_\d+)?(?=_)"
     r"|convnext_[a-z]+_stage_\d_block_\d+(?=_)|mixed\d+$"
 )
-
-
-def _check_layer(name: str, names: list[str], model_name: str) -> None:
-    if name not in names:
-        similar = difflib.get_close_matches(name, names, n=3) or names[-3:]
-        raise RockspaceError(f"{model_name} has no layer {name!r}; similar ones: {', '.join(similar)}")
 
 
 @contextmanager

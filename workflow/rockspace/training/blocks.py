@@ -19,13 +19,16 @@ def _table() -> dict[str, list[str]]:
     return json.loads(TABLE.read_text(encoding="utf-8"))
 
 
-def layers_to_embed(configured: list[str] | str, backbone: str, output_layer: str | None) -> list[str]:
+def layers_to_embed(
+    configured: list[str] | str, backbone: str, output_layer: str | None, feature_layers: list[str] | None = None
+) -> list[str]:
     """Return the names of the layers whose embeddings a model gives, from the input on.
 
     Args:
         configured: Names, or ``all-blocks`` for the last layer of each block and ``penultimate``.
         backbone: Name of a backbone.
         output_layer: Where the backbone is cut; None for all of it.
+        feature_layers: Layers that the features come from, if not from the output; what lies behind them is left out.
 
     Raises:
         RockspaceError: Where the backbone is unknown, or ``all-blocks`` cannot be told for this model.
@@ -37,12 +40,14 @@ def layers_to_embed(configured: list[str] | str, backbone: str, output_layer: st
     if configured != "all-blocks":
         return list(configured)
     layers = _table()[backbone]
-    if output_layer is not None and output_layer not in layers:
-        raise RockspaceError(
-            f"config: embeddings.layers: all-blocks is not known for {backbone} cut at '{output_layer}'; name the layers "
-            f"or cut it at the end of a block: {', '.join(layers)}"
-        )
-    return [*(layers[: layers.index(output_layer) + 1] if output_layer else layers), "penultimate"]
+    ends = feature_layers or ([output_layer] if output_layer else layers[-1:])
+    for end in ends:
+        if end not in layers:
+            raise RockspaceError(
+                f"config: embeddings.layers: all-blocks is not known for {backbone} cut at '{end}'; name the layers "
+                f"or cut it at the end of a block: {', '.join(layers)}"
+            )
+    return [*layers[: max(map(layers.index, ends)) + 1], "penultimate"]
 
 
 def _write_table() -> None:

@@ -1,91 +1,125 @@
 """The classifier: a backbone and the head on it, one flat Keras model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
-POOLED = "pooled"
-PENULTIMATE = "penultimate"
-PREDICTIONS = "predictions"
+from rockspace.training.folding import ChannelAffine
+from rockspace.training.layers import PENULTIMATE, POOLED, CosineClassifier, DeviationPooling2D, find_layer
+from rockspace.training.objectives import COORDINATES, PREDICTIONS, Objective
+from rockspace.training.rewiring import copy_of
+
+OUTPUTS = (PREDICTIONS, COORDINATES)
+STANDARDIZE = "head_standardize"
 
 
-def build_head(n_features: int, n_labels: int, units: list[int], dropout: float, seed: int) -> keras.Model:
-    """Build the head: dense layers with ReLU, dropout, softmax.
+def build_head(
+    n_features: int, n_labels: int, head: dict[str, Any], seed: int, objective: Objective | None = None
+) -> keras.Model:
+    """Build the head: dense layers with ReLU, dropout, and a softmax, a linear layer for the coordinates, or both.
 
     Args:
         n_features: Length of the pooled features.
         n_labels: Number of labels.
-        units: Width of each dense layer; the last is named ``penultimate``.
-        dropout: Share of units dropped before the softmax.
+        head: The ``head`` section of the configuration; the last of its ``units`` is the layer ``penultimate``.
         seed: Seed of the first weights.
+        objective: What outputs there are; None for the softmax alone.
 
     Returns:
-        A float32 model from ``(n, n_features)`` to probabilities ``(n, n_labels)``.
+        A float32 model from ``(n, n_features)`` to probabilities ``(n, n_labels)``, to standardized coordinates
+        ``(n, k)``, or to a dictionary of both by the names of their layers.
     """
+    objective, units = objective or Objective(), head["units"]
     x = inputs = keras.Input([n_features], name="features", dtype="float32")
+    cosine = head["logits"] == "cosine"
+    if cosine and not units:
+        # A cosine is not blind to place and scale, so there is no layer that could absorb those of the features.
+        x = ChannelAffine(name=STANDARDIZE, dtype="float32")(x)
     for i, width in enumerate(units):
         name = PENULTIMATE if i == len(units) - 1 else f"head_dense_{i + 1}"
         start = keras.initializers.HeNormal(seed=seed * 1000 + i)
         x = keras.layers.Dense(width, activation="relu", kernel_initializer=start, name=name, dtype="float32")(x)
-    x = keras.layers.Dropout(dropout, seed=seed, name="head_dropout", dtype="float32")(x)
-    start = keras.initializers.GlorotUniform(seed=seed * 1000 + len(units))
-    softmax = keras.layers.Dense(
-        n_labels, activation="softmax", kernel_initializer=start, name=PREDICTIONS, dtype="float32"
-    )
-    return keras.Model(inputs, softmax(x), name="head")
+    x = keras.layers.Dropout(head["dropout"], seed=seed, name="head_dropout", dtype="float32")(x)
+    first = seed * 1000 + len(units)
+    outputs = {}
+    if objective.classifies and cosine:
+        layer = CosineClassifier(n_labels, head["cosine_scale"], first, name=PREDICTIONS, dtype="float32")
+        outputs[PREDICTIONS] = layer(x)
+    elif objective.classifies:
+        outputs[PREDICTIONS] = _linear(n_labels, "softmax", first, PREDICTIONS)(x)
+    if objective.regresses:
+        outputs[COORDINATES] = _linear(len(objective.mean), "linear", first + 1, COORDINATES)(x)
+    return keras.Model(inputs, _one_or_all(outputs), name="head")
 
 
-def pooled_backbone(backbone: keras.Model) -> keras.Model:
-    """Return ``backbone`` with global average pooling at its end: images to features ``(n, n_features)``."""
-    return keras.Model(backbone.input, _pool(backbone.output), name=f"{backbone.name}_pooled")
+def pooled_backbone(
+    backbone: keras.Model, feature_layers: Sequence[str] | None = None, pooling: str = "mean"
+) -> keras.Model:
+    """Return ``backbone`` up to its features.
+
+    Args:
+        backbone: From images to a feature map.
+        feature_layers: Layers that are pooled and put side by side; None for the output alone.
+        pooling: ``mean`` over places, or ``mean_std``: means followed by standard deviations.
+
+    Returns:
+        From images to features ``(n, n_features)``; the last layer is named ``pooled``.
+    """
+    features = _features(backbone, feature_layers, pooling)
+    return keras.Model(backbone.input, features, name=f"{backbone.name}_pooled")
 
 
-def attach_head(backbone: keras.Model, head: keras.Model) -> keras.Model:
-    """Put ``head`` on ``backbone``; both keep their layers and weights, and the result is one flat model."""
-    x = _pool(backbone.output)
+def attach_head(
+    backbone: keras.Model, head: keras.Model, feature_layers: Sequence[str] | None = None, pooling: str = "mean"
+) -> keras.Model:
+    """Put a copy of ``head`` on the features of ``backbone``; the result is one flat model."""
+    x, outputs = _features(backbone, feature_layers, pooling), {}
     for layer in head.layers[1:]:
-        x = layer(x)
-    return keras.Model(backbone.input, x, name="classifier")
+        copy = copy_of(layer)
+        if layer.name in OUTPUTS:
+            outputs[layer.name] = copy(x)
+        else:
+            x = copy(x)
+        copy.set_weights(layer.get_weights())
+    return keras.Model(backbone.input, _one_or_all(outputs), name="classifier")
+
+
+def named_outputs(network: keras.Model) -> keras.Model:
+    """Return a classifier that gives its outputs in a dictionary, by the names of their layers, whatever they are."""
+    names = {layer.name for layer in network.layers}
+    outputs = {name: network.get_layer(name).output for name in OUTPUTS if name in names}
+    return keras.Model(network.input, outputs, name=network.name)
 
 
 def is_head_layer(layer: keras.layers.Layer) -> bool:
     """Tell the head's layers from the backbone's in a flat classifier."""
-    return layer.name in (PENULTIMATE, PREDICTIONS) or layer.name.startswith("head_")
+    return layer.name in (PENULTIMATE, *OUTPUTS) or layer.name.startswith("head_")
 
 
-def resolve_layer(model: keras.Model, name: str) -> keras.layers.Layer:
-    """Return a layer of a classifier by name; ``penultimate`` is what the softmax stands on.
-
-    Raises:
-        ValueError: Where the model has no such layer; the message lists close names.
-    """
-    names = {layer.name: layer for layer in model.layers}
-    if name == PENULTIMATE and name not in names:
-        return names[POOLED]
-    if name in names:
-        return names[name]
-    raise ValueError(f"the model has no layer '{name}'; its layers: {', '.join(names)}")
+def _linear(units: int, activation: str, seed: int, name: str) -> keras.layers.Dense:
+    start = keras.initializers.GlorotUniform(seed=seed)
+    return keras.layers.Dense(units, activation=activation, kernel_initializer=start, name=name, dtype="float32")
 
 
-def make_optimizer(section: dict[str, Any]) -> keras.optimizers.Optimizer:
-    """Build the optimizer of a training phase from its section of the configuration."""
-    shared = {"learning_rate": section["learning_rate"], "global_clipnorm": section.get("clipnorm")}
-    match section["optimizer"]:
-        case "sgd":
-            return keras.optimizers.SGD(momentum=0.9, nesterov=True, **shared)
-        case "adam":
-            return keras.optimizers.Adam(**shared)
-        case _:
-            return keras.optimizers.AdamW(weight_decay=section["weight_decay"], **shared)
+def _one_or_all(outputs: dict[str, keras.KerasTensor]) -> Any:
+    return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
 
-def compile_classifier(model: keras.Model, section: dict[str, Any]) -> None:
-    """Compile for one training phase: optimizer, smoothed cross-entropy, accuracy."""
-    loss = keras.losses.CategoricalCrossentropy(label_smoothing=section["label_smoothing"])
-    model.compile(make_optimizer(section), loss, metrics=["accuracy"], jit_compile=False)
-
-
-def _pool(feature_map: keras.KerasTensor) -> keras.KerasTensor:
-    if len(feature_map.shape) == 2:
-        return feature_map
-    return keras.layers.GlobalAveragePooling2D(name=POOLED, dtype="float32")(feature_map)
+def _features(backbone: keras.Model, feature_layers: Sequence[str] | None, pooling: str) -> keras.KerasTensor:
+    if feature_layers is None:
+        maps = {"": backbone.output}
+    else:
+        found = {name: find_layer(backbone, name, "models: feature_layers") for name in feature_layers}
+        maps = {f"_{name}": layer.output for name, layer in found.items()}
+    single = len(maps) == 1 and pooling == "mean"
+    parts = []
+    for suffix, feature_map in maps.items():
+        if len(feature_map.shape) == 2:
+            parts.append(feature_map)
+            continue
+        name = POOLED if single else f"{POOLED}_mean{suffix}"
+        parts.append(keras.layers.GlobalAveragePooling2D(name=name, dtype="float32")(feature_map))
+        if pooling == "mean_std":
+            parts.append(DeviationPooling2D(name=f"{POOLED}_std{suffix}", dtype="float32")(feature_map))
+    return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=POOLED, dtype="float32")(parts)

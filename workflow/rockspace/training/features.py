@@ -10,7 +10,9 @@ from tqdm import tqdm
 
 from rockspace.artifacts import replacing
 from rockspace.training.augmentation import Augmentation
-from rockspace.training.pipeline import ImageSet
+from rockspace.training.pipeline import ImageSet, View
+
+ARRAYS = ("image_id", "label", "plain", "views", "coordinates")
 
 VIEW_SEED = 0
 """Views of the frozen phase are the same for every seed, so that all seeds share one features file."""
@@ -25,29 +27,34 @@ class Features:
         label: ``(n,)`` label indices.
         plain: ``(n, d)`` float32, of the images as they are.
         views: ``(n, n_views, d)`` float32, of augmented views; ``n_views`` may be 0.
+        coordinates: ``(n, k)`` float32, the images' human coordinates; ``k`` may be 0.
     """
 
     image_id: np.ndarray
     label: np.ndarray
     plain: np.ndarray
     views: np.ndarray
+    coordinates: np.ndarray
 
     def save(self, path: Path) -> None:
         """Write an ``npz`` file with the attributes as arrays."""
         with replacing(path) as partial:
-            np.savez(partial, image_id=self.image_id, label=self.label, plain=self.plain, views=self.views)
+            np.savez(partial, **{name: getattr(self, name) for name in ARRAYS})
 
     def standardized(self, mean: np.ndarray, deviation: np.ndarray) -> "Features":
         """Return ``(x - mean) / deviation`` for every feature; both ``(d,)``."""
         plain, views = (self.plain - mean) / deviation, (self.views - mean) / deviation
         return replace(self, plain=plain, views=views)
 
+    def subset(self, members: np.ndarray) -> "Features":
+        """Return the images for which ``members`` ``(n,)`` is true."""
+        return Features(*(getattr(self, name)[members] for name in ARRAYS))
+
     @classmethod
     def load(cls, paths: list[str | Path]) -> "Features":
         """Read the shards of a split, in order."""
         shards = [np.load(path, allow_pickle=False) for path in paths]
-        names = ("image_id", "label", "plain", "views")
-        return cls(*(np.concatenate([shard[name] for shard in shards]) for name in names))
+        return cls(*(np.concatenate([shard[name] for shard in shards]) for name in ARRAYS))
 
 
 def compute_features(
@@ -76,9 +83,7 @@ def compute_features(
                 bar.update(len(parts[-1]))
             return np.concatenate(parts)
 
-        plain = run(images.plain(batch_size).map(lambda pixels, _: pixels))
-        of_views = [
-            run(images.views(augmentation, seed=VIEW_SEED, view=view, batch_size=batch_size)) for view in range(views)
-        ]
+        plain = run(images.pixels(batch_size))
+        of_views = [run(images.pixels(batch_size, View(augmentation, VIEW_SEED, number))) for number in range(views)]
     stacked = np.stack(of_views, axis=1) if views else np.empty((len(plain), 0, plain.shape[1]), np.float32)
-    return Features(np.array(images.image_ids), images.labels, plain, stacked)
+    return Features(np.array(images.image_ids), images.labels, plain, stacked, images.coordinates)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -11,11 +11,18 @@ import pandas as pd
 
 from rockspace.errors import RockspaceError
 from rockspace.training.augmentation import Augmentation
-from rockspace.training.classifier import compile_classifier, is_head_layer
+from rockspace.training.classifier import is_head_layer
+from rockspace.training.layers import find_layer
+from rockspace.training.objectives import Objective
+from rockspace.training.optimizers import make_optimizer
 from rockspace.training.pipeline import ImageSet
 from rockspace.training.precision import with_precision
+from rockspace.training.selection import stratified_holdout
 
 log = logging.getLogger(__name__)
+
+HISTORY = ["phase", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "precision", "best"]
+"""Columns of a history without a row."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +34,14 @@ class Recipe:
         augmentation: How far a view may stray.
         precision: ``float32`` or ``bfloat16``, for the backbone.
         seed: Seed of order, augmentation and dropout.
+        objective: What to learn.
     """
 
     training: dict[str, Any]
     augmentation: Augmentation
     precision: str
     seed: int
+    objective: Objective = field(default_factory=Objective)
 
 
 class EpochLines(keras.callbacks.Callback):
@@ -55,6 +64,41 @@ class EpochLines(keras.callbacks.Callback):
         log.info("%s epoch %d/%d: %s  (%.1f s)", self.phase, epoch + 1, self.epochs, metrics, seconds)
 
 
+def finetune(
+    network: keras.Model, refit: keras.Model | None, images: ImageSet, validation: ImageSet | None, recipe: Recipe
+) -> tuple[keras.Model, pd.DataFrame]:
+    """Train the whole network the way that ``finetune.selection`` says.
+
+    Args:
+        network: Classifier to start from; with the selection ``holdout``, its head has not seen the held-out images.
+        refit: For the selection ``holdout``, a classifier whose head has seen all training images; None keeps the first.
+        images: All training images.
+        validation: The validation images, for the selection ``validation``.
+        recipe: How to train; without epochs, the classifier to start from is the result.
+
+    Returns:
+        The float32 classifier, and the history: one row an epoch of each step.
+    """
+    training = recipe.training
+    if training["epochs"] == 0:
+        return network if refit is None else refit, pd.DataFrame(columns=HISTORY)
+    match training["selection"]:
+        case "validation":
+            return until_best(network, images, validation, recipe)
+        case "none":
+            return for_as_long(network, images, [training["learning_rate"]] * training["epochs"], recipe)
+        case _:
+            held_out = held_out_of(images, training["holdout_fraction"], recipe.seed)
+            return select_and_refit(network, refit, images, held_out, recipe)
+
+
+def held_out_of(images: ImageSet, fraction: float, seed: int) -> np.ndarray:
+    """Return ``(n_stored,)`` bool: the stratified part of a set's images that decides how long to train."""
+    held_out = np.zeros(len(images.labels), bool)
+    held_out[images.members] = stratified_holdout(images.labels[images.members], fraction, seed)
+    return held_out
+
+
 def until_best(
     network: keras.Model, images: ImageSet, watched: ImageSet, recipe: Recipe
 ) -> tuple[keras.Model, pd.DataFrame]:
@@ -71,7 +115,7 @@ def until_best(
     """
     stopping, plateau = dict(recipe.training["early_stopping"]), recipe.training["reduce_lr"]
     quantity = stopping.pop("monitor")
-    watch = {"monitor": f"val_{quantity}", "mode": "max" if quantity == "accuracy" else "min"}
+    watch = recipe.objective.monitor(quantity)
     callbacks = [
         keras.callbacks.ReduceLROnPlateau(**watch, min_delta=stopping["min_delta"], **plateau),
         keras.callbacks.EarlyStopping(**watch, restore_best_weights=True, **stopping),
@@ -102,13 +146,14 @@ def select_and_refit(
         network: Classifier whose head has not seen the held-out images.
         refit: Classifier whose head has seen all training images, to train again; None keeps the first.
         images: All training images.
-        held_out: ``(n,)`` bool, the images that decide.
+        held_out: ``(n_stored,)`` bool, the images that decide.
         recipe: How to train.
 
     Returns:
         The float32 classifier, and the history of both steps.
     """
-    network, history = until_best(network, images.subset(~held_out), images.subset(held_out), recipe)
+    learning = images.subset(images.members & ~held_out)
+    network, history = until_best(network, learning, images.subset(held_out), recipe)
     if refit is None:
         return network, history
     best = int(np.flatnonzero(history["best"])[0])
@@ -118,13 +163,10 @@ def select_and_refit(
 
 def set_trainable(network: keras.Model, training: dict[str, Any]) -> None:
     """Decide which layers train: the head, the backbone from ``from_layer`` on, batch norm as ``batch_norm`` says."""
-    names = [layer.name for layer in network.layers]
-    first = training["from_layer"]
-    if first is not None and first not in names:
-        raise RockspaceError(f"config: finetune.from_layer: no layer '{first}'; the layers: {', '.join(names)}")
+    first = training["from_layer"] and find_layer(network, training["from_layer"], "finetune.from_layer")
     reached = first is None
     for layer in network.layers:
-        reached = reached or layer.name == first
+        reached = reached or layer is first
         fixed_norm = isinstance(layer, keras.layers.BatchNormalization) and training["batch_norm"] != "train"
         layer.trainable = is_head_layer(layer) or (reached and not fixed_norm)
 
@@ -138,9 +180,12 @@ def _fit(
     callbacks: list[keras.callbacks.Callback],
     watched: ImageSet | None,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    model = with_precision(network, recipe.precision)
+    model, objective = with_precision(network, recipe.precision), recipe.objective
     set_trainable(model, recipe.training)
-    compile_classifier(model, recipe.training)
+    objective.take_unit(model)
+    objective.compile(model, make_optimizer(recipe.training), recipe.training["label_smoothing"])
+    images = images.aiming_at(objective)
+    watched = None if watched is None else watched.aiming_at(objective)
     batch_size = recipe.training["batch_size"]
     batches = images.augmented(recipe.augmentation, seed=recipe.seed, batch_size=batch_size, epochs=epochs)
     lines = EpochLines(phase, epochs)
@@ -153,7 +198,8 @@ def _fit(
         callbacks=[lines, *callbacks],
         verbose=0,
     )
-    table = pd.DataFrame(history.history).drop(columns="learning_rate", errors="ignore")
+    objective.give_unit(model)
+    table = pd.DataFrame(objective.history(history.history)).drop(columns="learning_rate", errors="ignore")
     if not np.isfinite(table["loss"]).all():
         raise RockspaceError(
             "config: finetune.learning_rate: the loss is no longer a number; lower the rate or set finetune.clipnorm"

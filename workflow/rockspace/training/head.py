@@ -6,8 +6,11 @@ import keras
 import numpy as np
 import pandas as pd
 
-from rockspace.training.classifier import build_head, compile_classifier
+from rockspace.training.classifier import OUTPUTS, STANDARDIZE, build_head
+from rockspace.training.exact_heads import solve
 from rockspace.training.features import Features
+from rockspace.training.objectives import Objective
+from rockspace.training.optimizers import make_optimizer
 
 SMALLEST_DEVIATION = 0.1
 """In units of the features' mean standard deviation: a feature that hardly varies in training is not blown up."""
@@ -17,26 +20,25 @@ class ViewBatches(keras.utils.PyDataset):
     """Shuffled batches of features: in each epoch one augmented view of every image, in turn.
 
     Args:
-        features: Of the training split.
-        members: ``(n,)`` bool, the images to train on.
-        n_labels: Number of labels.
+        features: Of the images to train on.
+        targets: ``(n, ...)`` of the same images, or a dictionary of such.
         batch_size: Images per step.
         seed: Seed of the order.
     """
 
-    def __init__(self, features: Features, members: np.ndarray, n_labels: int, batch_size: int, seed: int) -> None:
+    def __init__(self, features: Features, targets: Any, batch_size: int, seed: int) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        self.views = features.views[members] if features.views.shape[1] else features.plain[members][:, None]
-        self.targets = np.eye(n_labels, dtype=np.float32)[features.label[members]]
-        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        self.views = features.views if features.views.shape[1] else features.plain[:, None]
+        self.targets, self.batch_size, self.seed, self.epoch = targets, batch_size, seed, 0
         self._shuffle()
 
     def __len__(self) -> int:
-        return -(-len(self.targets) // self.batch_size)
+        return -(-len(self.views) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         batch = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        return self.views[batch, self.epoch % self.views.shape[1]], self.targets[batch]
+        targets = keras.tree.map_structure(lambda array: array[batch], self.targets)
+        return self.views[batch, self.epoch % self.views.shape[1]], targets
 
     def on_epoch_end(self) -> None:
         """Move on to the next view and a new order."""
@@ -44,60 +46,75 @@ class ViewBatches(keras.utils.PyDataset):
         self._shuffle()
 
     def _shuffle(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.targets))
+        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.views))
 
 
 def train_head(
     features: Features,
-    members: np.ndarray,
-    watched: Features,
-    watched_members: np.ndarray,
+    watched: Features | None,
     *,
     n_labels: int,
     head: dict[str, Any],
     training: dict[str, Any],
     seed: int,
+    objective: Objective | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train a new head on features.
 
     It trains on standardized features, which a narrow network learns from in a fifth of the epochs; mean and
-    deviation are then absorbed into its first layer, so the head returned takes features as they are.
+    deviation are then absorbed into its first layer, so the head returned takes features as they are. It gives
+    coordinates in the unit of the training images' file.
 
     Args:
-        features: Of the training split, with augmented views.
-        members: ``(n,)`` bool, the images to train on.
-        watched: Features whose plain rows are scored after each epoch; nothing is decided by them.
-        watched_members: ``(m,)`` bool, the rows of ``watched`` to score.
+        features: Of the images to train on, with augmented views.
+        watched: Of images whose plain view is scored after each epoch, or None; nothing is decided by them.
         n_labels: Number of labels.
         head: The ``head`` section of the configuration.
         training: The ``train_head`` section of the configuration.
         seed: Seed of weights, order and dropout.
+        objective: What to learn; None for the labels alone.
 
     Returns:
-        The head, and its history: one row an epoch.
+        The head, and its history: one row an epoch; for the exact solution one row.
     """
-    mean, deviation = features.plain[members].mean(axis=0), features.plain[members].std(axis=0)
+    objective = objective or Objective()
+    mean, deviation = features.plain.mean(axis=0), features.plain.std(axis=0)
     deviation = np.maximum(deviation, SMALLEST_DEVIATION * deviation.mean() + np.finfo(np.float32).tiny)
-    features, watched = features.standardized(mean, deviation), watched.standardized(mean, deviation)
-    network = build_head(features.plain.shape[1], n_labels, head["units"], head["dropout"], seed)
-    compile_classifier(network, training)
-    targets = np.eye(n_labels, dtype=np.float32)[watched.label[watched_members]]
-    history = network.fit(
-        ViewBatches(features, members, n_labels, training["batch_size"], seed),
-        validation_data=(watched.plain[watched_members], targets),
-        epochs=training["epochs"],
-        verbose=0,
-    )
+    features, targets = features.standardized(mean, deviation), _targets(features, n_labels, objective)
+    seen = watched and (watched.standardized(mean, deviation).plain, _targets(watched, n_labels, objective))
+    network = build_head(features.plain.shape[1], n_labels, head, seed, objective)
+    objective.compile(network, make_optimizer(training), training["label_smoothing"])
+    if training["solver"] == "exact":
+        history = solve(network, features, targets, seed) | _scores(network, (features.plain, targets), "")
+        history |= _scores(network, seen, "val_") if seen else {}
+    else:
+        batches = ViewBatches(features, targets, training["batch_size"], seed)
+        history = network.fit(batches, validation_data=seen, epochs=training["epochs"], verbose=0).history
     _absorb(network, mean, deviation)
-    table = pd.DataFrame(history.history)
+    objective.give_unit(network)
+    table = pd.DataFrame(objective.history(history))
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
     table.insert(0, "phase", "head")
     return network, table
 
 
+def _targets(features: Features, n_labels: int, objective: Objective) -> Any:
+    return objective.targets(np.eye(n_labels, dtype=np.float32)[features.label], features.coordinates)
+
+
+def _scores(network: keras.Model, data: tuple[np.ndarray, Any], prefix: str) -> dict[str, list[float]]:
+    scores = network.evaluate(*data, verbose=0, return_dict=True)
+    return {f"{prefix}{name}": [value] for name, value in scores.items()}
+
+
 def _absorb(head: keras.Model, mean: np.ndarray, deviation: np.ndarray) -> None:
-    """Change the first dense layer so that the head answers to features as it did to standardized ones."""
-    first = next(layer for layer in head.layers if isinstance(layer, keras.layers.Dense))
-    kernel, bias = first.get_weights()
-    kernel = kernel / deviation[:, None]
-    first.set_weights([kernel, bias - mean @ kernel])
+    """Change the first layers so that the head answers to features as it did to standardized ones."""
+    first = next(layer for layer in head.layers if layer.weights)
+    if first.name == STANDARDIZE:
+        scale, shift = first.get_weights()
+        first.set_weights([scale / deviation, shift - scale * mean / deviation])
+        return
+    for layer in [each for each in head.layers if each.name in OUTPUTS] if first.name in OUTPUTS else [first]:
+        kernel, bias = layer.get_weights()
+        kernel = kernel / deviation[:, None]
+        layer.set_weights([kernel, bias - mean @ kernel])

@@ -1,7 +1,7 @@
 """The input pipeline: from TFRecords to batches, streamed, and rebuilt for any epoch alone."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,28 @@ import tensorflow as tf
 
 from rockspace.data.tfrecords import Geometry, iter_metadata, read_records
 from rockspace.errors import RockspaceError
-from rockspace.training.augmentation import Augmentation, augmented_views, plain_views
+from rockspace.training.augmentation import TRAINING_STREAM, Augmentation, augmented_views, plain_views
+from rockspace.training.objectives import Objective
 
 SHUFFLE_BUFFER = 1024
 """Images held for shuffling, which bounds the memory: 200 MB at 256 x 256 pixels."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One random view of every image.
+
+    Attributes:
+        augmentation: How far it may stray.
+        seed: Seed of the view.
+        number: Which view, counted from 0.
+        stream: ``augmentation.TRAINING_STREAM`` or ``augmentation.TEST_STREAM``.
+    """
+
+    augmentation: Augmentation
+    seed: int
+    number: int
+    stream: int = TRAINING_STREAM
 
 
 @dataclass(frozen=True)
@@ -27,7 +45,9 @@ class ImageSet:
         image_ids: Names of all stored images.
         labels: ``(n_stored,)`` label indices of all stored images.
         members: ``(n_stored,)`` bool, which images belong to this set.
+        coordinates: ``(n_stored, k)`` float32, human coordinates of all stored images.
         first_position: Position of the first stored image in its split; not 0 where only a later shard is read.
+        objective: Decides the targets in a batch.
     """
 
     shards: tuple[Path, ...]
@@ -36,7 +56,9 @@ class ImageSet:
     image_ids: tuple[str, ...]
     labels: np.ndarray
     members: np.ndarray
+    coordinates: np.ndarray
     first_position: int = 0
+    objective: Objective = field(default_factory=Objective)
 
     @classmethod
     def open(cls, shards: Sequence[str | Path], geometry: Geometry, n_labels: int) -> "ImageSet":
@@ -45,13 +67,19 @@ class ImageSet:
         records = list(iter_metadata(paths))
         if not records:
             raise RockspaceError(f"{paths[0]}: holds no image; lower tfrecords.shards, which may not exceed the images")
-        image_ids, labels, positions = zip(*records, strict=True)
+        image_ids, labels, positions, coordinates = zip(*records, strict=True)
         everything = np.ones(len(labels), bool)
-        return cls(paths, geometry, n_labels, image_ids, np.array(labels), everything, positions[0])
+        return cls(
+            paths, geometry, n_labels, image_ids, np.array(labels), everything, np.stack(coordinates), positions[0]
+        )
 
     def subset(self, members: np.ndarray) -> "ImageSet":
         """Return the images for which ``members`` ``(n_stored,)`` is true."""
         return replace(self, members=np.asarray(members, bool))
+
+    def aiming_at(self, objective: Objective) -> "ImageSet":
+        """Return the same images, with batches that carry the targets of ``objective``."""
+        return replace(self, objective=objective)
 
     def __len__(self) -> int:
         return int(self.members.sum())
@@ -61,17 +89,17 @@ class ImageSet:
         return -(-len(self) // batch_size)
 
     def plain(self, batch_size: int) -> tf.data.Dataset:
-        """Return batches of images as they are, once through, in order, with one-hot labels."""
+        """Return batches of images as they are, once through, in order, with their targets."""
 
         def view(record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            return plain_views(record["image"], self.geometry), self._one_hot(record)
+            return plain_views(record["image"], self.geometry), self._targets(record)
 
         return self._mapped(view, batch_size)
 
     def augmented(
         self, augmentation: Augmentation, *, seed: int, batch_size: int, first_epoch: int = 0, epochs: int = 1
     ) -> tf.data.Dataset:
-        """Return shuffled batches of random views, epoch after epoch, with one-hot labels.
+        """Return shuffled batches of random views, epoch after epoch, with their targets.
 
         An epoch's order depends on ``(seed, epoch)`` and a view on ``(seed, epoch, image)``, so a run that
         starts at ``first_epoch`` sees what an uninterrupted one would have seen.
@@ -81,7 +109,7 @@ class ImageSet:
             def view(record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
                 images, positions = record["image"], record["position"]
                 views = augmented_views(images, positions, self.geometry, augmentation, seed, epoch)
-                return views, self._one_hot(record)
+                return views, self._targets(record)
 
             of_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, 1], tf.int64), epoch)
             order = tf.random.stateless_uniform([], of_epoch, maxval=tf.int64.max, dtype=tf.int64)
@@ -90,14 +118,17 @@ class ImageSet:
 
         return tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch).prefetch(2)
 
-    def views(self, augmentation: Augmentation, *, seed: int, view: int, batch_size: int) -> tf.data.Dataset:
-        """Return batches of the images' ``view``-th random view, once through, in order, without labels."""
+    def pixels(self, batch_size: int, view: View | None = None) -> tf.data.Dataset:
+        """Return batches of the images as they are, or of one random view, once through, in order, without targets."""
 
-        def one(record: dict[str, tf.Tensor]) -> tf.Tensor:
-            epoch = tf.constant(view, tf.int64)
-            return augmented_views(record["image"], record["position"], self.geometry, augmentation, seed, epoch)
+        def look(record: dict[str, tf.Tensor]) -> tf.Tensor:
+            images, positions = record["image"], record["position"]
+            if view is None:
+                return plain_views(images, self.geometry)
+            number = tf.constant(view.number, tf.int64)
+            return augmented_views(images, positions, self.geometry, view.augmentation, view.seed, number, view.stream)
 
-        return self._mapped(one, batch_size)
+        return self._mapped(look, batch_size)
 
     def _mapped(self, view: Callable[..., Any], batch_size: int) -> tf.data.Dataset:
         batches = self._records().batch(batch_size).map(view, num_parallel_calls=tf.data.AUTOTUNE)
@@ -110,5 +141,5 @@ class ImageSet:
         members = tf.constant(self.members)
         return records.filter(lambda record: tf.gather(members, record["position"] - self.first_position))
 
-    def _one_hot(self, record: dict[str, tf.Tensor]) -> tf.Tensor:
-        return tf.one_hot(record["label"], self.n_labels)
+    def _targets(self, record: dict[str, tf.Tensor]) -> Any:
+        return self.objective.targets(tf.one_hot(record["label"], self.n_labels), record["coordinates"])

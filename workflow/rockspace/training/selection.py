@@ -1,5 +1,7 @@
 """Selection: which training images are held out to decide when to stop."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.model_selection import train_test_split
 
@@ -35,21 +37,24 @@ def stratified_holdout(labels: np.ndarray, fraction: float, seed: int) -> np.nda
 
 
 def training_members(
-    train: Features, validation: Features | None, fraction: float, seed: int
-) -> tuple[np.ndarray, Features, np.ndarray]:
+    train: Features, validation: Features | None, selection: dict[str, Any], seed: int
+) -> tuple[Features, Features | None]:
     """Say what the first phase trains on and what it watches.
 
     Args:
         train: Features of the training split.
-        validation: Features of the validation split where that is watched, else None: a part of the training
-            split is held out.
-        fraction: Share of the training images to hold out.
+        validation: Features of the validation split, for the selection ``validation``.
+        selection: ``selection`` and ``holdout_fraction`` of the configuration's section ``finetune``.
         seed: Seed of the run.
 
     Returns:
-        The members ``(n,)`` of the training split to train on, the features to watch, and which rows of these.
+        The features to train on, and those to watch: None for the selection ``none``.
     """
-    if validation is not None:
-        return np.ones(len(train.label), bool), validation, np.ones(len(validation.label), bool)
-    held_out = stratified_holdout(train.label, fraction, seed)
-    return ~held_out, train, held_out
+    match selection["selection"]:
+        case "validation":
+            return train, validation
+        case "none":
+            return train, None
+        case _:
+            held_out = stratified_holdout(train.label, selection["holdout_fraction"], seed)
+            return train.subset(~held_out), train.subset(held_out)

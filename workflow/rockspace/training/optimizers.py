@@ -1,0 +1,17 @@
+"""Optimizers of the training phases."""
+
+from typing import Any
+
+import keras
+
+
+def make_optimizer(section: dict[str, Any]) -> keras.optimizers.Optimizer:
+    """Build the optimizer of a training phase from its section of the configuration."""
+    shared = {"learning_rate": section["learning_rate"], "global_clipnorm": section.get("clipnorm")}
+    match section["optimizer"]:
+        case "sgd":
+            return keras.optimizers.SGD(momentum=0.9, nesterov=True, **shared)
+        case "adam":
+            return keras.optimizers.Adam(**shared)
+        case _:
+            return keras.optimizers.AdamW(weight_decay=section["weight_decay"], **shared)
