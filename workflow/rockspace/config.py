@@ -214,11 +214,17 @@ def _check_model(config: dict[str, Any], model: dict[str, Any], where: str) -> N
                 f"{where}.recipe.finetune.{key}: found {json.dumps(recipe['finetune'][key])}; allowed: "
                 f"{json.dumps(config['finetune'][key])}, as in finetune.{key}, which all models share"
             )
+    smallest, largest = recipe["augmentation"]["crop"]
+    if smallest > largest:
+        raise RockspaceError(
+            f"{where}.recipe.augmentation.crop: found [{smallest}, {largest}]; allowed: the smaller share first"
+        )
     if recipe["train_head"]["solver"] == "exact":
         needed = {
             "head.units": (recipe["head"]["units"], []),
             "head.logits": (recipe["head"]["logits"], "linear"),
             "train_head.label_smoothing": (recipe["train_head"]["label_smoothing"], 0),
+            "train_head.mixup": (recipe["train_head"]["mixup"], 0),
         }
         for key, (found, allowed) in needed.items():
             if found != allowed:

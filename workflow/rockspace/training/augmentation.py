@@ -20,6 +20,7 @@ class Augmentation:
         shift: Largest shift along each axis (share of the side).
         horizontal_flip: Mirror left and right, in half of the views.
         vertical_flip: Mirror top and bottom, in half of the views.
+        crop: Least and largest share of the picture's area that a view shows, from anywhere in the picture.
     """
 
     rotation: float = 0.0
@@ -28,15 +29,19 @@ class Augmentation:
     shift: float = 0.0
     horizontal_flip: bool = False
     vertical_flip: bool = False
+    crop: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
     def from_config(cls, section: dict[str, Any]) -> "Augmentation":
         """Take the ``augmentation`` section of the configuration."""
-        return cls(**section)
+        return cls(**(section | ({"crop": tuple(section["crop"])} if "crop" in section else {})))
 
 
 # What keeps views for testing apart from those that the same seed trains on.
 TRAINING_STREAM, TEST_STREAM = 0, 2
+
+# Random numbers behind a view, and further ones behind a crop, which leave the others as they are.
+DRAWS, CROP_DRAWS = 7, 3
 
 # How many stored pixels may fall on a seen one, along a side, before a view is averaged over several samples.
 SHARP_UP_TO = 1.5
@@ -68,39 +73,48 @@ def augmented_views(
     run_and_epoch = tf.random.experimental.stateless_fold_in(
         tf.constant([seed, stream], tf.int64), tf.cast(epoch, tf.int64)
     )
-    draws = tf.map_fn(
-        lambda position: tf.random.stateless_uniform(
-            [7], tf.random.experimental.stateless_fold_in(run_and_epoch, position), -1.0, 1.0
-        ),
-        positions,
-        fn_output_signature=tf.float32,
-    )
+
+    def draw(position: tf.Tensor) -> tf.Tensor:
+        of_image = tf.random.experimental.stateless_fold_in(run_and_epoch, position)
+        draws = tf.random.stateless_uniform([DRAWS], of_image, -1.0, 1.0)
+        if augmentation.crop == (1.0, 1.0):
+            return draws
+        of_crop = tf.random.experimental.stateless_fold_in(of_image, tf.constant(1, tf.int64))
+        return tf.concat([draws, tf.random.stateless_uniform([CROP_DRAWS], of_crop, -1.0, 1.0)], axis=0)
+
+    draws = tf.map_fn(draw, positions, fn_output_signature=tf.float32)
     return _resample(images, _transforms(draws, geometry, augmentation), geometry)
 
 
 def plain_views(images: tf.Tensor, geometry: Geometry) -> tf.Tensor:
     """Bring each image to the seen size, unchanged otherwise: ``(n, image_size, image_size, 3)`` float32, 0 to 255."""
-    draws = tf.zeros([tf.shape(images)[0], 7])
+    draws = tf.zeros([tf.shape(images)[0], DRAWS])
     return _resample(images, _transforms(draws, geometry, Augmentation()), geometry)
 
 
 def _transforms(draws: tf.Tensor, geometry: Geometry, augmentation: Augmentation) -> tf.Tensor:
-    """Turn draws ``(n, 7)`` from -1 to 1 into the maps ``(n, 8)`` from seen to stored pixels.
+    """Turn draws ``(n, 7)``, or ``(n, 10)`` with those of a crop, from -1 to 1 into maps ``(n, 8)`` from seen to stored pixels.
 
     Rotation, shear, scale and flips are composed first, so that each pixel is interpolated once.
     """
-    angle, shear, zoom, across, down, left_right, top_bottom = tf.unstack(draws, axis=1)
+    angle, shear, zoom, across, down, left_right, top_bottom, *of_crop = tf.unstack(draws, axis=1)
     angle = angle * math.radians(augmentation.rotation)
     shear = tf.tan(shear * math.radians(augmentation.shear))
     scale = geometry.stored_size / geometry.image_size / (1.0 + zoom * augmentation.zoom)
+    across, down = across * augmentation.shift, down * augmentation.shift
+    if of_crop:
+        smallest, largest = augmentation.crop
+        side = tf.sqrt(smallest + (largest - smallest) * (of_crop[0] + 1.0) / 2.0)
+        scale, room = scale * side, (1.0 - side) / 2.0
+        across, down = across + room * of_crop[1], down + room * of_crop[2]
     flip_x = tf.where((left_right < 0) & augmentation.horizontal_flip, -1.0, 1.0)
     flip_y = tf.where((top_bottom < 0) & augmentation.vertical_flip, -1.0, 1.0)
     cos, sin = tf.cos(angle), tf.sin(angle)
     xx, xy = scale * flip_x * cos, scale * flip_y * (shear * cos - sin)
     yx, yy = scale * flip_x * sin, scale * flip_y * (shear * sin + cos)
     seen, stored = (geometry.image_size - 1) / 2, (geometry.stored_size - 1) / 2
-    x0 = stored + across * augmentation.shift * geometry.stored_size - seen * (xx + xy)
-    y0 = stored + down * augmentation.shift * geometry.stored_size - seen * (yx + yy)
+    x0 = stored + across * geometry.stored_size - seen * (xx + xy)
+    y0 = stored + down * geometry.stored_size - seen * (yx + yy)
     nothing = tf.zeros_like(xx)
     return tf.stack([xx, xy, x0, yx, yy, y0, nothing, nothing], axis=1)
 

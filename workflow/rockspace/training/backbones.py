@@ -8,7 +8,7 @@ every layer can be named.
 import difflib
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -162,6 +162,25 @@ def preset_layers(model: keras.Model) -> list[str]:
         closing = [add.name for add in sums if any(tensor is layer.output for tensor in add.input)]
         ends.append(closing[0] if closing and not _BLOCK.match(closing[0]) else layer.name)
     return ends
+
+
+def blocks_of(layers: Iterable[keras.layers.Layer]) -> dict[str, int]:
+    """Number the blocks of a backbone from the input: the stem is 0, and a layer outside blocks belongs to the last.
+
+    Args:
+        layers: from the input on.
+
+    Returns:
+        The number of the block of each layer, by the layer's name.
+    """
+    numbers: dict[str, int] = {}
+    blocks, current = {}, 0
+    for layer in layers:
+        block = _BLOCK.match(layer.name)
+        if block:
+            current = numbers.setdefault(block.group(), len(numbers) + 1)
+        blocks[layer.name] = current
+    return blocks
 
 
 _BLOCK = re.compile(

@@ -13,10 +13,12 @@ from rockspace.errors import RockspaceError
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.classifier import is_head_layer
 from rockspace.training.layers import find_layer
+from rockspace.training.mixing import Mixing
 from rockspace.training.objectives import Objective
-from rockspace.training.optimizers import make_optimizer
+from rockspace.training.optimizers import make_optimizer, rate_shares
 from rockspace.training.pipeline import ImageSet
 from rockspace.training.precision import with_precision
+from rockspace.training.schedules import CONSTANT, MovingAverage, Schedule
 from rockspace.training.selection import stratified_holdout
 
 log = logging.getLogger(__name__)
@@ -116,12 +118,11 @@ def until_best(
     stopping, plateau = dict(recipe.training["early_stopping"]), recipe.training["reduce_lr"]
     quantity = stopping.pop("monitor")
     watch = recipe.objective.monitor(quantity)
-    callbacks = [
-        keras.callbacks.ReduceLROnPlateau(**watch, min_delta=stopping["min_delta"], **plateau),
-        keras.callbacks.EarlyStopping(**watch, restore_best_weights=True, **stopping),
-    ]
+    stop = keras.callbacks.EarlyStopping(**watch, restore_best_weights=True, **stopping)
+    lower = keras.callbacks.ReduceLROnPlateau(**watch, min_delta=stopping["min_delta"], **plateau)
+    callbacks = [lower, stop] if recipe.training["schedule"] == CONSTANT else [stop]
     trained, history = _fit(network, images, recipe, "select", recipe.training["epochs"], callbacks, watched)
-    best = callbacks[1].best_epoch
+    best = stop.best_epoch
     history["best"] = np.arange(len(history)) == best
     log.info("best epoch: %d", best + 1)
     return trained, history
@@ -130,9 +131,8 @@ def until_best(
 def for_as_long(
     network: keras.Model, images: ImageSet, learning_rates: list[float], recipe: Recipe
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Train on ``images`` for one epoch per learning rate given, watching nothing."""
-    schedule = keras.callbacks.LearningRateScheduler(lambda epoch, _: learning_rates[epoch])
-    trained, history = _fit(network, images, recipe, "refit", len(learning_rates), [schedule], None)
+    """Train on ``images`` for one epoch per learning rate given, each times what the schedule says, watching nothing."""
+    trained, history = _fit(network, images, recipe, "refit", len(learning_rates), [], None, learning_rates)
     history["best"] = np.arange(len(history)) == len(history) - 1
     return trained, history
 
@@ -179,23 +179,32 @@ def _fit(
     epochs: int,
     callbacks: list[keras.callbacks.Callback],
     watched: ImageSet | None,
+    learning_rates: list[float] | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
     model, objective = with_precision(network, recipe.precision), recipe.objective
     set_trainable(model, recipe.training)
     objective.take_unit(model)
-    objective.compile(model, make_optimizer(recipe.training), recipe.training["label_smoothing"])
+    optimizer = make_optimizer(recipe.training, rate_shares(model, recipe.training))
+    objective.compile(model, optimizer, recipe.training["label_smoothing"])
     images = images.aiming_at(objective)
     watched = None if watched is None else watched.aiming_at(objective)
     batch_size = recipe.training["batch_size"]
-    batches = images.augmented(recipe.augmentation, seed=recipe.seed, batch_size=batch_size, epochs=epochs)
+    mixing = Mixing.from_config(recipe.training)
+    batches = images.augmented(
+        recipe.augmentation, seed=recipe.seed, batch_size=batch_size, epochs=epochs, mixing=mixing
+    )
+    schedule = Schedule(recipe.training, images.steps(batch_size), learning_rates)
     lines = EpochLines(phase, epochs)
+    # The average has to be in the network before anything saves its weights, and the rate of the epoch be set before it
+    # is noted.
+    always = [MovingAverage(recipe.training["ema"]), schedule, lines]
     history = model.fit(
         batches,
         epochs=epochs,
         steps_per_epoch=images.steps(batch_size),
         validation_data=None if watched is None else watched.plain(batch_size).cache(),
         shuffle=False,
-        callbacks=[lines, *callbacks],
+        callbacks=[*always, *callbacks],
         verbose=0,
     )
     objective.give_unit(model)
@@ -207,4 +216,6 @@ def _fit(
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
     table.insert(0, "phase", phase)
     table["learning_rate"], table["precision"] = lines.learning_rates, recipe.precision
+    if schedule.active:
+        table["last_learning_rate"] = schedule.last_rates
     return with_precision(model, "float32"), table

@@ -11,6 +11,7 @@ from rockspace.training.exact_heads import solve
 from rockspace.training.features import Features
 from rockspace.training.objectives import Objective
 from rockspace.training.optimizers import make_optimizer
+from rockspace.training.schedules import Schedule
 
 SMALLEST_DEVIATION = 0.1
 """In units of the features' mean standard deviation: a feature that hardly varies in training is not blown up."""
@@ -24,10 +25,12 @@ class ViewBatches(keras.utils.PyDataset):
         targets: ``(n, ...)`` of the same images, or a dictionary of such.
         batch_size: Images per step.
         seed: Seed of the order.
+        mixup: Both parameters of the beta distribution by which two images of a batch are mixed; 0 mixes none.
     """
 
-    def __init__(self, features: Features, targets: Any, batch_size: int, seed: int) -> None:
+    def __init__(self, features: Features, targets: Any, batch_size: int, seed: int, mixup: float = 0.0) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
+        self.mixup = mixup
         self.views = features.views if features.views.shape[1] else features.plain[:, None]
         self.targets, self.batch_size, self.seed, self.epoch = targets, batch_size, seed, 0
         self._shuffle()
@@ -38,7 +41,16 @@ class ViewBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         batch = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         targets = keras.tree.map_structure(lambda array: array[batch], self.targets)
-        return self.views[batch, self.epoch % self.views.shape[1]], targets
+        views = self.views[batch, self.epoch % self.views.shape[1]]
+        if not self.mixup:
+            return views, targets
+        rng = np.random.default_rng([self.seed, self.epoch, index])
+        share, partners = np.float32(rng.beta(self.mixup, self.mixup)), rng.permutation(len(batch))
+
+        def mix(array: np.ndarray) -> np.ndarray:
+            return share * array + (1 - share) * array[partners]
+
+        return mix(views), keras.tree.map_structure(mix, targets)
 
     def on_epoch_end(self) -> None:
         """Move on to the next view and a new order."""
@@ -88,8 +100,14 @@ def train_head(
         history = solve(network, features, targets, seed) | _scores(network, (features.plain, targets), "")
         history |= _scores(network, seen, "val_") if seen else {}
     else:
-        batches = ViewBatches(features, targets, training["batch_size"], seed)
-        history = network.fit(batches, validation_data=seen, epochs=training["epochs"], verbose=0).history
+        batches = ViewBatches(features, targets, training["batch_size"], seed, training["mixup"])
+        history = network.fit(
+            batches,
+            validation_data=seen,
+            epochs=training["epochs"],
+            callbacks=[Schedule(training, len(batches))],
+            verbose=0,
+        ).history
     _absorb(network, mean, deviation)
     objective.give_unit(network)
     table = pd.DataFrame(objective.history(history))
