@@ -9,11 +9,11 @@ from rockspace.runlog import recorded
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
     from rockspace.report.curves import learning_curves
 
-    watched = {"holdout": "held-out training images", "validation": "validation images"}[snakemake.params.selection]
+    watched = {"holdout": "held-out training images", "validation": "validation images", "none": "nothing"}
     learning_curves(
         pd.read_csv(snakemake.input.head),
         pd.read_csv(snakemake.input.finetune),
-        watched,
+        watched[snakemake.params.selection],
         f"{snakemake.wildcards.model}, seed {snakemake.wildcards.seed}",
         [Path(snakemake.output.png), Path(snakemake.output.svg)],
     )
