@@ -178,10 +178,10 @@ wrong_value(
     "config: finetune.epochs: found -3; allowed: at least 1 (At most so many passes over the training images.)",
 )
 wrong_value(
-    "`learning_rate: 1e-5`, which YAML takes for a text",
+    "A word for a number",
     "finetune.learning_rate",
-    "1e-5",
-    'config: finetune.learning_rate: found "1e-5"; allowed: number, with a point: to YAML, 1e-5 is a text and 1.0e-5 a number (Step size of the optimizer.)',
+    "small",
+    'config: finetune.learning_rate: found "small"; allowed: number (Step size of the optimizer.)',
 )
 wrong_value(
     "`.nan` for a number",
@@ -249,6 +249,12 @@ wrong_value(
 @refused(CONFIG, "Two models of one name", "config: models[1].name: found 'lite0' twice; each model needs its own name")
 def two_models_of_one_name(study: Study) -> None:
     study.config["models"] *= 2
+
+
+@handled(CONFIG, "`learning_rate: 1e-5`, which YAML takes for a text", "It is the number.")
+def exponent_without_point(study: Study) -> None:
+    study.config["finetune"] = {"learning_rate": "1e-5"}
+    assert validated(study.config)["finetune"]["learning_rate"] == 1e-5
 
 
 @handled(CONFIG, "A date as the study's name, which YAML makes a date of", "It is the name: `results/2026-11-24/`.")

@@ -15,7 +15,6 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from rockspace.errors import RockspaceError
 
-_EXPONENT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 RECIPE_SECTIONS = ("head", "train_head", "finetune", "augmentation", "evaluate")
 """Sections that a model may lay its own values over, under its key ``recipe``."""
@@ -47,8 +46,8 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
     schema = load_schema()
     # Through JSON, since Snakemake hands over ordered mappings and tuples, and YAML makes dates of names.
     config = json.loads(json.dumps(config, default=str))
-    _check_finite(config)
-    filled = _fill(deepcopy(config), schema)
+    filled = _fill(config, schema)
+    _check_finite(filled)
     _check(filled, schema)
     for model in filled["models"]:
         own = model["recipe"]
@@ -95,7 +94,10 @@ _SCALARS = {"integer": int, "number": (int, float), "boolean": bool, "null": typ
 
 
 def _from_text(value: str, schema: dict[str, Any]) -> Any:
-    """Read a scalar that the schema wants; ``--config 'seeds=[0, 1]'`` hands over what is in brackets as text."""
+    """Read a scalar that the schema wants.
+
+    ``--config 'seeds=[0, 1]'`` hands over as text what is in brackets, and to YAML ``1e-5`` is a text.
+    """
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
     try:
@@ -176,8 +178,6 @@ def _allowed(error: ValidationError) -> str:
         "format": lambda: f"a valid {limit}",
     }
     rule_text = words.get(rule, lambda: error.message)()
-    if rule == "type" and isinstance(error.instance, str) and _EXPONENT.fullmatch(error.instance):
-        rule_text += ", with a point: to YAML, 1e-5 is a text and 1.0e-5 a number"
     return f"{rule_text} ({_describe(schema)})" if _describe(schema) else rule_text
 
 
