@@ -12,6 +12,8 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/alignment.smk"
+include: "workflow/rules/ensembles.smk"
+include: "workflow/rules/search.smk"
 include: "workflow/rules/targets.smk"
 
 

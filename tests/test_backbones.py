@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 from networks import FAMILIES, IMAGE_SIZE, backbone, relative_difference, textures
 from rockspace.errors import RockspaceError
 from rockspace.training.backbones import build, preset_layers
+from rockspace.training.classifier import attach_head, build_head, pooled_backbone
+from rockspace.training.finetune import set_trainable
+from rockspace.training.folding import fold
 from rockspace.training.layers import find_layer
+from rockspace.training.objectives import Objective
+from rockspace.training.optimizers import make_optimizer, rate_shares
+from rockspace.training.precision import with_precision
 from rockspace.training.preprocessing import IMAGENET_STD, Preprocessing
+from test_training import defaults
 
 SHARED_WEIGHTS = Path(__file__).parents[2] / "shared" / "weights" / "resnet50_conv4_block6_out.weights.h5"
 
@@ -236,3 +243,45 @@ def test_preprocessing_is_one_factor_and_one_summand_a_channel(scale, offset, sw
     ordered = pixels[..., ::-1] if swap else pixels
     np.testing.assert_allclose(layer(pixels), ordered * np.float32(scale) + np.float32(offset), rtol=1e-5, atol=1e-3)
     assert Preprocessing.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("resnet50", "conv2_block3_out"),
+        ("resnet50", "conv4_block6_out"),
+        ("efficientnet_lite0", None),
+        ("efficientnet_v2_b0", None),
+        ("convnext_tiny", None),
+        ("mobilenet_v3_small", None),
+    ],
+)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_folded_backbone_with_a_head_trains_a_step(name, cut, precision):
+    """From random weights: the loss is a number, and every part of the network moves."""
+    network = backbone(name)
+    network = network if cut is None else keras.Model(network.input, network.get_layer(cut).output, name=name)
+    section = defaults("finetune", layer_decay=0.8, learning_rate=0.01)
+    folded = fold(network)
+    head = build_head(folded.output.shape[-1], 3, defaults("head", units=[]), seed=0)
+    model = with_precision(attach_head(folded, head), precision)
+    set_trainable(model, section)
+    Objective().compile(model, make_optimizer(section, rate_shares(model, section)), 0.0)
+    model.run_eagerly = True
+    kernels = [layer.kernel for layer in model.layers if hasattr(layer, "kernel")]
+    before = [keras.ops.convert_to_numpy(kernel) for kernel in kernels]
+    loss = model.train_on_batch(textures(), np.eye(3, dtype=np.float32)[[0, 2]])[0]
+    assert np.isfinite(loss)
+    moved = [not np.array_equal(kernel, then) for kernel, then in zip(kernels, before, strict=True)]
+    assert np.mean(moved) > 0.95
+    assert moved[0]
+    assert moved[-1]
+
+
+@pytest.mark.parametrize("depth", ["conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out"])
+def test_features_of_resnet50_may_come_from_any_depth(depth):
+    whole = backbone("resnet50")
+    features = pooled_backbone(whole, [depth], "mean")
+    assert features.layers[-1].name == "pooled"
+    expected = keras.ops.mean(keras.Model(whole.input, whole.get_layer(depth).output)(textures()), axis=(1, 2))
+    assert relative_difference(features(textures()), expected) < 1e-5

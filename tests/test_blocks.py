@@ -11,7 +11,9 @@ def test_the_table_knows_every_backbone_and_no_other():
     assert sorted(_table()) == sorted(BACKBONES)
 
 
-@pytest.mark.parametrize("backbone", ["efficientnet_lite0", "efficientnet_lite2", "resnet50", "mobilenet_v3_small", "vgg16"])
+@pytest.mark.parametrize(
+    "backbone", ["efficientnet_lite0", "efficientnet_lite2", "resnet50", "mobilenet_v3_small", "vgg16"]
+)
 def test_the_table_agrees_with_the_network(backbone):
     assert _table()[backbone] == preset_layers(build(backbone, image_size=32, weights=None))
 

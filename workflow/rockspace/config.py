@@ -82,6 +82,11 @@ def _with_whole_recipes(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+def looks_at_images(recipe: dict[str, Any]) -> bool:
+    """Say whether training and asking a model takes images, or features of its frozen backbone alone."""
+    return recipe["finetune"]["epochs"] > 0 or recipe["evaluate"]["views"] > 1
+
+
 def _inline(node: Any, definitions: dict[str, Any]) -> Any:
     if isinstance(node, dict):
         if "$ref" in node:
@@ -198,6 +203,24 @@ def _check_across_keys(config: dict[str, Any]) -> None:
             raise RockspaceError(f"config: models[{i}].name: found {name!r} twice; each model needs its own name")
     for i, model in enumerate(config["models"]):
         _check_model(config, model, f"config: models[{i}]")
+    _check_ensembles(config["ensembles"], names, config["seeds"])
+
+
+def _check_ensembles(ensembles: list[dict[str, Any]], models: list[str], seeds: list[int]) -> None:
+    taken = list(models)
+    for i, ensemble in enumerate(ensembles):
+        if ensemble["name"] in taken:
+            raise RockspaceError(
+                f"config: ensembles[{i}].name: found {ensemble['name']!r} twice; each model and ensemble needs its own name"
+            )
+        taken.append(ensemble["name"])
+        for key, allowed in (("models", models), ("seeds", seeds)):
+            for value in ensemble[key] or []:
+                if value not in allowed:
+                    raise RockspaceError(
+                        f"config: ensembles[{i}].{key}: found {json.dumps(value)}; allowed: "
+                        f"{', '.join(map(json.dumps, allowed))}"
+                    )
 
 
 def _check_model(config: dict[str, Any], model: dict[str, Any], where: str) -> None:

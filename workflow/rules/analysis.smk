@@ -119,6 +119,8 @@ rule summary:
     input:
         metrics=expand(f"{RUN}/metrics.json", model=MODELS, seed=SEEDS),
         alignments=[f"{RUN}/alignment/{{layer}}.json".format(model=m, seed=s, layer=l) for m, s, l in RUNS],
+        ensembles=expand(f"{STUDY}/ensembles/{{ensemble}}/metrics.json", ensemble=ENSEMBLES),
+        ensemble_alignments=expand(f"{STUDY}/ensembles/{{ensemble}}/alignment.json", ensemble=ENSEMBLES),
     output:
         csv=report(f"{STUDY}/summary.csv", caption="../report/summary.rst", category="Summary"),
         markdown=f"{STUDY}/summary.md",

@@ -14,7 +14,7 @@ if not os.path.isdir(os.path.join(LIBRARY, "rockspace")):
 sys.path.insert(0, LIBRARY)
 os.environ.update(PYTHONPATH=os.pathsep.join([LIBRARY, *filter(None, [dict(os.environ).get("PYTHONPATH")])]))
 
-from rockspace.config import validated
+from rockspace.config import looks_at_images, validated
 from rockspace.data.archive import check_source
 from rockspace.data.manifest import lost_files
 from rockspace.errors import RockspaceError
@@ -42,6 +42,10 @@ MODELS = {model["name"]: model for model in config["models"]}
 REGRESSES = {name: model["objective"] != "classification" for name, model in MODELS.items()}
 SEEDS = config["seeds"]
 SPLITS = list(config["dataset"]["splits"])
+ENSEMBLES = {
+    each["name"]: each | {"models": each["models"] or list(MODELS), "seeds": each["seeds"] or SEEDS}
+    for each in config["ensembles"]
+}
 
 
 wildcard_constraints:
@@ -51,6 +55,8 @@ wildcard_constraints:
     shard=r"\d{5}",
     shards=r"\d{5}",
     layer=r"[^/]+",
+    fold=r"\d+",
+    ensemble="|".join(ENSEMBLES) or "none",
 
 
 for model in config["models"]:

@@ -30,13 +30,25 @@ STAGES = {
     "extract_embeddings": every(*rules.extract_embeddings.output),
     "procrustes": every(*rules.procrustes.output),
     "layer_profile": every(*rules.layer_profile.output),
+    "ensemble": expand(rules.ensemble.output, ensemble=ENSEMBLES),
+    "ensemble_coordinates": expand(
+        rules.ensemble_coordinates.output,
+        ensemble=[name for name, each in ENSEMBLES.items() if any(REGRESSES[model] for model in each["models"])],
+    ),
+    "ensemble_alignment": expand(rules.ensemble_alignment.output, ensemble=ENSEMBLES),
     "comparison": list(rules.comparison.output),
     "summary": list(rules.summary.output),
 }
 
 
+# Stages that are done when asked for alone.
+ON_REQUEST = {
+    "cross_validate": expand(rules.cross_validate.output.left_out, model=MODELS, seed=SEEDS, fold=FOLDS),
+}
+
+
 # Used as a module, rules may have other names there, and one workflow may hold several studies.
-FILES_OF = {workflow.modifier.modify_rulename(stage): files for stage, files in STAGES.items()}
+FILES_OF = {workflow.modifier.modify_rulename(stage): files for stage, files in (STAGES | ON_REQUEST).items()}
 
 
 class StagesAsTargets(type(workflow)):

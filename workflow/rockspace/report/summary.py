@@ -63,6 +63,14 @@ def summary_row(
     return row | _of_coordinates(metrics)
 
 
+def ensemble_rows(name: str, metrics: dict[str, Any], alignment: dict[str, Any]) -> list[dict[str, Any]]:
+    """Collect the figures of an ensemble from its ``metrics.json`` and ``alignment.json``: one row for each layer."""
+    seeds = " ".join(map(str, metrics["members"]["seeds"]))
+    none = {"": {"held_out": {"mean_r": np.nan, "mean_r_ci": NOTHING, "disparity": np.nan}}}
+    layers = alignment["layers"] or none
+    return [summary_row(name, seeds, layer, metrics, figures) for layer, figures in layers.items()]
+
+
 def _of_coordinates(metrics: dict[str, Any]) -> dict[str, float]:
     """The figures of a head that predicts coordinates itself, if there is one."""
     if "coordinates" not in metrics:

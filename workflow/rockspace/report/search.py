@@ -1,0 +1,61 @@
+"""Picture of a search: recipes against each other on training images left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from rockspace.report.figures import BLUE, COLUMN, VERMILION, column_style, save
+
+CRITERIA = {"top1": (100, "top-1 (%)"), "mean_r": (1, "mean r of coordinates")}
+
+
+def search_figure(table: pd.DataFrame, outputs: Sequence[Path]) -> None:
+    """Draw accuracy and correlation of each recipe and ensemble, with 95 % intervals; winners are filled.
+
+    Args:
+        table: As from `rockspace.analysis.search.search_table`, in the order to draw.
+        outputs: Files to write; the suffix says the format.
+    """
+    shown = [criterion for criterion in CRITERIA if table[criterion].notna().any()]
+    with column_style():
+        size = COLUMN * (0.45 + 0.55 * len(shown)), 0.75 + 0.17 * len(table)
+        figure, axes = plt.subplots(1, len(shown), figsize=size, sharey=True, squeeze=False, layout="constrained")
+        for axis, criterion in zip(axes[0], shown, strict=True):
+            _dots(axis, table, criterion)
+        axes[0, 0].set_yticks(range(len(table)), table["model"])
+        axes[0, 0].set_ylim(len(table) - 0.4, -0.6)
+        handles = [
+            axes[0, 0].plot([], [], "o", ms=4, color=color, label=label)[0]
+            for color, label in ((BLUE, "one network"), (VERMILION, "ensemble"))
+            if (table["kind"] == "ensemble").any()
+        ]
+        if handles:
+            figure.legend(handles=handles, loc="outside upper right", ncols=2)
+        save(figure, outputs)
+
+
+def _dots(axis: Axes, table: pd.DataFrame, criterion: str) -> None:
+    scale, label = CRITERIA[criterion]
+    y = np.arange(len(table))
+    for kind, color in (("model", BLUE), ("ensemble", VERMILION)):
+        for best in (False, True):
+            rows = (
+                (table["kind"] == kind) & (table[f"best_{criterion}"] == best) & table[criterion].notna()
+            ).to_numpy()
+            part = table[rows]
+            axis.hlines(
+                y[rows], scale * part[f"{criterion}_low"], scale * part[f"{criterion}_high"], color=color, lw=1.2
+            )
+            axis.plot(scale * part[criterion], y[rows], "o", ms=4, color=color, mfc=color if best else "white")
+    axis.grid(axis="y", color="0.92", lw=0.5)
+    axis.set_axisbelow(True)
+    axis.tick_params(axis="y", length=0)
+    axis.xaxis.set_major_locator(MaxNLocator(5))
+    axis.set_xlabel(f"{label},\n95 % interval")

@@ -1,0 +1,73 @@
+localrules:
+    search,
+
+
+# Folds are counted through the repeats.
+FOLDS = range(config["search"]["folds"] * config["search"]["repeats"])
+
+
+def images_searched(wildcards):
+    """Training images, for recipes that look at more than features of the frozen base; never any of the validation split."""
+    if WATCHES_VALIDATION:
+        raise WorkflowError(
+            'config: finetune.selection: found "validation"; a search compares recipes on training images alone, '
+            "so it allows holdout or none"
+        )
+    return tfrecords("train") if looks_at_images(MODELS[wildcards.model]["recipe"]) else []
+
+
+rule cross_validate:
+    input:
+        features=features("train"),
+        train=images_searched,
+        weights=weights,
+    output:
+        left_out=f"{STUDY}/search/{{model}}/seed-{{seed}}/fold-{{fold}}.npz",
+    log:
+        f"{STUDY}/logs/cross_validate/{{model}}-{{seed}}-{{fold}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/cross_validate/{{model}}-{{seed}}-{{fold}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=480,
+    params:
+        model=lambda wildcards: {key: value for key, value in MODELS[wildcards.model].items() if key != "name"},
+        geometry=geometry,
+        precision=config["precision"],
+        folds=config["search"]["folds"],
+    message:
+        "{wildcards.model}, seed {wildcards.seed}: training without fold {wildcards.fold}, and asking about it"
+    script:
+        "../scripts/cross_validate.py"
+
+
+rule search:
+    input:
+        left_out=expand(rules.cross_validate.output.left_out, model=MODELS, seed=SEEDS, fold=FOLDS),
+        coordinates=f"{STUDY}/coordinates/train.csv",
+    output:
+        table=report(f"{STUDY}/search.csv", caption="../report/search.rst", category="Search"),
+        png=report(f"{STUDY}/search.png", caption="../report/search.rst", category="Search"),
+        svg=f"{STUDY}/search.svg",
+    log:
+        f"{STUDY}/logs/search.log",
+    benchmark:
+        f"{STUDY}/benchmarks/search.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        runs=[(model, seed, fold) for model in MODELS for seed in SEEDS for fold in FOLDS],
+        models={name: model["objective"] for name, model in MODELS.items()},
+        ensembles=list(ENSEMBLES.values()),
+        folds=config["search"]["folds"],
+        resamples=config["procrustes"]["bootstraps"],
+    message:
+        "Comparing recipes by what they say of training images left out"
+    script:
+        "../scripts/search.py"

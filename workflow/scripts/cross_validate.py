@@ -1,0 +1,33 @@
+"""Train one recipe without one fold of the training images, and ask it about that fold."""
+
+from pathlib import Path
+
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
+    from rockspace.analysis.cross_validation import Candidate, answer_left_out
+    from rockspace.analysis.search import left_out_of
+    from rockspace.data.tfrecords import Geometry
+    from rockspace.training.features import Features
+    from rockspace.training.networks import starting_backbone
+    from rockspace.training.pipeline import ImageSet
+
+    params, inputs, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
+    model, geometry = params.model, Geometry.from_config(params.geometry)
+    features = Features.load(inputs.features)
+    images = ImageSet.open(inputs.train, geometry, int(features.label.max()) + 1) if inputs.train else None
+    weights, batch_norm = (
+        Path(inputs.weights) if inputs.get("weights") else None,
+        model["recipe"]["finetune"]["batch_norm"],
+    )
+
+    candidate = Candidate(
+        model,
+        params.precision,
+        int(wildcards.seed),
+        backbone=lambda: starting_backbone(model, geometry.image_size, weights, batch_norm),
+    )
+    left_out = left_out_of(features.label, params.folds, int(wildcards.fold))
+    answer = answer_left_out(candidate, features, images, left_out)
+    answer.save(snakemake.output.left_out)
+    log.info("%d images left out, %.0f s", left_out.sum(), answer.seconds)

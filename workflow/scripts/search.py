@@ -1,0 +1,21 @@
+"""Compare recipes, and ensembles of them, by what they say of training images left out."""
+
+from pathlib import Path
+
+from rockspace.artifacts import write_csv
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
+    from rockspace.analysis.search import LeftOut, search_table
+    from rockspace.analysis.spaces import read_dimensions
+    from rockspace.report.search import search_figure
+
+    params, out = snakemake.params, snakemake.output
+    left_out = {tuple(run): LeftOut.load(path) for run, path in zip(params.runs, snakemake.input.left_out, strict=True)}
+    names = read_dimensions(snakemake.input.coordinates)
+    options = {"folds": params.folds, "resamples": params.resamples}
+    table = search_table(left_out, params.models, params.ensembles, names, **options)
+    write_csv(out.table, table)
+    search_figure(table, [Path(out.png), Path(out.svg)])
+    shown = [column for column in ("model", "top1", "mean_r", "disparity") if column in table]
+    log.info("\n%s", table[shown].to_string(index=False))
