@@ -135,6 +135,41 @@ def augmentation_of_tests(wildcards):
     return MODELS[wildcards.model]["recipe"]["augmentation"] if several else {}
 
 
+def of_members(pattern, **wanted):
+    """The files that a pattern names for all members of an ensemble."""
+
+    def files(wildcards):
+        members = ENSEMBLES[wildcards.ensemble]
+        return expand(pattern, model=members["models"], seed=members["seeds"], **wanted)
+
+    return files
+
+
+def shared_layers(ensemble):
+    """The layers that are embedded for all members of an ensemble."""
+    first, *others = (LAYERS[model] for model in ENSEMBLES[ensemble]["models"])
+    return [layer for layer in first if all(layer in layers for layers in others)]
+
+
+def aligned_members(wildcards):
+    """The rotated embeddings of an ensemble's members, layer by layer."""
+    return [
+        file
+        for layer in shared_layers(wildcards.ensemble)
+        for file in of_members(rules.procrustes.output.aligned, layer=layer)(wildcards)
+    ]
+
+
+def images_searched(wildcards):
+    """Training images, for recipes that look at more than features of the frozen base; never any of the validation split."""
+    if WATCHES_VALIDATION:
+        raise WorkflowError(
+            'config: finetune.selection: found "validation"; a search compares recipes on training images alone, '
+            "so it allows holdout or none"
+        )
+    return tfrecords("train") if looks_at_images(MODELS[wildcards.model]["recipe"]) else []
+
+
 # Every layer of every trained network.
 RUNS = [(model, seed, layer) for model in MODELS for seed in SEEDS for layer in LAYERS[model]]
 

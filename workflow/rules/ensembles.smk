@@ -7,30 +7,6 @@ localrules:
 TOGETHER = f"{STUDY}/ensembles/{{ensemble}}"
 
 
-def of_members(pattern, **wanted):
-    """The files that a pattern names for all members of an ensemble."""
-
-    def files(wildcards):
-        members = ENSEMBLES[wildcards.ensemble]
-        return expand(pattern, model=members["models"], seed=members["seeds"], **wanted)
-
-    return files
-
-
-def shared_layers(ensemble):
-    """The layers that are embedded for all members of an ensemble."""
-    first, *others = (LAYERS[model] for model in ENSEMBLES[ensemble]["models"])
-    return [layer for layer in first if all(layer in layers for layers in others)]
-
-
-def aligned_members(wildcards):
-    return [
-        file
-        for layer in shared_layers(wildcards.ensemble)
-        for file in of_members(rules.procrustes.output.aligned, layer=layer)(wildcards)
-    ]
-
-
 rule ensemble:
     input:
         outputs=of_members(rules.evaluate.output.outputs),

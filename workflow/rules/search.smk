@@ -6,16 +6,6 @@ localrules:
 FOLDS = range(config["search"]["folds"] * config["search"]["repeats"])
 
 
-def images_searched(wildcards):
-    """Training images, for recipes that look at more than features of the frozen base; never any of the validation split."""
-    if WATCHES_VALIDATION:
-        raise WorkflowError(
-            'config: finetune.selection: found "validation"; a search compares recipes on training images alone, '
-            "so it allows holdout or none"
-        )
-    return tfrecords("train") if looks_at_images(MODELS[wildcards.model]["recipe"]) else []
-
-
 rule cross_validate:
     input:
         features=features("train"),
