@@ -53,6 +53,7 @@ rule train_head:
         train_head=recipe("train_head"),
         selection=recipe("finetune", "selection", "holdout_fraction"),
         batch_norm=lambda wildcards: recipe("finetune")(wildcards)["batch_norm"],
+        checkpoints=f"{STUDY}/checkpoints/train_head/{{model}}-{{seed}}",
     message:
         "{wildcards.model}, seed {wildcards.seed}: training the head on the frozen base"
     script:
@@ -86,6 +87,7 @@ rule finetune:
         augmentation=recipe("augmentation"),
         finetune=recipe("finetune"),
         precision=config["precision"],
+        checkpoints=f"{STUDY}/checkpoints/finetune/{{model}}-{{seed}}",
     message:
         "{wildcards.model}, seed {wildcards.seed}: fine-tuning the whole network"
     script:

@@ -1,5 +1,7 @@
 """Second phase: train the whole network."""
 
+from pathlib import Path
+
 from rockspace.artifacts import replacing, write_csv
 from rockspace.runlog import recorded
 
@@ -7,6 +9,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.data.catalog import label_names, read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.training.augmentation import Augmentation
+    from rockspace.training.checkpoint import discard
     from rockspace.training.device import all_gpus, repeatable
     from rockspace.training.finetune import Recipe, finetune
     from rockspace.training.networks import load_classifier, precision_for
@@ -21,7 +24,8 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     precision = precision_for(params.precision, params.backbone, "train")
     augmentation = Augmentation.from_config(params.augmentation)
     objective = Objective.of(params.objective, images.coordinates)
-    recipe = Recipe(params.finetune, augmentation, precision, seed, objective)
+    checkpoints = Path(params.checkpoints)
+    recipe = Recipe(params.finetune, augmentation, precision, seed, objective, checkpoints)
     with all_gpus():
         network = load_classifier(inputs.model)
         refit = load_classifier(inputs.refit) if inputs.refit else None
@@ -29,3 +33,4 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     with replacing(snakemake.output.model) as partial:
         network.save(partial)
     write_csv(snakemake.output.history, history)
+    discard(checkpoints)

@@ -7,6 +7,7 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
     from rockspace.data.catalog import label_names, read_catalog
+    from rockspace.training.checkpoint import discard
     from rockspace.training.classifier import attach_head
     from rockspace.training.device import repeatable
     from rockspace.training.features import Features
@@ -16,6 +17,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.training.selection import training_members
 
     params, seed, model = snakemake.params, int(snakemake.wildcards.seed), snakemake.params.backbone
+    checkpoints = Path(params.checkpoints)
     repeatable(seed)
     n_labels = len(label_names(read_catalog(snakemake.input.catalog)))
     train = Features.load(snakemake.input.train)
@@ -23,15 +25,17 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     learning, watched = training_members(train, validation, params.selection, seed)
     objective = Objective.of(params.objective, train.coordinates)
     recipe = {"n_labels": n_labels, "head": params.head, "training": params.train_head, "seed": seed}
+    recipe |= {"objective": objective}
     weights = Path(snakemake.input.weights) if snakemake.input.get("weights") else None
     backbone = starting_backbone(model, params.image_size, weights, params.batch_norm)
 
-    head, history = train_head(learning, watched, objective=objective, **recipe)
+    head, history = train_head(learning, watched, **recipe, checkpoints=checkpoints / "select")
     log.info("after %d epochs: %s", len(history), history.iloc[-1].to_dict())
     with replacing(snakemake.output.model) as partial:
         attach_head(backbone, head, model["feature_layers"], model["pooling"]).save(partial)
     if snakemake.output.get("refit"):
-        head, _ = train_head(train, watched, objective=objective, **recipe)
+        head, _ = train_head(train, watched, **recipe, checkpoints=checkpoints / "refit")
         with replacing(snakemake.output.refit) as partial:
             attach_head(backbone, head, model["feature_layers"], model["pooling"]).save(partial)
     write_csv(snakemake.output.history, history)
+    discard(checkpoints)

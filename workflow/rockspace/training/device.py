@@ -1,7 +1,11 @@
 """The device: what TensorFlow runs on, and that it repeats itself to the last digit."""
 
 import logging
+import os
+import re
 from contextlib import AbstractContextManager
+from functools import cache
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -23,3 +27,16 @@ def all_gpus() -> AbstractContextManager:
         log.info("training on %d GPUs", len(gpus))
         return tf.distribute.MirroredStrategy([gpu.name for gpu in gpus]).scope()
     return tf.distribute.get_strategy().scope()
+
+
+@cache
+def hardware() -> str:
+    """Name what the last digits of a training depend on besides its recipe: GPUs, or the processor and its threads."""
+    gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
+    if gpus:
+        return ", ".join(details.get("device_name", "GPU") for details in gpus)
+    cpuinfo = Path("/proc/cpuinfo")
+    text = cpuinfo.read_text(encoding="utf-8") if cpuinfo.exists() else ""
+    processor = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
+    threads = os.environ.get("TF_NUM_INTRAOP_THREADS") or os.cpu_count()
+    return f"{processor[1] if processor else 'an unnamed processor'}, {threads} threads"

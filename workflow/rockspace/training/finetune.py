@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ import pandas as pd
 
 from rockspace.errors import RockspaceError
 from rockspace.training.augmentation import Augmentation
+from rockspace.training.checkpoint import Checkpoint
 from rockspace.training.classifier import is_head_layer
 from rockspace.training.layers import find_layer
 from rockspace.training.mixing import Mixing
@@ -37,6 +39,7 @@ class Recipe:
         precision: ``float32`` or ``bfloat16``, for the backbone.
         seed: Seed of order, augmentation and dropout.
         objective: What to learn.
+        checkpoints: Folder of the checkpoints from which a killed training goes on; None for none.
     """
 
     training: dict[str, Any]
@@ -44,6 +47,7 @@ class Recipe:
     precision: str
     seed: int
     objective: Objective = field(default_factory=Objective)
+    checkpoints: Path | None = field(default=None, compare=False)
 
 
 class EpochLines(keras.callbacks.Callback):
@@ -189,22 +193,29 @@ def _fit(
     images = images.aiming_at(objective)
     watched = None if watched is None else watched.aiming_at(objective)
     batch_size = recipe.training["batch_size"]
-    mixing = Mixing.from_config(recipe.training)
-    batches = images.augmented(
-        recipe.augmentation, seed=recipe.seed, batch_size=batch_size, epochs=epochs, mixing=mixing
-    )
     schedule = Schedule(recipe.training, images.steps(batch_size), learning_rates)
-    lines = EpochLines(phase, epochs)
+    lines, history = EpochLines(phase, epochs), keras.callbacks.History()
     # The average has to be in the network before anything saves its weights, and the rate of the epoch be set before it
     # is noted.
-    always = [MovingAverage(recipe.training["ema"]), schedule, lines]
-    history = model.fit(
-        batches,
+    callbacks = [MovingAverage(recipe.training["ema"]), schedule, lines, *callbacks, history]
+    folder = recipe.checkpoints and recipe.checkpoints / phase
+    checkpoint = Checkpoint(folder, callbacks, [phase, network, images, watched, recipe, epochs])
+    batches = images.augmented(
+        recipe.augmentation,
+        seed=recipe.seed,
+        batch_size=batch_size,
+        first_epoch=checkpoint.epoch,
         epochs=epochs,
+        mixing=Mixing.from_config(recipe.training),
+    )
+    model.fit(
+        batches,
+        initial_epoch=checkpoint.epoch,
+        epochs=checkpoint.last_epoch(epochs),
         steps_per_epoch=images.steps(batch_size),
         validation_data=None if watched is None else watched.plain(batch_size).cache(),
         shuffle=False,
-        callbacks=[*always, *callbacks],
+        callbacks=[*callbacks, checkpoint],
         verbose=0,
     )
     objective.give_unit(model)

@@ -1,11 +1,13 @@
 """First phase: the head alone, trained on features of the frozen backbone."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
 
+from rockspace.training.checkpoint import Checkpoint
 from rockspace.training.classifier import OUTPUTS, STANDARDIZE, build_head
 from rockspace.training.exact_heads import solve
 from rockspace.training.features import Features
@@ -26,13 +28,22 @@ class ViewBatches(keras.utils.PyDataset):
         batch_size: Images per step.
         seed: Seed of the order.
         mixup: Both parameters of the beta distribution by which two images of a batch are mixed; 0 mixes none.
+        first_epoch: Where to begin; what an epoch holds depends on the seed and its number alone.
     """
 
-    def __init__(self, features: Features, targets: Any, batch_size: int, seed: int, mixup: float = 0.0) -> None:
+    def __init__(
+        self,
+        features: Features,
+        targets: Any,
+        batch_size: int,
+        seed: int,
+        mixup: float = 0.0,
+        first_epoch: int = 0,
+    ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.mixup = mixup
         self.views = features.views if features.views.shape[1] else features.plain[:, None]
-        self.targets, self.batch_size, self.seed, self.epoch = targets, batch_size, seed, 0
+        self.targets, self.batch_size, self.seed, self.epoch = targets, batch_size, seed, first_epoch
         self._shuffle()
 
     def __len__(self) -> int:
@@ -70,6 +81,7 @@ def train_head(
     training: dict[str, Any],
     seed: int,
     objective: Objective | None = None,
+    checkpoints: Path | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train a new head on features.
 
@@ -85,6 +97,7 @@ def train_head(
         training: The ``train_head`` section of the configuration.
         seed: Seed of weights, order and dropout.
         objective: What to learn; None for the labels alone.
+        checkpoints: Folder of the checkpoints from which a killed training goes on; None for none.
 
     Returns:
         The head, and its history: one row an epoch; for the exact solution one row.
@@ -100,20 +113,36 @@ def train_head(
         history = solve(network, features, targets, seed) | _scores(network, (features.plain, targets), "")
         history |= _scores(network, seen, "val_") if seen else {}
     else:
-        batches = ViewBatches(features, targets, training["batch_size"], seed, training["mixup"])
-        history = network.fit(
-            batches,
-            validation_data=seen,
-            epochs=training["epochs"],
-            callbacks=[Schedule(training, len(batches))],
-            verbose=0,
-        ).history
+        history = _fit(network, features, targets, seen, training, seed, checkpoints)
     _absorb(network, mean, deviation)
     objective.give_unit(network)
     table = pd.DataFrame(objective.history(history))
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
     table.insert(0, "phase", "head")
     return network, table
+
+
+def _fit(
+    network: keras.Model,
+    features: Features,
+    targets: Any,
+    seen: tuple[np.ndarray, Any] | None,
+    training: dict[str, Any],
+    seed: int,
+    checkpoints: Path | None,
+) -> dict[str, list[float]]:
+    steps = -(-len(features.label) // training["batch_size"])
+    callbacks = [Schedule(training, steps), keras.callbacks.History()]
+    checkpoint = Checkpoint(checkpoints, callbacks, [network, features, targets, seen, training, seed])
+    network.fit(
+        ViewBatches(features, targets, training["batch_size"], seed, training["mixup"], checkpoint.epoch),
+        validation_data=seen,
+        initial_epoch=checkpoint.epoch,
+        epochs=checkpoint.last_epoch(training["epochs"]),
+        callbacks=[*callbacks, checkpoint],
+        verbose=0,
+    )
+    return callbacks[-1].history
 
 
 def _targets(features: Features, n_labels: int, objective: Objective) -> Any:

@@ -1,0 +1,264 @@
+"""Training that is killed goes on where it was, and ends as if nothing had happened: the same to the last digit."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+import rockspace.training.checkpoint as checkpointing
+from killable_training import finetune, run
+from rockspace.training.checkpoint import Checkpoint
+from rockspace.training.classifier import attach_head, build_head
+from rockspace.training.device import repeatable
+from rockspace.training.fingerprint import fingerprint
+from rockspace.training.head import train_head
+from test_training import backbone, defaults, drawn_features
+
+
+class Killed(Exception):
+    """Stands in for a kill where one process is enough."""
+
+
+def kill_after(monkeypatch, batches: int) -> None:
+    left = [batches]
+
+    def on_train_batch_end(self, batch, logs=None):
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+
+    monkeypatch.setattr(Checkpoint, "on_train_batch_end", on_train_batch_end)
+
+
+@pytest.fixture(scope="module")
+def starts(tmp_path_factory) -> list[Path]:
+    """Two classifiers to start from, as the first phase leaves them; one layer draws a seed of its own."""
+    folder = tmp_path_factory.mktemp("starts")
+    for seed in range(2):
+        repeatable(seed)
+        base = backbone()
+        noisy = keras.Model(base.input, keras.layers.SpatialDropout2D(0.2, name="unseeded")(base.output))
+        attach_head(noisy, build_head(8, 3, defaults("head", units=[16, 8], dropout=0.2), seed)).save(
+            folder / f"{seed}.keras"
+        )
+    return [folder / f"{seed}.keras" for seed in range(2)]
+
+
+def training(**changes: object) -> dict:
+    watched = {"monitor": "loss", "patience": 5, "min_delta": 0}
+    recipe = {"epochs": 5, "batch_size": 8, "learning_rate": 0.01, "early_stopping": watched}
+    return defaults("finetune", **(recipe | changes))
+
+
+# What differs from the recipe, and after how many batches of three an epoch it is killed.
+RECIPES = {
+    "a falling rate, batch norm trained": (
+        {
+            "optimizer": "sgd",
+            "batch_norm": "train",
+            "clipnorm": None,
+            "reduce_lr": {"factor": 0.5, "patience": 1, "min_lr": 0.0},
+        },
+        10,
+    ),
+    "an average of the weights, a rate for each step and layer, mixed images": (
+        {
+            "ema": 0.9,
+            "schedule": "cosine",
+            "warmup_epochs": 2,
+            "layer_decay": 0.5,
+            "mixup": 0.3,
+            "optimizer": "adamw",
+            "weight_decay": 0.1,
+        },
+        10,
+    ),
+    "stopped early, and killed in the refit": (
+        {
+            "early_stopping": {"monitor": "loss", "patience": 1, "min_delta": 0.3},
+        },
+        7,
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "batches"), RECIPES.values(), ids=RECIPES)
+def test_a_network_killed_in_training_ends_the_same_to_the_last_digit(
+    train_set, starts, tmp_path, monkeypatch, changes, batches
+):
+    expected, history = finetune(starts, train_set, training(**changes))
+    with monkeypatch.context() as killing:
+        kill_after(killing, batches)
+        with pytest.raises(Killed):
+            finetune(starts, train_set, training(**changes), tmp_path)
+    network, again = finetune(starts, train_set, training(**changes), tmp_path)
+    assert again.equals(history)
+    for a, b in zip(network.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+MOMENTS = [
+    ("batch", 5, signal.SIGKILL),
+    ("half of a checkpoint is written", 2, signal.SIGKILL),
+    ("epoch begins", 2, signal.SIGKILL),
+    ("batch", 1, signal.SIGTERM),
+    ("fit begins", 2, signal.SIGKILL),
+    ("batch", 4, signal.SIGTERM),
+]
+
+
+def test_a_process_that_the_system_kills_at_any_moment_goes_on_to_the_same_files(study, starts, tmp_path, monkeypatch):
+    """In the middle of an epoch, of a checkpoint, between two epochs, between both steps of the phase."""
+    library, tests = Path(checkpointing.__file__).parents[2], Path(__file__).parent
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (library, tests))))
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["killable_training"])
+    shards = sorted(study.glob("train-*.tfrecord"))
+
+    def train(name: str, moment: tuple | None) -> int:
+        (tmp_path / name).mkdir(exist_ok=True)
+        process = processes.Process(target=run, args=(tmp_path / name, starts, shards, training(), moment))
+        process.start()
+        process.join(1200)
+        return process.exitcode
+
+    assert train("undisturbed", None) == 0
+    for moment in MOMENTS:
+        assert train("killed", moment) == -moment[2]
+    assert list((tmp_path / "killed/checkpoints").glob("*/epoch-*.npz"))
+    assert train("killed", None) == 0
+    first, second = (tmp_path / name for name in ("undisturbed", "killed"))
+    assert (first / "history.csv").read_bytes() == (second / "history.csv").read_bytes()
+    assert len(pd.read_csv(first / "history.csv")) > 5
+    with np.load(first / "weights.npz") as a, np.load(second / "weights.npz") as b:
+        assert all(np.array_equal(a[name], b[name]) for name in a.files)
+    assert not list((tmp_path / "killed").rglob(".partial-*"))
+
+
+def head(checkpoints: Path | None = None, *, dropout: float = 0.3, seed: int = 0, **changes: object):
+    features = drawn_features(24)
+    repeatable(0)
+    return train_head(
+        features,
+        features,
+        n_labels=3,
+        head=defaults("head", units=[8, 4], dropout=dropout),
+        training=defaults("train_head", **({"epochs": 8, "learning_rate": 0.01, "batch_size": 8} | changes)),
+        seed=seed,
+        checkpoints=checkpoints,
+    )
+
+
+@pytest.fixture
+def interrupted_head(tmp_path, monkeypatch) -> Path:
+    """Checkpoints of a head that was killed in its sixth epoch."""
+    monkeypatch.setattr(checkpointing, "SHARE_OF_TIME", np.inf)
+    with monkeypatch.context() as killing:
+        kill_after(killing, 3 * 5 + 1)
+        with pytest.raises(Killed):
+            head(tmp_path / "checkpoints")
+    assert [path.name for path in sorted((tmp_path / "checkpoints").iterdir())] == [
+        "epoch-00004.npz",
+        "epoch-00005.npz",
+    ]
+    return tmp_path / "checkpoints"
+
+
+def assert_same_head(first, second) -> None:
+    assert first[1].equals(second[1])
+    assert all(np.array_equal(a, b) for a, b in zip(first[0].get_weights(), second[0].get_weights(), strict=True))
+
+
+def test_a_head_goes_on_after_the_last_whole_epoch_and_ends_the_same_to_the_last_digit(interrupted_head, caplog):
+    with caplog.at_level(logging.INFO, "rockspace"):
+        finished = head(interrupted_head)
+    assert "going on after epoch 5" in caplog.text
+    assert_same_head(finished, head())
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
+def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_is_used(interrupted_head, caplog, damage):
+    path = interrupted_head / "epoch-00005.npz"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes({"cut": content[: len(content) // 2], "flipped": content, "empty": b""}[damage])
+    with caplog.at_level(logging.INFO, "rockspace"):
+        finished = head(interrupted_head)
+    assert f"{path} is damaged" in caplog.text
+    assert "going on after epoch 4" in caplog.text
+    assert_same_head(finished, head())
+
+
+def test_without_one_whole_checkpoint_the_training_starts_from_the_beginning(interrupted_head, caplog):
+    for path in interrupted_head.iterdir():
+        path.write_bytes(path.read_bytes()[:1000])
+    with caplog.at_level(logging.INFO, "rockspace"):
+        finished = head(interrupted_head)
+    assert caplog.text.count("is damaged") == 2
+    assert "going on" not in caplog.text
+    assert_same_head(finished, head())
+
+
+def test_every_flipped_byte_is_noticed_or_changes_nothing(interrupted_head):
+    path = interrupted_head / "epoch-00005.npz"
+    whole, content = checkpointing._read(path), path.read_bytes()
+    noticed = 0
+    for position in np.random.default_rng(0).integers(0, len(content), 300):
+        damaged = bytearray(content)
+        damaged[position] ^= 0x10
+        path.write_bytes(damaged)
+        try:
+            read = checkpointing._read(path)
+        except Exception:
+            noticed += 1
+            continue
+        assert read.notes == whole.notes
+        assert all(np.array_equal(read.arrays[name], array) for name, array in whole.arrays.items())
+    assert noticed > 200
+
+
+@pytest.mark.parametrize("change", [{"dropout": 0.2}, {"seed": 1}, {"epochs": 9}], ids=str)
+def test_a_checkpoint_of_another_recipe_is_never_continued(interrupted_head, caplog, change):
+    with caplog.at_level(logging.INFO, "rockspace"):
+        finished = head(interrupted_head, **change)
+    assert "starting from the beginning" in caplog.text
+    assert_same_head(finished, head(**change))
+
+
+def test_a_training_that_is_complete_is_not_repeated(tmp_path, monkeypatch):
+    finished = head(tmp_path / "checkpoints")
+    kill_after(monkeypatch, 0)
+    assert_same_head(head(tmp_path / "checkpoints"), finished)
+
+
+def test_where_no_checkpoint_can_be_written_training_goes_on_and_says_so(tmp_path, caplog):
+    (tmp_path / "a file").write_text("")
+    finished = head(tmp_path / "a file" / "checkpoints")
+    assert "no checkpoint after epoch 1" in caplog.text
+    assert_same_head(finished, head())
+
+
+def test_a_checkpoint_holds_plain_arrays_and_text_alone(interrupted_head):
+    with zipfile.ZipFile(interrupted_head / "epoch-00005.npz") as archive:
+        assert all(name.endswith(".npy") for name in archive.namelist())
+    with np.load(interrupted_head / "epoch-00005.npz", allow_pickle=False) as file:
+        assert all(file[name].dtype != object for name in file.files)
+
+
+def test_a_fingerprint_tells_contents_apart_and_not_names(tmp_path, train_set):
+    for name, content in {"a": "x", "b": "x", "c": "y"}.items():
+        (tmp_path / name).write_text(content)
+    of_files = [fingerprint(tmp_path / name) for name in "abc"]
+    assert of_files[0] == of_files[1] != of_files[2]
+    assert fingerprint(train_set) != fingerprint(train_set.subset(np.arange(24) > 0))
+    assert fingerprint([1, 2], [3]) != fingerprint([1], [2, 3])
+    assert fingerprint(np.zeros(2)) != fingerprint(np.zeros(2, np.float32))
+    with pytest.raises(TypeError, match="no fingerprint of a function"):
+        fingerprint(head)
