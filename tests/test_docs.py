@@ -1,0 +1,103 @@
+"""Every command, script and config that the pages show works; every link leads somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pages import NOT_RUN, ROOT, Desk, blocks, pages
+
+HOW_TO_MARK = "how a block can be marked: tests/pages.py"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_a_page_says_to_type_works_from_top_to_bottom(page, tmp_path):
+    todo = list(blocks(page))
+    desk = Desk(tmp_path) if todo else None
+    for block in todo:
+        fault = desk.do(block)
+        assert fault is None, f"{block.place}: {fault}\n--- {HOW_TO_MARK}\n{block.text}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_and_picture_of_a_page_is_there(page):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        path, _, heading = target.partition("#")
+        if "://" in path or path.startswith("mailto:"):
+            continue
+        goal = page.parent / path if path else page
+        assert goal.exists(), f"{page}: no {target}"
+        if heading:
+            assert heading in headings(goal), f"{page}: no heading for {target}"
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors that forges make of a page's headings."""
+    titles = re.findall(r"^#+ +(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_page_of_docs_is_reached_from_the_index():
+    index = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    missing = [page.name for page in (ROOT / "docs").glob("*.md") if f"({page.name})" not in index]
+    assert missing == ["index.md"], "link a new page in docs/index.md"
+
+
+@pytest.fixture
+def trial(tmp_path, monkeypatch):
+    """A page with the given text, gone through; returns what went wrong with each block."""
+
+    def gone_through(text: str) -> list[str | None]:
+        page = tmp_path / "page.md"
+        page.write_text(text)
+        monkeypatch.setattr("pages.shutil.copytree", lambda source, target, **_: target.mkdir(parents=True))
+        desk = Desk(tmp_path / "desk")
+        return [desk.do(block) for block in blocks(page)]
+
+    return gone_through
+
+
+def test_a_command_that_fails_is_a_fault_and_one_that_works_is_none(trial):
+    good, bad, late = trial("```sh\ntrue\n```\n\n```sh\nfalse\ntrue\n```\n\n```sh\nfalse | true\n```\n")
+    assert good is None
+    assert "status 1" in bad
+    assert "status 1" in late
+
+
+def test_a_block_without_a_known_language_or_a_reason_is_a_fault(trial):
+    faults = trial(
+        "```\nls\n```\n\n<!-- test: not run: no network -->\n```sh\nfalse\n```\n\n"
+        "<!-- test: not run -->\n```sh\ntrue\n```\n\n<!-- test: maybe -->\n```sh\ntrue\n```\n\n```text\nfalse\n```\n"
+    )
+    assert "block of ''" in faults[0]
+    assert faults[1] is None
+    assert "say why" in faults[2]
+    assert "unknown treatment 'maybe'" in faults[3]
+    assert faults[4] is None
+
+
+def test_scripts_and_configs_are_tried_and_files_are_written_for_what_follows(trial):
+    faults = trial(
+        "<!-- test: before: python\nx = 1\n-->\n```python\nassert x == 1\n```\n\n```python\nassert x == 2\n```\n\n"
+        "```yaml\nseeds: [0, 1]\n```\n\n```yaml\nseeds: [a]\n```\n\n"
+        "<!-- test: write: deep/file.txt -->\n```text\nhello\n```\n\n```sh\ngrep hello deep/file.txt\n```\n"
+    )
+    assert faults[:2] == [None, None]
+    assert "AssertionError" in faults[2]
+    assert faults[3] is None
+    assert "seeds[0]" in faults[4]
+    assert faults[5:] == [None, None]
+
+
+def test_commands_in_sentences_are_found_and_placeholders_left_alone(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "| `make report CONFIG=x`, `make dag` | y |\n\nSay `snakemake -n` or `make new-study NAME=...`; `true`.\n"
+    )
+    assert [block.text for block in blocks(page)] == ["make report CONFIG=x", "make dag", "snakemake -n"]
+
+
+def test_what_is_never_run_are_targets_that_there_are():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all(f"\n{command.split()[1]}:" in makefile for command in NOT_RUN)
