@@ -5,7 +5,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: demo test study report new-study docs dag simulate bench env lint lock
+.PHONY: demo test chaos study report new-study docs dag simulate bench env lint lock
 
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
@@ -13,6 +13,10 @@ demo: env
 
 test: env
 	$(BIN)/pytest
+
+# Kills and faults of all kinds over a whole small study; takes from half an hour.
+chaos: env
+	$(BIN)/python tests/chaos.py
 
 study: env
 	$(SNAKEMAKE)

@@ -69,3 +69,14 @@ def validation_set(study, geometry):
     from rockspace.training.pipeline import ImageSet
 
     return ImageSet.open(sorted(study.glob("validation-*.tfrecord")), geometry, n_labels=3)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The workplace of a tiny study that has run to its end."""
+    from workflow_runs import Workplace
+
+    workplace = Workplace(tmp_path_factory.mktemp("finished"))
+    result = workplace.snakemake()
+    assert result.returncode == 0, result.stdout + result.stderr
+    return workplace

@@ -1,5 +1,6 @@
 """The workflow as its users run it: whole, by stage, again, interrupted, and with a wrong configuration."""
 
+import base64
 import json
 import os
 import signal
@@ -28,14 +29,6 @@ AFTER_FINETUNE = {
 AFTER_ACTIVATIONS = {"extract_embeddings", "procrustes", "layer_profile", "comparison", "summary"}
 AFTER_PROCRUSTES = {"layer_profile", "comparison", "summary"}
 AFTER_TFRECORDS = {"features", "train_head", "finetune"} | AFTER_FINETUNE
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Workplace:
-    workplace = Workplace(tmp_path_factory.mktemp("finished"))
-    result = workplace.snakemake()
-    assert result.returncode == 0, result.stdout + result.stderr
-    return workplace
 
 
 def test_every_artifact_of_the_design_is_there_and_says_what_it_should(finished):
@@ -204,6 +197,19 @@ def test_the_same_seed_gives_the_same_history_and_embeddings_to_the_last_digit(f
         np.load(second / "embeddings/penultimate.npz") as b,
     ):
         np.testing.assert_array_equal(a["embedding"], b["embedding"])
+
+
+def test_what_a_killed_run_was_at_is_done_again_without_being_asked_to(finished):
+    """Snakemake's marks of outputs under way have the names of its metadata."""
+    name = base64.b64encode(b"results/tiny/summary.md").decode()
+    assert (finished.folder / ".snakemake/metadata" / name).exists()
+    mark = finished.folder / ".snakemake/incomplete" / name
+    mark.parent.mkdir(exist_ok=True)
+    mark.touch()
+    try:
+        assert finished.planned() == {"summary": 1}
+    finally:
+        mark.unlink()
 
 
 def test_an_interrupted_run_is_continued_where_it_was(tmp_path):

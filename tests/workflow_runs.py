@@ -5,7 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -30,7 +32,7 @@ class Workplace:
     """A folder with the project's configuration in it, where the workflow runs."""
 
     def __init__(self, folder: Path, config: str = TINY) -> None:
-        self.folder = folder
+        self.folder, self.home = folder, folder.with_name(f"{folder.name}.home")
         shutil.copytree(ROOT / "config", folder / "config")
         (folder / "tiny.yaml").write_text(config)
         self.environment = {key: value for key, value in os.environ.items() if key != "TQDM_DISABLE"}
@@ -51,9 +53,16 @@ class Workplace:
             *([] if "--configfile" in arguments else ["--configfile", "tiny.yaml"]),
         ]
 
-    def snakemake(self, *arguments: str, timeout: float = 1800) -> subprocess.CompletedProcess:
+    def snakemake(self, *arguments: str, timeout: float = 1800, confined: bool = False) -> subprocess.CompletedProcess:
+        """Run it; if ``confined``, nothing can be written but ``results/``, ``.snakemake/`` and the home folder."""
+        command = self.command(*arguments)
+        if confined:
+            (self.home / "tmp").mkdir(parents=True, exist_ok=True)
+            self.environment |= {"HOME": str(self.home), "TMPDIR": str(self.home / "tmp")}
+            writable = [self.home, self.folder / "results", self.folder / ".snakemake"]
+            command = read_only_but(writable, command)
         return subprocess.run(
-            self.command(*arguments),
+            command,
             cwd=self.folder,
             env=self.environment,
             capture_output=True,
@@ -71,3 +80,36 @@ class Workplace:
         )
         del jobs["all"]
         return jobs
+
+
+def read_only_but(writable: list[Path], command: list[str]) -> list[str]:
+    """A command with its own view of the file systems: read-only but for some folders, which are made."""
+    for folder in writable:
+        folder.mkdir(exist_ok=True)
+    view = r"""
+        while [ "$1" != -- ]; do mount --bind "$1" "$1"; shift; done; shift
+        awk '$3 ~ /^(ext[234]|xfs|btrfs|zfs|overlay|tmpfs)$/ && $2 !~ /^\/dev/ {print $2}' /proc/mounts | sort -u > "$HOME/mounts"
+        while read -r mounted; do case "$WRITABLE" in *":$mounted:"*) ;; *)
+            mount -o remount,bind,ro "$mounted" || test "$mounted" != / ;; esac; done < "$HOME/mounts"
+        rm "$HOME/mounts"
+        exec "$@"
+    """
+    names = [str(folder.resolve()) for folder in writable]
+    with_list = ["env", f"WRITABLE=:{':'.join(names)}:"]
+    return [*with_list, "unshare", "--mount", "sh", "-ec", view, "sh", *names, "--", *command]
+
+
+@cache
+def cannot_confine() -> str | None:
+    """Why a command cannot be given a read-only view of the file systems here, or None."""
+    with tempfile.TemporaryDirectory() as folder:
+        inside, outside = Path(folder, "inside"), Path(folder, "outside")
+        outside.mkdir()
+        attempt = read_only_but([inside], ["sh", "-c", f"touch '{inside}/x'; ! touch '{outside}/x' 2>/dev/null"])
+        try:
+            result = subprocess.run(attempt, env=os.environ | {"HOME": str(inside)}, capture_output=True, text=True)
+        except OSError as error:
+            return f"no mount namespaces here: {error}"
+        if result.returncode == 0 and (inside / "x").exists() and not (outside / "x").exists():
+            return None
+        return f"no read-only view of the file systems here: {result.stderr.strip()[-200:]}"

@@ -63,6 +63,8 @@ class StagesAsTargets(type(workflow)):
             value.targets = set(
                 chain.from_iterable(files_of.get(t, [t]) if t in stages else [t] for t in value.targets)
             )
+            # As with `--rerun-incomplete`: what a killed run was at is done again, without being asked to.
+            value.force_incomplete = True
         super().__setattr__(name, value)
 
 

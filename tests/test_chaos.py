@@ -1,0 +1,81 @@
+"""A small study survives kills, corruption and a full disk; `make chaos` does it for longer, see chaos.py."""
+
+import random
+import shutil
+
+import pytest
+
+from chaos import (
+    RESULTS,
+    Study,
+    assert_same_results,
+    can_mount,
+    heal_corruption,
+    notice_corruption,
+    survive_full_disk,
+    survive_kills,
+    survive_the_archives_absence,
+)
+from standin_osf import StandIn
+
+
+@pytest.fixture(scope="module")
+def reference(finished, tmp_path_factory) -> Study:
+    """A study that nothing disturbed."""
+    study = Study(tmp_path_factory.mktemp("reference") / "study")
+    shutil.rmtree(study.folder)
+    shutil.copytree(finished.folder, study.folder)
+    return study
+
+
+@pytest.fixture(scope="module")
+def killed(reference, tmp_path_factory) -> Study:
+    """The same study, killed four times on its way to its end."""
+    root = tmp_path_factory.mktemp("killed")
+    with StandIn(reference.folder / RESULTS / "raw") as osf:
+        return survive_kills(lambda: Study(root / "study", osf.api), reference, 4, random.Random(0))
+
+
+def test_a_study_that_was_killed_again_and_again_ends_with_the_same_results(killed, reference):
+    assert_same_results(killed, reference)
+
+
+@pytest.mark.parametrize(
+    "artifact",
+    [
+        "models/lite0/seed-0/metrics.json",
+        "models/lite0/seed-0/alignment/penultimate.aligned.csv",
+        "models/lite0/seed-0/embeddings/penultimate.npz",
+        "models/lite0/seed-0/head.keras",
+        "tfrecords/train-00000*",
+        "../weights/*.h5",
+        "images/train/*/*_01.jpg",
+    ],
+)
+def test_a_corrupted_artifact_is_noticed_in_one_line(reference, tmp_path, artifact):
+    study = Study(tmp_path / "study")
+    shutil.rmtree(study.folder)
+    shutil.copytree(reference.folder, study.folder)
+    notice_corruption(study, artifact, random.Random(artifact))
+
+
+def test_what_the_line_says_heals_the_study(reference, tmp_path):
+    study = Study(tmp_path / "study")
+    shutil.rmtree(study.folder)
+    shutil.copytree(reference.folder, study.folder)
+    heal_corruption(study, "models/lite0/seed-0/alignment/penultimate.json", random.Random(0))
+    assert_same_results(study, reference)
+
+
+def test_a_full_disk_is_one_line_and_once_there_is_space_the_study_goes_on(reference, tmp_path):
+    if reason := can_mount():
+        pytest.skip(reason)
+    with StandIn(reference.folder / RESULTS / "raw") as osf:
+        study = Study(tmp_path / "study", osf.api)
+        said = survive_full_disk(study, reference, [60, 200], "restructure")
+    assert len(said) == 2
+
+
+def test_an_archive_that_goes_away_mid_download_is_one_line_and_once_it_is_back_the_study_goes_on(reference, tmp_path):
+    said = survive_the_archives_absence(tmp_path / "study", reference.folder / RESULTS / "raw", 5)
+    assert "run again later" in said
