@@ -95,10 +95,7 @@ class Block:
 
 def pages() -> list[Path]:
     """Every Markdown page of the project."""
-    found = (page for page in ROOT.rglob("*.md") if not page.relative_to(ROOT).parts[0].startswith("."))
-    return sorted(
-        page for page in found if page.parent == ROOT or page.relative_to(ROOT).parts[0] in ("config", "docs")
-    )
+    return sorted([*ROOT.glob("*.md"), *ROOT.glob("config/*.md"), *ROOT.glob("docs/**/*.md")])
 
 
 def blocks(page: Path) -> Iterator[Block]:
