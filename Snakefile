@@ -14,6 +14,7 @@ include: "workflow/rules/analysis.smk"
 include: "workflow/rules/alignment.smk"
 include: "workflow/rules/ensembles.smk"
 include: "workflow/rules/search.smk"
+include: "workflow/rules/explorer.smk"
 include: "workflow/rules/targets.smk"
 
 

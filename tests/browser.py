@@ -62,6 +62,8 @@ class Browsing:
             color_scheme="dark" if dark else "light",
             has_touch=touch,
             device_scale_factor=2 if touch else 1,
+            # Pages stand still, so that no test waits for a movement to end.
+            reduced_motion="reduce",
             offline=True,
         )
         self._contexts.append(context)

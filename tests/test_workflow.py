@@ -25,9 +25,10 @@ AFTER_FINETUNE = {
     "layer_profile",
     "comparison",
     "summary",
+    "explorer",
 }
-AFTER_ACTIVATIONS = {"extract_embeddings", "procrustes", "layer_profile", "comparison", "summary"}
-AFTER_PROCRUSTES = {"layer_profile", "comparison", "summary"}
+AFTER_ACTIVATIONS = {"extract_embeddings", "procrustes", "layer_profile", "comparison", "summary", "explorer"}
+AFTER_PROCRUSTES = {"layer_profile", "comparison", "summary", "explorer"}
 AFTER_TFRECORDS = {"features", "train_head", "finetune"} | AFTER_FINETUNE
 
 
@@ -84,13 +85,14 @@ def test_touching_nothing_reruns_nothing(finished):
         (f"{RUN}/head.keras", "train_head", {"finetune"} | AFTER_FINETUNE),
         (f"{RUN}/head.history.csv", "train_head", {"finetune"} | AFTER_FINETUNE),
         (f"{RUN}/finetuned.keras", "finetune", AFTER_FINETUNE),
-        (f"{RUN}/metrics.json", "evaluate", {"summary"}),
-        (f"{RUN}/confusion.png", "evaluate", {"summary"}),
+        (f"{RUN}/metrics.json", "evaluate", {"summary", "explorer"}),
+        (f"{RUN}/confusion.png", "evaluate", {"summary", "explorer"}),
         (f"{RUN}/curves.svg", "curves", set()),
         (f"{RUN}/embeddings/penultimate.npz", "extract_embeddings", AFTER_ACTIVATIONS - {"extract_embeddings"}),
         (f"{RUN}/alignment/penultimate.json", "procrustes", AFTER_PROCRUSTES),
         (f"{RUN}/alignment/penultimate.png", "procrustes", AFTER_PROCRUSTES),
         ("results/tiny/summary.md", "summary", set()),
+        ("results/tiny/explorer.html", "explorer", set()),
     ],
 )  # fmt: skip
 def test_a_deleted_artifact_reruns_its_stage_and_those_after_it_and_nothing_before(
@@ -136,7 +138,7 @@ def test_models_and_seeds_fan_out(finished):
     )
 
 
-@pytest.mark.parametrize("stage", ["download", "tfrecords", "features", "train_head", "finetune", "curves", "evaluate", "extract_embeddings", "procrustes", "summary"])  # fmt: skip
+@pytest.mark.parametrize("stage", ["download", "tfrecords", "features", "train_head", "finetune", "curves", "evaluate", "extract_embeddings", "procrustes", "summary", "explorer"])  # fmt: skip
 def test_a_stage_is_a_target_by_its_name_and_can_be_forced(finished, stage):
     assert finished.planned(stage) == {}
     assert stage in finished.planned("--forcerun", stage)

@@ -38,6 +38,7 @@ STAGES = {
     "ensemble_alignment": expand(rules.ensemble_alignment.output, ensemble=ENSEMBLES),
     "comparison": list(rules.comparison.output),
     "summary": list(rules.summary.output),
+    "explorer": list(rules.explorer.output),
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from PIL import Image
+from scipy.ndimage import label
 
 from rockspace.data.images import upright_rgb
 from rockspace.report.figures import RESOLUTION
@@ -30,7 +31,7 @@ def thumbnail(path: str | Path, side: int) -> np.ndarray:
     with Image.open(path) as image:
         image.draft("RGB", (4 * side, 4 * side))
         pixels = np.asarray(upright_rgb(image))
-    material = pixels.min(axis=2) <= WHITE
+    material = ~_background(pixels)
     if not material.any():
         material[:] = True
     rows, columns = np.flatnonzero(material.any(axis=1)), np.flatnonzero(material.any(axis=0))
@@ -39,6 +40,17 @@ def thumbnail(path: str | Path, side: int) -> np.ndarray:
     scale = side / max(rgba.shape[:2])
     size = max(1, round(rgba.shape[1] * scale)), max(1, round(rgba.shape[0] * scale))
     return np.asarray(Image.fromarray(rgba).resize(size, Image.Resampling.LANCZOS))
+
+
+def _background(pixels: np.ndarray) -> np.ndarray:
+    """Tell which pixels are white and reached from the border through white; a white spot in a rock is not."""
+    red, green, blue = np.moveaxis(pixels, 2, 0)
+    regions, count = label(np.minimum(np.minimum(red, green), blue) > WHITE)
+    outside = np.zeros(count + 1, dtype=bool)
+    for edge in (regions[0], regions[-1], regions[:, 0], regions[:, -1]):
+        outside[edge] = True
+    outside[0] = False
+    return outside[regions]
 
 
 def thumbnails(paths: Iterable[str | Path], inches: float) -> list[np.ndarray]:

@@ -1,0 +1,73 @@
+// The page: two plots, what is around them, and what happens when the view changes.
+
+const plots = [
+  new Plot({
+    id: "human",
+    title: "People’s space",
+    neighbourTitle: "People’s nearest",
+    places: () => study.human.places,
+    neighbours: () => study.human.neighbours,
+    axisTitle: (k) => study.dimensions[k],
+  }),
+  new Plot({
+    id: "model-space",
+    title: "Model’s space",
+    neighbourTitle: "Model’s nearest",
+    places: () => view.run.places,
+    neighbours: () => view.run.neighbours,
+    axisTitle: (k) => `${study.dimensions[k]}, r = ${number(view.run.r[study.splits[view.split]][k])}`,
+  }),
+];
+const [humanPlot, modelPlot] = plots;
+
+function showCaptions() {
+  const { run } = view;
+  const split = study.splits[view.split];
+  const { held_out, held_out_interval: interval, in_sample, chance } = run.figures;
+  humanPlot.caption.textContent = `${tally()}, ${splitWords[split]}`;
+  const caption = d3.select(modelPlot.caption).text("");
+  const between = interval ? ` (${interval.map(number).join(" to ")})` : "";
+  if (split === "train") {
+    caption.append("strong").text("These images taught the rotation, so the match flatters the model.");
+    caption.append("span").text(` Held-out, mean r is ${number(held_out)}.`);
+  } else {
+    caption
+      .append("span")
+      .text(`Mean r ${number(held_out)}${between} held-out, ${number(in_sample)} in-sample (chance ${number(chance)})`);
+  }
+  for (const plot of plots) {
+    const across = study.dimensions[view.x];
+    const up = study.dimensions[view.y];
+    plot.stage.setAttribute("aria-label", `${plot.title}: ${across} across, ${up} up, ${tally()}`);
+  }
+}
+
+function explainDistances() {
+  const run = view.run;
+  const words = { euclidean: "Euclidean", cosine: "cosine", correlation: "correlation", cityblock: "city-block" }[study.metric];
+  element("distances").textContent =
+    `Neighbours are looked for among the images of the same split: for people by Euclidean distance over all ${study.dimensions.length} ` +
+    `dimensions, for the model by ${words} distance over all ${thousands(run.n_features)} numbers of layer ${run.layer}, before any rotation.`;
+}
+
+events.on("view.all", () => {
+  shownImages();
+  followView();
+  showCaptions();
+  explainDistances();
+  movePlots();
+  plots.forEach(showNeighbours);
+  showCard();
+  showTable();
+});
+events.on("zoom.all", drawPlots);
+events.on("look.all", () => {
+  plots.forEach(drawOverlay);
+  showCard();
+});
+
+if (matchMedia("(max-width: 900px)").matches) element("filters").open = false;
+listenToControls();
+listenToTable();
+addEventListener("hashchange", readAddress);
+readAddress();

@@ -1,0 +1,165 @@
+"""What the explorer knows about a study, as plain values that become JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rockspace.analysis.layer_report import read_aligned
+from rockspace.analysis.neighbours import nearest_neighbours
+from rockspace.analysis.reduction import reduced_procrustes
+from rockspace.analysis.spaces import Spaces, read_dimensions, read_spaces
+from rockspace.data.catalog import SPLITS, label_names
+from rockspace.errors import RockspaceError
+
+# Images shown beside the one that is chosen.
+NEIGHBOURS = 10
+DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class Run:
+    """One layer of one trained network, and where its artifacts lie.
+
+    Attributes:
+        model: Name of the model.
+        seed: Its seed, or what stands for it.
+        layer: Name of the layer.
+        figures: `alignment/{layer}.json`.
+        aligned: `alignment/{layer}.aligned.csv`.
+        embeddings: `embeddings/{layer}.npz`.
+        predictions: `predictions.csv`; None, or a table without guesses, for a model that was not trained to
+            tell subtypes apart.
+    """
+
+    model: str
+    seed: int | str
+    layer: str
+    figures: Path
+    aligned: Path
+    embeddings: Path
+    predictions: Path | None = None
+
+
+def describe_study(
+    catalog: pd.DataFrame, coordinates: Mapping[str, Path], runs: Sequence[Run], *, reflection: bool, metric: str
+) -> dict[str, Any]:
+    """Gather what the explorer shows; images stand in the catalog's order everywhere.
+
+    Args:
+        catalog: The study's images.
+        coordinates: CSV of people's coordinates by split.
+        runs: What to show, in the order of the menus.
+        reflection: Whether the rotation may mirror; as it was learnt for `Run.aligned`.
+        metric: Distance between embeddings that decides which are neighbours; see `nearest_neighbours`.
+
+    Returns:
+        `dimensions`, `splits`, `groups` (superclasses), `labels`, `images`, `human`, `runs` and `guesses`.
+        Places are lists of k numbers an image, neighbours lists of indices into `images`, which are of the
+        same split; guesses are lists of [label, probability], the best first.
+    """
+    if not runs:
+        raise RockspaceError("explorer: there is no model, seed and layer to show")
+    labels = label_names(catalog)
+    superclass = dict(zip(catalog["label"], catalog["superclass"], strict=True))
+    groups = sorted(set(superclass.values()))
+    human = pd.concat([_read_coordinates(coordinates[split]) for split in SPLITS]).loc[catalog["image_id"]].to_numpy()
+    guesses: dict[Path, int] = {}
+    described = []
+    for run in runs:
+        if run.predictions is not None and _holds_guesses(run.predictions):
+            guesses.setdefault(run.predictions, len(guesses))
+        described.append(
+            _describe_run(catalog, coordinates, run, reflection, metric) | {"guesses": guesses.get(run.predictions)}
+        )
+    return {
+        "dimensions": read_dimensions(coordinates["train"]),
+        "splits": list(SPLITS),
+        "metric": metric,
+        "groups": groups,
+        "labels": [{"name": label, "group": groups.index(superclass[label])} for label in labels],
+        "images": {
+            "id": catalog["image_id"].tolist(),
+            "split": [SPLITS.index(split) for split in catalog["split"]],
+            "label": [labels.index(label) for label in catalog["label"]],
+        },
+        "human": {"places": _rounded(human), "neighbours": _neighbours_by_split(catalog, human, "euclidean")},
+        "runs": described,
+        "guesses": [_read_guesses(path, catalog, labels) for path in guesses],
+    }
+
+
+def _describe_run(
+    catalog: pd.DataFrame, coordinates: Mapping[str, Path], run: Run, reflection: bool, metric: str
+) -> dict[str, Any]:
+    figures = json.loads(run.figures.read_text(encoding="utf-8"))
+    spaces = {split: read_spaces(run.embeddings, coordinates[split], split) for split in SPLITS}
+    validation, _, predicted = read_aligned(run.aligned)
+    placed = {
+        "train": (spaces["train"].image_id, _place_training_images(spaces["train"], figures["reduction"], reflection)),
+        "validation": (validation["image_id"], predicted),
+    }
+    places = pd.concat([pd.DataFrame(space, index=list(names)) for names, space in placed.values()])
+    features = pd.concat([pd.DataFrame(space.features, index=space.image_id) for space in spaces.values()])
+    order = catalog["image_id"]
+    return {
+        "model": run.model,
+        "seed": str(run.seed),
+        "layer": run.layer,
+        "n_features": features.shape[1],
+        "reduction": figures["reduction"],
+        "figures": {
+            "held_out": figures["held_out"]["mean_r"],
+            "held_out_interval": figures["held_out"].get("mean_r_ci"),
+            "in_sample": figures["in_sample"]["mean_r"],
+            "chance": figures["permutation"]["null_mean_r"],
+        },
+        "r": {"train": figures["train"]["r"], "validation": figures["held_out"]["r"]},
+        "places": _rounded(places.loc[order].to_numpy()),
+        "neighbours": _neighbours_by_split(catalog, features.loc[order].to_numpy(), metric),
+    }
+
+
+def _place_training_images(train: Spaces, reduction: str, reflection: bool) -> np.ndarray:
+    """Put training images where the rotation puts them that was learnt on these very images."""
+    rotation = reduced_procrustes(reduction, train.features, train.coordinates.shape[1], reflection)
+    return rotation.fit(train.features, train.coordinates).transform(train.features)
+
+
+def _neighbours_by_split(catalog: pd.DataFrame, space: np.ndarray, metric: str) -> list[list[int]]:
+    """Find neighbours within a split, since the splits' human coordinates are solutions of their own."""
+    neighbours: list[list[int]] = [[]] * len(catalog)
+    for split in SPLITS:
+        rows = np.flatnonzero(catalog["split"] == split)
+        for row, nearest in zip(rows, nearest_neighbours(space[rows], NEIGHBOURS, metric), strict=True):
+            neighbours[row] = rows[nearest].tolist()
+    return neighbours
+
+
+def _read_coordinates(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"image_id": str}, keep_default_na=False).set_index("image_id")
+
+
+def _holds_guesses(path: Path) -> bool:
+    return "predicted" in pd.read_csv(path, nrows=0).columns
+
+
+def _read_guesses(path: Path, catalog: pd.DataFrame, labels: list[str]) -> list[list[tuple[int, float]]]:
+    table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("image_id").loc[catalog["image_id"]]
+    ranks = [rank for rank in ("", "_2", "_3") if f"predicted{rank}" in table]
+    index = {label: i for i, label in enumerate(labels)}
+    columns = [
+        [(index[label], round(float(p), 3)) for label, p in zip(table[f"predicted{rank}"], table[f"probability{rank}"], strict=True)]
+        for rank in ranks
+    ]  # fmt: skip
+    return [list(guesses) for guesses in zip(*columns, strict=True)]
+
+
+def _rounded(space: np.ndarray) -> list[list[float]]:
+    return np.round(space, DECIMALS).tolist()

@@ -1,0 +1,24 @@
+"""From a study's images, coordinates, layers and guesses to one page on which to walk through both spaces."""
+
+from pathlib import Path
+
+from rockspace.artifacts import replacing
+from rockspace.checksums import verified
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
+    from rockspace.data.catalog import SPLITS, read_catalog
+    from rockspace.report.explorer.page import explorer_page
+    from rockspace.report.explorer.photographs import embed_photographs
+    from rockspace.report.explorer.study import Run, describe_study
+
+    files, params = snakemake.input, snakemake.params
+    catalog, folder = read_catalog(Path(files.catalog)), Path(files.catalog).parent
+    artifacts = zip(files.figures, files.aligned, files.embeddings, files.predictions, strict=True)
+    runs = [Run(*run, *map(Path, paths)) for run, paths in zip(params.runs, artifacts, strict=True)]
+    coordinates = {split: Path(files[split]) for split in SPLITS}
+    study = describe_study(catalog, coordinates, runs, reflection=params.reflection, metric=params.metric)
+    study |= embed_photographs([verified(folder / path) for path in catalog["path"]], snakemake.threads)
+    with replacing(snakemake.output.page) as partial:
+        partial.write_text(explorer_page(params.study, study), encoding="utf-8")
+        log.info("%d images, %d layer(s), %.1f MB", len(catalog), len(runs), partial.stat().st_size / 1e6)
