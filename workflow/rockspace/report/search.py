@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from rockspace.report.figures import BLUE, COLUMN, VERMILION, column_style, save
+from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style, save
 
 CRITERIA = {"top1": (100, "top-1 (%)"), "mean_r": (1, "mean r of coordinates")}
 
@@ -31,13 +31,12 @@ def search_figure(table: pd.DataFrame, outputs: Sequence[Path]) -> None:
             _dots(axis, table, criterion)
         axes[0, 0].set_yticks(range(len(table)), table["model"])
         axes[0, 0].set_ylim(len(table) - 0.4, -0.6)
-        handles = [
-            axes[0, 0].plot([], [], "o", ms=4, color=color, label=label)[0]
-            for color, label in ((BLUE, "one network"), (VERMILION, "ensemble"))
-            if (table["kind"] == "ensemble").any()
-        ]
-        if handles:
-            figure.legend(handles=handles, loc="outside upper right", ncols=2)
+        kinds = [("one network", BLUE, "white")]
+        if (table["kind"] == "ensemble").any():
+            kinds.append(("ensemble", VERMILION, "white"))
+        for label, color, fill in [*kinds, ("best of its kind", GREY, GREY)]:
+            axes[0, 0].plot([], [], "o", ms=4, color=color, mfc=fill, label=label)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
         save(figure, outputs)
 
 
