@@ -766,12 +766,18 @@ def unknown_backbone() -> None:
     built(backbone="resnet5O")
 
 
-@bad_network("An unknown layer to cut at", "mobilenet_v3_small has no layer 'conv9'; similar ones: ...")
+@bad_network(
+    "An unknown layer to cut at",
+    "config: models: output_layer: mobilenet_v3_small has no layer 'conv9'; similar ones: ...",
+)
 def unknown_output_layer() -> None:
     built(output_layer="conv9")
 
 
-@bad_network("An unknown layer to start training from", "config: finetune.from_layer: no layer 'conv9'; ...")
+@bad_network(
+    "An unknown layer to start training from",
+    "config: finetune.from_layer: mobilenet_v3_small has no layer 'conv9'; similar ones: ...",
+)
 def unknown_from_layer() -> None:
     from rockspace.training.finetune import set_trainable
 
