@@ -4,11 +4,15 @@ CONFIG ?= config/config.yaml
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+# Name of the study that config files, laid over the default, are of.
+STUDY_OF := import sys, yaml; files = ["config/config.yaml", *sys.argv[1:]]; \
+	print({k: v for file in files for k, v in yaml.safe_load(open(file)).items()}["study"])
 
 .PHONY: demo test chaos study report new-study docs dag simulate bench env lint lock
 
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
+	@$(MAKE) --no-print-directory report CONFIG=config/demo.yaml
 	@echo; cat results/demo/summary.md; echo; echo "Results: results/demo/"
 
 test: env
@@ -22,8 +26,9 @@ study: env
 	$(SNAKEMAKE)
 
 report: env
-	$(SNAKEMAKE) --configfile $(CONFIG) --report results/report.html
-	@echo results/report.html
+	@report=results/$$($(BIN)/python -c '$(STUDY_OF)' $(CONFIG))/report.html && \
+	$(SNAKEMAKE) --configfile $(CONFIG) --report-stylesheet workflow/report/report.css --report "$$report" && \
+	echo "$$report"
 
 new-study: env
 	@PYTHONPATH=workflow $(BIN)/python -m rockspace.new_study "$(NAME)" $(if $(FOLDER),"$(FOLDER)")

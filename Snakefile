@@ -6,6 +6,9 @@ min_version("9.0")
 configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/locks.smk"
 include: "workflow/rules/data.smk"
@@ -15,7 +18,10 @@ include: "workflow/rules/alignment.smk"
 include: "workflow/rules/ensembles.smk"
 include: "workflow/rules/search.smk"
 include: "workflow/rules/explorer.smk"
+include: "workflow/rules/gallery.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/targets.smk"
+include: "workflow/rules/endings.smk"
 
 
 rule all:

@@ -79,4 +79,5 @@ def finished(tmp_path_factory):
     workplace = Workplace(tmp_path_factory.mktemp("finished"))
     result = workplace.snakemake()
     assert result.returncode == 0, result.stdout + result.stderr
+    workplace.said = result.stdout
     return workplace

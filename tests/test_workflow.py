@@ -16,20 +16,14 @@ import yaml
 from workflow_runs import ROOT, TINY, Workplace
 
 RUN = "results/tiny/models/lite0/seed-0"
-AFTER_FINETUNE = {
-    "curves",
-    "evaluate",
-    "activations",
-    "extract_embeddings",
-    "procrustes",
-    "layer_profile",
-    "comparison",
-    "summary",
-    "explorer",
-}
-AFTER_ACTIVATIONS = {"extract_embeddings", "procrustes", "layer_profile", "comparison", "summary", "explorer"}
-AFTER_PROCRUSTES = {"layer_profile", "comparison", "summary", "explorer"}
-AFTER_TFRECORDS = {"features", "train_head", "finetune"} | AFTER_FINETUNE
+AFTER_SUMMARY = {"table_page", "overview"}
+AFTER_PROCRUSTES = {"layer_profile", "comparison", "summary", "explorer"} | AFTER_SUMMARY
+AFTER_ACTIVATIONS = {"extract_embeddings", "procrustes"} | AFTER_PROCRUSTES
+AFTER_EVALUATE = {"mistakes", "summary", "explorer"} | AFTER_SUMMARY
+AFTER_FINETUNE = {"curves", "learning_curves", "evaluate", "activations"} | AFTER_EVALUATE | AFTER_ACTIVATIONS
+AFTER_FEATURES = {"train_head", "finetune"} | AFTER_FINETUNE
+AFTER_TFRECORDS = {"features", "augmentation_preview"} | AFTER_FEATURES
+AFTER_RESTRUCTURE = {"tfrecords", "contact_sheet"} | AFTER_TFRECORDS
 
 
 def test_every_artifact_of_the_design_is_there_and_says_what_it_should(finished):
@@ -60,12 +54,44 @@ def test_every_artifact_of_the_design_is_there_and_says_what_it_should(finished)
     history = pd.read_csv(run / "finetune.history.csv")
     assert set(history["phase"]) == {"select", "refit"}
     for name in ("curves.png", "curves.svg", "confusion.png", "predictions.csv", "head.keras", "finetuned.keras",
-                 "head.history.csv", "alignment/penultimate.png", "alignment/penultimate.dimensions.csv"):  # fmt: skip
+                 "head.history.csv", "alignment/penultimate.png", "alignment/penultimate.dimensions.csv", "mistakes.jpg"):  # fmt: skip
         assert (run / name).stat().st_size > 0, name
     summary = pd.read_csv(results / "summary.csv").iloc[0]
     assert summary["validation_top1"] == metrics["validation"]["top1"]
     assert summary["held_out_mean_r"] == alignment["held_out"]["mean_r"]
     assert "lite0" in (results / "summary.md").read_text()
+    for name in ("overview.html", "tables/summary.html", "gallery/train.jpg", "gallery/learning_curves.svg",
+                 "models/lite0/augmentation.jpg"):  # fmt: skip
+        assert (results / name).stat().st_size > 0, name
+
+
+def test_a_run_ends_with_the_summary_as_a_table_and_a_dry_run_does_not(finished):
+    summary = pd.read_csv(finished.folder / "results/tiny/summary.csv").iloc[0]
+    lines = finished.said.splitlines()
+    assert max(map(len, lines)) <= 80
+    row = next(line for line in lines if line.startswith("lite0"))
+    assert f"{100 * summary['validation_top1']:.1f} %" in row
+    assert f"{summary['held_out_mean_r']:.3f}" in row
+    assert "results/tiny/overview.html" in finished.said
+    assert "make report CONFIG='tiny.yaml'" in finished.said
+    assert "held-out" not in finished.snakemake("--dry-run", "--forcerun", "summary").stdout
+
+
+def test_a_failed_stage_is_named_with_its_log_in_one_line(finished):
+    table = finished.folder / "results/tiny/comparison.csv"
+    whole, times = table.read_bytes(), table.stat()
+    table.write_bytes(whole + b"x")
+    try:
+        result = finished.snakemake("results/tiny/tables/comparison.html", "--forcerun", "table_page")
+    finally:
+        table.write_bytes(whole)
+        os.utime(table, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert result.returncode != 0
+    log = "results/tiny/logs/table_page/comparison.log"
+    assert f"failed: table_page (table comparison); see {log}" in result.stderr.splitlines()
+    assert "comparison.csv: it has changed" in (finished.folder / log).read_text()
+    assert result.stdout == ""
+    assert finished.snakemake("results/tiny/tables/comparison.html").returncode == 0
 
 
 def test_touching_nothing_reruns_nothing(finished):
@@ -75,23 +101,23 @@ def test_touching_nothing_reruns_nothing(finished):
 @pytest.mark.parametrize(
     ("artifact", "stage", "later"),
     [
-        ("results/tiny/raw.manifest.json", "download", {"restructure", "tfrecords"} | AFTER_TFRECORDS),
-        ("results/tiny/raw", "download", {"restructure", "tfrecords"} | AFTER_TFRECORDS),
-        ("results/tiny/raw/360 Rocks/I_Andesite_01.jpg", "download", {"restructure", "tfrecords"} | AFTER_TFRECORDS),
-        ("results/tiny/images", "restructure", {"tfrecords"} | AFTER_TFRECORDS),
-        ("results/tiny/catalog.csv", "restructure", {"tfrecords"} | AFTER_TFRECORDS),
+        ("results/tiny/raw.manifest.json", "download", {"restructure"} | AFTER_RESTRUCTURE),
+        ("results/tiny/raw", "download", {"restructure"} | AFTER_RESTRUCTURE),
+        ("results/tiny/raw/360 Rocks/I_Andesite_01.jpg", "download", {"restructure"} | AFTER_RESTRUCTURE),
+        ("results/tiny/images", "restructure", AFTER_RESTRUCTURE),
+        ("results/tiny/catalog.csv", "restructure", AFTER_RESTRUCTURE),
         ("results/tiny/tfrecords/train-00001-of-00002.tfrecord", "tfrecords", AFTER_TFRECORDS),
-        ("results/tiny/models/lite0/features/train-00000-of-00002.npz", "features", AFTER_TFRECORDS - {"features"}),
+        ("results/tiny/models/lite0/features/train-00000-of-00002.npz", "features", AFTER_FEATURES),
         (f"{RUN}/head.keras", "train_head", {"finetune"} | AFTER_FINETUNE),
         (f"{RUN}/head.history.csv", "train_head", {"finetune"} | AFTER_FINETUNE),
         (f"{RUN}/finetuned.keras", "finetune", AFTER_FINETUNE),
-        (f"{RUN}/metrics.json", "evaluate", {"summary", "explorer"}),
-        (f"{RUN}/confusion.png", "evaluate", {"summary", "explorer"}),
-        (f"{RUN}/curves.svg", "curves", set()),
+        (f"{RUN}/metrics.json", "evaluate", AFTER_EVALUATE),
+        (f"{RUN}/confusion.png", "evaluate", AFTER_EVALUATE),
+        (f"{RUN}/curves.svg", "curves", {"overview"}),
         (f"{RUN}/embeddings/penultimate.npz", "extract_embeddings", AFTER_ACTIVATIONS - {"extract_embeddings"}),
         (f"{RUN}/alignment/penultimate.json", "procrustes", AFTER_PROCRUSTES),
         (f"{RUN}/alignment/penultimate.png", "procrustes", AFTER_PROCRUSTES),
-        ("results/tiny/summary.md", "summary", set()),
+        ("results/tiny/summary.md", "summary", AFTER_SUMMARY),
         ("results/tiny/explorer.html", "explorer", set()),
     ],
 )  # fmt: skip
@@ -117,7 +143,7 @@ def test_a_deleted_artifact_reruns_its_stage_and_those_after_it_and_nothing_befo
         ({"train_head": {"epochs": 3}}, {"train_head", "finetune"} | AFTER_FINETUNE),
         ({"augmentation": {"rotation": 30}}, AFTER_TFRECORDS),
         ({"tfrecords": {"margin": 6}}, {"tfrecords"} | AFTER_TFRECORDS),
-        ({"dataset": {"synthetic": {"seed": 2}}}, {"download", "restructure", "tfrecords"} | AFTER_TFRECORDS),
+        ({"dataset": {"synthetic": {"seed": 2}}}, {"download", "restructure"} | AFTER_RESTRUCTURE),
         ({"seeds": [0, 1]}, {"train_head", "finetune"} | AFTER_FINETUNE),
     ],
 )  # fmt: skip

@@ -88,7 +88,7 @@ rule layer_profile:
             f"{STUDY}/models/{{model}}/layer_profile.png",
             caption="../report/layer_profile.rst",
             category="Alignment",
-            labels={"model": "{model}", "picture": "alignment against depth"},
+            labels={"model": "{model}", "seed": "all", "layer": "all", "picture": "alignment against depth"},
         ),
         svg=f"{STUDY}/models/{{model}}/layer_profile.svg",
     log:
@@ -113,9 +113,14 @@ rule comparison:
     input:
         aligned=[rules.procrustes.output.aligned.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
     output:
-        table=report(f"{STUDY}/comparison.csv", caption="../report/comparison.rst", category="Comparison"),
+        table=f"{STUDY}/comparison.csv",
         entries=f"{STUDY}/comparison.entries.csv",
-        png=report(f"{STUDY}/comparison.png", caption="../report/comparison.rst", category="Comparison"),
+        png=report(
+            f"{STUDY}/comparison.png",
+            caption="../report/comparison.rst",
+            category="Comparison",
+            labels={"item": "picture: comparison"},
+        ),
         svg=f"{STUDY}/comparison.svg",
     log:
         f"{STUDY}/logs/comparison.log",

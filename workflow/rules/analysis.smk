@@ -122,7 +122,7 @@ rule summary:
         ensembles=expand(f"{STUDY}/ensembles/{{ensemble}}/metrics.json", ensemble=ENSEMBLES),
         ensemble_alignments=expand(f"{STUDY}/ensembles/{{ensemble}}/alignment.json", ensemble=ENSEMBLES),
     output:
-        csv=report(f"{STUDY}/summary.csv", caption="../report/summary.rst", category="Summary"),
+        csv=f"{STUDY}/summary.csv",
         markdown=f"{STUDY}/summary.md",
     log:
         f"{STUDY}/logs/summary.log",

@@ -46,6 +46,8 @@ ENSEMBLES = {
     each["name"]: each | {"models": each["models"] or list(MODELS), "seeds": each["seeds"] or SEEDS}
     for each in config["ensembles"]
 }
+# Laid over config/config.yaml, in order.
+CONFIGFILES = [os.path.relpath(path) for path in workflow.config_settings.configfiles]
 
 
 wildcard_constraints:

@@ -37,8 +37,14 @@ STAGES = {
     ),
     "ensemble_alignment": expand(rules.ensemble_alignment.output, ensemble=ENSEMBLES),
     "comparison": list(rules.comparison.output),
+    "contact_sheet": expand(rules.contact_sheet.output.sheet, split=SPLITS),
+    "augmentation_preview": every(*rules.augmentation_preview.output),
+    "learning_curves": list(rules.learning_curves.output),
+    "mistakes": every(*rules.mistakes.output),
     "summary": list(rules.summary.output),
     "explorer": list(rules.explorer.output),
+    "table_page": expand(rules.table_page.output.page, table=["summary", "comparison"]),
+    "overview": list(rules.overview.output),
 }
 
 

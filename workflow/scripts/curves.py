@@ -7,13 +7,12 @@ import pandas as pd
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
-    from rockspace.report.curves import learning_curves
+    from rockspace.report.curves import WATCHED_WORDS, learning_curves
 
-    watched = {"holdout": "held-out training images", "validation": "validation images", "none": "nothing"}
     learning_curves(
         pd.read_csv(snakemake.input.head),
         pd.read_csv(snakemake.input.finetune),
-        watched[snakemake.params.selection],
+        WATCHED_WORDS[snakemake.params.selection],
         f"{snakemake.wildcards.model}, seed {snakemake.wildcards.seed}",
         [Path(snakemake.output.png), Path(snakemake.output.svg)],
     )

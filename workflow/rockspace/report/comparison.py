@@ -58,7 +58,7 @@ def _forest(axis: Axes, entries: pd.DataFrame, names: Sequence[str]) -> None:
     axis.set_yticks(y, names)
     axis.set_ylim(len(entries) - 0.4, -0.6)
     axis.set_xlabel("held-out mean r, 95 % intervals")
-    axis.legend(loc="lower left", bbox_to_anchor=(-0.6, 1), ncols=2)
+    axis.figure.legend(loc="outside upper left", ncols=2)
 
 
 def _matrix(axis: Axes, entries: pd.DataFrame, comparisons: pd.DataFrame) -> None:

@@ -33,7 +33,7 @@ def confusion_matrix_figure(
         output: File to write; the suffix says the format.
     """
     if predicted_labels is None:
-        _no_softmax(output)
+        no_labels_figure(output)
         return
     order = sorted(superclass_of_label, key=lambda label: (str(superclass_of_label[label]), label))
     counts = confusion_matrix(list(true_labels), list(predicted_labels), labels=order)
@@ -58,7 +58,7 @@ def confusion_matrix_figure(
         save(figure, [output])
 
 
-def _no_softmax(output: Path) -> None:
+def no_labels_figure(output: Path) -> None:
     with column_style():
         figure, axis = plt.subplots(figsize=(COLUMN, 0.6), layout="constrained")
         axis.set_axis_off()

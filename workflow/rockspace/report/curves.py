@@ -1,16 +1,23 @@
-"""Learning curves of both phases in one picture."""
+"""Learning curves of both phases: of one network, and of all on one page."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from rockspace.artifacts import replacing
+from rockspace.report.figures import BLUE, COLUMN, VERMILION, column_style, save
 
-# Okabe and Ito's palette, which the common forms of colour blindness tell apart.
-TRAINING, WATCHED = "#0072B2", "#D55E00"
+TRAINING, WATCHED = BLUE, VERMILION
 PHASES = {"head": "frozen base", "select": "fine-tuning", "refit": "again,\non all images"}
+QUANTITIES = {"accuracy": (100, "accuracy (%)"), "loss": (1, "loss")}
+# What stopping watched, by `finetune.selection`.
+WATCHED_WORDS = {"holdout": "held-out training images", "validation": "validation images", "none": "nothing"}
+# Panels beside each other on the page of all networks, and beyond how many twice as many go into a row.
+BESIDE, MANY = 4, 24
 
 
 def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, title: str, outputs: list[Path]) -> None:
@@ -23,19 +30,18 @@ def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, ti
         title: What was trained.
         outputs: Files to write; the suffix says the format.
     """
-    history = pd.concat([head.assign(best=False), finetune], ignore_index=True)
-    history["x"] = range(1, len(history) + 1)
+    history = _joined(head, finetune)
     figure, axes = plt.subplots(2, 1, figsize=(5.2, 5.2), sharex=True, layout="constrained")
-    for axis, quantity, unit in zip(axes, ("accuracy", "loss"), ("accuracy (%)", "loss (nats)"), strict=True):
-        scale = 100 if quantity == "accuracy" else 1
-        _lines(axis, history, quantity, scale, watched)
-        axis.set_ylabel(unit)
+    for axis, quantity in zip(axes, QUANTITIES, strict=True):
+        _lines(axis, history, quantity, watched)
+        axis.set_ylabel(QUANTITIES[quantity][1])
         axis.spines[["top", "right"]].set_visible(False)
         axis.set_ylim(bottom=0)
     axes[0].set_ylim(0, 105)
     axes[0].set_title(title, loc="left", fontsize=10, pad=22)
-    axes[0].legend(frameon=False, fontsize=8, loc="lower right")
+    axes[1].xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1].set_xlabel("epoch")
+    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     _phases(axes, history)
     for output in outputs:
         with replacing(output) as partial:
@@ -45,7 +51,55 @@ def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, ti
     plt.close(figure)
 
 
-def _lines(axis: Axes, history: pd.DataFrame, quantity: str, scale: float, watched: str) -> None:
+def all_learning_curves(
+    histories: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], watched: str, outputs: list[Path]
+) -> None:
+    """Draw the curves of every network on one page, with the same scales.
+
+    Args:
+        histories: By the name of the network, both histories as for `learning_curves`.
+        watched: What the ``val_`` columns were measured on, in words.
+        outputs: Files to write; the suffix says the format.
+    """
+    beside = min(len(histories), BESIDE * (1 + (len(histories) > MANY)))
+    rows = -(-len(histories) // beside)
+    width = max(COLUMN, min(2 * COLUMN + 0.2, 1.9 * beside))
+    with column_style():
+        figure = plt.figure(figsize=(width, 2.5 * rows + 0.3), layout="constrained")
+        axes = figure.subplots(2 * rows, beside, squeeze=False)
+        for number, (name, (head, finetune)) in enumerate(histories.items()):
+            row, column = divmod(number, beside)
+            pair = axes[2 * row : 2 * row + 2, column]
+            history = _joined(head, finetune)
+            for axis, quantity in zip(pair, QUANTITIES, strict=True):
+                _lines(axis, history, quantity, watched, size=4)
+                axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+                axis.tick_params(labelbottom=quantity == "loss", labelleft=column == 0)
+                axis.set_ylabel(QUANTITIES[quantity][1] if column == 0 else "")
+            pair[0].set_title(name, loc="left", fontsize=6.5, wrap=True)
+            _boundaries(pair, history)
+            pair[0].sharex(pair[1])
+        for axis in axes[0::2].flat:
+            axis.set_ylim(0, 105)
+        highest = max(axis.get_ylim()[1] for axis in axes[1::2].flat)
+        for axis in axes[1::2].flat:
+            axis.set_ylim(0, highest)
+        for axis in [*axes[0::2].flat[len(histories) :], *axes[1::2].flat[len(histories) :]]:
+            axis.set_visible(False)
+        figure.supxlabel("epoch (lines part the phases: frozen base, fine-tuning, again on all images)", fontsize=6.5)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+        save(figure, outputs)
+
+
+def _joined(head: pd.DataFrame, finetune: pd.DataFrame) -> pd.DataFrame:
+    """Both phases one below the other, with the epoch counted through in ``x``."""
+    history = pd.concat([head.assign(best=False), finetune], ignore_index=True)
+    history["x"] = range(1, len(history) + 1)
+    return history
+
+
+def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str, size: float = 6) -> None:
+    scale = QUANTITIES[quantity][0]
     for i, (_, phase) in enumerate(history.groupby("phase", sort=False)):
         few = "o" if len(phase) < 3 else None
         axis.plot(
@@ -62,18 +116,21 @@ def _lines(axis: Axes, history: pd.DataFrame, quantity: str, scale: float, watch
                 phase["x"], scale * values, color=WATCHED, ls="--", marker=few, ms=3, label=None if i else watched
             )
     best = history[history["best"].astype(bool) & (history["phase"] == "select")]
-    axis.plot(best["x"], scale * best[f"val_{quantity}"], "o", color=WATCHED, mfc="white", ms=6, label="best epoch")
+    axis.plot(best["x"], scale * best[f"val_{quantity}"], "o", color=WATCHED, mfc="white", ms=size, label="best epoch")
+
+
+def _boundaries(axes: list[Axes], history: pd.DataFrame) -> None:
+    for first in history.groupby("phase", sort=False)["x"].first().iloc[1:]:
+        for axis in axes:
+            axis.axvline(first - 0.5, color="0.6", lw=0.8)
 
 
 def _phases(axes: list[Axes], history: pd.DataFrame) -> None:
+    _boundaries(axes, history)
     for phase, rows in history.groupby("phase", sort=False):
-        first, last = rows["x"].iloc[0] - 0.5, rows["x"].iloc[-1] + 0.5
-        for axis in axes:
-            if first > 1:
-                axis.axvline(first, color="0.6", lw=0.8)
         axes[0].annotate(
             PHASES[str(phase)],
-            ((first + last) / 2, 1.01),
+            ((rows["x"].iloc[0] + rows["x"].iloc[-1]) / 2, 1.01),
             xycoords=("data", "axes fraction"),
             ha="center",
             va="bottom",

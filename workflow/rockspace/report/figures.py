@@ -39,6 +39,9 @@ _STYLE = {
     "svg.hashsalt": "rockspace",
 }
 
+# By format. Of photographs a JPEG is a fifth of a PNG, and at this quality letters stay clean.
+_OPTIONS = {".svg": {"metadata": {"Date": None}}, ".jpg": {"pil_kwargs": {"quality": 92, "subsampling": 0}}}
+
 
 @contextmanager
 def column_style() -> Iterator[None]:
@@ -51,6 +54,5 @@ def save(figure: Figure, outputs: Iterable[str | Path]) -> None:
     """Write a figure to each file, in the format of its suffix, and close it."""
     for output in map(Path, outputs):
         with replacing(output) as partial:
-            metadata = {"Date": None} if output.suffix == ".svg" else None
-            figure.savefig(partial, dpi=RESOLUTION, metadata=metadata)
+            figure.savefig(partial, dpi=RESOLUTION, **_OPTIONS.get(output.suffix, {}))
     plt.close(figure)

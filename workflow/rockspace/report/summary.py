@@ -85,17 +85,31 @@ def _of_coordinates(metrics: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def with_leading(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the held-out interval and p that lead: over subtypes, or over images where there are too few subtypes.
+
+    Images of one subtype are not independent, so figures over images make too much of what there is.
+
+    Args:
+        table: As ``summary.csv`` has it.
+
+    Returns:
+        The table with `held_out_low`, `held_out_high` and `held_out_p`.
+    """
+    ends = {
+        f"held_out_{end}": table[f"held_out_mean_r_{end}_subtypes"].fillna(table[f"held_out_mean_r_{end}"])
+        for end in ("low", "high")
+    }
+    return table.assign(**ends, held_out_p=table["held_out_p_subtypes"].fillna(table["held_out_p_images"]))
+
+
 def as_markdown(table: pd.DataFrame, study: str) -> str:
     """Write the summary for readers, with what each column means below it."""
-    # Images of one subtype are not independent, so figures over subtypes lead wherever there are enough of them.
-    low, high = (
-        table[f"held_out_mean_r_{end}_subtypes"].fillna(table[f"held_out_mean_r_{end}"]) for end in ("low", "high")
-    )
-    table = table.assign(held_out_p=table["held_out_p_subtypes"].fillna(table["held_out_p_images"]))
+    table = with_leading(table)
     shown = table[["model", "seed", "layer"]].copy()
     intervals = {
         "validation_top1": (table["validation_top1_low"], table["validation_top1_high"]),
-        "held_out_mean_r": (low, high),
+        "held_out_mean_r": (table["held_out_low"], table["held_out_high"]),
     }
     if "coordinates_mean_r" in table:
         intervals["coordinates_mean_r"] = (table["coordinates_mean_r_low"], table["coordinates_mean_r_high"])

@@ -1,0 +1,142 @@
+"""The gallery: contact sheets, what a network sees, its surest mistakes, all learning curves."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from rockspace.data.catalog import read_catalog
+from rockspace.report.augmentation_preview import augmentation_figure, mixed_views, pipeline_views, preview_members
+from rockspace.report.curves import all_learning_curves
+from rockspace.report.dataset_sheet import MOST_PICTURES, TILE, dataset_sheet
+from rockspace.report.figures import COLUMN, RESOLUTION
+from rockspace.report.mistakes import confident_mistakes, mistakes_figure
+from rockspace.training.augmentation import Augmentation
+from rockspace.training.mixing import Mixing
+
+FULL_WIDTH = 2 * COLUMN + 0.2
+
+
+def test_a_sheet_shows_every_photograph_of_a_small_split(study, tmp_path):
+    catalog = read_catalog(study / "catalog.csv")
+    dataset_sheet(catalog, study, "train", tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        pixels = np.asarray(sheet.convert("RGB")).astype(int)
+    # Eight a label fit a row: red, green and blue squares, one row each below the title.
+    rows = np.array_split(pixels[49:], 3)
+    for row, channel in zip(rows, range(3), strict=True):
+        coloured = row[row.min(axis=2) < 150]
+        assert len(coloured) == pytest.approx(8 * TILE**2, rel=0.05)
+        assert coloured.mean(axis=0).argmax() == channel
+
+
+def test_a_sheet_of_a_large_split_stays_a_glance_and_says_how_much_it_shows(study, tmp_path, monkeypatch):
+    catalog = read_catalog(study / "catalog.csv")
+    path = catalog["path"].iloc[0]
+    rows = [(f"{label}-{i}", "train", f"L{label:04d}", "", path, 0) for label in range(900) for i in range(3)]
+    large = pd.DataFrame(rows, columns=catalog.columns)
+    given = {}
+    monkeypatch.setattr(
+        "rockspace.report.dataset_sheet.contact_sheet",
+        lambda paths, captions, output, **rest: given.update(captions=captions, **rest),
+    )
+    dataset_sheet(large, study, "train", tmp_path / "sheet.png")
+    assert len(given["captions"]) <= MOST_PICTURES
+    assert (given["captions"][0], given["captions"][-1]) == ("L0000", "L0899")
+    assert given["title"] == "training: 600 of 2700 photographs, 900 labels"
+
+
+def test_the_preview_is_what_training_gets_pixel_for_pixel(train_set):
+    augmentation = Augmentation(rotation=20, shear=10, zoom=0.2, horizontal_flip=True)
+    members = preview_members(train_set.labels, count=3)
+    assert sorted(train_set.labels[members]) == [0, 1, 2]
+    views = pipeline_views(train_set.subset(members), augmentation, seed=3, views=2)
+    assert views.shape == (3, 3, 32, 32, 3)
+    trained_on = {}
+    for epoch in range(2):
+        batches = train_set.augmented(augmentation, seed=3, batch_size=24, first_epoch=epoch)
+        trained_on[epoch] = np.concatenate([pixels.numpy() for pixels, _ in batches]).clip(0, 255).round()
+    for row in views:
+        for epoch in range(2):
+            assert (trained_on[epoch] == row[1 + epoch]).all(axis=(1, 2, 3)).sum() == 1
+    assert (views[:, 0] != views[:, 1]).any(axis=(1, 2, 3)).all()
+
+
+def test_the_preview_is_drawn_one_photograph_a_row(tmp_path):
+    views = np.zeros((2, 4, 16, 16, 3), np.uint8)
+    views[1] = 255
+    augmentation_figure(views, ["Basalt", "Chert"], "what it sees", tmp_path / "picture.png")
+    with Image.open(tmp_path / "picture.png") as picture:
+        assert picture.width == pytest.approx(FULL_WIDTH * RESOLUTION, abs=2)
+        dark = (np.asarray(picture.convert("L")) < 10).mean(axis=1) > 0.8
+    # One broad black band, the first row; the second photograph is white.
+    assert dark.sum() == pytest.approx(FULL_WIDTH * RESOLUTION / 4, rel=0.1)
+
+
+def test_mixtures_are_those_of_the_first_batch_and_stand_in_a_row_of_their_own(train_set, tmp_path):
+    mixing = Mixing(mixup=1.0)
+    shown = mixed_views(train_set, Augmentation(), mixing, seed=3, batch_size=8, count=4)
+    first, _ = next(iter(train_set.augmented(Augmentation(), seed=3, batch_size=8, mixing=mixing)))
+    np.testing.assert_array_equal(shown, first.numpy()[:4].clip(0, 255).round())
+    views = np.zeros((1, 6, 32, 32, 3), np.uint8)
+    augmentation_figure(views, ["Basalt"], "what it sees", tmp_path / "picture.svg", shown)
+    svg = (tmp_path / "picture.svg").read_text()
+    assert svg.count("<image") == 6 + 4
+    assert "mixed, epoch 1" in svg
+
+
+@pytest.fixture
+def predictions():
+    rows = [
+        ("t1", "train", "A", "A", 0.6, 0.6, True),
+        ("t2", "train", "A", "A", 0.9, 0.9, True),
+        ("t3", "train", "B", "A", 0.5, 0.4, False),
+        ("v1", "validation", "B", "A", 0.7, 0.2, False),
+        ("v2", "validation", "A", "A", 0.99, 0.99, True),
+        ("v3", "validation", "A", "B", 0.8, 0.1, False),
+    ]
+    columns = ["image_id", "split", "label", "predicted", "probability", "probability_of_label", "correct"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_the_surest_mistakes_come_first_each_with_the_surest_example_of_the_guess(predictions):
+    chosen = confident_mistakes(predictions)
+    assert chosen["image_id"].tolist() == ["v3", "v1"]
+    assert chosen["predicted"].tolist() == ["B", "A"]
+    assert chosen["example"].tolist() == ["t3", "t2"]
+    assert confident_mistakes(predictions, most=1)["image_id"].tolist() == ["v3"]
+
+
+@pytest.mark.parametrize("wrong", [True, False])
+def test_mistakes_are_drawn_with_their_photographs_and_none_is_said_to_be_none(predictions, tmp_path, wrong):
+    photographs = {}
+    for i, name in enumerate(predictions["image_id"]):
+        photographs[name] = tmp_path / f"{name}.png"
+        Image.new("RGB", (30, 20), (40 * i, 100, 100)).save(photographs[name])
+    given = predictions if wrong else predictions[predictions["correct"]]
+    mistakes_figure(given, photographs, "lite0, seed 0", tmp_path / "picture.svg")
+    svg = (tmp_path / "picture.svg").read_text()
+    assert svg.count("<image") == (4 if wrong else 0)
+    assert ("all 2 mistakes on 3 validation images" in svg) == wrong
+    assert ("no mistake" in svg) != wrong
+    assert ("guess, 80%" in svg) == wrong
+
+
+def test_a_network_that_guesses_no_label_makes_no_mistakes_of_label(predictions, tmp_path):
+    mistakes_figure(predictions[["image_id", "split", "label"]], {}, "lite0, seed 0", tmp_path / "picture.svg")
+    assert "predicts coordinates, no labels" in (tmp_path / "picture.svg").read_text()
+
+
+@pytest.mark.parametrize("runs", [1, 5, 26])
+def test_all_learning_curves_share_one_page_and_their_scales(tmp_path, runs):
+    head = pd.DataFrame({"phase": "head", "epoch": [1, 2], "accuracy": [0.1, 0.2], "loss": [3.0, 2.0]})
+    head = head.assign(val_accuracy=head["accuracy"], val_loss=head["loss"])
+    finetune = head.assign(phase=["select", "refit"], best=[True, True], val_loss=[2.5, np.nan])
+    histories = {f"model {i}": (head, finetune) for i in range(runs)}
+    outputs = [tmp_path / "picture.png", tmp_path / "picture.svg"]
+    all_learning_curves(histories, "held-out training images", outputs)
+    svg = outputs[1].read_text()
+    assert all(f">model {i}<" in svg for i in range(runs))
+    assert svg.count(">held-out training images<") == 1
+    with Image.open(outputs[0]) as picture:
+        assert COLUMN * RESOLUTION - 2 <= picture.width <= FULL_WIDTH * RESOLUTION + 2

@@ -1,0 +1,120 @@
+"""The report as its readers open it: from disk, in a real browser, with the network off."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from workflow_runs import ROOT
+
+LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844, "touch": True}
+CATEGORIES = ("Overview", "Data", "Training", "Alignment", "Comparison")
+
+
+@pytest.fixture(scope="module")
+def report(finished) -> Path:
+    path = finished.folder / "results/tiny/report.html"
+    stylesheet = str(ROOT / "workflow/report/report.css")
+    result = finished.snakemake("--report", str(path), "--report-stylesheet", stylesheet)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return path
+
+
+def content(page):
+    return page.locator("#app > div > div.overflow-auto")
+
+
+def test_the_front_page_answers_in_one_screen(visit, report, finished):
+    page = visit(report, **LAPTOP)
+    front = content(page).locator(".overview")
+    text = front.inner_text()
+    summary = pd.read_csv(finished.folder / "results/tiny/summary.csv").iloc[0]
+    for words in (
+        "tiny",
+        "lite0",
+        f"{100 * summary['validation_top1']:.1f} %",
+        f"({100 * summary['validation_top1_low']:.1f} to {100 * summary['validation_top1_high']:.1f})",
+        "chance",
+        "25.0 %",
+        f"{summary['held_out_mean_r']:.3f}",
+        f"{summary['in_sample_mean_r']:.3f}",
+        f"{summary['null_mean_r']:.3f}",
+        "one after the other",
+        "tensorflow 2.",
+    ):
+        assert words in text, words
+    assert "Sanders" not in text
+    for heading in ("How accurate", "How human-like", "Run times", "Provenance"):
+        box = front.get_by_role("heading", name=heading).bounding_box()
+        assert 0 <= box["y"] < 768, heading
+
+
+@pytest.mark.parametrize("window", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_every_item_opens_whole_and_has_a_caption(visit, report, window):
+    page = visit(report, **window)
+    opened = []
+    for category in CATEGORIES:
+        page.get_by_role("link", name=category, exact=True).click()
+        rows = page.locator("nav tbody tr")
+        for i in range(rows.count()):
+            name = " ".join(rows.nth(i).inner_text().split())
+            look, about = rows.nth(i).locator("td").last.locator("a").all()
+            look.click()
+            if "overview" in name or "table" in name:
+                assert page.frame_locator("iframe").get_by_role("heading", level=1).inner_text()
+            else:
+                picture = content(page).locator("img")
+                picture.evaluate("image => image.decode()")
+                box = picture.bounding_box()
+                # Nothing is above the scrolled area's start, where no scrolling would reach it, or beside it.
+                assert box["y"] >= content(page).bounding_box()["y"], name
+                assert box["x"] >= 0, name
+                assert box["x"] + box["width"] <= window["width"], name
+            about.click()
+            assert len(page.locator("nav .prose").inner_text()) > 60, name
+            opened.append(name)
+            page.evaluate("category => app.showCategory(category)", category)
+        page.evaluate("app.setView({navbarMode: 'menu'})")
+    assert len(opened) == 14
+    for general, drawn in (("Statistics", "#timeline canvas"), ("Workflow", "#rulegraph canvas")):
+        page.get_by_role("link", name=general, exact=True).click()
+        content(page).locator(drawn).wait_for()
+    page.get_by_role("link", name="About", exact=True).click()
+    page.locator("nav li", has_text="vega-lite").wait_for()
+
+
+def test_on_a_phone_the_front_page_is_read_by_scrolling_down_alone(visit, report):
+    page = visit(report, **PHONE)
+    sideways = page.evaluate(
+        "[...document.querySelectorAll('.overview h1, .overview p, .overview dd, nav')]"
+        ".filter(e => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < 0).length"
+    )
+    assert sideways == 0
+    assert page.locator(".overview h1").bounding_box()["y"] < 844
+
+
+def test_the_overview_and_the_tables_are_pages_of_their_own(visit, finished):
+    results = finished.folder / "results/tiny"
+    page = visit(results / "overview.html", **PHONE)
+    assert page.title() == "tiny: overview"
+    page.get_by_text("The whole configuration").click()
+    assert "holdout_fraction: 0.25" in page.locator("pre").inner_text()
+    for name in ("summary", "comparison"):
+        page = visit(results / f"tables/{name}.html")
+        table = pd.read_csv(results / f"{name}.csv")
+        assert page.locator("tbody tr").count() == len(table)
+        assert page.locator("thead th").count() == len(table.columns)
+        with page.expect_download() as download:
+            page.get_by_role("link", name=f"{name}.csv").click()
+        assert Path(download.value.path()).read_bytes() == (results / f"{name}.csv").read_bytes()
+
+
+def test_make_report_writes_into_the_folder_of_the_study_that_the_config_names():
+    for config, study in (("config/demo.yaml", "demo"), ("config/config.yaml", "rocks")):
+        command = ["make", "-n", "-o", ".venv/complete", "report", f"CONFIG={config}"]
+        line = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        name = re.search(r"report=(.*?) && ", line.replace("\\\n", " "), re.DOTALL)[1]
+        shown = subprocess.run(["sh", "-c", f"echo {name}"], cwd=ROOT, capture_output=True, text=True, check=True)
+        assert shown.stdout.strip() == f"results/{study}/report.html"

@@ -1,0 +1,52 @@
+"""What a run says in the end: a table that fits a terminal, and after a failure where to look."""
+
+import pandas as pd
+import pytest
+
+from rockspace.report.terminal import HEADINGS, closing_words, failure_words
+from test_overview import summary
+
+FILES = {"overview": "results/rocks/overview.html", "report": "make report"}
+
+
+def test_the_table_has_the_figures_of_the_summary_and_names_the_files():
+    table = summary(p_value=0.5).drop(index=1)
+    lines = closing_words(table, "rocks", FILES).splitlines()
+    assert lines[0].split("  ")[0].strip() == "rocks"
+    assert all(heading in lines[0] for heading in HEADINGS)
+    assert lines[2].split() == ["a", "40.0", "%", "(30-50)", "0.500", "[0.20,", "0.90]", "0.700", "0.200", "0.020"]
+    assert lines[3].split()[0] == "b"
+    assert lines[-2:] == ["overview  results/rocks/overview.html", "report    make report"]
+
+
+@pytest.mark.parametrize("models", [1, 30])
+@pytest.mark.parametrize("length", [1, 60])
+def test_no_line_is_wider_than_a_terminal_whatever_there_is_to_say(models, length):
+    table = pd.concat(
+        [summary().assign(model=f"{'x' * length}{i}", layer=layer) for i in range(models) for layer in ("conv", "last")]
+    )
+    words = closing_words(table, "a-study", FILES)
+    assert max(map(len, words.splitlines())) <= 80
+    assert words.count("seed") + words.count("x0") > 0
+    assert len(words.splitlines()) <= 2 + 12 + 1 + 1 + 3 + 1 + 2
+
+
+def test_only_the_last_layer_of_each_network_is_shown_and_the_rest_counted():
+    table = pd.concat([summary().assign(layer=layer) for layer in ("conv", "penultimate")])
+    words = closing_words(table, "rocks", FILES)
+    assert "... 3 more rows in the summary" in words
+    assert "conv" not in words
+
+
+def test_names_that_begin_alike_stay_apart():
+    table = summary(seed=0).assign(model=["a-very-long-name-of-a-network-" + end for end in ("one", "two", "six")])
+    words = closing_words(table, "rocks", FILES)
+    assert all(end in words for end in ("one", "two", "six"))
+
+
+def test_a_failure_is_one_line_that_names_the_stage_and_its_log():
+    assert (
+        failure_words("finetune", {"model": "lite0", "seed": "0"}, ["results/rocks/logs/finetune/lite0-0.log"])
+        == "failed: finetune (model lite0, seed 0); see results/rocks/logs/finetune/lite0-0.log"
+    )
+    assert failure_words("summary", {}, []) == "failed: summary"

@@ -1,0 +1,91 @@
+"""The mistakes that a network is surest of, with the photographs it confused."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
+from PIL import ImageOps
+
+from rockspace.data.images import read_rgb
+from rockspace.report.confusion import no_labels_figure
+from rockspace.report.figures import COLUMN, GREY, RESOLUTION, column_style, save
+
+MOST, COLUMNS = 12, 3  # mistakes in the picture, and beside each other
+WIDTH, HEIGHT = 2 * COLUMN + 0.2, 1.42  # of the picture, and of a row (inches)
+PHOTOGRAPH = 1.05  # side (inches)
+
+
+def confident_mistakes(predictions: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
+    """Choose the validation images that were taken for something else with the highest probability.
+
+    Args:
+        predictions: As ``predictions.csv`` has them, both splits.
+        most: How many to choose at most.
+
+    Returns:
+        A row for each mistake, the surest first: `image_id`, `label`, `predicted`, `probability`, and
+        `example`, the training image of the guessed label that the network is surest of.
+    """
+    training = predictions[predictions["split"] == "train"].sort_values("probability_of_label", ascending=False)
+    examples = training.drop_duplicates("label").set_index("label")["image_id"]
+    wrong = predictions[(predictions["split"] == "validation") & ~predictions["correct"].astype(bool)]
+    chosen = wrong.sort_values(["probability", "image_id"], ascending=[False, True]).head(most)
+    chosen = chosen.assign(example=chosen["predicted"].map(examples))
+    return chosen[["image_id", "label", "predicted", "probability", "example"]].reset_index(drop=True)
+
+
+def mistakes_figure(predictions: pd.DataFrame, photographs: Mapping[str, Path], title: str, output: Path) -> None:
+    """Draw the surest mistakes: the photograph, what it is, and beside it an example of what it was taken for.
+
+    Args:
+        predictions: As for `confident_mistakes`; of a network without a softmax, which the picture says.
+        photographs: Image file of each `image_id`.
+        title: What was trained.
+        output: File to write; the suffix says the format.
+    """
+    if "predicted" not in predictions:
+        no_labels_figure(output)
+        return
+    mistakes = confident_mistakes(predictions)
+    validation = predictions[predictions["split"] == "validation"]
+    wrong = int((~validation["correct"].astype(bool)).sum())
+    rows = max(1, -(-len(mistakes) // COLUMNS))
+    with column_style():
+        figure = plt.figure(figsize=(WIDTH, rows * HEIGHT + 0.35))
+        head, body = figure.subfigures(2, 1, height_ratios=(0.35, rows * HEIGHT))
+        shown = f"the {len(mistakes)} surest of {wrong}" if wrong > len(mistakes) else f"all {wrong}"
+        words = f"{shown} mistakes on {len(validation)} validation images" if wrong else "no mistake"
+        right_hand = "\nRight of each: a training image of the guessed label." if wrong else ""
+        head.text(0.007, 0.5, f"{title}: {words}.{right_hand}", fontsize=7, va="center")
+        cells = body.subfigures(rows, COLUMNS, squeeze=False).flat
+        for cell, mistake in zip(cells, mistakes.itertuples(), strict=False):
+            _mistake(cell, mistake, photographs)
+        save(figure, [output])
+
+
+def _mistake(cell: SubFigure, mistake: tuple, photographs: Mapping[str, Path]) -> None:
+    place = {"left": 0.02, "right": 0.93, "bottom": 0.04, "top": 0.83, "wspace": 0.05}
+    left, right = cell.subplots(1, 2, gridspec_kw=place)
+    _photograph(left, photographs[mistake.image_id])
+    _words(left, "true label", mistake.label)
+    if isinstance(mistake.example, str):
+        _photograph(right, photographs[mistake.example])
+    else:
+        right.set_axis_off()
+    _words(right, f"guess, {mistake.probability:.0%}", mistake.predicted)
+
+
+def _words(axis: Axes, small: str, label: str) -> None:
+    axis.annotate(small, (0, 1), (0, 10), "axes fraction", textcoords="offset points", fontsize=5.5, color=GREY)
+    axis.annotate(label, (0, 1), (0, 2.5), "axes fraction", textcoords="offset points", fontsize=6.5)
+
+
+def _photograph(axis: Axes, path: Path) -> None:
+    side = round(PHOTOGRAPH * RESOLUTION)
+    axis.imshow(np.asarray(ImageOps.pad(read_rgb(path), (side, side), color="white")), interpolation="none")
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set(visible=True, color=GREY, linewidth=0.4)

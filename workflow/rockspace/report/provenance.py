@@ -1,0 +1,74 @@
+"""Provenance: what a result was made with, as far as the machine can tell."""
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import rockspace
+
+PACKAGES = ("snakemake", "tensorflow", "keras", "numpy", "scikit-learn")
+
+
+def provenance(config: dict[str, Any], configfiles: list[str], manifest: Path) -> dict[str, str]:
+    """Collect what is needed to make a result again.
+
+    Args:
+        config: The whole configuration, defaults filled in.
+        configfiles: Files it was read from.
+        manifest: The archive's manifest.
+
+    Returns:
+        Texts by what they say, in reading order. Versions are those of this moment.
+    """
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    versions = [f"{name} {found}" for name in PACKAGES if (found := _version(name))]
+    commit = git_commit(Path(rockspace.__file__).parent)
+    return {
+        "Rockspace": f"{rockspace.__version__}" + (f", commit {commit}" if commit else ""),
+        "packages": ", ".join([f"Python {platform.python_version()}", *versions]),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "configuration": f"{', '.join(configfiles)} (sha256 {digest[:16]})",
+        "seeds": ", ".join(map(str, config["seeds"])),
+        "data": f"{source(config['dataset'])} (manifest's sha256 {_sha256(manifest)[:16]})",
+    }
+
+
+def source(dataset: dict[str, Any]) -> str:
+    """Say in a few words where the images come from; no path of this machine."""
+    match dataset["source"]:
+        case "osf":
+            return f"OSF node {dataset['osf']['node']}"
+        case "synthetic":
+            return f"embedded dataset, seed {dataset['synthetic']['seed']}"
+        case _:
+            return "a local folder"
+
+
+def git_commit(folder: Path) -> str | None:
+    """Return the commit that ``folder`` is at, with ``+ changes`` where files differ; None outside git."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+    try:
+        commit = git("rev-parse", "--short=12", "HEAD")
+        return commit + (" + changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

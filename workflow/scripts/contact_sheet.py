@@ -1,0 +1,12 @@
+"""The photographs of a split on one sheet."""
+
+from pathlib import Path
+
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
+    from rockspace.data.catalog import read_catalog
+    from rockspace.report.dataset_sheet import dataset_sheet
+
+    catalog = Path(snakemake.input.catalog)
+    dataset_sheet(read_catalog(catalog), catalog.parent, snakemake.wildcards.split, Path(snakemake.output.sheet))
