@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from itertools import count
 
 import pytest
 
@@ -31,9 +32,9 @@ def reference(finished, tmp_path_factory) -> Study:
 @pytest.fixture(scope="module")
 def killed(reference, tmp_path_factory) -> Study:
     """The same study, killed four times on its way to its end."""
-    root = tmp_path_factory.mktemp("killed")
+    root, numbers = tmp_path_factory.mktemp("killed"), count(1)
     with StandIn(reference.folder / RESULTS / "raw") as osf:
-        return survive_kills(lambda: Study(root / "study", osf.api), reference, 4, random.Random(0))
+        return survive_kills(lambda: Study(root / f"{next(numbers)}", osf.api), reference, 4, random.Random(0))
 
 
 def test_a_study_that_was_killed_again_and_again_ends_with_the_same_results(killed, reference):
