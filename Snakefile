@@ -20,6 +20,7 @@ include: "workflow/rules/search.smk"
 include: "workflow/rules/explorer.smk"
 include: "workflow/rules/gallery.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/human_choices.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/endings.smk"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rockspace.config import load_schema, validated
@@ -59,6 +59,7 @@ def test_defaults_are_filled_in_and_the_input_is_left_as_it_is():
     assert yaml.safe_dump(config) == before
 
 
+@settings(deadline=None)
 @given(st.sampled_from(keys(load_schema())), st.integers(min_value=0, max_value=50))
 def test_a_misspelt_key_anywhere_is_named_with_its_place_and_what_was_meant(path, at):
     config, wrong = rocks(), path[-1][: at % len(path[-1])] + "x" + path[-1][at % len(path[-1]) :]
@@ -68,6 +69,7 @@ def test_a_misspelt_key_anywhere_is_named_with_its_place_and_what_was_meant(path
     assert "unknown key" in text
 
 
+@settings(deadline=None)
 @given(st.sampled_from(keys(load_schema())))
 def test_a_value_of_the_wrong_kind_is_named_with_its_key_and_what_was_found(path):
     config = rocks()
@@ -137,3 +139,19 @@ def test_every_key_of_the_schema_has_a_description():
         for key in path:
             part = part["properties"][key]
         assert part.get("description") or part.get("properties"), path
+
+
+def test_the_order_of_keys_in_the_files_makes_no_difference():
+    def turned(value):
+        if isinstance(value, dict):
+            return {key: turned(value[key]) for key in reversed(value)}
+        return [turned(item) for item in value] if isinstance(value, list) else value
+
+    assert str(validated(turned(rocks()))["dataset"]) == str(validated(rocks())["dataset"])
+
+
+def test_choices_can_be_given_for_a_validation_split_drawn_from_the_training_images():
+    config = rocks()
+    config["dataset"]["splits"]["validation"] |= {"fraction": 0.25, "responses": "choices.csv"}
+    split = validated(config)["dataset"]["splits"]["validation"]
+    assert split == {"fraction": 0.25, "seed": 0, "responses": "choices.csv"}

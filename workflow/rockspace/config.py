@@ -116,17 +116,20 @@ def _from_text(value: str, schema: dict[str, Any]) -> Any:
 
 
 def _fill(value: Any, schema: dict[str, Any]) -> Any:
-    """Fill defaults depth first; a value of the wrong type is left for the validator to name."""
+    """Fill defaults depth first, keys in the schema's order; a value of the wrong type is left for the validator.
+
+    Laying one config file over another changes the order of keys, and Snakemake would take that for a change of value.
+    """
     if isinstance(value, str):
         return _from_text(value, schema)
     if isinstance(value, dict):
+        filled = {}
         for key, part in schema.get("properties", {}).items():
-            if key not in value and "default" in part:
-                value[key] = deepcopy(part["default"])
-            if key in value:
-                value[key] = _fill(value[key], part)
-    elif isinstance(value, list) and "items" in schema:
-        value = [_fill(item, schema["items"]) for item in value]
+            if key in value or "default" in part:
+                filled[key] = _fill(value[key] if key in value else deepcopy(part["default"]), part)
+        return filled | {key: other for key, other in value.items() if key not in filled}
+    if isinstance(value, list) and "items" in schema:
+        return [_fill(item, schema["items"]) for item in value]
     return value
 
 
@@ -262,6 +265,7 @@ def _settle_validation(splits: dict[str, Any]) -> None:
     validation = splits["validation"]
     if validation.get("fraction") is not None:
         people = {"individual": splits["train"]["individual"]} if "individual" in splits["train"] else {}
+        people |= {"responses": validation["responses"]} if "responses" in validation else {}
         splits["validation"] = {"fraction": validation["fraction"], "seed": validation.get("seed", 0)} | people
         return
     for key in ("images", "coordinates"):

@@ -36,6 +36,11 @@ try:
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
 
+# Splits for which there are people's choices, and the files. No stage before those that read them depends on them.
+RESPONSES = {
+    split: files.pop("responses") for split, files in config["dataset"]["splits"].items() if files.get("responses")
+}
+
 STUDY = f"results/{config['study']}"
 RUN = f"{STUDY}/models/{{model}}/seed-{{seed}}"
 MODELS = {model["name"]: model for model in config["models"]}
@@ -67,6 +72,10 @@ for model in config["models"]:
             f"config: models: {model['name']}: weights: no file '{model['weights']}'; "
             "allowed: imagenet, none, or the path of a .weights.h5 file"
         )
+
+for split, path in RESPONSES.items():
+    if not Path(path).is_file():
+        raise WorkflowError(f"config: dataset.splits.{split}.responses: no file '{path}'; give the path of a CSV")
 
 
 def shards(split, pattern):

@@ -45,6 +45,10 @@ STAGES = {
     "explorer": list(rules.explorer.output),
     "table_page": expand(rules.table_page.output.page, table=["summary", "comparison"]),
     "overview": list(rules.overview.output),
+    "responses": list(CHOICES.values()),
+    "exemplar": every(*rules.exemplar.output) if CHOICES else [],
+    "exemplar_people": list(rules.exemplar_people.output) if CHOICES else [],
+    "human_choices": list(rules.human_choices.output) if CHOICES else [],
 }
 
 

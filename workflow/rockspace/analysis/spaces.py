@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,13 +36,14 @@ class Spaces:
         return len(self.image_id)
 
 
-def checked_space(space: np.ndarray, name: str, minimum: int = 3) -> np.ndarray:
+def checked_space(space: np.ndarray, name: str, minimum: int = 3, spread: bool = True) -> np.ndarray:
     """Return a space as a float64 matrix, or say what is wrong with it.
 
     Args:
         space: Shape (images, dimensions) or (images,).
         name: What the error calls it.
         minimum: Fewest images that the statistic makes sense for.
+        spread: Whether images must not all lie in one point.
 
     Raises:
         UnusableSpaces: Not a matrix of finite numbers, too few images, or all images in one point.
@@ -56,7 +58,7 @@ def checked_space(space: np.ndarray, name: str, minimum: int = 3) -> np.ndarray:
     if len(space) < minimum:
         raise UnusableSpaces(f"{name}: {len(space)} image(s), n_samples={len(space)}; at least {minimum} are needed")
     checked_finite(space, name)
-    if not np.ptp(space, axis=0).any():
+    if spread and not np.ptp(space, axis=0).any():
         raise UnusableSpaces(f"{name}: all {len(space)} images lie in one point, so there is no shape to compare")
     return space
 
@@ -153,6 +155,21 @@ def read_spaces(embeddings: str | Path, coordinates: str | Path, split: str) -> 
         features=checked_space(features, f"{embeddings} ({split})"),
         coordinates=checked_space(table.to_numpy(), str(coordinates)),
     )
+
+
+def read_people(coordinates: str | Path, label_of: Mapping[str, str]) -> Spaces:
+    """Read people's coordinates of one split, which then stand for features too.
+
+    Args:
+        coordinates: CSV with `image_id` and one column for each human dimension.
+        label_of: Subtype of each image.
+
+    Raises:
+        UnusableSpaces: The file holds something other than finite numbers.
+    """
+    table = pd.read_csv(coordinates, dtype={"image_id": str}, keep_default_na=False).set_index("image_id")
+    space = checked_space(table.to_numpy(), str(coordinates))
+    return Spaces(table.index.to_numpy(str), np.array([label_of[image] for image in table.index]), space, space)
 
 
 def read_individuals(embeddings: str | Path, individuals: dict[str, str | Path]) -> list[tuple[np.ndarray, ...]] | None:

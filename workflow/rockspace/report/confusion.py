@@ -47,7 +47,7 @@ def confusion_matrix_figure(
         axis.set_yticks(range(len(order)), order, fontsize=size)
         axis.tick_params(length=0, pad=2)
         axis.spines[:].set_visible(True)
-        _superclasses(axis, [str(superclass_of_label[label]) for label in order])
+        mark_superclasses(axis, [str(superclass_of_label[label]) for label in order])
         axis.set_xlabel("predicted")
         axis.set_ylabel("true")
         right = int(np.trace(counts))
@@ -66,7 +66,7 @@ def no_labels_figure(output: Path) -> None:
         save(figure, [output])
 
 
-def _superclasses(axis: Axes, superclasses: Sequence[str]) -> None:
+def mark_superclasses(axis: Axes, superclasses: Sequence[str]) -> None:
     """Draw lines between superclasses, and name each above its labels."""
     start = 0
     for name, labels in groupby(superclasses):

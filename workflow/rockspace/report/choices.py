@@ -1,0 +1,144 @@
+"""Pictures of people's choices: predicted beside observed, and all spaces side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from rockspace.analysis.choice_tables import PEOPLE, confusion
+from rockspace.report.confusion import mark_superclasses
+from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style, save
+
+# Side of a matrix for each category (inches), so that three of them go on a page.
+SIDE = 0.066
+# Shares named beside the colours.
+TICKS = (0, 0.05, 0.2, 0.5, 1)
+SPACES = {
+    "coordinates": "people's coordinates",
+    "embedding": "the embedding",
+    "predicted": "predicted coordinates",
+}
+SPLITS = {"train": "training", "validation": "validation"}
+FITTED_TO = {
+    "in_sample": "fitted to these very choices",
+    "cross_validated": "fitted to choices of other subtypes",
+}
+
+
+def choices_figure(
+    table: pd.DataFrame,
+    figures: Mapping[str, Any],
+    superclass_of: Mapping[str, str],
+    title: str,
+    outputs: Sequence[Path],
+) -> None:
+    """Draw the observed confusion matrix and, beside it, the one predicted in each space.
+
+    Args:
+        table: As from `rockspace.analysis.choice_tables.image_table`, of one split.
+        figures: By space, as `rockspace.analysis.human_choices.choice_report` gives them.
+        superclass_of: Superclass of each category; categories are ordered by it, then by name.
+        title: Whose spaces they are.
+        outputs: Files to write; the suffix says the format.
+    """
+    order = sorted(superclass_of, key=lambda name: (str(superclass_of[name]), name))
+    superclasses = [str(superclass_of[name]) for name in order]
+    split, panels = table["split"].iloc[0], []
+    for space, by_split in figures.items():
+        part = by_split[split]
+        observed, predicted = confusion(table[table["space"] == space], order)
+        panels.append((predicted, _heading(space, part[part["leading"]])))
+    correct = part[part["leading"]]["correct"]
+    panels.insert(0, (observed, f"observed{_right(correct, 'observed')}\n"))
+    with column_style():
+        side = max(1.5, SIDE * len(order))
+        size = (len(panels) * (side + 0.1) + 1.5, side + 1.3)
+        figure, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, layout="constrained")
+        for axis, (shares, heading) in zip(axes, panels, strict=True):
+            picture = _matrix(axis, shares, order, superclasses)
+            axis.set_title(heading, loc="left", pad=12)
+            axis.set_xlabel("chosen")
+        axes[0].set_ylabel("right category")
+        bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=30, pad=0.01, label="share of responses")
+        bar.set_ticks(np.sqrt(TICKS), labels=[f"{tick:g}" for tick in TICKS])
+        bar.outline.set_linewidth(0.4)
+        words = f"{title}, {SPLITS[split]} images; exemplar model {FITTED_TO[part['leading']]}"
+        figure.suptitle(words, x=0.02, ha="left", fontsize=7)
+        save(figure, outputs)
+
+
+def _heading(space: str, figures: Mapping[str, Any]) -> str:
+    errors = "" if figures["r_errors"] is None else f", among errors {figures['r_errors']:.2f}"
+    return f"by {SPACES[space]}{_right(figures['correct'], 'predicted')}\nr = {figures['r']:.2f}{errors}"
+
+
+def _right(correct: Mapping[str, float] | None, side: str) -> str:
+    return "" if correct is None else f": {correct[side]:.0%} right"
+
+
+def _matrix(axis: Axes, shares: np.ndarray, order: Sequence[str], superclasses: Sequence[str]):
+    # Most shares are small and the errors are what is to be seen, so colours follow the square root.
+    picture = axis.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="none")
+    axis.set_facecolor("0.85")
+    size = 4.2 if len(order) > 12 else 6
+    axis.set_xticks(range(len(order)), order, rotation=90, fontsize=size)
+    axis.set_yticks(range(len(order)), order, fontsize=size)
+    axis.tick_params(length=0, pad=2)
+    axis.spines[:].set_visible(True)
+    mark_superclasses(axis, superclasses)
+    return picture
+
+
+def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[Path]) -> None:
+    """Draw how likely each space makes a response, between guessing and the observed shares themselves.
+
+    Args:
+        spaces: As from `rockspace.analysis.choice_tables.spaces_table`.
+        outputs: Files to write; the suffix says the format.
+    """
+    splits = list(dict.fromkeys(spaces["split"]))
+    heights = [0.75 + 0.17 * np.sum(spaces["split"] == split) for split in splits]
+    with column_style():
+        figure, axes = plt.subplots(
+            len(splits), 1, figsize=(COLUMN, sum(heights) + 0.35), height_ratios=heights, squeeze=False,
+            layout="constrained",
+        )  # fmt: skip
+        for axis, split in zip(axes[:, 0], splits, strict=True):
+            rows = spaces[spaces["split"] == split].sort_values("log_likelihood_per_response", ascending=False)
+            _forest(axis, rows.reset_index(drop=True), split)
+        figure.supxlabel("log-likelihood of a response (nats), 95 % intervals", fontsize=7)
+        handles = [
+            plt.Line2D([], [], color=VERMILION, marker="D", ms=4, mfc="white", label="people's own coordinates"),
+            plt.Line2D([], [], color=BLUE, marker="o", ms=4, mfc="white", label="network"),
+            plt.Line2D([], [], color=GREY, ls=":", label="guessing"),
+            plt.Line2D([], [], color=GREY, ls="--", label="observed shares"),
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=2)
+        save(figure, outputs)
+
+
+def _forest(axis: Axes, rows: pd.DataFrame, split: str) -> None:
+    for y, row in rows.iterrows():
+        color, marker = (VERMILION, "D") if row["model"] == PEOPLE else (BLUE, "o")
+        for units, style in (("subtypes", {"lw": 0.8}), ("images", {"lw": 2.6, "alpha": 0.55})):
+            ends = (row[f"log_likelihood_per_response_{end}_{units}"] for end in ("low", "high"))
+            axis.hlines(y, *ends, color=color, **style)
+        axis.plot(row["log_likelihood_per_response"], y, marker, color=color, mfc="white", ms=4)
+    axis.axvline(rows["chance_per_response"].iloc[0], color=GREY, ls=":")
+    axis.axvline(rows["saturated_per_response"].iloc[0], color=GREY, ls="--")
+    axis.set_yticks(range(len(rows)), _names(rows))
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.set_title(f"{SPLITS[split]} images", loc="left")
+
+
+def _names(rows: pd.DataFrame) -> list[str]:
+    parts = [name for name in ("model", "seed", "layer") if rows.loc[rows["model"] != PEOPLE, name].nunique() > 1]
+    parts = ["model", *(part for part in parts if part != "model")]
+    named = rows[parts].astype(str).assign(space=rows["space"].where(rows["model"] != PEOPLE, ""))
+    return [" ".join(filter(None, cells)) for cells in named.itertuples(index=False, name=None)]

@@ -1,0 +1,39 @@
+"""From people's choices and a layer, or people's own coordinates, to how well the exemplar model predicts them."""
+
+from pathlib import Path
+
+from rockspace.artifacts import write_csv, write_json
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
+    from rockspace.analysis.choice_tables import explain, read_responses_table
+    from rockspace.analysis.human_choices import space_of_people, spaces_of_layer
+    from rockspace.analysis.spaces import read_dimensions, read_people, read_spaces
+    from rockspace.data.catalog import read_catalog
+    from rockspace.data.responses import category_of_label
+    from rockspace.report.choices import choices_figure
+
+    files, out, params = snakemake.input, snakemake.output, snakemake.params
+    names, catalog = read_dimensions(files.train), read_catalog(Path(files.catalog))
+    responses = {split: read_responses_table(files[f"{split}_responses"]) for split in params.splits}
+    categories = list(responses[params.splits[0]].columns)
+    category_of = category_of_label(catalog, categories, Path(files[f"{params.splits[0]}_responses"]))
+    if params.layer:
+        train, validation = (read_spaces(files.embeddings, files[split], split) for split in ("train", "validation"))
+        spaces = spaces_of_layer(train, validation, names, params.reduction, params.reflection)
+    else:
+        label_of = dict(zip(catalog["image_id"], catalog["label"], strict=True))
+        train, validation = (read_people(files[split], label_of) for split in ("train", "validation"))
+        spaces = [space_of_people(train, validation, names)]
+    figures, table = explain(
+        spaces, train, validation, responses, category_of, resamples=params.bootstraps, seed=params.seed
+    )
+    write_json(out.figures, {"categories": categories, "spaces": figures})
+    write_csv(out.images, table)
+    superclass_of = dict(zip(catalog["label"], catalog["superclass"], strict=True))
+    superclasses = {category: superclass_of.get(category, "") for category in categories}
+    shown = table[table["split"] == params.splits[-1]]
+    choices_figure(shown, figures, superclasses, params.title, [Path(out.png), Path(out.svg)])
+    for space, part in figures.items():
+        leading = part[params.splits[-1]]
+        log.info("%s: r %.3f, %s", space, leading[leading["leading"]]["r"], leading["leading"])
