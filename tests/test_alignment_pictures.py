@@ -51,6 +51,8 @@ def dimensions(intervals=True):
             "r_held_out": [0.5] * 3,
             "r_held_out_low_images": low,
             "r_held_out_high_images": high,
+            "r_held_out_low_subtypes": np.nan,
+            "r_held_out_high_subtypes": np.nan,
         }
     )
 

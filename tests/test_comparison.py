@@ -152,8 +152,8 @@ def figures(mean_r, subtypes=True):
         "new_subtypes": part if subtypes else None,
         "permutation": {"images": nulls, "subtypes": nulls if subtypes else None},
         "ridge": {"held_out": {"mean_r": 0.8}} if subtypes else None,
-        "rsa": {"spearman": 0.5, "ci": {"spearman": [0.4, 0.6]} if subtypes else None},
-        "cka": {"debiased": 0.4} if subtypes else None,
+        "rsa": {"spearman": 0.5, "ci": {"spearman": [0.4, 0.6]} if subtypes else None, "ci_subtypes": None},
+        "cka": {"debiased": 0.4, "ci": [0.3, 0.5], "ci_subtypes": [0.2, 0.6]} if subtypes else None,
     }
 
 
@@ -169,6 +169,8 @@ def test_the_profile_has_a_row_for_each_seed_and_layer_in_order_of_depth():
     assert profile["held_out_mean_r"].tolist() == pytest.approx([0.1, 0, 0.1, 0])
     assert profile["held_out_low_images"].tolist() == pytest.approx([0, -0.1, 0, -0.1])
     assert profile["in_sample_null_high_images"].unique().tolist() == [0.3]
+    assert profile["held_out_p_subtypes_holm"].unique().tolist() == [0.002]
+    assert profile["cka_debiased_low_subtypes"].unique().tolist() == [0.2]
 
 
 def test_the_profile_leaves_out_what_a_small_study_cannot_have():

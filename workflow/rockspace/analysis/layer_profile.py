@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rockspace.analysis.multiplicity import holm
+
 
 def layer_profile(reports: Iterable[tuple[int, str, dict[str, Any]]], layers: Sequence[str]) -> pd.DataFrame:
     """Collect what each layer's JSON says.
@@ -19,11 +21,15 @@ def layer_profile(reports: Iterable[tuple[int, str, dict[str, Any]]], layers: Se
     Returns:
         One row for each seed and layer, by depth: in-sample and held-out mean r with the ends of their
         intervals and null bands under the leading reduction, the linear read-out, and similarities that need
-        no rotation.
+        no rotation. `held_out_p_..._holm` is adjusted after Holm over the layers of a seed.
     """
     depth = {layer: i + 1 for i, layer in enumerate(layers)}
     rows = [{"seed": seed, "layer": layer, "depth": depth[layer]} | _row(figures) for seed, layer, figures in reports]
-    return pd.DataFrame(rows).sort_values(["seed", "depth"], ignore_index=True)
+    profile = pd.DataFrame(rows).sort_values(["seed", "depth"], ignore_index=True)
+    for units in ("images", "subtypes"):
+        p = profile.groupby("seed")[f"held_out_p_{units}"]
+        profile[f"held_out_p_{units}_holm"] = p.transform(lambda p: p if p.isna().any() else holm(p.to_numpy()))
+    return profile
 
 
 def _row(figures: dict[str, Any]) -> dict[str, Any]:
@@ -43,6 +49,10 @@ def _row(figures: dict[str, Any]) -> dict[str, Any]:
         row[f"{part}_mean_r"] = figures[part]["mean_r"] if figures[part] else np.nan
     row["ridge_held_out_mean_r"] = figures["ridge"]["held_out"]["mean_r"] if figures["ridge"] else np.nan
     row["rsa_spearman"] = figures["rsa"]["spearman"]
-    row["rsa_spearman_low"], row["rsa_spearman_high"] = (figures["rsa"]["ci"] or {}).get("spearman", (np.nan, np.nan))
     row["cka_debiased"] = figures["cka"]["debiased"] if figures["cka"] else np.nan
+    for suffix, key in (("", "ci"), ("_subtypes", "ci_subtypes")):
+        ends = (figures["rsa"][key] or {}).get("spearman", (np.nan, np.nan))
+        row[f"rsa_spearman_low{suffix}"], row[f"rsa_spearman_high{suffix}"] = ends
+        ends = (figures["cka"] or {}).get(key) or (np.nan, np.nan)
+        row[f"cka_debiased_low{suffix}"], row[f"cka_debiased_high{suffix}"] = ends
     return row

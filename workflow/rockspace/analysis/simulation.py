@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
 from scipy import stats
+from scipy.linalg import eigh
 from scipy.spatial.distance import pdist, squareform
-from sklearn.decomposition import PCA
 from tqdm import tqdm
 
 from rockspace.analysis.permutation import image_pairings, permutation_nulls, subtype_pairings
-from rockspace.analysis.rotation_scores import RotationScorer, without_empty_axes
+from rockspace.analysis.rotation_scores import RotationScorer
 from rockspace.analysis.similarity import matrix_test, unbiased_kernel
+from rockspace.analysis.spaces import centred
 
 LEVEL = 0.05
 # Of three images, so many are learnt on where a rotation is tried on others.
@@ -111,7 +112,7 @@ def claims(
     """
     n, k = coordinates.shape
     if features.shape[1] > n:
-        features, _ = without_empty_axes(features, features)
+        features = _principal_axes(features)
     learn = np.arange(n) % 3 < LEARN
     tests = {IMAGES: lambda sizes, _: image_pairings(sizes, permutations, seed)}
     if len(np.unique(labels)) < n:
@@ -142,8 +143,16 @@ def claims(
     return found
 
 
+def _principal_axes(features: np.ndarray) -> np.ndarray:
+    """Turn features (n, d) to as many axes as there are images, by their Gram matrix: distances stay as they are."""
+    values, vectors = np.linalg.eigh(centred(features) @ centred(features).T)
+    return vectors * np.sqrt(np.clip(values, 0, None))
+
+
 def _pca(learn: np.ndarray, features: np.ndarray, k: int) -> np.ndarray:
-    return PCA(k, svd_solver="covariance_eigh").fit(learn).transform(features)
+    d = learn.shape[1]
+    _, vectors = eigh(centred(learn).T @ centred(learn), subset_by_index=[d - k, d - 1])
+    return (features - learn.mean(axis=0)) @ vectors
 
 
 def _critical_correlation(n: int) -> float:

@@ -31,7 +31,8 @@ def predicted_against_observed(
 
     Args:
         aligned: A row for each image, with the columns of `rockspace.analysis.layer_report`.
-        dimensions: A row for each dimension: `dimension`, `r_held_out` and its interval over images.
+        dimensions: A row for each dimension: `dimension`, `r_held_out` and its intervals over images and subtypes; the
+            latter are shown where there are any.
         photographs: Image files, in the order of `aligned`.
         title: What was compared.
         outputs: Files to write; the suffix says the format.
@@ -53,7 +54,9 @@ def predicted_against_observed(
 
 
 def _r(dimension: tuple) -> str:
-    low, high = dimension.r_held_out_low_images, dimension.r_held_out_high_images
+    low, high = dimension.r_held_out_low_subtypes, dimension.r_held_out_high_subtypes
+    if np.isnan(low):
+        low, high = dimension.r_held_out_low_images, dimension.r_held_out_high_images
     interval = "" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]"
     return f"r = {dimension.r_held_out:.2f}{interval}"
 

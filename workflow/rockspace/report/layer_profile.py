@@ -20,7 +20,8 @@ def profile_figure(profile: pd.DataFrame, title: str, outputs: Sequence[Path]) -
     CKA below.
 
     Lines are means over seeds, with a thin line for each seed where there are several; intervals and bands
-    are averaged over seeds.
+    are averaged over seeds, and are over subtypes where there are enough of them: images of one subtype are not
+    independent.
 
     Args:
         profile: As from `rockspace.analysis.layer_profile.layer_profile`.
@@ -49,8 +50,7 @@ def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
     _band(
         axis,
         profile,
-        "in_sample_null_low_images",
-        "in_sample_null_high_images",
+        _ends(profile, "in_sample_null"),
         IN_SAMPLE,
         "///",
         "in-sample by chance",
@@ -58,8 +58,7 @@ def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
     _band(
         axis,
         profile,
-        "held_out_null_low_images",
-        "held_out_null_high_images",
+        _ends(profile, "held_out_null"),
         GREY,
         None,
         "held-out by chance",
@@ -67,15 +66,16 @@ def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
     _line(axis, profile, "in_sample_mean_r", IN_SAMPLE, "--", "s", "in-sample")
     _line(axis, profile, "ridge_held_out_mean_r", READOUT, ":", "^", "linear read-out, held-out")
     _line(axis, profile, "held_out_mean_r", HELD_OUT, "-", "o", "held-out")
-    _whiskers(axis, profile, "held_out_mean_r", "held_out_low_images", "held_out_high_images", HELD_OUT)
+    _whiskers(axis, profile, "held_out_mean_r", _ends(profile, "held_out"), HELD_OUT)
     axis.set_ylim(top=1)
     _legend(axis)
 
 
 def _similarity_panel(axis: Axes, profile: pd.DataFrame) -> None:
     _line(axis, profile, "rsa_spearman", PURPLE, "-", "D", "RSA (Spearman)")
-    _whiskers(axis, profile, "rsa_spearman", "rsa_spearman_low", "rsa_spearman_high", PURPLE)
+    _whiskers(axis, profile, "rsa_spearman", _similarity_ends(profile, "rsa_spearman"), PURPLE)
     _line(axis, profile, "cka_debiased", GREEN, "--", "^", "CKA (linear, debiased)")
+    _whiskers(axis, profile, "cka_debiased", _similarity_ends(profile, "cka_debiased"), GREEN)
     _legend(axis)
 
 
@@ -91,15 +91,28 @@ def _line(axis: Axes, profile: pd.DataFrame, column: str, color: str, style: str
     axis.plot(mean.index, mean, color=color, ls=style, marker=marker, ms=3, label=label)
 
 
-def _whiskers(axis: Axes, profile: pd.DataFrame, middle: str, low: str, high: str, color: str) -> None:
+def _ends(profile: pd.DataFrame, figure: str) -> tuple[str, str]:
+    """The columns with the ends of an interval or band: over subtypes, unless some layer has none."""
+    units = "images" if profile[f"{figure}_low_subtypes"].isna().any() else "subtypes"
+    return f"{figure}_low_{units}", f"{figure}_high_{units}"
+
+
+def _similarity_ends(profile: pd.DataFrame, figure: str) -> tuple[str, str]:
+    suffix = "" if profile[f"{figure}_low_subtypes"].isna().any() else "_subtypes"
+    return f"{figure}_low{suffix}", f"{figure}_high{suffix}"
+
+
+def _whiskers(axis: Axes, profile: pd.DataFrame, middle: str, ends: tuple[str, str], color: str) -> None:
+    low, high = ends
     mean = profile.groupby("depth")[[middle, low, high]].mean()
     below, above = (np.clip(gap, 0, None) for gap in (mean[middle] - mean[low], mean[high] - mean[middle]))
     axis.errorbar(mean.index, mean[middle], yerr=[below, above], fmt="none", ecolor=color, elinewidth=0.8, capsize=1.5)
 
 
-def _band(axis: Axes, profile: pd.DataFrame, low: str, high: str, color: str, hatch: str | None, label: str) -> None:
+def _band(axis: Axes, profile: pd.DataFrame, ends: tuple[str, str], color: str, hatch: str | None, label: str) -> None:
+    low, high = ends
     mean = profile.groupby("depth")[[low, high]].mean()
     # A single layer would give a band of no width.
     depth = np.concatenate([[mean.index[0] - 0.25], mean.index, [mean.index[-1] + 0.25]])
-    ends = [np.concatenate([[v.iloc[0]], v, [v.iloc[-1]]]) for v in (mean[low], mean[high])]
-    axis.fill_between(depth, *ends, facecolor=color, alpha=0.25, hatch=hatch, edgecolor=color, lw=0, label=label)
+    edges = [np.concatenate([[v.iloc[0]], v, [v.iloc[-1]]]) for v in (mean[low], mean[high])]
+    axis.fill_between(depth, *edges, facecolor=color, alpha=0.25, hatch=hatch, edgecolor=color, lw=0, label=label)
