@@ -112,6 +112,17 @@ def test_rsa_intervals_leave_out_an_image_paired_with_its_own_copy():
     assert low < 0 < high
 
 
+def test_rsa_intervals_over_subtypes_do_not_count_pairs_within_a_subtype_twice():
+    # Subtypes hold together in both spaces but lie independently of one another, so pairs within them make the figure.
+    rng = np.random.default_rng(3)
+    groups = np.repeat(np.arange(20), 3)
+    features, coordinates = (3 * rng.normal(size=(20, d))[groups] + rng.normal(size=(60, d)) for d in (6, 2))
+    figure = rsa(features, coordinates)["spearman"]
+    low, high = rsa_intervals(features, coordinates, groups, resamples=300, seed=0)["spearman"]
+    assert low < figure < high
+    assert abs((low + high) / 2 - figure) < 0.25 * (high - low)
+
+
 def test_rsa_intervals_over_subtypes_need_enough_of_them():
     features, coordinates = related(n=20)
     assert rsa_intervals(features, coordinates, np.repeat([0, 1, 2, 3], 5), resamples=99, seed=0) is None
@@ -176,8 +187,8 @@ def test_cka_interval_equals_a_plain_loop_over_resampled_pairs():
     ours, theirs = unbiased_kernel(features), unbiased_kernel(coordinates)
     draws = []
     for counts in np.random.default_rng(5).multinomial(6, np.full(6, 1 / 6), size=100):
-        index = [image for image in range(12) for _ in range(counts[groups[image]])]
-        pairs = [(i, j) for i in index for j in index if i != j]
+        index = [(image, copy) for image in range(12) for copy in range(counts[groups[image]])]
+        pairs = [(i, j) for i, a in index for j, b in index if i != j and (groups[i] != groups[j] or a == b)]
         a, b = (np.array([kernel[pair] for pair in pairs]) for kernel in (ours, theirs))
         draws.append(a @ b / np.sqrt((a @ a) * (b @ b)))
     found = cka_interval(features, coordinates, groups, resamples=100, seed=5)

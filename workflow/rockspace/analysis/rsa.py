@@ -136,21 +136,20 @@ def rsa_intervals(
 
     Returns:
         Lower and upper end of each statistic; None for fewer than five units, whose resamples hold too few
-        pairs. A pair made of an image and its own copy is left out, since its distance of 0 on both sides is
-        no agreement.
+        pairs. Pairs of images from two copies of one unit are left out: an image's distance of 0 to its own
+        copy is no agreement, and pairs within a subtype would count twice as much as they should.
     """
     ours, theirs = (squareform(dissimilarities(s, m)) for s, m in ((features, metric), (coordinates, "euclidean")))
     draws = []
-    for index in tqdm(
+    for index, draw, unit in tqdm(
         _resampled_images(len(ours), groups, resamples, seed),
         total=resamples,
         desc="RSA, resampling",
         **PROGRESS,
     ):
         rows, columns = np.triu_indices(len(index), k=1)
-        pairs = index[rows], index[columns]
-        other = pairs[0] != pairs[1]
-        pairs = pairs[0][other], pairs[1][other]
+        apart = (unit[rows] != unit[columns]) | (draw[rows] == draw[columns])
+        pairs = index[rows[apart]], index[columns[apart]]
         draws.append(list(compare(ours[pairs], theirs[pairs]).values()))
     if not draws:
         return None
@@ -159,7 +158,10 @@ def rsa_intervals(
     return {name: ends[:, i].tolist() for i, name in enumerate(STATISTICS)}
 
 
-def _resampled_images(n: int, groups: np.ndarray | None, resamples: int, seed: int) -> Iterator[np.ndarray]:
+def _resampled_images(
+    n: int, groups: np.ndarray | None, resamples: int, seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield the images of each resample, in which draw each came, and of which unit it is."""
     units = [np.array([i]) for i in range(n)]
     if groups is not None:
         units = [np.flatnonzero(groups == name) for name in np.unique(groups)]
@@ -170,7 +172,8 @@ def _resampled_images(n: int, groups: np.ndarray | None, resamples: int, seed: i
         drawn = rng.integers(len(units), size=len(units))
         # One unit drawn every time would leave no pair of different images.
         if len(np.unique(drawn)) > 1:
-            yield np.concatenate([units[i] for i in drawn])
+            draw = np.repeat(np.arange(len(drawn)), [len(units[i]) for i in drawn])
+            yield np.concatenate([units[i] for i in drawn]), draw, drawn[draw]
 
 
 def _untied_share(x: np.ndarray, y: np.ndarray) -> float:

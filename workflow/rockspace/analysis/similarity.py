@@ -78,18 +78,23 @@ def cka_interval(
 
     Returns:
         Lower and upper end; None for fewer than five units, whose resamples hold too few pairs. The kernels
-        stay centred as they are, and a pair made of an image and its own copy is left out.
+        stay centred as they are, and pairs of images from two copies of one unit are left out, as in
+        `rockspace.analysis.rsa.rsa_intervals`.
     """
     ours, theirs = (unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
     units = np.arange(len(ours)) if groups is None else np.unique(groups, return_inverse=True)[1]
     count = units.max() + 1
     if count < 5:
         return None
-    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)[:, units]
-    # How often a pair is drawn is how often its one image is times how often its other one is.
-    both, own, other = (
-        np.einsum("ri,ri->r", times @ products, times) for products in (ours * theirs, ours**2, theirs**2)
-    )
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    members = (units[:, None] == np.arange(count)).astype(np.float64)
+
+    def total(products: np.ndarray) -> np.ndarray:
+        # A pair is drawn as often as its two units together, but within a unit only as often as that unit.
+        sums = members.T @ products @ members
+        return np.einsum("ru,ru->r", times @ sums, times) - (times**2 - times) @ np.diag(sums)
+
+    both, own, other = (total(products) for products in (ours * theirs, ours**2, theirs**2))
     norms = np.sqrt(own * other)
     draws = np.divide(both, norms, out=np.zeros(resamples), where=norms > 0)
     tail = 50 * (1 - confidence)
