@@ -2,6 +2,11 @@
 INDIVIDUALS = [split for split in SPLITS if config["dataset"]["splits"][split].get("individual")]
 
 
+localrules:
+    individuals,
+    layer_profile,
+
+
 rule individuals:
     input:
         raw=rules.download.output.raw,
@@ -64,7 +69,7 @@ rule procrustes:
         "../envs/rockspace.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=1000,
     params:
         settings=lambda wildcards: config["procrustes"] | {"seed": int(wildcards.seed)},
         individuals=INDIVIDUALS,
@@ -130,7 +135,7 @@ rule comparison:
         "../envs/rockspace.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=1000,
     params:
         runs=RUNS,
         settings={key: config["procrustes"][key] for key in ("permutations", "bootstraps")},

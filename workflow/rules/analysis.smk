@@ -1,4 +1,5 @@
 localrules:
+    predicted_coordinates,
     summary,
 
 
@@ -28,7 +29,7 @@ rule evaluate:
         "../envs/rockspace.yaml"
     threads: 8
     resources:
-        mem_mb=6000,
+        mem_mb=4000,
     params:
         geometry=geometry,
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
@@ -77,7 +78,7 @@ rule activations:
         "../envs/rockspace.yaml"
     threads: 8
     resources:
-        mem_mb=6000,
+        mem_mb=4000,
     params:
         geometry=geometry,
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
@@ -108,7 +109,7 @@ rule extract_embeddings:
         "../envs/rockspace.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=1000,
     message:
         "{wildcards.model}, seed {wildcards.seed}: the embedding in layer {wildcards.layer}"
     script:

@@ -67,7 +67,7 @@ rule tfrecords:
         "../envs/rockspace.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=1500,
     params:
         geometry={key: config["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")},
     message:
@@ -87,7 +87,7 @@ rule pretrained_weights:
         "../envs/rockspace.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=2000,
     message:
         "Getting the pretrained weights of {wildcards.backbone}"
     script:

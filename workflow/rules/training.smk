@@ -1,3 +1,7 @@
+localrules:
+    curves,
+
+
 rule features:
     input:
         shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
@@ -13,7 +17,7 @@ rule features:
         "../envs/rockspace.yaml"
     threads: 8
     resources:
-        mem_mb=6000,
+        mem_mb=4000,
     params:
         backbone=backbone,
         geometry=geometry,
@@ -44,7 +48,7 @@ rule train_head:
         "../envs/rockspace.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
+        mem_mb=2500,
     params:
         backbone=backbone,
         image_size=lambda wildcards: geometry(wildcards)["image_size"],
@@ -78,7 +82,7 @@ rule finetune:
         "../envs/rockspace.yaml"
     threads: 8
     resources:
-        mem_mb=8000,
+        mem_mb=6000,
         runtime=480,
     params:
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
