@@ -86,7 +86,7 @@ class Study:
             )
 
     def run(self, *arguments: str) -> int:
-        return self.start(*arguments).wait(timeout=1800)
+        return self.start(*arguments).wait(timeout=7200)
 
     def said(self) -> str:
         return self.output.read_text(errors="replace")
