@@ -58,7 +58,7 @@ def choices_figure(
     panels.insert(0, (observed, f"observed{_right(correct, 'observed')}\n"))
     with column_style():
         side = max(1.5, SIDE * len(order))
-        size = (len(panels) * (side + 0.1) + 1.5, side + 1.3)
+        size = (len(panels) * (side + 0.1) + 1.5, side + 1.6)
         figure, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, layout="constrained")
         for axis, (shares, heading) in zip(axes, panels, strict=True):
             picture = _matrix(axis, shares, order, superclasses)
