@@ -65,7 +65,7 @@ given, small = sys.argv[1:], os.path.join(os.environ["WORKPLACE"], "small.yaml")
 if not {"--lint", "--d3dag", "--help", "--version"} & set(given):
     if os.environ["HOW"] == "run":
         if "--configfile" not in given:
-            given.append("--configfile")
+            given.insert(given.index("--") if "--" in given else len(given), "--configfile")
         at = given.index("--configfile") + 1
         while at < len(given) and not given[at].startswith("-"):
             at += 1
@@ -73,7 +73,7 @@ if not {"--lint", "--d3dag", "--help", "--version"} & set(given):
     else:
         if "--report" in given:  # collects what is there; there is nothing after a dry run
             del given[given.index("--report") : given.index("--report") + 2]
-        given.append("--dry-run")
+        given.insert(0, "--dry-run")
 os.execv(sys.executable, [sys.executable, "-m", "snakemake", *given])
 """
 
