@@ -118,6 +118,22 @@ def test_the_head_learns_what_is_there_and_repeats_itself_to_the_last_digit():
     assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
 
 
+def test_the_head_says_how_every_epoch_went(caplog):
+    learning, watched = training_members(drawn_features(), None, HOLDOUT, seed=0)
+    with caplog.at_level("INFO", logger="rockspace"):
+        _, history = train_head(
+            learning,
+            watched,
+            n_labels=3,
+            head=defaults("head", units=[8, 4]),
+            training=defaults("train_head", epochs=3),
+            seed=0,
+        )
+    lines = [message for message in caplog.messages if message.startswith("head epoch")]
+    assert [line.split(":")[0] for line in lines] == [f"head epoch {epoch}/3" for epoch in (1, 2, 3)]
+    assert f"val_accuracy {history['val_accuracy'].iloc[-1]:.4f}" in lines[-1]
+
+
 def test_a_trained_head_takes_features_as_they_are_also_where_their_scales_differ():
     drawn, scale = drawn_features(), np.array([1, 100, 0.01], np.float32)
     features = replace(drawn, plain=7 + drawn.plain * scale, views=7 + drawn.views * scale)

@@ -1,7 +1,6 @@
 """Second phase: the whole network, for as long as a held-out part of the training images gets better."""
 
 import logging
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from rockspace.training.objectives import Objective
 from rockspace.training.optimizers import make_optimizer, rate_shares
 from rockspace.training.pipeline import ImageSet
 from rockspace.training.precision import with_precision
+from rockspace.training.progress import EpochLines
 from rockspace.training.schedules import CONSTANT, MovingAverage, Schedule
 from rockspace.training.selection import stratified_holdout
 
@@ -48,26 +48,6 @@ class Recipe:
     seed: int
     objective: Objective = field(default_factory=Objective)
     checkpoints: Path | None = field(default=None, compare=False)
-
-
-class EpochLines(keras.callbacks.Callback):
-    """Log one line an epoch, and keep each epoch's learning rate."""
-
-    def __init__(self, phase: str, epochs: int) -> None:
-        super().__init__()
-        self.phase, self.epochs = phase, epochs
-        self.learning_rates: list[float] = []
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Note the rate that this epoch trains with, before any other callback lowers it."""
-        self.started = time.perf_counter()
-        self.learning_rates.append(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Say how the epoch went."""
-        seconds = time.perf_counter() - self.started
-        metrics = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate")
-        log.info("%s epoch %d/%d: %s  (%.1f s)", self.phase, epoch + 1, self.epochs, metrics, seconds)
 
 
 def finetune(

@@ -13,6 +13,7 @@ from rockspace.training.exact_heads import solve
 from rockspace.training.features import Features
 from rockspace.training.objectives import Objective
 from rockspace.training.optimizers import make_optimizer
+from rockspace.training.progress import EpochLines
 from rockspace.training.schedules import Schedule
 
 SMALLEST_DEVIATION = 0.1
@@ -139,7 +140,7 @@ def _fit(
         validation_data=seen,
         initial_epoch=checkpoint.epoch,
         epochs=checkpoint.last_epoch(training["epochs"]),
-        callbacks=[*callbacks, checkpoint],
+        callbacks=[*callbacks, EpochLines("head", training["epochs"]), checkpoint],
         verbose=0,
     )
     return callbacks[-1].history
