@@ -385,7 +385,7 @@ def test_a_search_that_would_watch_the_validation_images_is_refused(searched):
 
 
 def test_a_study_of_such_models_and_an_ensemble_runs_to_its_summary(searched):
-    result = searched.snakemake("summary", "ensemble_coordinates", "curves", "predicted_coordinates")
+    result = searched.snakemake()
     assert result.returncode == 0, result.stdout + result.stderr
     results = searched.folder / "results/tiny"
     summary = pd.read_csv(results / "summary.csv").set_index("model")
@@ -400,3 +400,9 @@ def test_a_study_of_such_models_and_an_ensemble_runs_to_its_summary(searched):
     table = pd.read_csv(results / "models/tuned/seed-0/coordinates.csv")
     assert len(table) == 12
     assert len(table.columns) == 2 + 16
+    config = yaml.safe_load((searched.folder / "tiny.yaml").read_text())
+    config["models"][1]["recipe"]["finetune"]["epochs"] = 2
+    (searched.folder / "change.yaml").write_text(yaml.safe_dump({"models": config["models"]}))
+    planned = searched.planned("--configfile", "tiny.yaml", "change.yaml")
+    assert (planned["finetune"], planned["evaluate"], planned["procrustes"], planned["ensemble"]) == (1, 1, 1, 1)
+    assert not {"features", "train_head", "tfrecords"} & set(planned)
