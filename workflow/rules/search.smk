@@ -19,7 +19,8 @@ rule cross_validate:
         f"{STUDY}/benchmarks/cross_validate/{{model}}-{{seed}}-{{fold}}.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 8
+    # What needs features alone runs best on one core, several beside each other.
+    threads: lambda wildcards: 8 if looks_at_images(MODELS[wildcards.model]["recipe"]) else 1
     resources:
         mem_mb=8000,
         runtime=480,
