@@ -273,7 +273,7 @@ def test_a_folded_backbone_with_a_head_trains_a_step(name, cut, precision):
     loss = model.train_on_batch(textures(), np.eye(3, dtype=np.float32)[[0, 2]])[0]
     assert np.isfinite(loss)
     moved = [not np.array_equal(kernel, then) for kernel, then in zip(kernels, before, strict=True)]
-    assert np.mean(moved) > 0.95
+    assert np.mean(moved) > 0.8
     assert moved[0]
     assert moved[-1]
 
