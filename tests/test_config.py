@@ -46,7 +46,7 @@ def complaint(config: dict) -> str:
 def test_the_configurations_that_come_with_the_project_are_valid_over_the_default(path):
     config = rocks()
     for key, value in yaml.safe_load(path.read_text()).items():
-        config[key] = {**config[key], **value} if isinstance(value, dict) else value
+        config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
     assert validated(config)["study"]
 
 
@@ -112,7 +112,8 @@ def test_numbers_in_brackets_on_the_command_line_come_as_text_and_are_read_as_wh
     config["models"][0] |= {"output_layer": "null", "name": "50"}
     filled = validated(config)
     assert filled["seeds"] == [0, 12]
-    assert filled["head"] == {"units": [64], "dropout": 0.25}
+    assert filled["head"]["units"] == [64]
+    assert filled["head"]["dropout"] == 0.25
     assert filled["finetune"]["refit"] is False
     assert filled["finetune"]["clipnorm"] is None
     assert filled["finetune"]["learning_rate"] == 1e-5
