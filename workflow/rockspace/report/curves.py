@@ -39,9 +39,11 @@ def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, ti
         axis.set_ylim(bottom=0)
     axes[0].set_ylim(0, 105)
     axes[0].set_title(title, loc="left", fontsize=10, pad=22)
-    axes[1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes[1].set_xlabel("epoch")
-    figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+    axes[1].set_xlim(0.5, len(history) + 0.5)
+    # A network without a softmax has a loss alone.
+    figure.legend(*axes[1].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     _phases(axes, history)
     for output in outputs:
         with replacing(output) as partial:
@@ -73,7 +75,8 @@ def all_learning_curves(
             history = _joined(head, finetune)
             for axis, quantity in zip(pair, QUANTITIES, strict=True):
                 _lines(axis, history, quantity, watched, size=4)
-                axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+                axis.set_xlim(0.5, len(history) + 0.5)
+                axis.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
                 axis.tick_params(labelbottom=quantity == "loss", labelleft=column == 0)
                 axis.set_ylabel(QUANTITIES[quantity][1] if column == 0 else "")
             pair[0].set_title(name, loc="left", fontsize=6.5, wrap=True)
@@ -87,7 +90,7 @@ def all_learning_curves(
         for axis in [*axes[0::2].flat[len(histories) :], *axes[1::2].flat[len(histories) :]]:
             axis.set_visible(False)
         figure.supxlabel("epoch (lines part the phases: frozen base, fine-tuning, again on all images)", fontsize=6.5)
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+        figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
         save(figure, outputs)
 
 
@@ -116,7 +119,12 @@ def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str, size:
                 phase["x"], scale * values, color=WATCHED, ls="--", marker=few, ms=3, label=None if i else watched
             )
     best = history[history["best"].astype(bool) & (history["phase"] == "select")]
-    axis.plot(best["x"], scale * best[f"val_{quantity}"], "o", color=WATCHED, mfc="white", ms=size, label="best epoch")
+    if len(best):
+        values = scale * best[f"val_{quantity}"]
+        axis.plot(best["x"], values, "o", color=WATCHED, mfc="white", ms=size, label="best epoch")
+    if history[quantity].isna().all():
+        words = {"ha": "center", "color": "0.35", "fontsize": size + 1, "backgroundcolor": "white"}
+        axis.text(0.5, 0.5, "predicts no labels", transform=axis.transAxes, **words)
 
 
 def _boundaries(axes: list[Axes], history: pd.DataFrame) -> None:
