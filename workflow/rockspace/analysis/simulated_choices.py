@@ -49,6 +49,7 @@ def simulated_choices(
 
 
 def main() -> None:
+    """Write the simulated counts of a study as CSV to the standard output."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("study", type=Path, help="a study's folder, such as results/demo")
     parser.add_argument("--people", type=int, default=40, help="how many people; each sees every image once")

@@ -59,6 +59,7 @@ def confusion_matrix_figure(
 
 
 def no_labels_figure(output: Path) -> None:
+    """Write in place of a confusion matrix that the model predicts no labels."""
     with column_style():
         figure, axis = plt.subplots(figsize=(COLUMN, 0.6), layout="constrained")
         axis.set_axis_off()
