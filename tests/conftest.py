@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import hypothesis
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -16,10 +15,6 @@ settings.load_profile("rockspace")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TQDM_DISABLE", "1")
-
-# A busy machine is no reason to fail.
-hypothesis.settings.register_profile("rockspace", deadline=None)
-hypothesis.settings.load_profile("rockspace")
 
 
 @pytest.fixture(scope="session")
