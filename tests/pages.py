@@ -51,7 +51,7 @@ _PLACEHOLDER = re.compile(r"\.\.\.|\b[A-Z]{4,}\b(?!=)")
 SMALL = """\
 dataset: {synthetic: {subtypes: 4, per_subtype: {train: 6, validation: 3}, image_size: 48}}
 tfrecords: {image_size: 32, margin: 4}
-head: {units: [32, 16], dropout: 0.1}
+head: {units: [64, 32], dropout: 0}
 train_head: {views: 1, epochs: 2, batch_size: 8}
 finetune: {epochs: 2, batch_size: 8, holdout_fraction: 0.25}
 precision: float32

@@ -12,6 +12,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.training.device import repeatable
     from rockspace.training.features import Features
     from rockspace.training.head import train_head
+    from rockspace.training.layers import find_layer
     from rockspace.training.networks import starting_backbone
     from rockspace.training.objectives import Objective
     from rockspace.training.selection import training_members
@@ -31,8 +32,13 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     head, history = train_head(learning, watched, **recipe, checkpoints=checkpoints / "select")
     log.info("after %d epochs: %s", len(history), history.iloc[-1].to_dict())
+    network = attach_head(backbone, head, model["feature_layers"], model["pooling"])
+    # No parameter, for other layers need no other training; but a wrong name is better told now than after it.
+    layers = snakemake.config["embeddings"]["layers"]
+    for name in layers if layers != "all-blocks" else []:
+        find_layer(network, name, "embeddings.layers")
     with replacing(snakemake.output.model) as partial:
-        attach_head(backbone, head, model["feature_layers"], model["pooling"]).save(partial)
+        network.save(partial)
     if snakemake.output.get("refit"):
         head, _ = train_head(train, watched, **recipe, checkpoints=checkpoints / "refit")
         with replacing(snakemake.output.refit) as partial:
