@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import sklearn.linear_model
+import tensorflow as tf
 from scipy.spatial import procrustes
 
 from rockspace.analysis.answers import Views, answers, outputs_of
@@ -17,7 +18,7 @@ from rockspace.training.exact_heads import PENALTIES, Rows, logistic, ridge
 from rockspace.training.features import Features
 from rockspace.training.finetune import Recipe, finetune
 from rockspace.training.head import train_head
-from rockspace.training.layers import CosineClassifier, find_layer
+from rockspace.training.layers import CosineClassifier, Foreground2D, _cell_means, find_layer
 from rockspace.training.objectives import Objective
 from rockspace.training.pipeline import View
 from test_training import FLIPS, backbone, defaults, drawn_features
@@ -249,6 +250,54 @@ def test_features_of_several_layers_stand_side_by_side_and_survive_saving(train_
     np.testing.assert_array_equal(loaded(images), network(images))
     assert find_layer(loaded, "penultimate").name == "pooled"
     assert not any(isinstance(layer, keras.Model) for layer in loaded.layers)
+
+
+def test_features_of_the_foreground_leave_the_background_out(tmp_path):
+    base, rng = backbone(), np.random.default_rng(0)
+    images = np.full((3, 32, 32, 3), (250, 240, 20), np.float32)
+    images[0, 8:24, 4:20] = rng.uniform(0, 200, (16, 16, 3))
+    images[1, :12, :12] = rng.uniform(0, 200, (12, 12, 3))  # one corner is no background
+    shown = np.zeros((3, 32, 32, 1), np.float32)
+    shown[0, 8:24, 4:20], shown[1, :12, :12] = 1, 1
+    np.testing.assert_array_equal(Foreground2D()(images), shown)
+    pooled = pooled_backbone(base, ["conv"], "foreground")
+    assert pooled.layers[-1].name == "pooled"
+    maps = keras.Model(base.input, base.get_layer("conv").output).predict(images, verbose=0)
+    factor = 32 // maps.shape[1]
+    share = shown[..., 0].reshape(3, maps.shape[1], factor, maps.shape[2], factor).mean((2, 4))
+    share[2] = 1  # nothing is seen of it, so all of it is pooled
+    expected = [
+        np.concatenate(
+            [mean := np.average(m, axis=0, weights=w), np.sqrt(np.average((m - mean) ** 2, axis=0, weights=w))]
+        )
+        for m, w in zip(maps.reshape(3, -1, maps.shape[-1]), share.reshape(3, -1), strict=True)
+    ]
+    np.testing.assert_allclose(pooled.predict(images, verbose=0), expected, rtol=2e-3, atol=1e-3)
+    network = attach_head(
+        base, build_head(pooled.output_shape[-1], 3, defaults("head", units=[]), 0), ["conv"], "foreground"
+    )
+    network.save(tmp_path / "network.keras")
+    loaded = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(images), network(images))
+
+
+@pytest.mark.parametrize(("pixels", "cells"), [(12, 4), (10, 4), (7, 7), (5, 8)])
+def test_what_a_cell_sees_of_the_foreground_is_its_exact_share(pixels, cells):
+    fine = np.repeat(np.eye(pixels), cells, axis=0)
+    np.testing.assert_allclose(_cell_means(pixels, cells), fine.reshape(cells, pixels, pixels).mean(1), atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["mean_std", "foreground"])
+def test_channels_that_are_constant_over_a_picture_leave_the_slopes_finite(pooling):
+    images = np.full((2, 32, 32, 3), 255, np.float32)
+    images[:, 8:16, 8:16] = 10
+    base = backbone()
+    base.get_layer("conv").set_weights([np.zeros_like(w) for w in base.get_layer("conv").get_weights()])
+    pooled = pooled_backbone(base, ["conv"], pooling)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(pooled(images))
+    slopes = tape.gradient(loss, base.get_layer("conv").trainable_weights)
+    assert all(np.isfinite(slope).all() for slope in slopes)
 
 
 def test_a_smaller_view_is_the_mean_of_the_stored_pixels_that_it_covers(train_set):

@@ -6,7 +6,15 @@ from typing import Any
 import keras
 
 from rockspace.training.folding import ChannelAffine
-from rockspace.training.layers import PENULTIMATE, POOLED, CosineClassifier, DeviationPooling2D, find_layer
+from rockspace.training.layers import (
+    PENULTIMATE,
+    POOLED,
+    CosineClassifier,
+    DeviationPooling2D,
+    Foreground2D,
+    ForegroundPooling2D,
+    find_layer,
+)
 from rockspace.training.objectives import COORDINATES, PREDICTIONS, Objective
 from rockspace.training.rewiring import copy_of
 
@@ -61,7 +69,8 @@ def pooled_backbone(
     Args:
         backbone: From images to a feature map.
         feature_layers: Layers that are pooled and put side by side; None for the output alone.
-        pooling: ``mean`` over places, or ``mean_std``: means followed by standard deviations.
+        pooling: ``mean`` over places; ``mean_std``: means followed by standard deviations; or ``foreground``: both, over
+            what differs from the background that the picture's corners show.
 
     Returns:
         From images to features ``(n, n_features)``; the last layer is named ``pooled``.
@@ -112,14 +121,18 @@ def _features(backbone: keras.Model, feature_layers: Sequence[str] | None, pooli
     else:
         found = {name: find_layer(backbone, name, "models: feature_layers") for name in feature_layers}
         maps = {f"_{name}": layer.output for name, layer in found.items()}
-    single = len(maps) == 1 and pooling == "mean"
+    foreground = Foreground2D(name="foreground", dtype="float32")(backbone.input) if pooling == "foreground" else None
+    alone = len(maps) == 1 and pooling != "mean_std"
     parts = []
     for suffix, feature_map in maps.items():
+        name = POOLED if alone else f"{POOLED}_{{}}{suffix}"
         if len(feature_map.shape) == 2:
             parts.append(feature_map)
-            continue
-        name = POOLED if single else f"{POOLED}_mean{suffix}"
-        parts.append(keras.layers.GlobalAveragePooling2D(name=name, dtype="float32")(feature_map))
-        if pooling == "mean_std":
-            parts.append(DeviationPooling2D(name=f"{POOLED}_std{suffix}", dtype="float32")(feature_map))
+        elif foreground is not None:
+            pool = ForegroundPooling2D(name=name.format("foreground"), dtype="float32")
+            parts.append(pool([feature_map, foreground]))
+        else:
+            parts.append(keras.layers.GlobalAveragePooling2D(name=name.format("mean"), dtype="float32")(feature_map))
+            if pooling == "mean_std":
+                parts.append(DeviationPooling2D(name=name.format("std"), dtype="float32")(feature_map))
     return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=POOLED, dtype="float32")(parts)
