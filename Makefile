@@ -8,7 +8,7 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 STUDY_OF := import sys, yaml; files = ["config/config.yaml", *sys.argv[1:]]; \
 	print({k: v for file in files for k, v in yaml.safe_load(open(file)).items()}["study"])
 
-.PHONY: demo test test-long chaos study report new-study docs dag simulate bench env lint lock
+.PHONY: demo test chaos study report new-study docs dag simulate bench env lint lock
 
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
@@ -17,10 +17,6 @@ demo: env
 
 test: env
 	$(BIN)/pytest
-
-# A real Slurm, kills at random times, and the pages that train for minutes.
-test-long: env
-	$(BIN)/pytest -m long
 
 # Kills and faults of all kinds over a whole small study; takes from half an hour.
 chaos: env

@@ -33,7 +33,7 @@ IGNORED = (".git", ".venv", ".snakemake", "results", "__pycache__", ".*_cache", 
 # Commands that no test should run, wherever they stand.
 NOT_RUN = {
     "make test": "it would run this very test",
-    "make bench": "takes an hour; tests/benchmarks",
+    "make bench": "takes a quarter of an hour; tests/benchmarks",
     "make env": "installs, which running the tests has needed before",
     "make lock": "needs uv and the package index",
 }

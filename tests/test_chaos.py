@@ -19,8 +19,6 @@ from chaos import (
 )
 from standin_osf import StandIn
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture(scope="module")
 def reference(finished, tmp_path_factory) -> Study:

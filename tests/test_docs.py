@@ -7,18 +7,10 @@ import pytest
 
 from pages import NOT_RUN, ROOT, Desk, blocks, pages
 
-# Their commands train for real, for minutes.
-LONG = {"docs/tutorial.md", "docs/module.md", "docs/own-backbone.md"}
 HOW_TO_MARK = "how a block can be marked: tests/pages.py"
 
 
-def every_page() -> list:
-    """All pages, the long ones marked."""
-    named = [(page, str(page.relative_to(ROOT))) for page in pages()]
-    return [pytest.param(page, id=name, marks=[pytest.mark.long] if name in LONG else []) for page, name in named]
-
-
-@pytest.mark.parametrize("page", every_page())
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_a_page_says_to_type_works_from_top_to_bottom(page, tmp_path):
     todo = list(blocks(page))
     desk = Desk(tmp_path) if todo else None

@@ -25,7 +25,7 @@ QUICK = ["--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "2"
 
 def needs_slurm(test: Callable[..., None]) -> Callable[..., None]:
     """Mark a test that starts a Slurm of its own."""
-    return pytest.mark.long(pytest.mark.skipif(missing() is not None, reason=missing() or "")(test))
+    return pytest.mark.skipif(missing() is not None, reason=missing() or "")(test)
 
 
 def profile(name: str) -> list[str]:
