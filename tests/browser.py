@@ -83,6 +83,14 @@ class Browsing:
             context.close()
 
 
+def obstacles(page) -> list[str]:
+    """Return what axe finds on a page that stands in the way of screen readers, keyboards, or weak eyes."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page).response["violations"]
+    return [f"{each['help']}: {node['html'][:200]}" for each in found for node in each["nodes"]]
+
+
 # One browser a module: while Playwright runs, no other test in the process can start an event loop.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from browser import obstacles
 from explorer_study import write_study
 from rockspace.data.catalog import read_catalog
 from rockspace.report.explorer.page import explorer_page
@@ -501,3 +502,20 @@ def test_a_study_without_superclasses_guesses_or_a_second_dimension_is_shown_too
     colours = {mark.get_attribute("style") for mark in page.locator("#labels .mark path").all()}
     shapes = {mark.get_attribute("d") for mark in page.locator("#labels .mark path").all()}
     assert (len(colours), len(shapes)) == (7, 6)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1366, 390])
+def test_an_audit_of_accessibility_finds_nothing(visit, path, study, width, dark):
+    page = ready(visit(path, width=width, dark=dark))
+    assert obstacles(page) == []
+    choose_by_address(page, study["images"]["id"][validation_images(study)[0]])
+    page.get_by_text("All images as a table").click()
+    assert obstacles(page) == []
+
+
+def test_the_audit_of_accessibility_finds_what_is_there(visit, tmp_path):
+    (tmp_path / "page.html").write_text("<title>x</title><main><h1>x</h1><button></button></main>")
+    found = "\n".join(obstacles(visit(tmp_path / "page.html")))
+    assert "Buttons must have discernible text" in found
+    assert "lang attribute" in found

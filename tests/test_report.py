@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from browser import obstacles
 from workflow_runs import ROOT
 
 LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844, "touch": True}
@@ -101,8 +102,10 @@ def test_the_overview_and_the_tables_are_pages_of_their_own(visit, finished):
     assert page.title() == "tiny: overview"
     page.get_by_text("The whole configuration").click()
     assert "holdout_fraction: 0.25" in page.locator("pre").inner_text()
+    assert obstacles(page) == []
     for name in ("summary", "comparison"):
         page = visit(results / f"tables/{name}.html")
+        assert obstacles(page) == []
         table = pd.read_csv(results / f"{name}.csv")
         assert page.locator("tbody tr").count() == len(table)
         assert page.locator("thead th").count() == len(table.columns)
