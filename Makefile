@@ -16,7 +16,7 @@ demo: env
 	@echo; cat results/demo/summary.md; echo; echo "Results: results/demo/"
 
 test: env
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 # Kills and faults of all kinds over a whole small study; takes from half an hour.
 chaos: env

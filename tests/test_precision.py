@@ -8,7 +8,7 @@ import tensorflow as tf
 from networks import FAMILIES, backbone, relative_difference, textures
 from rockspace.training.fast_layers import fast_equivalent
 from rockspace.training.folding import fold
-from rockspace.training.precision import choose, fast_inference, processor_has_bfloat16, with_precision
+from rockspace.training.precision import choose, fast_inference, processor_bfloat16, with_precision
 from rockspace.training.rewiring import Replacement, copy_of, rebuild
 
 
@@ -121,20 +121,34 @@ def test_other_layers_stay_what_they_are(layer):
 
 @pytest.mark.parametrize(
     ("flags", "native"),
-    [("fpu amx_bf16 avx512f", True), ("avx512_bf16 sse2", True), ("fpu avx512f avx2", False), ("", False)],
+    [
+        ("fpu avx512_bf16 amx_bf16 avx512f", "amx_bf16"),
+        ("avx512_bf16 sse2", "avx512_bf16"),
+        ("fpu avx512f avx2", None),
+        ("", None),
+    ],
 )
 def test_a_processor_says_whether_it_has_bfloat16(flags, native, tmp_path):
     (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n")
-    assert processor_has_bfloat16(tmp_path / "cpuinfo") is native
-    assert processor_has_bfloat16(tmp_path / "missing") is False
+    assert processor_bfloat16(tmp_path / "cpuinfo") == native
+    assert processor_bfloat16(tmp_path / "missing") is None
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_processor_without_bfloat16_is_given_float32(name):
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("a GPU decides here")
-    expected = {"float32", "bfloat16"} if processor_has_bfloat16() else {"float32"}
+    expected = {"float32", "bfloat16"} if processor_bfloat16() else {"float32"}
     assert {choose(name, "train"), choose(name, "embed")} <= expected
+
+
+@pytest.mark.parametrize(("native", "of_b0"), [("amx_bf16", "float32"), ("avx512_bf16", "bfloat16"), (None, "float32")])
+def test_what_is_slow_in_bfloat16_with_amx_alone_gets_float32_there(native, of_b0, monkeypatch):
+    if tf.config.list_physical_devices("GPU"):
+        pytest.skip("a GPU decides here")
+    monkeypatch.setattr("rockspace.training.precision.processor_bfloat16", lambda: native)
+    assert choose("efficientnet_b0", "train") == of_b0
+    assert choose("resnet50", "train") == ("bfloat16" if native else "float32")
 
 
 def test_training_in_bfloat16_lowers_the_loss():

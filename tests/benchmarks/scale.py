@@ -7,6 +7,7 @@ Snakemake measured of each job. A shard holds 480 images, so more images make mo
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,7 +61,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rockspace-scale-") as temporary:
         folder = options.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(ROOT / "config", folder / "config", dirs_exist_ok=True)
         measured = {images: measure(images, folder) for images in options.images}
     print("| stage |" + "".join(f" {n:,} images: jobs | s | MiB |" for n in measured))
     print("|---|" + "---|" * 3 * len(measured))

@@ -16,10 +16,10 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 BFLOAT16_CAPABILITY = (8, 0)
 FLOAT16_CAPABILITY = (7, 0)
 
-# What a processor with bfloat16 runs faster in float32: the beginnings of names, by phase. Processor time of a
-# batch, measured with AMX: EfficientNet-B0 trains in 0.84 s in float32 and 0.98 s in bfloat16 (its swish is slow
-# there), MobileNetV3 in 0.17 and 0.19; it embeds in 0.04 and 0.05, ConvNeXt-Tiny in 0.82 and 0.94. ResNet50: 1.92
-# and 0.84, 0.54 and 0.17.
+# What a processor with AMX runs faster in float32: the beginnings of names, by phase. Processor time of a batch:
+# EfficientNet-B0 trains in 0.84 s in float32 and 0.98 s in bfloat16 (its swish is slow there), MobileNetV3 in 0.17
+# and 0.19; it embeds in 0.04 and 0.05, ConvNeXt-Tiny in 0.82 and 0.94. ResNet50: 1.92 and 0.84, 0.54 and 0.17.
+# With AVX-512 alone, whose float32 is no faster, all of them gain from bfloat16: tests/benchmarks/precisions.py.
 FASTER_IN_FLOAT32 = {"train": ("efficientnet_b", "mobilenet_v3"), "embed": ("mobilenet_v3", "convnext")}
 
 
@@ -80,15 +80,16 @@ def choose(backbone: str, phase: str) -> str:
             return "bfloat16"
         # Training in float16 would need the loss scaled; embedding does not.
         return "float16" if capability >= FLOAT16_CAPABILITY and phase == "embed" else "float32"
-    slow = backbone.startswith(FASTER_IN_FLOAT32[phase])
-    return "bfloat16" if processor_has_bfloat16() and not slow else "float32"
+    native = processor_bfloat16()
+    slow = native == "amx_bf16" and backbone.startswith(FASTER_IN_FLOAT32[phase])
+    return "bfloat16" if native and not slow else "float32"
 
 
 @cache
-def processor_has_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor multiplies in bfloat16 natively, by AMX or AVX-512; False where nothing says so."""
+def processor_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
+    """What the processor multiplies in bfloat16 with: ``amx_bf16``, ``avx512_bf16``, or None where nothing says so."""
     flags = cpuinfo.read_text(encoding="utf-8").split() if cpuinfo.exists() else []
-    return "amx_bf16" in flags or "avx512_bf16" in flags
+    return next((flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags), None)
 
 
 def _compute_capability() -> tuple[int, int]:
