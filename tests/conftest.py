@@ -68,11 +68,11 @@ def validation_set(study, geometry):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """The workplace of a tiny study that has run to its end."""
-    from workflow_runs import Workplace
+    """The workplace of a tiny study that has run to its end, where it could write to its results alone."""
+    from workflow_runs import Workplace, cannot_confine
 
     workplace = Workplace(tmp_path_factory.mktemp("finished"))
-    result = workplace.snakemake()
+    result = workplace.snakemake(confined=cannot_confine() is None)
     assert result.returncode == 0, result.stdout + result.stderr
     workplace.said = result.stdout
     return workplace
