@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +21,7 @@ TRAINED = ("features", "train_head", "finetune", "evaluate", "activations")
 THREADS = ["--set-threads", *(f"{rule}=2" for rule in TRAINED)]
 QUICK = ["--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "2"]
 
-
-def needs_slurm(test: Callable[..., None]) -> Callable[..., None]:
-    """Mark a test that starts a Slurm of its own."""
-    return pytest.mark.skipif(missing() is not None, reason=missing() or "")(test)
+needs_slurm = pytest.mark.skipif(missing() is not None, reason=missing() or "")
 
 
 def profile(name: str) -> list[str]:

@@ -20,7 +20,7 @@ import numpy as np
 from rockspace.training.backbones import build
 from rockspace.training.classifier import attach_head, build_head
 from rockspace.training.folding import fold
-from rockspace.training.precision import PRECISIONS, choose, fast_inference, with_precision
+from rockspace.training.precision import choose, fast_inference, with_precision
 
 BACKBONES = (
     "resnet50",
@@ -31,6 +31,7 @@ BACKBONES = (
     "mobilenet_v3_large",
     "convnext_tiny",
 )
+PRECISIONS = ("float32", "bfloat16")
 BATCH, SIZE, LABELS = 16, 224, 30
 HEAD = {"units": [512, 128], "dropout": 0.5, "logits": "linear", "cosine_scale": None}
 
@@ -45,10 +46,9 @@ def contenders(backbone: str) -> dict[str, dict[str, Callable[[], object]]]:
     plain = build(backbone, image_size=SIZE, weights=None)
     head = build_head(plain.output_shape[-1], LABELS, HEAD, seed=0)
     whole, folded = attach_head(plain, head), attach_head(fold(plain), head)
-    narrow = [precision for precision in PRECISIONS if precision != "float16"]
     train = {"Keras": training_step(whole)}
-    train |= {precision: training_step(with_precision(folded, precision)) for precision in narrow}
-    networks = {precision: fast_inference(folded, precision) for precision in narrow}
+    train |= {precision: training_step(with_precision(folded, precision)) for precision in PRECISIONS}
+    networks = {precision: fast_inference(folded, precision) for precision in PRECISIONS}
     embed: dict[str, Callable[[], object]] = {"Keras": lambda: whole.predict_on_batch(IMAGES)}
     embed |= {precision: partial(network, IMAGES) for precision, network in networks.items()}
     return {"train": train, "embed": embed}
@@ -78,6 +78,6 @@ if __name__ == "__main__":
     for name in options.backbones:
         for phase, work in contenders(name).items():
             best, chosen = measure(work, options.rounds), choose(name, phase)
-            cells = " | ".join(f"{best[contender]:.2f}" for contender in ("Keras", "float32", "bfloat16"))
+            cells = " | ".join(f"{best[contender]:.2f}" for contender in ("Keras", *PRECISIONS))
             print(f"| {name} | {phase} | {cells} | {chosen} | {best['Keras'] / best[chosen]:.1f} x |", flush=True)
         keras.backend.clear_session()

@@ -7,8 +7,6 @@ Snakemake measured of each job. A shard holds 480 images, so more images make mo
 """
 
 import argparse
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +14,10 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from workflow_runs import Workplace
+
 PER_SHARD = 480
 SUBTYPES = 30
 STAGES = ("download", "restructure", "tfrecords", "features", "train_head", "activations", "extract_embeddings")
@@ -39,15 +40,12 @@ def config(images: int) -> dict:
 
 def measure(images: int, folder: Path) -> pd.DataFrame:
     """Run the study; return seconds, jobs, and the memory of the largest job of each stage."""
-    (folder / f"{images}.yaml").write_text(yaml.safe_dump(config(images)))
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
-    command += ["extract_embeddings", "--configfile", f"{images}.yaml", "--quiet"]
-    with (folder / f"{images}.txt").open("w") as log:
-        if subprocess.run(command, cwd=folder, stdout=log, stderr=log, check=False).returncode:
-            raise SystemExit(f"the study of {images} images failed; see {log.name}")
-    rows = {}
+    workplace = Workplace(folder / f"{images}", yaml.safe_dump(config(images)))
+    result = workplace.snakemake("extract_embeddings", "--quiet", timeout=4 * 3600)
+    if result.returncode:
+        raise SystemExit(f"the study of {images} images failed: {result.stderr[-3000:]}")
+    rows, benchmarks = {}, workplace.folder / f"results/scale-{images}/benchmarks"
     for stage in STAGES:
-        benchmarks = folder / f"results/scale-{images}/benchmarks"
         files = sorted([*benchmarks.glob(f"{stage}.tsv"), *benchmarks.glob(f"{stage}/**/*.tsv")])
         jobs = pd.concat([pd.read_csv(file, sep="\t") for file in files])
         rows[stage] = {"jobs": len(jobs), "seconds": jobs["s"].sum(), "MiB": jobs["max_rss"].max()}
@@ -61,7 +59,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rockspace-scale-") as temporary:
         folder = options.folder or Path(temporary)
-        shutil.copytree(ROOT / "config", folder / "config", dirs_exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         measured = {images: measure(images, folder) for images in options.images}
     print("| stage |" + "".join(f" {n:,} images: jobs | s | MiB |" for n in measured))
     print("|---|" + "---|" * 3 * len(measured))

@@ -7,6 +7,7 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
     from rockspace.data.catalog import label_names, read_catalog
+    from rockspace.training.blocks import layers_to_embed
     from rockspace.training.checkpoint import discard
     from rockspace.training.classifier import attach_head
     from rockspace.training.device import repeatable
@@ -35,7 +36,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     network = attach_head(backbone, head, model["feature_layers"], model["pooling"])
     # No parameter, for other layers need no other training; but a wrong name is better told now than after it.
     layers = snakemake.config["embeddings"]["layers"]
-    for name in layers if layers != "all-blocks" else []:
+    for name in layers_to_embed(layers, model["backbone"], model["output_layer"], model["feature_layers"]):
         find_layer(network, name, "embeddings.layers")
     with replacing(snakemake.output.model) as partial:
         network.save(partial)

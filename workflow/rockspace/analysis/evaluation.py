@@ -123,7 +123,6 @@ def coordinate_metrics(predicted: np.ndarray, observed: np.ndarray, *, resamples
         best scale that is not negative, fitted to these images (``max(r, 0)^2``); ``disparity``: what is left of the
         variance after the best translation, uniform scale and rotation, as in `scipy.spatial.procrustes`.
     """
-    predicted, observed = np.asarray(predicted, np.float64), np.asarray(observed, np.float64)
     r = correlations(predicted, observed)
     ends = correlation_intervals(predicted, observed, resamples=resamples, seed=seed)
     return {

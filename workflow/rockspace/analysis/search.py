@@ -171,7 +171,7 @@ def figures(rounds: Sequence[Round], names: Sequence[str], *, resamples: int, se
         row["top3"] = (above < TOP_K).mean()
         row["loss"] = np.mean([losses(each.probabilities, each.label) for each in rounds])
     if rounds[0].coordinates is not None:
-        pairs = [(each.coordinates.astype(float), each.observed.astype(float)) for each in rounds]
+        pairs = [(each.coordinates, each.observed) for each in rounds]
         r = np.mean([correlations(*pair) for pair in pairs], axis=0)
         moments = np.stack([correlation_moments(*pair) for pair in pairs], axis=1)
         low, high = _ends(moments, _mean_r, resamples, seed)

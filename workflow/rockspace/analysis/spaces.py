@@ -100,7 +100,8 @@ def checked_pair(features: np.ndarray, coordinates: np.ndarray, minimum: int = 3
 
 
 def centred(space: np.ndarray) -> np.ndarray:
-    """Return a space (or a stack of them: ..., n, d) with its centroid at the origin."""
+    """Return a space (or a stack of them: ..., n, d) with its centroid at the origin, in double precision."""
+    space = np.asarray(space, np.float64)
     return space - space.mean(axis=-2, keepdims=True)
 
 

@@ -52,7 +52,7 @@ class DeviationPooling2D(keras.layers.Layer):
     """The standard deviation of each channel over all places: ``(n, height, width, d)`` to ``(n, d)``."""
 
     def call(self, feature_map: Any) -> Any:
-        return keras.ops.sqrt(keras.ops.maximum(keras.ops.var(feature_map, axis=(1, 2)), LEAST_VARIANCE))
+        return _deviation(keras.ops.var(feature_map, axis=(1, 2)))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (input_shape[0], input_shape[-1])
@@ -93,12 +93,14 @@ class ForegroundPooling2D(keras.layers.Layer):
         share = (share / keras.ops.sum(share, axis=(1, 2), keepdims=True))[..., None]
         mean = keras.ops.sum(share * feature_map, axis=(1, 2), keepdims=True)
         variance = keras.ops.sum(share * keras.ops.square(feature_map - mean), axis=(1, 2))
-        return keras.ops.concatenate(
-            [mean[:, 0, 0], keras.ops.sqrt(keras.ops.maximum(variance, LEAST_VARIANCE))], axis=-1
-        )
+        return keras.ops.concatenate([mean[:, 0, 0], _deviation(variance)], axis=-1)
 
     def compute_output_shape(self, input_shape: list[tuple[int | None, ...]]) -> tuple[int | None, ...]:
         return (input_shape[0][0], 2 * input_shape[0][-1])
+
+
+def _deviation(variance: Any) -> Any:
+    return keras.ops.sqrt(keras.ops.maximum(variance, LEAST_VARIANCE))
 
 
 def _cell_means(pixels: int, cells: int) -> np.ndarray:
