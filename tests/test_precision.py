@@ -8,7 +8,13 @@ import tensorflow as tf
 from networks import FAMILIES, backbone, relative_difference, textures
 from rockspace.training.fast_layers import fast_equivalent
 from rockspace.training.folding import fold
-from rockspace.training.precision import choose, fast_inference, processor_bfloat16, with_precision
+from rockspace.training.precision import (
+    choose,
+    convolves_faster_in_bfloat16,
+    fast_inference,
+    processor_bfloat16,
+    with_precision,
+)
 from rockspace.training.rewiring import Replacement, copy_of, rebuild
 
 
@@ -142,13 +148,29 @@ def test_a_processor_without_bfloat16_is_given_float32(name):
     assert {choose(name, "train"), choose(name, "embed")} <= expected
 
 
-@pytest.mark.parametrize(("native", "of_b0"), [("amx_bf16", "float32"), ("avx512_bf16", "bfloat16"), (None, "float32")])
-def test_what_is_slow_in_bfloat16_with_amx_alone_gets_float32_there(native, of_b0, monkeypatch):
+@pytest.mark.parametrize(
+    ("native", "pays", "of_resnet50", "of_b0"),
+    [
+        ("amx_bf16", False, "bfloat16", "float32"),
+        ("avx512_bf16", True, "bfloat16", "bfloat16"),
+        ("avx512_bf16", False, "float32", "float32"),
+        (None, True, "float32", "float32"),
+    ],
+)
+def test_a_processor_is_given_what_it_is_faster_in(native, pays, of_resnet50, of_b0, monkeypatch):
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("a GPU decides here")
     monkeypatch.setattr("rockspace.training.precision.processor_bfloat16", lambda: native)
+    monkeypatch.setattr("rockspace.training.precision.convolves_faster_in_bfloat16", lambda: pays)
+    assert choose("resnet50", "train") == of_resnet50
     assert choose("efficientnet_b0", "train") == of_b0
-    assert choose("resnet50", "train") == ("bfloat16" if native else "float32")
+
+
+def test_the_same_convolution_is_found_faster_every_time():
+    convolves_faster_in_bfloat16.cache_clear()
+    first = convolves_faster_in_bfloat16()
+    convolves_faster_in_bfloat16.cache_clear()
+    assert convolves_faster_in_bfloat16() is first
 
 
 def test_training_in_bfloat16_lowers_the_loss():
