@@ -272,10 +272,10 @@ def test_a_folded_backbone_with_a_head_trains_a_step(name, cut, precision):
     before = [keras.ops.convert_to_numpy(kernel) for kernel in kernels]
     loss = model.train_on_batch(textures(), np.eye(3, dtype=np.float32)[[0, 2]])[0]
     assert np.isfinite(loss)
-    moved = [not np.array_equal(kernel, then) for kernel, then in zip(kernels, before, strict=True)]
-    assert np.mean(moved) > 0.8
-    assert moved[0]
-    assert moved[-1]
+    still = [
+        kernel.path for kernel, then in zip(kernels, before, strict=True) if np.array_equal(kernel, then)
+    ]  # behind a hard sigmoid that random weights have driven to its end, nothing moves
+    assert [path for path in still if "squeeze_excite" not in path] == []
 
 
 @pytest.mark.parametrize("depth", ["conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out"])

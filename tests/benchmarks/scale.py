@@ -1,9 +1,10 @@
-"""Time and memory of the stages that see every image, for growing numbers of images.
+"""Processor time and memory of the stages that see every image, for growing numbers of images.
 
     python tests/benchmarks/scale.py [--images 480 4800 24000] [--folder FOLDER]
 
 runs the workflow on drawn images of 64 pixels, to the embeddings of a network with a frozen base, and prints a table from what
-Snakemake measured of each job. A shard holds 480 images, so more images make more jobs, not larger ones.
+Snakemake measured of each job: seconds of processor time, which another program beside it hardly changes. A shard holds 480
+images, so more images make more jobs, not larger ones.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def config(images: int) -> dict:
 
 
 def measure(images: int, folder: Path) -> pd.DataFrame:
-    """Run the study; return seconds, jobs, and the memory of the largest job of each stage."""
+    """Run the study; return jobs, seconds of processor time, and the memory of the largest job of each stage."""
     workplace = Workplace(folder / f"{images}", yaml.safe_dump(config(images)))
     result = workplace.snakemake("extract_embeddings", "--quiet", timeout=4 * 3600)
     if result.returncode:
@@ -48,7 +49,7 @@ def measure(images: int, folder: Path) -> pd.DataFrame:
     for stage in STAGES:
         files = sorted([*benchmarks.glob(f"{stage}.tsv"), *benchmarks.glob(f"{stage}/**/*.tsv")])
         jobs = pd.concat([pd.read_csv(file, sep="\t") for file in files])
-        rows[stage] = {"jobs": len(jobs), "seconds": jobs["s"].sum(), "MiB": jobs["max_rss"].max()}
+        rows[stage] = {"jobs": len(jobs), "seconds": jobs["cpu_time"].sum(), "MiB": jobs["max_rss"].max()}
     return pd.DataFrame(rows).T
 
 
