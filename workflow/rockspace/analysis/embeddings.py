@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import read_arrays, write_arrays
 from rockspace.errors import RockspaceError
 
 
@@ -29,8 +29,7 @@ class Embeddings:
 
     def save(self, path: Path) -> None:
         """Write an ``npz`` file with the attributes as arrays."""
-        with replacing(path) as partial:
-            np.savez(partial, **vars(self))
+        write_arrays(path, vars(self))
 
     def table(self) -> pd.DataFrame:
         """Return ``image_id``, ``split``, ``label`` and one column a feature: ``feature 1``, ``feature 2``, ..."""
@@ -43,14 +42,12 @@ class Embeddings:
     @classmethod
     def load(cls, path: str | Path) -> "Embeddings":
         """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            return cls(**{name: file[name] for name in ("image_id", "split", "label", "embedding")})
+        return cls(**read_arrays(path))
 
 
 def save_activations(path: Path, image_ids: Sequence[str], layers: Mapping[str, np.ndarray]) -> None:
     """Write the pooled activations of one shard: ``image_id`` and one array ``(n, d)`` a layer."""
-    with replacing(path) as partial:
-        np.savez(partial, image_id=np.array(image_ids), **layers)
+    write_arrays(path, {"image_id": np.array(image_ids), **layers})
 
 
 def join_activations(paths: Sequence[str | Path], layer: str, catalog: pd.DataFrame) -> Embeddings:

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from rockspace.analysis.bootstrap import correlation_intervals
 from rockspace.analysis.procrustes import Procrustes
 from rockspace.analysis.spaces import correlations
-from rockspace.artifacts import replacing
+from rockspace.artifacts import read_arrays, write_arrays
 from rockspace.errors import RockspaceError
 
 TOP_K = 3
@@ -46,14 +46,12 @@ class Outputs:
 
     def save(self, path: str | Path) -> None:
         """Write an ``npz`` file with the attributes that are not None as arrays."""
-        with replacing(path) as partial:
-            np.savez(partial, **{name: value for name, value in vars(self).items() if value is not None})
+        write_arrays(path, vars(self))
 
     @classmethod
     def load(cls, path: str | Path) -> "Outputs":
         """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            return cls(**dict(file))
+        return cls(**read_arrays(path))
 
     def of_split(self, split: str) -> "Outputs":
         """Return the images of one split."""

@@ -16,7 +16,7 @@ from rockspace.analysis.ensembles import Moments, mean_coordinates
 from rockspace.analysis.evaluation import TOP_K, losses, ranks
 from rockspace.analysis.procrustes import Procrustes
 from rockspace.analysis.spaces import correlations
-from rockspace.artifacts import replacing
+from rockspace.artifacts import read_arrays, write_arrays
 from rockspace.errors import RockspaceError
 
 
@@ -77,14 +77,12 @@ class LeftOut:
 
     def save(self, path: str | Path) -> None:
         """Write an ``npz`` file with the attributes that are not None as arrays."""
-        with replacing(path) as partial:
-            np.savez(partial, **{name: value for name, value in vars(self).items() if value is not None})
+        write_arrays(path, vars(self))
 
     @classmethod
     def load(cls, path: str | Path) -> LeftOut:
         """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            return cls(**{name: value[()] if value.ndim == 0 else value for name, value in file.items()})
+        return cls(**{name: value[()] if value.ndim == 0 else value for name, value in read_arrays(path).items()})
 
 
 @dataclass(frozen=True)

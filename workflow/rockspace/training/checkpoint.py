@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import read_arrays, write_arrays
 from rockspace.training.device import hardware
 from rockspace.training.fingerprint import fingerprint
 
@@ -103,8 +103,7 @@ class Checkpoint(keras.callbacks.Callback):
         }
         arrays["notes"] = np.frombuffer(json.dumps(notes).encode(), np.uint8)
         try:
-            with replacing(folder / f"epoch-{self.epoch:05d}.npz") as partial:
-                np.savez(partial, **arrays)
+            write_arrays(folder / f"epoch-{self.epoch:05d}.npz", arrays)
             for old in sorted(folder.glob("epoch-*.npz"))[:-KEPT]:
                 old.unlink()
         except OSError as error:
@@ -153,8 +152,7 @@ def _read(path: Path) -> _Saved:
         damaged = archive.testzip()
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} does not match")
-    with np.load(path, allow_pickle=False) as file:
-        arrays = dict(file)
+    arrays = read_arrays(path)
     return _Saved(path, json.loads(arrays.pop("notes").tobytes()), arrays)
 
 

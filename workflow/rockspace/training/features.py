@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import read_arrays, write_arrays
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.pipeline import ImageSet, View
 
@@ -38,8 +38,7 @@ class Features:
 
     def save(self, path: Path) -> None:
         """Write an ``npz`` file with the attributes as arrays."""
-        with replacing(path) as partial:
-            np.savez(partial, **{name: getattr(self, name) for name in ARRAYS})
+        write_arrays(path, vars(self))
 
     def standardized(self, mean: np.ndarray, deviation: np.ndarray) -> "Features":
         """Return ``(x - mean) / deviation`` for every feature; both ``(d,)``."""
@@ -53,7 +52,7 @@ class Features:
     @classmethod
     def load(cls, paths: list[str | Path]) -> "Features":
         """Read the shards of a split, in order."""
-        shards = [np.load(path, allow_pickle=False) for path in paths]
+        shards = [read_arrays(path) for path in paths]
         return cls(*(np.concatenate([shard[name] for shard in shards]) for name in ARRAYS))
 
 
