@@ -141,10 +141,10 @@ def ceiling(rounds: int, folder: Path, results: dict[str, Any]) -> dict[str, flo
         content[f"{dtype}_tflops"] = 2 * 4096**3 / min(answer["seconds"] for answer in answers) / 1e12
     operations = alternate_one("operations", 1, folder)[0]["images"]
     content["operations_per_image"] = operations
+    # Where float32 is faster, that is what the stages compute in.
+    fastest = max(content["bfloat16_tflops"], content["float32_tflops"])
     for stage, passes in PASSES.items():
-        content[f"{stage}_share"] = (
-            results[stage]["rockspace"] * operations * passes / 1e12 / content["bfloat16_tflops"]
-        )
+        content[f"{stage}_share"] = results[stage]["rockspace"] * operations * passes / 1e12 / fastest
     return content
 
 
