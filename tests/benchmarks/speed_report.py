@@ -35,7 +35,7 @@ def table(results: dict[str, Any]) -> str:
     lines += [
         "",
         f"Matrix products reach {ceiling['bfloat16_tflops']:.2f} TFLOP/s in bfloat16 and "
-        f"{ceiling['float32_tflops']:.2f} in float32; of the former, fine-tuning reaches "
+        f"{ceiling['float32_tflops']:.2f} in float32; of the larger, fine-tuning reaches "
         f"{ceiling['finetune_share']:.0%} and embedding {ceiling['embed_share']:.0%}.",
         f"{results['machine']['processor']}, {results['machine']['cores']} cores; the best of "
         f"{results['rounds']} rounds in alternation.",
