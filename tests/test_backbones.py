@@ -270,11 +270,11 @@ def test_a_folded_backbone_with_a_head_trains_a_step(name, cut, precision):
     model.run_eagerly = True
     kernels = [layer.kernel for layer in model.layers if hasattr(layer, "kernel")]
     before = [keras.ops.convert_to_numpy(kernel) for kernel in kernels]
-    loss = model.train_on_batch(textures(), np.eye(3, dtype=np.float32)[[0, 2]])[0]
+    # So many images that stochastic depth leaves no block out for all of them.
+    loss = model.train_on_batch(textures(8), np.eye(3, dtype=np.float32)[[0, 2] * 4])[0]
     assert np.isfinite(loss)
-    still = [
-        kernel.path for kernel, then in zip(kernels, before, strict=True) if np.array_equal(kernel, then)
-    ]  # behind a hard sigmoid that random weights have driven to its end, nothing moves
+    still = [kernel.path for kernel, then in zip(kernels, before, strict=True) if np.array_equal(kernel, then)]
+    # Behind a hard sigmoid that random weights have driven to its end, nothing moves.
     assert [path for path in still if "squeeze_excite" not in path] == []
 
 
