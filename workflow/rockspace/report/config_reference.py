@@ -22,6 +22,7 @@ lists (`models`, `seeds`, `embeddings.layers`) are replaced as a whole.
 | `original.yaml` | the recipe as first published, to compare with |
 | `search.yaml` | recipes to compare by cross-validation inside the training images (target `search`) |
 | `search-rocks.yaml`, `best.yaml` | the search on the rocks, and the study that it chose: [docs/rocks-study.md](../docs/rocks-study.md) |
+| `search-recipes.yaml` | what earns its place in fine-tuning, one change at a time |
 
 Single values can be set on the command line: `snakemake --cores 4 --config seeds='[0,1,2]'`.
 A change reruns exactly the stages that it touches.
