@@ -273,9 +273,10 @@ def test_a_folded_backbone_with_a_head_trains_a_step(name, cut, precision):
     # So many images that stochastic depth leaves no block out for all of them.
     loss = model.train_on_batch(textures(8), np.eye(3, dtype=np.float32)[[0, 2] * 4])[0]
     assert np.isfinite(loss)
-    still = [kernel.path for kernel, then in zip(kernels, before, strict=True) if np.array_equal(kernel, then)]
+    moved = {k.path: not np.array_equal(k, then) for k, then in zip(kernels, before, strict=True)}
+    assert np.mean([*moved.values()]) > 0.95
     # Behind a hard sigmoid that random weights have driven to its end, nothing moves.
-    assert [path for path in still if "squeeze_excite" not in path] == []
+    assert [path for path, moves in moved.items() if not moves and "squeeze_excite" not in path] == []
 
 
 @pytest.mark.parametrize("depth", ["conv2_block3_out", "conv3_block4_out", "conv4_block6_out", "conv5_block3_out"])

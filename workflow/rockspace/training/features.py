@@ -1,6 +1,7 @@
 """Features: what the frozen backbone says of each image and of its augmented views, computed once."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from rockspace.artifacts import read_arrays, write_arrays
+from rockspace.artifacts import write_arrays
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.pipeline import ImageSet, View
 
@@ -51,9 +52,10 @@ class Features:
 
     @classmethod
     def load(cls, paths: list[str | Path]) -> "Features":
-        """Read the shards of a split, in order."""
-        shards = [read_arrays(path) for path in paths]
-        return cls(*(np.concatenate([shard[name] for shard in shards]) for name in ARRAYS))
+        """Read the shards of a split, in order; one array of all of them after the other, so that few lie in memory twice."""
+        with ExitStack() as files:
+            shards = [files.enter_context(np.load(path, allow_pickle=False)) for path in paths]
+            return cls(*(np.concatenate([shard[name] for shard in shards]) for name in ARRAYS))
 
 
 def compute_features(
