@@ -91,6 +91,17 @@ def place(page, plot: str, ring: str = "chosen") -> tuple[float, float]:
     )
 
 
+def address(page) -> str:
+    """What follows ``#``, asked of the page: `page.url` is told a moment later."""
+    return page.evaluate("location.hash.slice(1)")
+
+
+def open_table(page) -> None:
+    """Open the table and wait for its rows: a browser says that a part was opened only after the click is done."""
+    page.get_by_text("All images as a table").click()
+    page.wait_for_selector("#table tbody tr")
+
+
 def neighbours(page, plot: str) -> list[str]:
     return page.eval_on_selector_all(f"#{plot} .neighbours button", "buttons => buttons.map((b) => b.title)")
 
@@ -137,7 +148,7 @@ def test_other_dimensions_move_the_images_and_name_the_axes(page, study):
     titles = page.eval_on_selector_all("#human .axis-title", "titles => titles.map((t) => t.textContent)")
     assert titles == ["hue", "lightness"]
     assert re.search("hue, r = 0.50", page.locator("#model-space .axis-title").first.text_content())
-    assert "x=hue" in page.url
+    assert "x=hue" in address(page)
 
 
 def test_images_travel_to_the_same_places_where_motion_is_welcome(page, study):
@@ -352,7 +363,7 @@ def test_zoom_is_shared_by_both_plots_and_can_be_undone(page):
     assert ticks("human") == ticks("model-space") == everything
     page.locator("#human .stage").press("+")
     assert ticks("human") == ticks("model-space")
-    assert "zoom=1.6" in page.url
+    assert "zoom=1.6" in address(page)
     page.locator("#human .stage").press("0")
     assert ticks("human") == everything
 
@@ -374,9 +385,9 @@ def test_a_link_shows_what_was_seen_when_it_was_copied(visit, page, path):
     page.get_by_role("searchbox").fill("chalk")
     choose_by_address(page, "S_Chalk_v2")
     page.locator("#human .stage").press("+")
-    address = page.url.partition("#")[2]
-    again = ready(visit(path, fragment=address))
-    assert again.url.partition("#")[2] == address
+    link = address(page)
+    again = ready(visit(path, fragment=link))
+    assert address(again) == link
     for selector in ("#tally", "#name", "#human .neighbours h3"):
         assert text(again, selector) == text(page, selector)
     for key in ("layer", "x"):
@@ -391,7 +402,7 @@ def test_an_address_that_makes_no_sense_shows_the_whole_study(visit, path, fragm
 
 
 def test_the_table_says_the_same_and_can_be_sorted_and_chosen_from(page, study):
-    page.get_by_text("All images as a table").click()
+    open_table(page)
     table = page.locator("#table")
     assert len(table.locator("tbody tr").all()) == 24
     page.get_by_role("button", name="lightness, people").click()
@@ -411,7 +422,7 @@ def test_the_table_says_the_same_and_can_be_sorted_and_chosen_from(page, study):
 def test_long_tables_have_pages(visit, tmp_path):
     path, _ = build(tmp_path, list("abcdef"), [""] * 6, RUNS[:1], train=4, validation=20)
     page = ready(visit(path))
-    page.get_by_text("All images as a table").click()
+    open_table(page)
     assert text(page, "#page-number") == "Page 1 of 3"
     page.get_by_role("button", name="On").click()
     page.get_by_role("button", name="On").click()
@@ -469,7 +480,7 @@ def test_names_that_look_like_markup_are_shown_as_they_are(visit, tmp_path):
         tmp_path, labels, groups, RUNS[:1], validation=5, title=HOSTILE, dimensions=[HOSTILE, "a", "<i>", "d"]
     )
     page = ready(visit(path))
-    page.get_by_text("All images as a table").click()
+    open_table(page)
     page.locator("#human .stage").press("Home")
     page.keyboard.press("Enter")
     assert page.title() == f"{HOSTILE}: explorer"
@@ -479,7 +490,7 @@ def test_names_that_look_like_markup_are_shown_as_they_are(visit, tmp_path):
     assert page.locator("#human .axis-title").first.text_content() == HOSTILE
     assert page.locator("[onerror]").count() == 0
     assert page.locator("img[src=x]").count() == 0
-    again = ready(visit(path, fragment=page.url.partition("#")[2]))
+    again = ready(visit(path, fragment=address(page)))
     assert text(again, "#name") == text(page, "#name")
 
 
@@ -510,7 +521,7 @@ def test_an_audit_of_accessibility_finds_nothing(visit, path, study, width, dark
     page = ready(visit(path, width=width, dark=dark))
     assert obstacles(page) == []
     choose_by_address(page, study["images"]["id"][validation_images(study)[0]])
-    page.get_by_text("All images as a table").click()
+    open_table(page)
     assert obstacles(page) == []
 
 
