@@ -43,6 +43,15 @@ def test_an_images_view_is_the_same_whatever_else_is_in_the_batch(train_set, geo
     np.testing.assert_array_equal(together[4], alone[0])
 
 
+def test_no_stream_is_tuned_by_a_thread_that_outsleeps_its_end(train_set):
+    streams = (
+        train_set.pixels(4),
+        train_set.plain(4).cache(),
+        train_set.augmented(STRONG, seed=0, batch_size=4, epochs=2).take(3),
+    )
+    assert [stream.options().autotune.enabled for stream in streams] == [False] * 3
+
+
 def test_every_image_of_the_set_comes_once_an_epoch_and_no_other(train_set):
     members = np.arange(24) % 3 == 0
     part = train_set.subset(members)
@@ -63,6 +72,16 @@ def test_a_plain_view_without_margin_is_the_stored_image():
     images = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3)).astype(np.uint8)
     views = plain_views(tf.constant(images), Geometry(32, 0, "pad", (255, 255, 255)))
     np.testing.assert_allclose(views, images, atol=1e-4)
+
+
+@pytest.mark.parametrize("margin", [8, 24, 70])
+def test_a_plain_view_is_the_random_one_that_strays_nowhere(margin):
+    geometry = Geometry(32, margin, "pad", (200, 10, 30))
+    images = np.full((2, 32 + margin, 32 + margin, 3), geometry.background, np.uint8)
+    images[:, 3:-3, 3:-3] = np.random.default_rng(0).integers(0, 255, images[:, 3:-3, 3:-3].shape)
+    nowhere = tf.constant(0, tf.int64)
+    expected = augmented_views(tf.constant(images), tf.range(2, dtype=tf.int64), geometry, Augmentation(), 0, nowhere)
+    np.testing.assert_allclose(plain_views(tf.constant(images), geometry), expected, atol=0.01)
 
 
 @pytest.mark.parametrize("column", range(7))

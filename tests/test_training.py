@@ -73,16 +73,19 @@ def test_a_holdout_too_small_for_every_label_names_the_key():
         stratified_holdout(np.repeat(np.arange(4), 3), 0.1, 0)
 
 
-def test_the_head_trains_on_one_view_of_each_image_an_epoch_in_turn():
-    views = np.arange(4 * 3).reshape(4, 3, 1).astype(np.float32)
-    features = Features(np.array(list("abcd")), np.array([0, 1, 0, 1]), views[:, 0], views, np.zeros((4, 0)))
+@pytest.mark.parametrize("augmented", [0, 3])
+def test_the_head_trains_on_one_view_of_each_image_an_epoch_in_turn_and_on_the_plain_one(augmented):
+    looks = np.arange(4 * 4).reshape(4, 4, 1).astype(np.float32)
+    features = Features(
+        np.array(list("abcd")), np.array([0, 1, 0, 1]), looks[:, augmented], looks[:, :augmented], np.zeros((4, 0))
+    )
     batches = ViewBatches(features.subset(np.array([True, True, False, True])), np.eye(3), 2, seed=0)
     seen = []
-    for _ in range(4):
+    for _ in range(augmented + 2):
         seen.append(np.sort(np.concatenate([batches[i][0][:, 0] for i in range(len(batches))])))
         batches.on_epoch_end()
-    np.testing.assert_array_equal(seen[:3], [[0, 3, 9], [1, 4, 10], [2, 5, 11]])
-    np.testing.assert_array_equal(seen[3], seen[0])
+    np.testing.assert_array_equal(seen[:-1], [[k, 4 + k, 12 + k] for k in range(augmented + 1)])
+    np.testing.assert_array_equal(seen[-1], seen[0])
 
 
 def drawn_features(n: int = 60) -> Features:

@@ -125,7 +125,7 @@ def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
         record["image"] = tf.reshape(tf.io.decode_raw(record["image"], tf.uint8), [side, side, 3])
         return record
 
-    return tf.data.TFRecordDataset([str(s) for s in shards]).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+    return tf.data.TFRecordDataset([str(s) for s in shards]).map(parse)
 
 
 def iter_metadata(shards: Sequence[Path]) -> Iterator[tuple[str, int, int, np.ndarray]]:

@@ -21,7 +21,7 @@ SMALLEST_DEVIATION = 0.1
 
 
 class ViewBatches(keras.utils.PyDataset):
-    """Shuffled batches of features: in each epoch one augmented view of every image, in turn.
+    """Shuffled batches of features: in each epoch one view of every image, in turn the augmented ones and the plain one.
 
     Args:
         features: Of the images to train on.
@@ -43,17 +43,17 @@ class ViewBatches(keras.utils.PyDataset):
     ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self.mixup = mixup
-        self.views = features.views if features.views.shape[1] else features.plain[:, None]
-        self.targets, self.batch_size, self.seed, self.epoch = targets, batch_size, seed, first_epoch
+        self.features, self.targets = features, targets
+        self.batch_size, self.seed, self.epoch = batch_size, seed, first_epoch
         self._shuffle()
 
     def __len__(self) -> int:
-        return -(-len(self.views) // self.batch_size)
+        return -(-len(self.features.label) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         batch = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         targets = keras.tree.map_structure(lambda array: array[batch], self.targets)
-        views = self.views[batch, self.epoch % self.views.shape[1]]
+        views = self._of_epoch()[batch]
         if not self.mixup:
             return views, targets
         rng = np.random.default_rng([self.seed, self.epoch, index])
@@ -69,8 +69,13 @@ class ViewBatches(keras.utils.PyDataset):
         self.epoch += 1
         self._shuffle()
 
+    def _of_epoch(self) -> np.ndarray:
+        augmented = self.features.views.shape[1]
+        view = self.epoch % (augmented + 1)
+        return self.features.views[:, view] if view < augmented else self.features.plain
+
     def _shuffle(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.views))
+        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.features.label))
 
 
 def train_head(

@@ -17,6 +17,9 @@ from rockspace.training.objectives import Objective
 SHUFFLE_BUFFER = 1024
 """Images held for shuffling, which bounds the memory: 200 MB at 256 x 256 pixels."""
 
+PARALLEL_BATCHES = 4
+"""Batches in the making at once; each is spread over the threads of the process, so more would only take memory."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -122,7 +125,7 @@ class ImageSet:
             of_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, 1], tf.int64), epoch)
             order = tf.random.stateless_uniform([], of_epoch, maxval=tf.int64.max, dtype=tf.int64)
             shuffled = self._records().shuffle(SHUFFLE_BUFFER, seed=order, reshuffle_each_iteration=False)
-            batches = shuffled.batch(batch_size).map(view, num_parallel_calls=tf.data.AUTOTUNE)
+            batches = shuffled.batch(batch_size).map(view, num_parallel_calls=PARALLEL_BATCHES)
             if not mixing:
                 return batches
             of_mixing = tf.random.experimental.stateless_fold_in(tf.constant([seed, 3], tf.int64), epoch)
@@ -130,9 +133,9 @@ class ImageSet:
             def mix(number: tf.Tensor, batch: tuple[tf.Tensor, Any]) -> tuple[tf.Tensor, Any]:
                 return mixed(*batch, mixing, tf.random.experimental.stateless_fold_in(of_mixing, number))
 
-            return batches.enumerate().map(mix, num_parallel_calls=tf.data.AUTOTUNE)
+            return batches.enumerate().map(mix, num_parallel_calls=PARALLEL_BATCHES)
 
-        return tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch).prefetch(2)
+        return _streamed(tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch))
 
     def pixels(self, batch_size: int, view: View | None = None) -> tf.data.Dataset:
         """Return batches of the images as they are, or of one random view, once through, in order, without targets."""
@@ -147,8 +150,8 @@ class ImageSet:
         return self._mapped(look, batch_size)
 
     def _mapped(self, view: Callable[..., Any], batch_size: int) -> tf.data.Dataset:
-        batches = self._records().batch(batch_size).map(view, num_parallel_calls=tf.data.AUTOTUNE)
-        return batches.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size))).prefetch(2)
+        batches = self._records().batch(batch_size).map(view, num_parallel_calls=PARALLEL_BATCHES)
+        return _streamed(batches.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size))))
 
     def _records(self) -> tf.data.Dataset:
         records = read_records(self.shards, self.geometry)
@@ -159,3 +162,12 @@ class ImageSet:
 
     def _targets(self, record: dict[str, tf.Tensor]) -> Any:
         return self.objective.targets(tf.one_hot(record["label"], self.n_labels), record["coordinates"])
+
+
+def _streamed(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Make the next batches while one is worked on, in a fixed number of threads."""
+    options = tf.data.Options()
+    # TensorFlow's tuner sleeps ever longer, up to a minute, and may miss that its iterator has ended: whoever let go of
+    # the iterator then waits until it wakes (TensorFlow 2.21). Ten seconds in each pass over 360 photographs were lost.
+    options.autotune.enabled = False
+    return batches.prefetch(2).with_options(options)
