@@ -117,6 +117,7 @@ def test_each_job_asks_for_what_its_rule_and_the_profile_say(study):
     assert "cpu=2" in finetune["TRES"]
     assert finetune["TimeLimit"] == "08:00:00"
     assert finetune["MinMemoryNode"] == "6000M"
+    assert jobs_of("features", jobs)[0]["MinMemoryNode"] == "4000M"
     assert ["TresPerNode" in job for job in jobs_of("procrustes", jobs)] == [False]
     assert (workplace.folder / "results/weights/efficientnet_lite0.weights.h5").exists()
     for rule in ("download", "pretrained_weights", "restructure"):

@@ -29,7 +29,7 @@ rule evaluate:
         "../envs/rockspace.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
+        mem_mb=memory(of_images=500),
     params:
         geometry=geometry,
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
@@ -78,7 +78,7 @@ rule activations:
         "../envs/rockspace.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
+        mem_mb=memory(of_images=500),
     params:
         geometry=geometry,
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],

@@ -140,6 +140,27 @@ def geometry(wildcards):
     return stored | {"image_size": seen, "margin": stored["image_size"] + stored["margin"] - seen}
 
 
+def memory(of_images):
+    """Memory (MB) of a stage that runs a network over batches of images, which take ``of_images`` at 224 pixels."""
+
+    def of_model(wildcards):
+        area = (geometry(wildcards)["image_size"] / 224) ** 2
+        return round(3500 + of_images * max(1, area))
+
+    return of_model
+
+
+def memory_of_training(wildcards):
+    """Memory (MB) of fine-tuning, if there is any."""
+    epochs = recipe("finetune")(wildcards)["epochs"]
+    return memory(of_images=2500 if epochs else 0)(wildcards)
+
+
+def memory_of_fold(wildcards):
+    """Memory (MB) of a candidate's training in a search: that of its exact head, or of fine-tuning."""
+    return max(8000, memory_of_training(wildcards))
+
+
 def augmentation_of_tests(wildcards):
     """How far a model's views for testing stray; not at all where it sees images as they are alone."""
     several = MODELS[wildcards.model]["recipe"]["evaluate"]["views"] > 1

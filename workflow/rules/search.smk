@@ -22,7 +22,7 @@ rule cross_validate:
     # What needs features alone runs best on one core, several beside each other.
     threads: lambda wildcards: 8 if looks_at_images(MODELS[wildcards.model]["recipe"]) else 1
     resources:
-        mem_mb=8000,
+        mem_mb=memory_of_fold,
         runtime=480,
     params:
         model=lambda wildcards: {key: value for key, value in MODELS[wildcards.model].items() if key != "name"},

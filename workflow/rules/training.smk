@@ -17,7 +17,7 @@ rule features:
         "../envs/rockspace.yaml"
     threads: 8
     resources:
-        mem_mb=4000,
+        mem_mb=memory(of_images=500),
     params:
         backbone=backbone,
         geometry=geometry,
@@ -82,7 +82,7 @@ rule finetune:
         "../envs/rockspace.yaml"
     threads: 8
     resources:
-        mem_mb=6000,
+        mem_mb=memory_of_training,
         runtime=480,
     params:
         backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
