@@ -88,7 +88,7 @@ def augmented_views(
 
 def plain_views(images: tf.Tensor, geometry: Geometry) -> tf.Tensor:
     """Bring each image to the seen size, unchanged otherwise: ``(n, image_size, image_size, 3)`` float32, 0 to 255."""
-    # What a random view that strays nowhere shows, in a sixth of its time.
+    # What a random view that strays nowhere shows, in a fifth of its time.
     samples = _samples(geometry)
     finer = tf.image.resize(images, [geometry.image_size * samples] * 2, method="bilinear")
     return _averaged(tf.cast(finer, tf.float32), samples, geometry)

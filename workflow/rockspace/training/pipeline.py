@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from rockspace.data.tfrecords import Geometry, iter_metadata, read_records
+from rockspace.data.tfrecords import Geometry, iter_metadata, read_records, untuned
 from rockspace.errors import RockspaceError
 from rockspace.training.augmentation import TRAINING_STREAM, Augmentation, augmented_views, plain_views
 from rockspace.training.mixing import Mixing, mixed
@@ -135,7 +135,7 @@ class ImageSet:
 
             return batches.enumerate().map(mix, num_parallel_calls=PARALLEL_BATCHES)
 
-        return _streamed(tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch))
+        return untuned(tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch).prefetch(2))
 
     def pixels(self, batch_size: int, view: View | None = None) -> tf.data.Dataset:
         """Return batches of the images as they are, or of one random view, once through, in order, without targets."""
@@ -151,7 +151,7 @@ class ImageSet:
 
     def _mapped(self, view: Callable[..., Any], batch_size: int) -> tf.data.Dataset:
         batches = self._records().batch(batch_size).map(view, num_parallel_calls=PARALLEL_BATCHES)
-        return _streamed(batches.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size))))
+        return untuned(batches.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size))).prefetch(2))
 
     def _records(self) -> tf.data.Dataset:
         records = read_records(self.shards, self.geometry)
@@ -162,12 +162,3 @@ class ImageSet:
 
     def _targets(self, record: dict[str, tf.Tensor]) -> Any:
         return self.objective.targets(tf.one_hot(record["label"], self.n_labels), record["coordinates"])
-
-
-def _streamed(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Make the next batches while one is worked on, in a fixed number of threads."""
-    options = tf.data.Options()
-    # TensorFlow's tuner sleeps ever longer, up to a minute, and may miss that its iterator has ended: whoever let go of
-    # the iterator then waits until it wakes (TensorFlow 2.21). Ten seconds in each pass over 360 photographs were lost.
-    options.autotune.enabled = False
-    return batches.prefetch(2).with_options(options)
