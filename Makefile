@@ -39,11 +39,11 @@ docs: env
 
 dag: env
 	@mkdir -p results
-	$(BIN)/snakemake --d3dag 2>/dev/null | PYTHONPATH=workflow $(BIN)/python -m rockspace.report.dag results/dag.svg
+	$(BIN)/snakemake --d3dag 2>/dev/null | PYTHONPATH=workflow $(BIN)/python -m tools.dag results/dag.svg
 	@echo results/dag.svg
 
 simulate: env
-	$(SNAKEMAKE) simulate
+	PYTHONPATH=workflow $(BIN)/python -m tools.simulation
 	@echo results/simulation/
 
 bench: env

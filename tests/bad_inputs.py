@@ -400,7 +400,7 @@ def label_with_one_image(study: Study) -> None:
 
 @handled(ARCHIVES, "File names and labels that are numbers, such as `007.jpg`", "They stay texts, with their zeros.")
 def names_that_are_numbers(study: Study) -> None:
-    from rockspace.data.coordinates import read_coordinates_table
+    from rockspace.people.coordinates import read_coordinates_table
 
     study.config["dataset"]["filename"] = r"(?P<label>\d\d)\d+\.jpg"
     for old, new in zip((*TRAIN, *VALIDATION), ("001", "002", "011", "012", "003", "013"), strict=True):
@@ -679,7 +679,7 @@ BACKBONE = "mobilenet_v3_small"
 
 
 def built(weights: Path | None = None, **options: Any) -> Any:
-    from rockspace.training.backbones import build
+    from rockspace.networks.backbones import build
 
     return build(options.pop("backbone", BACKBONE), image_size=32, weights=weights, **options)
 
@@ -786,7 +786,7 @@ def unknown_from_layer() -> None:
 
 @bad_network("An unknown layer to embed", "config: embeddings.layers: ... 'conv9'...")
 def unknown_layer_to_embed() -> None:
-    from rockspace.analysis.activations import embedding_model
+    from rockspace.inference.activations import embedding_model
 
     embedding_model(built(), ["conv9"], "mean")
 

@@ -9,9 +9,9 @@ import pandas as pd
 from PIL import Image, ImageDraw
 from sklearn.decomposition import PCA
 
-from rockspace.analysis.alignment import Settings
-from rockspace.analysis.layer_report import layer_report
-from rockspace.analysis.spaces import read_spaces
+from rockspace.alignment.layer_report import layer_report
+from rockspace.alignment.rotation_report import Settings
+from rockspace.alignment.spaces import read_spaces
 from rockspace.artifacts import write_json
 from rockspace.report.explorer.study import Run
 

@@ -10,10 +10,10 @@ import numpy as np
 
 import rockspace.training.checkpoint as checkpointing
 from rockspace.data.tfrecords import Geometry
+from rockspace.networks.device import repeatable
+from rockspace.networks.loading import load_classifier
 from rockspace.training.augmentation import Augmentation
-from rockspace.training.device import repeatable
 from rockspace.training.finetune import Recipe, select_and_refit
-from rockspace.training.networks import load_classifier
 from rockspace.training.pipeline import ImageSet
 from rockspace.training.selection import stratified_holdout
 

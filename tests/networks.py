@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from scipy import ndimage
 
-from rockspace.training import backbones
+from rockspace.networks import backbones
 
 # One of each family; the others differ in depth and width alone.
 FAMILIES = (

@@ -5,18 +5,18 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from rockspace.analysis.comparison import Prediction, Resampling, comparison_table, entries_table, scored
-from rockspace.analysis.layer_profile import layer_profile
-from rockspace.analysis.layer_report import OBSERVED, PREDICTED
-from rockspace.analysis.simulation import Design, simulate
+from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, entries_table, scored
+from rockspace.alignment.layer_profile import layer_profile
+from rockspace.alignment.layer_report import OBSERVED, PREDICTED
 from rockspace.report.alignment import displacement_maps, predicted_against_observed
 from rockspace.report.comparison import comparison_figure
 from rockspace.report.confusion import confusion_matrix_figure
 from rockspace.report.figures import COLUMN, RESOLUTION
 from rockspace.report.layer_profile import profile_figure
-from rockspace.report.simulation import simulation_figure
 from rockspace.report.thumbnails import thumbnail
 from test_comparison import figures
+from tools.simulation import Design, simulate
+from tools.simulation_figure import simulation_figure
 
 NAMES = ["lightness", "grain size", "hue"]
 

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from networks import FAMILIES, IMAGE_SIZE, backbone, relative_difference, textures
 from rockspace.errors import RockspaceError
-from rockspace.training.backbones import build, preset_layers
-from rockspace.training.classifier import attach_head, build_head, pooled_backbone
+from rockspace.networks.backbones import build, preset_layers
+from rockspace.networks.classifier import attach_head, build_head, pooled_backbone
+from rockspace.networks.folding import fold
+from rockspace.networks.layers import find_layer
+from rockspace.networks.objectives import Objective
+from rockspace.networks.precision import with_precision
+from rockspace.networks.preprocessing import IMAGENET_STD, Preprocessing
 from rockspace.training.finetune import set_trainable
-from rockspace.training.folding import fold
-from rockspace.training.layers import find_layer
-from rockspace.training.objectives import Objective
 from rockspace.training.optimizers import make_optimizer, rate_shares
-from rockspace.training.precision import with_precision
-from rockspace.training.preprocessing import IMAGENET_STD, Preprocessing
 from test_training import defaults
 
 SHARED_WEIGHTS = Path(__file__).parents[2] / "shared" / "weights" / "resnet50_conv4_block6_out.weights.h5"

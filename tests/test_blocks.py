@@ -3,8 +3,8 @@
 import pytest
 
 from rockspace.errors import RockspaceError
-from rockspace.training.backbones import BACKBONES, build, preset_layers
-from rockspace.training.blocks import _table, layers_to_embed
+from rockspace.networks.backbones import BACKBONES, build, preset_layers
+from rockspace.networks.blocks import _table, layers_to_embed
 
 
 def test_the_table_knows_every_backbone_and_no_other():

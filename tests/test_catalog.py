@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from rockspace.data.catalog import build_catalog, read_catalog, restructure, sorted_images
-from rockspace.data.coordinates import read_coordinates
 from rockspace.data.images import read_rgb, square
 from rockspace.errors import RockspaceError
+from rockspace.people.coordinates import read_coordinates
 
 FILENAME = r"(?P<superclass>[A-Z])_(?P<label>.+?)_(?P<token>\d+)(?:_\d+)?\.jpe?g"
 DATASET = {

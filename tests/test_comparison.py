@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rockspace.analysis.bootstrap import correlation_moments, unit_sums
-from rockspace.analysis.comparison import (
+from rockspace.alignment.bootstrap import correlation_moments, unit_sums
+from rockspace.alignment.comparison import (
     Prediction,
     Resampling,
     comparison_table,
@@ -13,9 +13,9 @@ from rockspace.analysis.comparison import (
     exchange_test,
     scored,
 )
-from rockspace.analysis.layer_profile import layer_profile
-from rockspace.analysis.multiplicity import holm
-from rockspace.analysis.spaces import correlations
+from rockspace.alignment.layer_profile import layer_profile
+from rockspace.alignment.multiplicity import holm
+from rockspace.alignment.spaces import correlations
 from rockspace.errors import RockspaceError
 
 QUICK = Resampling(permutations=199, bootstraps=199)

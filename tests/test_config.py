@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rockspace.config import load_schema, validated
 from rockspace.errors import RockspaceError
-from rockspace.report.config_reference import reference
+from tools.config_reference import reference
 
 CONFIG = Path(__file__).parents[1] / "config"
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rockspace.data.coordinates import read_coordinates
 from rockspace.errors import RockspaceError
+from rockspace.people.coordinates import read_coordinates
 
 TABLE = pd.DataFrame({"hue": [0.5, -1.5, 2.0], "size": [1.0, 2.0, -3.0]}, index=["b.png", "a.png", "c c.png"])
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from rockspace.data.drawn_shapes import DIMENSIONS, OUTLINES, draw_shape, draw_shapes
-from rockspace.data.proposal import propose_dataset
 from rockspace.errors import RockspaceError
+from rockspace.people.proposal import propose_dataset
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rockspace.analysis.activations import embedding_model
-from rockspace.analysis.answers import answers
-from rockspace.analysis.embeddings import Embeddings, join_activations, save_activations
-from rockspace.analysis.evaluation import metrics, prediction_table
 from rockspace.errors import RockspaceError
+from rockspace.inference.activations import embedding_model
+from rockspace.inference.embeddings import Embeddings, join_activations, save_activations
+from rockspace.inference.evaluation import metrics, prediction_table
+from rockspace.inference.prediction import answers
+from rockspace.networks.classifier import named_outputs
 from rockspace.report.summary import as_markdown, summary_row
-from rockspace.training.classifier import named_outputs
 
 
 def drawn(seed: int, n: int = 40, n_labels: int = 6) -> tuple[np.ndarray, np.ndarray]:

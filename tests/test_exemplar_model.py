@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
-from rockspace.analysis import exemplar_model
-from rockspace.analysis.exemplar_model import ExemplarModel, loss_and_gradient
+from rockspace.choices import exemplar_model
+from rockspace.choices.exemplar_model import ExemplarModel, loss_and_gradient
 from rockspace.errors import RockspaceError
 
 WEIGHTS = np.array([0.6, 0.3, 0.1])

@@ -15,7 +15,7 @@ from scipy.linalg import orthogonal_procrustes
 from scipy.spatial.distance import cdist
 
 from explorer_study import DIMENSIONS, SPLITS, write_study
-from rockspace.analysis.spaces import read_spaces
+from rockspace.alignment.spaces import read_spaces
 from rockspace.data.catalog import read_catalog
 from rockspace.errors import RockspaceError
 from rockspace.report.explorer.page import LIBRARY, explorer_page

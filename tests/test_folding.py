@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from networks import FAMILIES, IMAGE_SIZE, backbone, relative_difference, textures
-from rockspace.training.folding import ChannelAffine, fold
+from rockspace.networks.folding import ChannelAffine, fold
 
 ROCKS = Path(__file__).parents[2] / "shared" / "rocks" / "360 Rocks"
 # Families that apply batch norm to sums and concatenations, where there is nothing to fold it into.

@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rockspace.analysis.choice_tables import (
+from rockspace.alignment.spaces import Spaces, read_people
+from rockspace.artifacts import write_csv
+from rockspace.choices.choice_tables import (
     PEOPLE,
     Explained,
     confusion,
@@ -15,15 +17,13 @@ from rockspace.analysis.choice_tables import (
     read_responses_table,
     spaces_table,
 )
-from rockspace.analysis.exemplar_model import ExemplarModel
-from rockspace.analysis.human_choices import space_of_people, spaces_of_layer
-from rockspace.analysis.simulated_choices import simulated_choices
-from rockspace.analysis.spaces import Spaces, read_people
-from rockspace.artifacts import write_csv
+from rockspace.choices.exemplar_model import ExemplarModel
+from rockspace.choices.human_choices import space_of_people, spaces_of_layer
 from rockspace.data.catalog import read_catalog
-from rockspace.data.responses import category_of_label, read_responses
 from rockspace.errors import RockspaceError
+from rockspace.people.responses import category_of_label, read_responses
 from rockspace.report.choices import choices_figure, spaces_figure
+from tools.simulated_choices import simulated_choices
 from workflow_runs import Workplace
 
 NAMES = ["lightness", "grain size", "hue"]

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rockspace.data.individuals import individual_coordinates
 from rockspace.errors import RockspaceError
+from rockspace.people.individuals import individual_coordinates
 
 CATALOG = pd.DataFrame(
     {

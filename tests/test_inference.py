@@ -6,17 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from rockspace.analysis.bootstrap import (
+from rockspace.alignment.bootstrap import (
     bootstrap_interval,
     correlation_intervals,
     correlation_moments,
     correlations_from_moments,
     unit_sums,
 )
-from rockspace.analysis.multiplicity import holm
-from rockspace.analysis.permutation import BATCH, image_pairings, permutation_nulls, subtype_pairings
-from rockspace.analysis.rotation_scores import Figures, RotationScorer
-from rockspace.analysis.spaces import correlations
+from rockspace.alignment.multiplicity import holm
+from rockspace.alignment.permutation import BATCH, image_pairings, permutation_nulls, subtype_pairings
+from rockspace.alignment.rotation_scores import Figures, RotationScorer
+from rockspace.alignment.spaces import correlations
 
 
 def related(n=80, d=10, k=3, seed=0, noise=1.0):

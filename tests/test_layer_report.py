@@ -8,15 +8,15 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
-from rockspace.analysis.alignment import Settings, predict_folds, rotation_report
-from rockspace.analysis.bootstrap import disparity_from_moments, disparity_moments
-from rockspace.analysis.layer_report import OBSERVED, PREDICTED, layer_report
-from rockspace.analysis.noise_ceiling import noise_ceiling, statistics
-from rockspace.analysis.permutation import image_pairings, permutation_nulls
-from rockspace.analysis.procrustes import Procrustes
-from rockspace.analysis.readout import PENALTIES, ReadoutScorer, ridge, ridge_readout
-from rockspace.analysis.reduction import reduced_procrustes
-from rockspace.analysis.spaces import (
+from rockspace.alignment.bootstrap import disparity_from_moments, disparity_moments
+from rockspace.alignment.layer_report import OBSERVED, PREDICTED, layer_report
+from rockspace.alignment.noise_ceiling import noise_ceiling, statistics
+from rockspace.alignment.permutation import image_pairings, permutation_nulls
+from rockspace.alignment.procrustes import Procrustes
+from rockspace.alignment.readout import PENALTIES, ReadoutScorer, ridge, ridge_readout
+from rockspace.alignment.reduction import reduced_procrustes
+from rockspace.alignment.rotation_report import Settings, predict_folds, rotation_report
+from rockspace.alignment.spaces import (
     Spaces,
     UnusableSpaces,
     correlations,

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from rockspace.errors import RockspaceError
-from rockspace.training import lite
-from rockspace.training.torch_checkpoint import MAGIC_NUMBER, PROTOCOL_VERSION, read_torch_checkpoint
-from rockspace.training.weights import lite_checkpoint
+from rockspace.networks import lite
+from rockspace.networks.torch_checkpoint import MAGIC_NUMBER, PROTOCOL_VERSION, read_torch_checkpoint
+from rockspace.networks.weights import lite_checkpoint
 
 REFERENCE = json.loads((Path(__file__).parent / "reference" / "lite.json").read_text())
 # Places in the list of ImageNet's thousand classes.

@@ -10,9 +10,9 @@ from PIL import Image
 
 from rockspace.config import laid_over, validated
 from rockspace.data.catalog import build_catalog
-from rockspace.data.proposal import propose_dataset
 from rockspace.errors import RockspaceError
 from rockspace.new_study import main, new_study
+from rockspace.people.proposal import propose_dataset
 from workflow_runs import ROOT
 
 FLAT = [f"{label}_{i:02d}.png" for label in ("cat", "dog", "owl") for i in range(4)]

@@ -9,17 +9,17 @@ import sklearn.linear_model
 import tensorflow as tf
 from scipy.spatial import procrustes
 
-from rockspace.analysis.answers import Views, answers, outputs_of
-from rockspace.analysis.evaluation import Outputs, coordinate_metrics, evaluation, joined, predicted_coordinates
+from rockspace.inference.evaluation import Outputs, coordinate_metrics, evaluation, joined, predicted_coordinates
+from rockspace.inference.prediction import Views, answers, outputs_of
+from rockspace.networks.classifier import attach_head, build_head, named_outputs, pooled_backbone
+from rockspace.networks.device import repeatable
+from rockspace.networks.layers import CosineClassifier, Foreground2D, _cell_means, find_layer
+from rockspace.networks.objectives import Objective
 from rockspace.training.augmentation import TEST_STREAM, Augmentation
-from rockspace.training.classifier import attach_head, build_head, named_outputs, pooled_backbone
-from rockspace.training.device import repeatable
 from rockspace.training.exact_heads import PENALTIES, Rows, logistic, ridge
 from rockspace.training.features import Features
 from rockspace.training.finetune import Recipe, finetune
 from rockspace.training.head import train_head
-from rockspace.training.layers import CosineClassifier, Foreground2D, _cell_means, find_layer
-from rockspace.training.objectives import Objective
 from rockspace.training.pipeline import View
 from test_training import FLIPS, backbone, defaults, drawn_features
 

@@ -6,16 +6,16 @@ import pytest
 import tensorflow as tf
 
 from networks import FAMILIES, backbone, relative_difference, textures
-from rockspace.training.fast_layers import fast_equivalent
-from rockspace.training.folding import fold
-from rockspace.training.precision import (
+from rockspace.networks.fast_layers import fast_equivalent
+from rockspace.networks.folding import fold
+from rockspace.networks.precision import (
     choose,
     convolves_faster_in_bfloat16,
     fast_inference,
     processor_bfloat16,
     with_precision,
 )
-from rockspace.training.rewiring import Replacement, copy_of, rebuild
+from rockspace.networks.rewiring import Replacement, copy_of, rebuild
 
 
 def classifier(name):
@@ -86,7 +86,7 @@ def test_fast_layers_have_the_gradients_of_keras(name):
         return Replacement(copy_of(layer, layer_type)) if layer_type else None
 
     faster = rebuild(network, fast)
-    assert sum(type(layer).__module__ == "rockspace.training.fast_layers" for layer in faster.layers) > 30
+    assert sum(type(layer).__module__ == "rockspace.networks.fast_layers" for layer in faster.layers) > 30
     for actual, expected in zip(gradients(faster, textures()), gradients(network, textures()), strict=True):
         assert relative_difference(actual, expected) < 1e-4
 
@@ -160,8 +160,8 @@ def test_a_processor_without_bfloat16_is_given_float32(name):
 def test_a_processor_is_given_what_it_is_faster_in(native, pays, of_resnet50, of_b0, monkeypatch):
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("a GPU decides here")
-    monkeypatch.setattr("rockspace.training.precision.processor_bfloat16", lambda: native)
-    monkeypatch.setattr("rockspace.training.precision.convolves_faster_in_bfloat16", lambda: pays)
+    monkeypatch.setattr("rockspace.networks.precision.processor_bfloat16", lambda: native)
+    monkeypatch.setattr("rockspace.networks.precision.convolves_faster_in_bfloat16", lambda: pays)
     assert choose("resnet50", "train") == of_resnet50
     assert choose("efficientnet_b0", "train") == of_b0
 

@@ -13,10 +13,10 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
-from rockspace.analysis.procrustes import Procrustes
-from rockspace.analysis.reduction import reduced_procrustes
-from rockspace.analysis.rotation_scores import RotationScorer
-from rockspace.analysis.spaces import UnusableSpaces, centred, correlations
+from rockspace.alignment.procrustes import Procrustes
+from rockspace.alignment.reduction import reduced_procrustes
+from rockspace.alignment.rotation_scores import RotationScorer
+from rockspace.alignment.spaces import UnusableSpaces, centred, correlations
 from rockspace.errors import RockspaceError
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -90,7 +90,7 @@ def test_every_figure_equals_vegan(vegan_cases):
 
 
 def test_permuted_disparities_and_p_value_equal_protest(vegan_cases):
-    from rockspace.analysis.permutation import permutation_nulls
+    from rockspace.alignment.permutation import permutation_nulls
 
     for case in vegan_cases:
         within = RotationScorer(case["features"], case["features"])
@@ -109,7 +109,7 @@ def test_the_estimator_has_scikit_learns_manners():
 
 
 def test_the_example_in_the_docstring_runs():
-    from rockspace.analysis import procrustes
+    from rockspace.alignment import procrustes
 
     results = doctest.testmod(procrustes)
     assert results.attempted == 6

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rockspace.networks.backbones import blocks_of
+from rockspace.networks.device import repeatable
 from rockspace.training.augmentation import CROP_DRAWS, DRAWS, Augmentation, _transforms
-from rockspace.training.backbones import blocks_of
-from rockspace.training.device import repeatable
 from rockspace.training.finetune import Recipe, finetune, for_as_long
 from rockspace.training.head import ViewBatches
 from rockspace.training.mixing import Mixing, mixed

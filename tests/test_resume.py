@@ -14,9 +14,9 @@ import pytest
 
 import rockspace.training.checkpoint as checkpointing
 from killable_training import finetune, run
+from rockspace.networks.classifier import attach_head, build_head
+from rockspace.networks.device import repeatable
 from rockspace.training.checkpoint import Checkpoint
-from rockspace.training.classifier import attach_head, build_head
-from rockspace.training.device import repeatable
 from rockspace.training.fingerprint import fingerprint
 from rockspace.training.head import train_head
 from test_training import backbone, defaults, drawn_features

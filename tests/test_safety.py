@@ -16,12 +16,12 @@ import pytest
 import yaml
 
 from bad_inputs import ARCHIVE, TRAIN, Study
-from rockspace.analysis.embeddings import Embeddings, join_activations
-from rockspace.analysis.spaces import read_spaces
+from rockspace.alignment.spaces import read_spaces
 from rockspace.errors import RockspaceError
-from rockspace.training import weights
+from rockspace.inference.embeddings import Embeddings, join_activations
+from rockspace.networks import weights
+from rockspace.networks.loading import load_classifier
 from rockspace.training.features import Features
-from rockspace.training.networks import load_classifier
 from standin_osf import Fault, StandIn
 from workflow_runs import ROOT, Workplace, cannot_confine
 

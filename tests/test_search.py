@@ -11,16 +11,16 @@ import sklearn.metrics
 import yaml
 from scipy.spatial import procrustes
 
-from rockspace.analysis.cross_validation import Candidate, answer_left_out
-from rockspace.analysis.ensembles import Moments, ensemble, ensemble_alignment, mean_coordinates
-from rockspace.analysis.evaluation import Outputs
-from rockspace.analysis.search import LeftOut, left_out_of, search_table
 from rockspace.config import validated
 from rockspace.errors import RockspaceError
+from rockspace.inference.ensembles import Moments, ensemble, ensemble_alignment, mean_coordinates
+from rockspace.inference.evaluation import Outputs
+from rockspace.networks.classifier import pooled_backbone
 from rockspace.report.search import search_figure
 from rockspace.report.summary import as_markdown, ensemble_rows
+from rockspace.search.cross_validation import Candidate, answer_left_out
+from rockspace.search.search import LeftOut, left_out_of, search_table
 from rockspace.training.augmentation import Augmentation
-from rockspace.training.classifier import pooled_backbone
 from rockspace.training.features import compute_features
 from test_config import rocks
 from test_training import backbone, defaults

@@ -11,9 +11,9 @@ from scipy import stats
 from scipy.optimize import minimize
 from scipy.spatial.distance import pdist
 
-from rockspace.analysis.permutation import image_pairings, subtype_pairings
-from rockspace.analysis.rsa import compare, kendall_tau_a, rsa, rsa_intervals, rsa_null
-from rockspace.analysis.similarity import (
+from rockspace.alignment.permutation import image_pairings, subtype_pairings
+from rockspace.alignment.rsa import compare, kendall_tau_a, rsa, rsa_intervals, rsa_null
+from rockspace.alignment.similarity import (
     cka_interval,
     cka_null,
     debiased_cka,

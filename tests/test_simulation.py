@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rockspace.analysis.rsa import rsa
-from rockspace.analysis.similarity import debiased_cka
-from rockspace.analysis.simulation import (
+from rockspace.alignment.rsa import rsa
+from rockspace.alignment.similarity import debiased_cka
+from tools.simulation import (
     FACE_VALUE,
     IMAGES,
     SUBTYPES,

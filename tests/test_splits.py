@@ -10,8 +10,8 @@ from PIL import Image
 
 from rockspace.config import validated
 from rockspace.data.catalog import build_catalog, image_files, restructure
-from rockspace.data.individuals import individual_coordinates
 from rockspace.errors import RockspaceError
+from rockspace.people.individuals import individual_coordinates
 from workflow_runs import ROOT
 
 LABELS = ("cat", "dog", "owl")

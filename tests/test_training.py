@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 
 from rockspace.config import load_schema
 from rockspace.errors import RockspaceError
-from rockspace.training.augmentation import Augmentation
-from rockspace.training.classifier import (
+from rockspace.networks.classifier import (
     attach_head,
     build_head,
     is_head_layer,
     pooled_backbone,
 )
-from rockspace.training.device import repeatable
+from rockspace.networks.device import repeatable
+from rockspace.networks.layers import find_layer
+from rockspace.networks.loading import load_classifier
+from rockspace.training.augmentation import Augmentation
 from rockspace.training.features import Features, compute_features
 from rockspace.training.finetune import Recipe, for_as_long, select_and_refit, set_trainable, until_best
 from rockspace.training.head import ViewBatches, train_head
-from rockspace.training.layers import find_layer
-from rockspace.training.networks import load_classifier
 from rockspace.training.pipeline import View
 from rockspace.training.selection import stratified_holdout, training_members
 
@@ -289,7 +289,7 @@ print(history["loss"].tolist())
 
 
 def test_nothing_but_the_one_device_is_used_where_there_is_no_gpu():
-    from rockspace.training.device import all_gpus
+    from rockspace.networks.device import all_gpus
 
     if tf.config.list_physical_devices("GPU"):
         pytest.skip("this machine has a GPU")

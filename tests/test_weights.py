@@ -16,8 +16,8 @@ from keras.src.legacy.saving import legacy_h5_format
 
 from networks import textures
 from rockspace.errors import RockspaceError
-from rockspace.training import weights
-from rockspace.training.backbones import build
+from rockspace.networks import weights
+from rockspace.networks.backbones import build
 
 BACKBONE = "mobilenet_v3_small"
 PUBLISHED_NAME = "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5"

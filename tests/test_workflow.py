@@ -312,7 +312,7 @@ def test_the_archives_api_is_used_for_real_and_the_catalog_is_that_of_the_drawn_
 def test_the_dag_is_drawn(finished, tmp_path):
     graph = finished.snakemake("--d3dag")
     picture = tmp_path / "dag.svg"
-    command = [finished.command()[0], "-m", "rockspace.report.dag", str(picture)]
+    command = [finished.command()[0], "-m", "tools.dag", str(picture)]
     subprocess.run(
         command,
         input=graph.stdout,

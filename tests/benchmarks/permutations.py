@@ -16,8 +16,8 @@ COUNTS = (1_000, 10_000, 100_000)
 
 
 def measure(permutations: int) -> None:
-    from rockspace.analysis.permutation import image_pairings, permutation_nulls
-    from rockspace.analysis.rotation_scores import RotationScorer
+    from rockspace.alignment.permutation import image_pairings, permutation_nulls
+    from rockspace.alignment.rotation_scores import RotationScorer
 
     rng = np.random.default_rng(0)
     coordinates = rng.normal(size=(IMAGES, DIMENSIONS))

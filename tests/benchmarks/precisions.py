@@ -2,7 +2,7 @@
 
     PYTHONPATH=workflow python tests/benchmarks/precisions.py [BACKBONE ...] [--rounds 3]
 
-What `rockspace.training.precision.FASTER_IN_FLOAT32` knows comes from here. Contenders take turns; the best round of each
+What `rockspace.networks.precision.FASTER_IN_FLOAT32` knows comes from here. Contenders take turns; the best round of each
 counts. Weights are random, which costs no time and changes none.
 """
 
@@ -17,10 +17,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from rockspace.training.backbones import build
-from rockspace.training.classifier import attach_head, build_head
-from rockspace.training.folding import fold
-from rockspace.training.precision import choose, fast_inference, with_precision
+from rockspace.networks.backbones import build
+from rockspace.networks.classifier import attach_head, build_head
+from rockspace.networks.folding import fold
+from rockspace.networks.precision import choose, fast_inference, with_precision
 
 BACKBONES = (
     "resnet50",

@@ -11,18 +11,18 @@ from speed_rounds import Round, serve
 
 from rockspace.config import validated
 from rockspace.data.tfrecords import Geometry
+from rockspace.networks.classifier import attach_head, build_head, pooled_backbone
+from rockspace.networks.device import repeatable
+from rockspace.networks.layers import PENULTIMATE, find_layer
+from rockspace.networks.loading import for_inference, precision_for, starting_backbone
+from rockspace.networks.objectives import Objective
+from rockspace.networks.precision import with_precision
 from rockspace.training.augmentation import Augmentation
-from rockspace.training.classifier import attach_head, build_head, pooled_backbone
-from rockspace.training.device import repeatable
 from rockspace.training.features import compute_features
 from rockspace.training.finetune import set_trainable
 from rockspace.training.head import train_head
-from rockspace.training.layers import PENULTIMATE, find_layer
-from rockspace.training.networks import for_inference, precision_for, starting_backbone
-from rockspace.training.objectives import Objective
 from rockspace.training.optimizers import make_optimizer
 from rockspace.training.pipeline import ImageSet
-from rockspace.training.precision import with_precision
 
 BATCH, STEPS, EPOCHS = 32, int(os.environ.get("BENCH_STEPS", "3")), 10
 CONFIG = validated(yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text()))

@@ -15,7 +15,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from rockspace.errors import RockspaceError
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+SCHEMA = Path(__file__).with_name("config.schema.yaml")
 RECIPE_SECTIONS = ("head", "train_head", "finetune", "augmentation", "evaluate")
 """Sections that a model may lay its own values over, under its key ``recipe``."""
 

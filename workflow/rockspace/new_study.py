@@ -13,8 +13,8 @@ import yaml
 from rockspace.artifacts import replacing
 from rockspace.config import laid_over, validated
 from rockspace.data.catalog import SPLITS, build_catalog
-from rockspace.data.proposal import propose_dataset
 from rockspace.errors import RockspaceError
+from rockspace.people.proposal import propose_dataset
 
 DEFAULT = Path("config/config.yaml")
 PLACEHOLDER = {

@@ -143,25 +143,3 @@ rule comparison:
         "Comparing models, seeds and layers on the same images"
     script:
         "../scripts/comparison.py"
-
-
-rule simulate:
-    output:
-        table="results/simulation/simulation.csv",
-        png="results/simulation/simulation.png",
-        svg="results/simulation/simulation.svg",
-    log:
-        "results/simulation/simulate.log",
-    benchmark:
-        "results/simulation/simulate.tsv"
-    conda:
-        "../envs/rockspace.yaml"
-    threads: 2
-    resources:
-        mem_mb=2000,
-    params:
-        design={"seed": 0},
-    message:
-        "Drawing spaces with a known overlap, and counting what each statistic claims"
-    script:
-        "../scripts/simulate.py"

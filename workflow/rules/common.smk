@@ -18,11 +18,11 @@ from rockspace.config import looks_at_images, validated
 from rockspace.data.archive import check_source
 from rockspace.data.manifest import lost_files
 from rockspace.errors import RockspaceError
-from rockspace.training.blocks import layers_to_embed
+from rockspace.networks.blocks import layers_to_embed
 
 try:
     if isinstance(config.get("dataset"), str):
-        from rockspace.data.proposal import propose_dataset
+        from rockspace.people.proposal import propose_dataset
 
         config["dataset"] = propose_dataset(Path(config["dataset"]))
     config.update(validated(config))

@@ -5,13 +5,13 @@ from pathlib import Path
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
-    from rockspace.analysis.activations import embedding_model
-    from rockspace.analysis.answers import Views, answers
-    from rockspace.analysis.embeddings import save_activations
     from rockspace.data.tfrecords import Geometry
+    from rockspace.inference.activations import embedding_model
+    from rockspace.inference.embeddings import save_activations
+    from rockspace.inference.prediction import Views, answers
+    from rockspace.networks.device import repeatable
+    from rockspace.networks.loading import for_inference, load_classifier
     from rockspace.training.augmentation import Augmentation
-    from rockspace.training.device import repeatable
-    from rockspace.training.networks import for_inference, load_classifier
     from rockspace.training.pipeline import ImageSet
 
     repeatable(0)

@@ -5,11 +5,11 @@ from pathlib import Path
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
-    from rockspace.analysis.cross_validation import Candidate, answer_left_out
-    from rockspace.analysis.search import left_out_of
     from rockspace.data.tfrecords import Geometry
+    from rockspace.networks.loading import starting_backbone
+    from rockspace.search.cross_validation import Candidate, answer_left_out
+    from rockspace.search.search import left_out_of
     from rockspace.training.features import Features
-    from rockspace.training.networks import starting_backbone
     from rockspace.training.pipeline import ImageSet
 
     params, inputs, wildcards = snakemake.params, snakemake.input, snakemake.wildcards

@@ -6,9 +6,9 @@ from rockspace.artifacts import write_csv, write_json
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.analysis.ensembles import ensemble
-    from rockspace.analysis.evaluation import Outputs, evaluation, in_words, predictions
     from rockspace.data.catalog import SPLITS, read_catalog
+    from rockspace.inference.ensembles import ensemble
+    from rockspace.inference.evaluation import Outputs, evaluation, in_words, predictions
     from rockspace.report.confusion import confusion_matrix_figure
 
     params, out, catalog = snakemake.params, snakemake.output, read_catalog(snakemake.input.catalog)

@@ -4,7 +4,7 @@ from rockspace.artifacts import write_json
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.analysis.ensembles import ensemble_alignment
+    from rockspace.inference.ensembles import ensemble_alignment
 
     layers, figures = snakemake.params.layers, {}
     of_layer = len(snakemake.input.aligned) // max(len(layers), 1)

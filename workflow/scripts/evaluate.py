@@ -8,16 +8,16 @@ from rockspace.artifacts import write_csv, write_json
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
-    from rockspace.analysis.answers import Views, answers, outputs_of
-    from rockspace.analysis.evaluation import evaluation, in_words, joined, predictions
-    from rockspace.analysis.spaces import read_dimensions
+    from rockspace.alignment.spaces import read_dimensions
     from rockspace.data.catalog import SPLITS, label_names, read_catalog
     from rockspace.data.tfrecords import Geometry
+    from rockspace.inference.evaluation import evaluation, in_words, joined, predictions
+    from rockspace.inference.prediction import Views, answers, outputs_of
+    from rockspace.networks.classifier import named_outputs
+    from rockspace.networks.device import repeatable
+    from rockspace.networks.loading import for_inference, load_classifier
     from rockspace.report.confusion import confusion_matrix_figure
     from rockspace.training.augmentation import Augmentation
-    from rockspace.training.classifier import named_outputs
-    from rockspace.training.device import repeatable
-    from rockspace.training.networks import for_inference, load_classifier
     from rockspace.training.pipeline import ImageSet
 
     repeatable(0)

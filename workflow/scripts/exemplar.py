@@ -6,11 +6,11 @@ from rockspace.artifacts import write_csv, write_json
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.analysis.choice_tables import explain, read_responses_table
-    from rockspace.analysis.human_choices import space_of_people, spaces_of_layer
-    from rockspace.analysis.spaces import read_dimensions, read_people, read_spaces
+    from rockspace.alignment.spaces import read_dimensions, read_people, read_spaces
+    from rockspace.choices.choice_tables import explain, read_responses_table
+    from rockspace.choices.human_choices import space_of_people, spaces_of_layer
     from rockspace.data.catalog import read_catalog
-    from rockspace.data.responses import category_of_label
+    from rockspace.people.responses import category_of_label
     from rockspace.report.choices import choices_figure
 
     files, out, params = snakemake.input, snakemake.output, snakemake.params

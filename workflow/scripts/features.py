@@ -7,11 +7,11 @@ from rockspace.runlog import recorded
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.data.catalog import label_names, read_catalog
     from rockspace.data.tfrecords import Geometry
+    from rockspace.networks.classifier import pooled_backbone
+    from rockspace.networks.device import repeatable
+    from rockspace.networks.loading import for_inference, starting_backbone
     from rockspace.training.augmentation import Augmentation
-    from rockspace.training.classifier import pooled_backbone
-    from rockspace.training.device import repeatable
     from rockspace.training.features import compute_features
-    from rockspace.training.networks import for_inference, starting_backbone
     from rockspace.training.pipeline import ImageSet
 
     repeatable(0)

@@ -8,12 +8,12 @@ from rockspace.runlog import recorded
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.data.catalog import label_names, read_catalog
     from rockspace.data.tfrecords import Geometry
+    from rockspace.networks.device import all_gpus, repeatable
+    from rockspace.networks.loading import load_classifier, precision_for
+    from rockspace.networks.objectives import Objective
     from rockspace.training.augmentation import Augmentation
     from rockspace.training.checkpoint import discard
-    from rockspace.training.device import all_gpus, repeatable
     from rockspace.training.finetune import Recipe, finetune
-    from rockspace.training.networks import load_classifier, precision_for
-    from rockspace.training.objectives import Objective
     from rockspace.training.pipeline import ImageSet
 
     params, inputs, seed = snakemake.params, snakemake.input, int(snakemake.wildcards.seed)

@@ -7,7 +7,7 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.analysis.choice_tables import Explained, read_image_table, spaces_table
+    from rockspace.choices.choice_tables import Explained, read_image_table, spaces_table
     from rockspace.report.choices import spaces_figure
 
     out, params = snakemake.output, snakemake.params

@@ -7,7 +7,7 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.data.catalog import read_catalog
-    from rockspace.data.individuals import individual_coordinates
+    from rockspace.people.individuals import individual_coordinates
 
     catalog, split = read_catalog(Path(snakemake.input.catalog)), snakemake.wildcards.split
     table = individual_coordinates(Path(snakemake.input.raw), snakemake.params.dataset, catalog, split)

@@ -7,7 +7,7 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.analysis.layer_profile import layer_profile
+    from rockspace.alignment.layer_profile import layer_profile
     from rockspace.report.layer_profile import profile_figure
 
     params, out = snakemake.params, snakemake.output

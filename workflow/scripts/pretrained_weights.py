@@ -5,6 +5,6 @@ from pathlib import Path
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, outputs=snakemake.output, tensorflow=True):
-    from rockspace.training.weights import fetch
+    from rockspace.networks.weights import fetch
 
     fetch(snakemake.wildcards.backbone, Path(snakemake.output.weights))

@@ -7,9 +7,9 @@ from rockspace.checksums import verified
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.analysis.alignment import Settings
-    from rockspace.analysis.layer_report import layer_report
-    from rockspace.analysis.spaces import read_dimensions, read_individuals, read_spaces
+    from rockspace.alignment.layer_report import layer_report
+    from rockspace.alignment.rotation_report import Settings
+    from rockspace.alignment.spaces import read_dimensions, read_individuals, read_spaces
     from rockspace.data.catalog import read_catalog
     from rockspace.report.alignment import displacement_maps, predicted_against_observed
 

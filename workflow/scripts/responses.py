@@ -7,7 +7,7 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.data.catalog import read_catalog
-    from rockspace.data.responses import read_responses
+    from rockspace.people.responses import read_responses
 
     catalog = read_catalog(Path(snakemake.input.catalog))
     table = read_responses(Path(snakemake.input.responses), catalog, snakemake.wildcards.split)

@@ -6,9 +6,9 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.analysis.search import LeftOut, search_table
-    from rockspace.analysis.spaces import read_dimensions
+    from rockspace.alignment.spaces import read_dimensions
     from rockspace.report.search import search_figure
+    from rockspace.search.search import LeftOut, search_table
 
     params, out = snakemake.params, snakemake.output
     left_out = {tuple(run): LeftOut.load(path) for run, path in zip(params.runs, snakemake.input.left_out, strict=True)}

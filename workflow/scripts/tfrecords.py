@@ -6,8 +6,8 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.data.catalog import read_catalog
-    from rockspace.data.coordinates import read_coordinates_table
     from rockspace.data.tfrecords import Geometry, write_shard
+    from rockspace.people.coordinates import read_coordinates_table
 
     write_shard(
         Path(snakemake.output.shard),

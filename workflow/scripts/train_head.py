@@ -7,15 +7,15 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
     from rockspace.data.catalog import label_names, read_catalog
-    from rockspace.training.blocks import layers_to_embed
+    from rockspace.networks.blocks import layers_to_embed
+    from rockspace.networks.classifier import attach_head
+    from rockspace.networks.device import repeatable
+    from rockspace.networks.layers import find_layer
+    from rockspace.networks.loading import starting_backbone
+    from rockspace.networks.objectives import Objective
     from rockspace.training.checkpoint import discard
-    from rockspace.training.classifier import attach_head
-    from rockspace.training.device import repeatable
     from rockspace.training.features import Features
     from rockspace.training.head import train_head
-    from rockspace.training.layers import find_layer
-    from rockspace.training.networks import starting_backbone
-    from rockspace.training.objectives import Objective
     from rockspace.training.selection import training_members
 
     params, seed, model = snakemake.params, int(snakemake.wildcards.seed), snakemake.params.backbone

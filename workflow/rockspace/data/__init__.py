@@ -1,1 +1,1 @@
-"""From the archive to TFRecords: everything that comes before a network."""
+"""From the archive to pixels: sources, catalog, TFRecords."""

@@ -11,9 +11,9 @@ from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from rockspace.artifacts import link_or_copy, replacing
-from rockspace.data.coordinates import read_coordinates
 from rockspace.data.images import read_rgb
 from rockspace.errors import RockspaceError
+from rockspace.people.coordinates import read_coordinates
 
 SPLITS = ("train", "validation")
 COLUMNS = ["image_id", "split", "label", "superclass", "path", "row"]

@@ -1,1 +1,1 @@
-"""Tables and pictures for readers."""
+"""Tables, pictures and pages for readers."""

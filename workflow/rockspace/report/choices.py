@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from rockspace.analysis.choice_tables import PEOPLE, confusion
+from rockspace.choices.choice_tables import PEOPLE, confusion
 from rockspace.report.confusion import mark_superclasses
 from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style, save
 
@@ -41,8 +41,8 @@ def choices_figure(
     """Draw the observed confusion matrix and, beside it, the one predicted in each space.
 
     Args:
-        table: As from `rockspace.analysis.choice_tables.image_table`, of one split.
-        figures: By space, as `rockspace.analysis.human_choices.choice_report` gives them.
+        table: As from `rockspace.choices.choice_tables.image_table`, of one split.
+        figures: By space, as `rockspace.choices.human_choices.choice_report` gives them.
         superclass_of: Superclass of each category; categories are ordered by it, then by name.
         title: Whose spaces they are.
         outputs: Files to write; the suffix says the format.
@@ -99,7 +99,7 @@ def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[Path]) -> None:
     """Draw how likely each space makes a response, between guessing and the observed shares themselves.
 
     Args:
-        spaces: As from `rockspace.analysis.choice_tables.spaces_table`.
+        spaces: As from `rockspace.choices.choice_tables.spaces_table`.
         outputs: Files to write; the suffix says the format.
     """
     splits = list(dict.fromkeys(spaces["split"]))

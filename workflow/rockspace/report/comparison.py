@@ -24,8 +24,8 @@ def comparison_figure(entries: pd.DataFrame, comparisons: pd.DataFrame, outputs:
     """Draw each entry with its intervals, and below it the matrix of differences between entries.
 
     Args:
-        entries: As from `rockspace.analysis.comparison.entries_table`.
-        comparisons: As from `rockspace.analysis.comparison.comparison_table`, of the same predictions.
+        entries: As from `rockspace.alignment.comparison.entries_table`.
+        comparisons: As from `rockspace.alignment.comparison.comparison_table`, of the same predictions.
         outputs: Files to write; the suffix says the format.
     """
     order = entries.sort_values("mean_r", ascending=False, ignore_index=True)

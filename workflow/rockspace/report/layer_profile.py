@@ -24,7 +24,7 @@ def profile_figure(profile: pd.DataFrame, title: str, outputs: Sequence[Path]) -
     independent.
 
     Args:
-        profile: As from `rockspace.analysis.layer_profile.layer_profile`.
+        profile: As from `rockspace.alignment.layer_profile.layer_profile`.
         title: What was compared.
         outputs: Files to write; the suffix says the format.
     """

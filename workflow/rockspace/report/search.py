@@ -20,7 +20,7 @@ def search_figure(table: pd.DataFrame, outputs: Sequence[Path]) -> None:
     """Draw accuracy and correlation of each recipe and ensemble, with 95 % intervals; winners are filled.
 
     Args:
-        table: As from `rockspace.analysis.search.search_table`, in the order to draw.
+        table: As from `rockspace.search.search.search_table`, in the order to draw.
         outputs: Files to write; the suffix says the format.
     """
     shown = [criterion for criterion in CRITERIA if table[criterion].notna().any()]

@@ -1,1 +1,1 @@
-"""Backbones, input pipeline, and the two phases of training."""
+"""How a network learns: augmentation, input pipeline, frozen features, the two phases."""

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from rockspace.artifacts import read_arrays, write_arrays
-from rockspace.training.device import hardware
+from rockspace.networks.device import hardware
 from rockspace.training.fingerprint import fingerprint
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from rockspace.errors import RockspaceError
+from rockspace.networks.objectives import COORDINATES, PREDICTIONS
 from rockspace.training.features import Features
-from rockspace.training.objectives import COORDINATES, PREDICTIONS
 
 log = logging.getLogger(__name__)
 

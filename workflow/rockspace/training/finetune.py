@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 
 from rockspace.errors import RockspaceError
+from rockspace.networks.classifier import is_head_layer
+from rockspace.networks.layers import find_layer
+from rockspace.networks.objectives import Objective
+from rockspace.networks.precision import with_precision
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.checkpoint import Checkpoint
-from rockspace.training.classifier import is_head_layer
-from rockspace.training.layers import find_layer
 from rockspace.training.mixing import Mixing
-from rockspace.training.objectives import Objective
 from rockspace.training.optimizers import make_optimizer, rate_shares
 from rockspace.training.pipeline import ImageSet
-from rockspace.training.precision import with_precision
 from rockspace.training.progress import EpochLines
 from rockspace.training.schedules import CONSTANT, MovingAverage, Schedule
 from rockspace.training.selection import stratified_holdout

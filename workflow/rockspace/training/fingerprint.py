@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from rockspace.data import tfrecords
+from rockspace.networks import device
 
 
 def fingerprint(*parts: Any) -> str:
@@ -29,7 +30,8 @@ def fingerprint(*parts: Any) -> str:
 @cache
 def _code() -> str:
     """The libraries' versions and this package's code, as far as they decide a training."""
-    modules = sorted([*Path(__file__).parent.glob("*.py"), Path(tfrecords.__file__)])
+    packages = (Path(__file__).parent, Path(device.__file__).parent)
+    modules = sorted([*(m for package in packages for m in package.glob("*.py")), Path(tfrecords.__file__)])
     code = hashlib.sha256(b"".join(module.read_bytes() for module in modules))
     return f"tensorflow {tf.__version__} keras {keras.__version__} numpy {np.__version__} {code.hexdigest()}"
 

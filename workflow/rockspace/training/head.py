@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pandas as pd
 
+from rockspace.networks.classifier import OUTPUTS, STANDARDIZE, build_head
+from rockspace.networks.objectives import Objective
 from rockspace.training.checkpoint import Checkpoint
-from rockspace.training.classifier import OUTPUTS, STANDARDIZE, build_head
 from rockspace.training.exact_heads import solve
 from rockspace.training.features import Features
-from rockspace.training.objectives import Objective
 from rockspace.training.optimizers import make_optimizer
 from rockspace.training.progress import EpochLines
 from rockspace.training.schedules import Schedule

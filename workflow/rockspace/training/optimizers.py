@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from rockspace.training.backbones import blocks_of
-from rockspace.training.classifier import is_head_layer
+from rockspace.networks.backbones import blocks_of
+from rockspace.networks.classifier import is_head_layer
 
 
 def make_optimizer(section: dict[str, Any], shares: Mapping[str, float] | None = None) -> keras.optimizers.Optimizer:

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from rockspace.data.tfrecords import Geometry, iter_metadata, read_records, untuned
 from rockspace.errors import RockspaceError
+from rockspace.networks.objectives import Objective
 from rockspace.training.augmentation import TRAINING_STREAM, Augmentation, augmented_views, plain_views
 from rockspace.training.mixing import Mixing, mixed
-from rockspace.training.objectives import Objective
 
 SHUFFLE_BUFFER = 1024
 """Images held for shuffling, which bounds the memory: 200 MB at 256 x 256 pixels."""

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rockspace.analysis.layer_report import read_aligned
-from rockspace.analysis.neighbours import nearest_neighbours
-from rockspace.analysis.reduction import reduced_procrustes
-from rockspace.analysis.spaces import Spaces, read_dimensions, read_spaces
+from rockspace.alignment.layer_report import read_aligned
+from rockspace.alignment.neighbours import nearest_neighbours
+from rockspace.alignment.reduction import reduced_procrustes
+from rockspace.alignment.spaces import Spaces, read_dimensions, read_spaces
 from rockspace.data.catalog import SPLITS, label_names
 from rockspace.errors import RockspaceError
 

@@ -1,0 +1,83 @@
+"""The reference of the configuration, made from its schema.
+
+Usage: ``python -m tools.config_reference > config/README.md``
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from rockspace.config import load_schema
+
+INTRODUCTION = """\
+# Configuration
+
+`config.yaml` is the rocks study. A file given with `--configfile` is laid over it, so it holds only what differs;
+lists (`models`, `seeds`, `embeddings.layers`) are replaced as a whole.
+
+| file | what it is |
+|---|---|
+| `config.yaml` | the rocks from OSF with ResNet50 |
+| `demo.yaml` | the embedded dataset with a small network; needs no network, takes minutes |
+| `original.yaml` | the recipe as first published, to compare with |
+| `search.yaml` | recipes to compare by cross-validation inside the training images (target `search`) |
+| `search-rocks.yaml`, `best.yaml` | the search on the rocks, and the study that it chose: [docs/rocks-study.md](../docs/rocks-study.md) |
+| `search-recipes.yaml` | what earns its place in fine-tuning, one change at a time |
+
+Single values can be set on the command line: `snakemake --cores 4 --config seeds='[0,1,2]'`.
+A change reruns exactly the stages that it touches.
+
+## Keys
+
+| key | default | allowed | meaning |
+|---|---|---|---|
+"""
+
+
+def reference() -> str:
+    """Return ``config/README.md``: one row a key, in the schema's order."""
+    return INTRODUCTION + "".join(f"| {' | '.join(row)} |\n" for row in _rows(load_schema(), ""))
+
+
+def _rows(schema: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str, str]]:
+    required = schema.get("required", [])
+    for key, part in schema["properties"].items():
+        name, items = f"{prefix}{key}", part.get("items", {})
+        if "properties" in part:
+            yield f"`{name}`", "", "", _cell(part.get("description", ""))
+            yield from _rows(part, f"{name}.")
+            continue
+        yield f"`{name}`", _default(part, key in required), _cell(_allowed(part)), _cell(part.get("description", ""))
+        if "properties" in items:
+            yield from _rows(items, f"{name}[].")
+
+
+def _default(part: dict[str, Any], required: bool) -> str:
+    if "default" in part:
+        return f"`{json.dumps(part['default'])}`"
+    return "required" if required else ""
+
+
+def _allowed(part: dict[str, Any]) -> str:
+    if "enum" in part:
+        return ", ".join(f"`{value}`" for value in part["enum"])
+    if "oneOf" in part:
+        return " or ".join(
+            f"`{option['const']}`" if "const" in option else _allowed(option) for option in part["oneOf"]
+        )
+    kinds = part.get("type", "")
+    text = " or ".join(kinds) if isinstance(kinds, list) else kinds
+    if text == "array":
+        inner = part["items"]
+        text = "list of " + ("mappings" if "properties" in inner else _allowed(inner))
+    limits = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+    bounds = " and ".join(f"{sign} {part[rule]}" for rule, sign in limits.items() if rule in part)
+    return f"{text} {bounds}".strip()
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").strip()
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

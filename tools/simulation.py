@@ -1,0 +1,237 @@
+"""How often each statistic claims an alignment that is not there, and how often it misses one that is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from scipy import stats
+from scipy.linalg import eigh
+from scipy.spatial.distance import pdist, squareform
+from tqdm import tqdm
+
+from rockspace.alignment.permutation import image_pairings, permutation_nulls, subtype_pairings
+from rockspace.alignment.rotation_scores import RotationScorer
+from rockspace.alignment.similarity import matrix_test, unbiased_kernel
+from rockspace.alignment.spaces import centred
+from rockspace.artifacts import write_csv
+
+LEVEL = 0.05
+# Of three images, so many are learnt on where a rotation is tried on others.
+LEARN = 2
+# Images of one subtype; a multiple of three.
+PER_SUBTYPE = 6
+# Share of a space's variance that lies between subtypes, where there are any.
+BETWEEN = 0.7
+FACE_VALUE, IMAGES, SUBTYPES = "at face value", "permuting images", "permuting subtypes"
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is simulated.
+
+    Attributes:
+        images: Numbers of images; multiples of six.
+        features: Numbers of features, at least `dimensions`.
+        overlaps: Shares of the features' variance that are the human space, turned; 0 to 1.
+        dimensions: Human dimensions.
+        repeats: Pairs of spaces drawn for each combination.
+        permutations: Random pairings behind each p-value.
+        seed: Decides every draw.
+    """
+
+    images: tuple[int, ...] = (30, 60, 120, 240, 480)
+    features: tuple[int, ...] = (8, 32, 128, 512, 2048)
+    overlaps: tuple[float, ...] = (0.0, 0.05)
+    dimensions: int = 8
+    repeats: int = 60
+    permutations: int = 59
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of a design."""
+
+    n: int
+    d: int
+    overlap: float
+    subtypes: bool
+
+
+def draw_spaces(cell: Cell, k: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw two spaces of the same images with a known overlap.
+
+    The features' own variance falls with the rank of the component, as it does in networks. Where there are
+    subtypes, both spaces hold their images together, but place them independently of each other except for
+    the overlap.
+
+    Args:
+        cell: Number of images and features, overlap, and whether images come in subtypes.
+        k: Human dimensions.
+        rng: Source of all draws.
+
+    Returns:
+        Features (n, d), coordinates (n, k) and the subtype of each image (n,); single images where there are
+        none.
+
+    References:
+        Stringer, C. et al. (2019). High-dimensional geometry of population responses in visual cortex. Nature
+        571, 361-365 (variance that falls as 1 / rank).
+    """
+    labels = np.arange(cell.n) // (PER_SUBTYPE if cell.subtypes else 1)
+    coordinates = _draw(labels, k, rng)
+    spread = 1 / np.arange(1, cell.d + 1)
+    own = _draw(labels, cell.d, rng) * np.sqrt(spread / spread.sum())
+    turn = np.linalg.qr(rng.normal(size=(cell.d, k))).Q.T / np.sqrt(k)
+    return np.sqrt(cell.overlap) * coordinates @ turn + np.sqrt(1 - cell.overlap) * own, coordinates, labels
+
+
+def _draw(labels: np.ndarray, d: int, rng: np.random.Generator) -> np.ndarray:
+    centres = rng.standard_normal((labels[-1] + 1, d))[labels]
+    if labels[-1] + 1 == len(labels):
+        return centres
+    return np.sqrt(BETWEEN) * centres + np.sqrt(1 - BETWEEN) * rng.standard_normal((len(labels), d))
+
+
+def claims(
+    features: np.ndarray, coordinates: np.ndarray, labels: np.ndarray, permutations: int, seed: int
+) -> dict[tuple[str, str], tuple[float, bool]]:
+    """Let each statistic say whether two spaces are aligned, at the level of 5 %.
+
+    At face value, the mean r over dimensions is held against what one correlation of as many images would
+    need to be significant, as if no rotation had been fitted. The other claims are one-sided permutation
+    tests.
+
+    Returns:
+        By statistic and way of testing: its value and whether it claims alignment.
+    """
+    n, k = coordinates.shape
+    if features.shape[1] > n:
+        features = _principal_axes(features)
+    learn = np.arange(n) % 3 < LEARN
+    tests = {IMAGES: lambda sizes, _: image_pairings(sizes, permutations, seed)}
+    if len(np.unique(labels)) < n:
+        tests[SUBTYPES] = lambda _, split: subtype_pairings(split, permutations, seed)
+    found: dict[tuple[str, str], tuple[float, bool]] = {}
+    for name, reduced in (("zero-padding", features), ("PCA", None)):
+        whole = _pca(features, features, k) if reduced is None else reduced
+        parts = _pca(features[learn], features, k) if reduced is None else reduced
+        within = RotationScorer(whole, whole)
+        across = RotationScorer(parts[learn], parts[~learn])
+        value = float(within(coordinates, coordinates).mean_r)
+        found[f"in-sample, {name}", FACE_VALUE] = value, value > _critical_correlation(n)
+        for test, pairings in tests.items():
+            (null,) = permutation_nulls(
+                {"": lambda y, scorer=within: scorer(y, y)}, [coordinates], pairings([n], [labels])
+            ).values()
+            found[f"in-sample, {name}", test] = value, null.p_disparity <= LEVEL
+            halves = [coordinates[learn], coordinates[~learn]]
+            orders = pairings([len(half) for half in halves], [labels[learn], labels[~learn]])
+            (null,) = permutation_nulls({"": across}, halves, orders).values()
+            found[f"held-out, {name}", test] = float(across(*halves).mean_r), null.p_mean_r <= LEVEL
+    for name, matrix in (("RSA (Spearman)", _rank_matrix), ("CKA (debiased)", unbiased_kernel)):
+        ours, theirs = matrix(features), matrix(coordinates)
+        value = float(np.sum(ours * theirs) / (np.linalg.norm(ours) * np.linalg.norm(theirs)))
+        for test, pairings in tests.items():
+            p = matrix_test(ours, theirs, pairings([n], [labels]))["p_value"]
+            found[name, test] = value, p <= LEVEL
+    return found
+
+
+def _principal_axes(features: np.ndarray) -> np.ndarray:
+    """Turn features (n, d) to as many axes as there are images, by their Gram matrix: distances stay as they are."""
+    values, vectors = np.linalg.eigh(centred(features) @ centred(features).T)
+    return vectors * np.sqrt(np.clip(values, 0, None))
+
+
+def _pca(learn: np.ndarray, features: np.ndarray, k: int) -> np.ndarray:
+    d = learn.shape[1]
+    _, vectors = eigh(centred(learn).T @ centred(learn), subset_by_index=[d - k, d - 1])
+    return (features - learn.mean(axis=0)) @ vectors
+
+
+def _critical_correlation(n: int) -> float:
+    t = stats.t.ppf(1 - LEVEL, n - 2)
+    return float(t / np.sqrt(n - 2 + t**2))
+
+
+def _rank_matrix(space: np.ndarray) -> np.ndarray:
+    """Ranks of all distances around their mean, so that the cosine of two such matrices is Spearman's."""
+    ranks = stats.rankdata(pdist(space))
+    return squareform(ranks - ranks.mean())
+
+
+def simulate(design: Design, processes: int = 1) -> pd.DataFrame:
+    """Draw and test spaces for every combination of a design, with a progress bar.
+
+    Args:
+        design: See `Design`.
+        processes: Processes that share the work; the result does not depend on it.
+
+    Returns:
+        A row for each combination, statistic and way of testing: `rate`, the share of repeats that claimed
+        alignment, with the ends of its 95 % interval after Wilson, and `mean_value` of the statistic.
+    """
+    # The largest first, so that no process is left alone with one at the end.
+    cells = sorted(_cells(design), key=lambda cell: -cell.n * (cell.n + cell.d))
+    jobs = [(cell, repeat) for cell in cells for repeat in range(design.repeats)]
+    chunks = [jobs[i : i + 5] for i in range(0, len(jobs), 5)]
+    work = Parallel(n_jobs=processes, return_as="generator_unordered")
+    rows: list[dict[str, Any]] = []
+    for done in tqdm(work(delayed(_repeats)(design, chunk) for chunk in chunks), total=len(chunks), desc="simulating"):
+        rows.extend(done)
+    return _rates(pd.DataFrame(rows))
+
+
+def _cells(design: Design) -> Iterator[Cell]:
+    for n, d, overlap, subtypes in product(design.images, design.features, design.overlaps, (False, True)):
+        yield Cell(n, d, overlap, subtypes)
+
+
+def _repeats(design: Design, jobs: Iterable[tuple[Cell, int]]) -> list[dict[str, Any]]:
+    rows = []
+    for cell, repeat in jobs:
+        name = [cell.n, cell.d, round(1e6 * cell.overlap), int(cell.subtypes), repeat]
+        rng = np.random.default_rng([design.seed, *name])
+        spaces = draw_spaces(cell, design.dimensions, rng)
+        seed = int(rng.integers(2**31))
+        for (statistic, test), (value, claimed) in claims(*spaces, design.permutations, seed).items():
+            rows.append(vars(cell) | {"statistic": statistic, "test": test, "value": value, "claimed": claimed})
+    return rows
+
+
+def _rates(rows: pd.DataFrame) -> pd.DataFrame:
+    keys = ["subtypes", "overlap", "n", "d", "statistic", "test"]
+    grouped = rows.groupby(keys, sort=True)
+    table = grouped.agg(
+        mean_value=("value", "mean"), claims=("claimed", "sum"), repeats=("claimed", "size")
+    ).reset_index()
+    intervals = [
+        stats.binomtest(int(row.claims), int(row.repeats)).proportion_ci(method="wilson") for row in table.itertuples()
+    ]
+    return table.assign(
+        rate=table["claims"] / table["repeats"],
+        rate_low=[interval.low for interval in intervals],
+        rate_high=[interval.high for interval in intervals],
+    )
+
+
+def main(folder: Path = Path("results/simulation")) -> None:
+    """Write ``simulation.csv`` and its picture."""
+    from tools.simulation_figure import simulation_figure
+
+    rates = simulate(Design(), processes=os.cpu_count() or 1)
+    write_csv(folder / "simulation.csv", rates)
+    simulation_figure(rates, [folder / "simulation.png", folder / "simulation.svg"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Which network, layer or seed comes closer to people on the same images?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from rockspace.alignment.bootstrap import (
+    bootstrap_interval,
+    correlation_moments,
+    correlations_from_moments,
+    unit_sums,
+)
+from rockspace.alignment.multiplicity import holm
+from rockspace.alignment.permutation import BATCH, PROGRESS, TIE
+from rockspace.alignment.spaces import UnusableSpaces
+
+ALL_SEEDS = "all"
+# Permutations for each comparison of a kind: after Holm the smallest p can still be 1 / FINENESS.
+FINENESS = 40
+ENTRY = ("model", "seed", "layer")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Held-out coordinates of the validation images from one layer of one trained network.
+
+    Attributes:
+        model: Name of the model.
+        seed: Seed it was trained with.
+        layer: Name of the layer.
+        predicted: Shape (n, k), the same images in the same order for all predictions.
+    """
+
+    model: str
+    seed: int
+    layer: str
+    predicted: np.ndarray
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One layer of one model, over one seed or all of them; moments have shape (n, seeds, 6, k)."""
+
+    model: str
+    seed: str
+    layer: str
+    moments: np.ndarray
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How intervals and p-values are made.
+
+    Attributes:
+        permutations: Random exchanges behind each p-value, at least; many comparisons need more.
+        bootstraps: Resamples behind each interval.
+        seed: Decides both.
+    """
+
+    permutations: int
+    bootstraps: int
+    seed: int = 0
+
+
+def scored(predictions: Sequence[Prediction], observed: np.ndarray) -> list[Entry]:
+    """Return what both tables are made of.
+
+    Args:
+        predictions: See `Prediction`.
+        observed: Human coordinates, shape (n, k).
+
+    Raises:
+        UnusableSpaces: Predictions are not of the same images, or a model, seed and layer is given twice.
+    """
+    names = [(p.model, p.seed, p.layer) for p in predictions]
+    if len(set(names)) < len(names):
+        raise UnusableSpaces("comparison: the same model, seed and layer is given twice")
+    for prediction in predictions:
+        if prediction.predicted.shape != observed.shape:
+            raise UnusableSpaces(
+                f"comparison: {prediction.model}, {prediction.layer}: predictions of shape "
+                f"{prediction.predicted.shape}, but people's coordinates have {observed.shape}"
+            )
+    return [
+        Entry(p.model, str(p.seed), p.layer, correlation_moments(p.predicted, observed)[:, None]) for p in predictions
+    ]
+
+
+def entries_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resampling) -> pd.DataFrame:
+    """Return the held-out mean r of each model and layer, over all its seeds, with intervals.
+
+    Args:
+        entries: As from `scored`.
+        labels: Subtype of each image, shape (n,).
+        resampling: See `Resampling`.
+
+    Returns:
+        `model, seed, layer, mean_r`, the ends of its intervals over images and subtypes, and `seeds_low` and
+        `seeds_high`, the lowest and highest of the seeds.
+    """
+    rows = []
+    for entry in _over_seeds(entries):
+        each = correlations_from_moments(entry.moments.sum(axis=0)).mean(axis=-1)
+        row = {name: getattr(entry, name) for name in ENTRY} | {"mean_r": each.mean()}
+        row |= _intervals(entry.moments[:, None], labels, resampling, lambda r: r[..., 0])
+        rows.append(row | {"seeds_low": each.min(), "seeds_high": each.max()})
+    return pd.DataFrame(rows)
+
+
+def comparison_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resampling) -> pd.DataFrame:
+    """Compare all pairs that differ in one thing: the model, the layer or the seed.
+
+    Models and layers are compared by the mean over their seeds. The difference of two mean r has paired
+    bootstrap intervals (both sides see the same resampled images) and a two-sided permutation test that
+    exchanges the two predictions of random images, or of all images of random subtypes. p-values are adjusted
+    after Holm over all comparisons of one kind.
+
+    Args:
+        entries: As from `scored`.
+        labels: Subtype of each image, shape (n,).
+        resampling: See `Resampling`.
+
+    Returns:
+        A row for each pair: `differs_in`, both sides (`model_a, seed_a, layer_a, mean_r_a`, the same for b),
+        `difference` (a less b), its intervals and p-values over images and over subtypes.
+    """
+    pairs = list(_pairs(entries))
+    counts = Counter(kind for kind, _, _ in pairs)
+    enough = {
+        kind: replace(resampling, permutations=max(resampling.permutations, FINENESS * count))
+        for kind, count in counts.items()
+    }
+    rows = [_row(*pair, labels, enough[pair[0]]) for pair in tqdm(pairs, desc="comparing", **PROGRESS)]
+    table = pd.DataFrame(rows, columns=_columns())
+    for units in ("images", "subtypes"):
+        adjusted = table.groupby("differs_in", sort=False)[f"p_{units}"].transform(lambda p: holm(p.to_numpy()))
+        table[f"p_{units}_holm"] = adjusted.astype(float)
+    return table
+
+
+def _columns() -> list[str]:
+    sides = [f"{name}_{side}" for side in "ab" for name in (*ENTRY, "mean_r")]
+    tests = ["low_images", "high_images", "low_subtypes", "high_subtypes", "p_images", "p_subtypes"]
+    return ["differs_in", *sides, "difference", *tests]
+
+
+def _over_seeds(entries: Sequence[Entry]) -> list[Entry]:
+    together: dict[tuple[str, str], list[Entry]] = {}
+    for entry in entries:
+        together.setdefault((entry.model, entry.layer), []).append(entry)
+    return [
+        Entry(
+            model,
+            ALL_SEEDS if len(seeds) > 1 else seeds[0].seed,
+            layer,
+            np.concatenate([s.moments for s in seeds], 1),
+        )
+        for (model, layer), seeds in together.items()
+    ]
+
+
+def _pairs(entries: Sequence[Entry]) -> Iterator[tuple[str, Entry, Entry]]:
+    """Pairs that differ in one thing; models and layers over all seeds, seeds one by one."""
+    averaged = _over_seeds(entries)
+    for kind, candidates in (("model", averaged), ("layer", averaged), ("seed", entries)):
+        for a, b in combinations(candidates, 2):
+            if [name for name in ENTRY if getattr(a, name) != getattr(b, name)] == [kind]:
+                yield kind, a, b
+
+
+def _row(kind: str, a: Entry, b: Entry, labels: np.ndarray, resampling: Resampling) -> dict:
+    both = np.stack([a.moments, b.moments], axis=1)
+    mean_r = _mean_r(both.sum(axis=0))
+    sides = {f"{name}_{side}": getattr(entry, name) for side, entry in (("a", a), ("b", b)) for name in ENTRY}
+    row = {
+        "differs_in": kind,
+        **sides,
+        "mean_r_a": mean_r[0],
+        "mean_r_b": mean_r[1],
+        "difference": mean_r[0] - mean_r[1],
+    }
+    row |= _intervals(both, labels, resampling, lambda r: r[..., 0] - r[..., 1])
+    for units, groups in (("images", None), ("subtypes", labels)):
+        row[f"p_{units}"] = exchange_test(unit_sums(both, groups), resampling)
+    return row
+
+
+def exchange_test(sums: np.ndarray, resampling: Resampling) -> float:
+    """Return the two-sided p-value of a difference of two mean r.
+
+    Args:
+        sums: Moments of both sides by unit (image or subtype), shape (units, 2, seeds, 6, k).
+        resampling: See `Resampling`.
+
+    Returns:
+        Share of random exchanges of the two sides, unit by unit, with a difference as large; the observed
+        one is counted among them.
+    """
+    rng = np.random.default_rng(resampling.seed)
+    total = sums.sum(axis=0)
+    change = sums[:, 1] - sums[:, 0]
+    observed = abs(np.subtract(*_mean_r(total)))
+    as_large, done = 0, 0
+    while done < resampling.permutations:
+        size = min(BATCH, resampling.permutations - done)
+        moved = np.tensordot(rng.integers(0, 2, size=(size, len(sums))).astype(float), change, axes=1)
+        mean_r = _mean_r(np.stack([total[0] + moved, total[1] - moved], axis=1))
+        as_large += int(np.sum(np.abs(mean_r[:, 0] - mean_r[:, 1]) >= observed - TIE))
+        done += size
+    return (as_large + 1) / (resampling.permutations + 1)
+
+
+def _mean_r(totals: np.ndarray) -> np.ndarray:
+    """Mean r over dimensions and seeds from totals of shape (..., seeds, 6, k)."""
+    return correlations_from_moments(totals).mean(axis=(-2, -1))
+
+
+def _intervals(moments: np.ndarray, labels: np.ndarray, resampling: Resampling, figure) -> dict[str, float]:
+    ends = {}
+    for units, groups in (("images", None), ("subtypes", labels)):
+        interval = bootstrap_interval(
+            unit_sums(moments, groups),
+            lambda totals: figure(_mean_r(totals))[..., None],
+            resamples=resampling.bootstraps,
+            seed=resampling.seed,
+        )
+        low, high = (np.nan, np.nan) if interval is None else interval[:, 0]
+        ends |= {f"low_{units}": low, f"high_{units}": high}
+    return ends

@@ -1,0 +1,178 @@
+"""The null: what the same analysis finds once images, or whole subtypes, are paired at random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from rockspace.alignment.rotation_scores import Figures
+
+# Pairings handled at once; fixed, so that neither memory nor the last digit depends on how many there are.
+BATCH = 128
+# Differences below this are rounding, and count as a tie, as in vegan's protest.
+TIE = 1e-9
+
+# A bar for what takes longer than some seconds, gone once it is done.
+PROGRESS = {"delay": 3, "leave": False}
+
+Pairings = Iterator[tuple[np.ndarray, ...]]
+
+
+def image_pairings(sizes: Sequence[int], count: int, seed: int) -> Pairings:
+    """Yield batches of random orders of the images in each split.
+
+    Args:
+        sizes: Number of images in each split.
+        count: Number of pairings in all.
+        seed: Decides every order.
+
+    Yields:
+        For each split, orders of shape (batch, n); splits are permuted independently.
+    """
+    rng = np.random.default_rng(seed)
+    for size in _batches(count):
+        yield tuple(rng.permuted(np.tile(np.arange(n), (size, 1)), axis=1) for n in sizes)
+
+
+def subtype_pairings(labels: Sequence[np.ndarray], count: int, seed: int) -> Pairings | None:
+    """Yield batches of orders in which whole subtypes change places.
+
+    Images of one subtype resemble each other in any sensible space, so shuffling single images asks only
+    whether the model knows subtypes at all. Here every subtype keeps its images together and gets the
+    coordinates of another one, the same one in every split; inside a subtype images pair at random.
+
+    Args:
+        labels: Subtype of each image, an array for each split.
+        count: Number of pairings in all.
+        seed: Decides every order.
+
+    Returns:
+        Batches as from `image_pairings`, or None where no two subtypes have as many images as each other in
+        every split, so that none can change places.
+    """
+    names = sorted(set().union(*(set(split) for split in labels)))
+    positions = [[np.flatnonzero(split == name) for split in labels] for name in names]
+    alike: dict[tuple[int, ...], list[list[np.ndarray]]] = {}
+    for subtype in positions:
+        alike.setdefault(tuple(map(len, subtype)), []).append(subtype)
+    if all(len(subtypes) == 1 for subtypes in alike.values()):
+        return None
+    blocks = [
+        [np.stack([subtype[split] for subtype in subtypes]) for split in range(len(labels))]
+        for subtypes in alike.values()
+    ]
+    return _block_orders(blocks, [len(split) for split in labels], count, seed)
+
+
+def _block_orders(blocks: list[list[np.ndarray]], sizes: list[int], count: int, seed: int) -> Pairings:
+    rng = np.random.default_rng(seed)
+    for size in _batches(count):
+        orders = tuple(np.empty((size, n), dtype=np.intp) for n in sizes)
+        for group in blocks:
+            places = rng.permuted(np.tile(np.arange(len(group[0])), (size, 1)), axis=1)
+            for order, block in zip(orders, group, strict=True):
+                order[:, block] = rng.permuted(block[places], axis=2)
+        yield orders
+
+
+def _batches(count: int) -> Iterator[int]:
+    for start in range(0, count, BATCH):
+        yield min(BATCH, count - start)
+
+
+@dataclass(frozen=True)
+class Null:
+    """Figures under random pairings, beside the observed ones.
+
+    Every p-value is one-sided, with the observed pairing counted among the random ones, so it is never 0.
+
+    Attributes:
+        n: Number of random pairings.
+        p_disparity: Share of pairings with a disparity as low as the observed one (the test of PROTEST).
+        p_mean_r: Share of pairings with a mean r as high.
+        p_r: The same for each dimension, shape (k,).
+        mean_r: Mean r of each random pairing, shape (n,).
+        disparity: Disparity of each random pairing, shape (n,).
+        r: Mean over pairings of each dimension's r, shape (k,).
+
+    References:
+        Jackson, D. A. (1995). PROTEST: a PROcrustean randomization TEST of community environment concordance.
+        Ecoscience 2, 297-303.
+        Phipson, B. & Smyth, G. K. (2010). Permutation p-values should never be zero. Statistical Applications
+        in Genetics and Molecular Biology 9, 39.
+    """
+
+    n: int
+    p_disparity: float
+    p_mean_r: float
+    p_r: np.ndarray
+    mean_r: np.ndarray
+    disparity: np.ndarray
+    r: np.ndarray
+
+    def summary(self) -> dict[str, Any]:
+        """Return p-values, means and the middle 95 % of the random pairings, ready for JSON."""
+        return {
+            "n": self.n,
+            "p_disparity": self.p_disparity,
+            "p_mean_r": self.p_mean_r,
+            "null_mean_r": float(self.mean_r.mean()),
+            "null_mean_r_band": np.percentile(self.mean_r, [2.5, 97.5]).tolist(),
+            "null_disparity": float(self.disparity.mean()),
+            "null_disparity_band": np.percentile(self.disparity, [2.5, 97.5]).tolist(),
+        }
+
+
+@dataclass
+class _Tally:
+    """Figures of random pairings as they come in; per dimension only counts and sums are kept."""
+
+    observed: Figures
+    mean_r: list[np.ndarray] = field(default_factory=list)
+    disparity: list[np.ndarray] = field(default_factory=list)
+    as_high: np.ndarray | int = 0
+    total: np.ndarray | int = 0
+
+    def add(self, batch: Figures) -> None:
+        self.mean_r.append(batch.mean_r)
+        self.disparity.append(batch.disparity)
+        self.as_high = self.as_high + (batch.r >= self.observed.r - TIE).sum(axis=0)
+        self.total = self.total + batch.r.sum(axis=0)
+
+    def null(self) -> Null:
+        mean_r, disparity = np.concatenate(self.mean_r), np.concatenate(self.disparity)
+        n = len(mean_r)
+        return Null(
+            n=n,
+            p_disparity=float((np.sum(disparity <= self.observed.disparity + TIE) + 1) / (n + 1)),
+            p_mean_r=float((np.sum(mean_r >= self.observed.mean_r - TIE) + 1) / (n + 1)),
+            p_r=(self.as_high + 1) / (n + 1),
+            mean_r=mean_r,
+            disparity=disparity,
+            r=self.total / n,
+        )
+
+
+def permutation_nulls(
+    analyses: dict[str, Callable[..., Figures]], coordinates: Sequence[np.ndarray], pairings: Pairings
+) -> dict[str, Null]:
+    """Repeat analyses on random pairings.
+
+    Args:
+        analyses: By name, a function from the coordinates of each split, with any leading axes, to figures.
+        coordinates: Human coordinates of each split, shapes (n, k).
+        pairings: As from `image_pairings` or `subtype_pairings`, for the same splits; at least one.
+
+    Returns:
+        The null of each analysis; all of them see the same pairings.
+    """
+    tallies = {name: _Tally(analysis(*coordinates)) for name, analysis in analyses.items()}
+    for orders in tqdm(pairings, desc="pairing at random", **PROGRESS):
+        shuffled = [split[order] for split, order in zip(coordinates, orders, strict=True)]
+        for name, analysis in analyses.items():
+            tallies[name].add(analysis(*shuffled))
+    return {name: tally.null() for name, tally in tallies.items()}

@@ -1,0 +1,253 @@
+"""Everything that is reported about how closely one layer matches the human space."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import GroupKFold
+
+from rockspace.alignment.bootstrap import correlation_intervals, disparity_interval
+from rockspace.alignment.multiplicity import holm
+from rockspace.alignment.permutation import Null, image_pairings, permutation_nulls, subtype_pairings
+from rockspace.alignment.reduction import REDUCTIONS, reduced_procrustes, reducer
+from rockspace.alignment.rotation_scores import Figures, RotationScorer, without_empty_axes
+from rockspace.alignment.spaces import Spaces, UnusableSpaces, centred, correlations
+
+FOLDS = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a layer is compared with people; the `procrustes` part of the configuration.
+
+    Attributes:
+        reduction: `pca` or `zero_pad`: the one whose figures lead; both are always computed.
+        reflection: Whether the rotation may mirror.
+        permutations: Random pairings behind each null.
+        bootstraps: Resamples behind each interval.
+        distance: Distance between features in RSA; a metric of `scipy.spatial.distance.pdist`.
+        seed: Decides every pairing, resample and fold.
+    """
+
+    reduction: str = "pca"
+    reflection: bool = True
+    permutations: int = 1000
+    bootstraps: int = 1000
+    distance: str = "euclidean"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class RotationReport:
+    """Procrustes figures of one layer under one reduction.
+
+    Attributes:
+        summary: `in_sample`, `held_out`, `train`, `train_cv`, `new_subtypes` and `permutation`, ready for
+            JSON.
+        dimensions: One row for each human dimension.
+        predicted: Coordinates of the validation images by the rotation learnt on the training images, with
+            translation and scale fitted to the observed ones, shape (n, k).
+    """
+
+    summary: dict[str, Any]
+    dimensions: pd.DataFrame
+    predicted: np.ndarray
+
+
+def rotation_report(
+    train: Spaces, validation: Spaces, names: list[str], reduction: str, settings: Settings
+) -> RotationReport:
+    """Compare a layer with people by Procrustes rotation.
+
+    The in-sample figures are fitted and scored on the validation images, as published figures are. The
+    held-out figures are learnt on the training images and tried on the validation images. `train_cv` is
+    learnt and tried on different training images, so what lies between it and held-out is what the two
+    scaling solutions differ by; `new_subtypes` is learnt on training images of other subtypes than the
+    validation images that it is tried on.
+
+    Args:
+        train: Images to learn on.
+        validation: Images to report on.
+        names: Names of the human dimensions.
+        reduction: See `rockspace.alignment.reduction.reducer`.
+        settings: See `Settings`.
+    """
+    k = train.coordinates.shape[1]
+    reduce = reducer(reduction, train.features, k).fit(train.features)
+    learn, score = reduce.transform(train.features), reduce.transform(validation.features)
+    within = RotationScorer(score, score, settings.reflection)
+    across = RotationScorer(learn, score, settings.reflection)
+    analyses = {"in_sample": lambda _, there: within(there, there), "held_out": across}
+    nulls = nulls_by_units(analyses, train, validation, settings)
+    targets = train.coordinates, validation.coordinates
+    observed = {name: analysis(*targets) for name, analysis in analyses.items()}
+    summary = {name: _figures(figures) for name, figures in observed.items()}
+    summary["train"] = _figures(RotationScorer(learn, learn, settings.reflection)(targets[0], targets[0]))
+    predicted = across.predict(targets[0])
+    moved = {
+        "in_sample": (within.predict(targets[1]), validation),
+        "held_out": (predicted, validation),
+        "train_cv": (predict_folds(train, train, reduction, settings, by_subtype=False), train),
+        "new_subtypes": (predict_folds(train, validation, reduction, settings, by_subtype=True), validation),
+    }
+    intervals = {}
+    for name, (space, images) in moved.items():
+        if space is None:
+            summary[name] = None
+            continue
+        r = correlations(space, images.coordinates)
+        intervals[name] = _intervals(space, images, settings)
+        summary.setdefault(name, {"r": r.tolist(), "mean_r": float(r.mean())})
+        summary[name] |= _mean_intervals(intervals[name])
+        if name in observed:
+            summary[name] |= _disparity_intervals(score, space, images, settings)
+    summary["permutation"] = _permutation_summary(nulls)
+    table = _dimension_table(names, observed, nulls, intervals["held_out"])
+    return RotationReport(summary, table, _rescaled(predicted, validation.coordinates))
+
+
+def both_rotations(
+    train: Spaces, validation: Spaces, names: list[str], settings: Settings
+) -> dict[str, RotationReport]:
+    """Return the report under each reduction, by its name."""
+    if settings.reduction not in REDUCTIONS:
+        raise UnusableSpaces(f"procrustes.reduction: found {settings.reduction!r}; allowed: {', '.join(REDUCTIONS)}")
+    if train.features.shape[1] > len(train) + len(validation):
+        # No rotation or principal component leaves the span of the images, so the work need not either.
+        every = np.concatenate([train.features, validation.features])
+        turned, _ = without_empty_axes(every, every)
+        train, validation = (
+            replace(split, features=part)
+            for split, part in zip((train, validation), np.split(turned, [len(train)]), strict=True)
+        )
+    return {name: rotation_report(train, validation, names, name, settings) for name in REDUCTIONS}
+
+
+def nulls_by_units(
+    analyses: dict, train: Spaces, validation: Spaces, settings: Settings
+) -> dict[str, dict[str, Null] | None]:
+    """Return nulls of analyses by what is shuffled: `images`, and `subtypes` where they can change places.
+
+    Args:
+        analyses: As for `rockspace.alignment.permutation.permutation_nulls`.
+        train: Images to learn on.
+        validation: Images to report on.
+        settings: See `Settings`.
+    """
+    splits = train, validation
+    pairings = {
+        "images": image_pairings([len(s) for s in splits], settings.permutations, settings.seed),
+        "subtypes": subtype_pairings([s.label for s in splits], settings.permutations, settings.seed),
+    }
+    coordinates = [s.coordinates for s in splits]
+    return {
+        units: None if orders is None else permutation_nulls(analyses, coordinates, orders)
+        for units, orders in pairings.items()
+    }
+
+
+def predict_folds(
+    train: Spaces, images: Spaces, reduction: str, settings: Settings, *, by_subtype: bool
+) -> np.ndarray | None:
+    """Predict images by rotations learnt on training images that exclude them, or exclude their subtypes.
+
+    Args:
+        train: Images to learn on.
+        images: Images to predict: `train` itself, or others if `by_subtype`.
+        reduction: See `rockspace.alignment.reduction.reducer`.
+        settings: See `Settings`.
+        by_subtype: Whether folds are made of subtypes, rather than of images.
+
+    Returns:
+        Shape (n, k); None where there are too few subtypes for folds, or images to learn on.
+    """
+    units = images.label if by_subtype else images.image_id
+    fold_count = min(FOLDS, len(np.unique(units)))
+    if fold_count < 3:
+        return None
+    k = train.coordinates.shape[1]
+    predicted = np.empty((len(images), k))
+    folds = GroupKFold(fold_count, shuffle=True, random_state=settings.seed)
+    for _, held in folds.split(images.features, groups=units):
+        excluded = np.isin(train.label if by_subtype else train.image_id, units[held])
+        seen = train.features[~excluded]
+        if len(seen) < 3:
+            return None
+        fitted = reduced_procrustes(reduction, seen, k, settings.reflection)
+        fitted.fit(seen, train.coordinates[~excluded])
+        predicted[held] = fitted.transform(images.features[held])
+    return predicted
+
+
+def _intervals(predicted: np.ndarray, validation: Spaces, settings: Settings) -> dict[str, np.ndarray | None]:
+    return {
+        units: correlation_intervals(
+            predicted, validation.coordinates, groups, resamples=settings.bootstraps, seed=settings.seed
+        )
+        for units, groups in (("images", None), ("subtypes", validation.label))
+    }
+
+
+def _mean_intervals(intervals: dict[str, np.ndarray | None]) -> dict[str, list[float] | None]:
+    images, subtypes = (None if i is None else i[:, -1].tolist() for i in intervals.values())
+    return {"mean_r_ci": images, "mean_r_ci_subtypes": subtypes}
+
+
+def _disparity_intervals(
+    features: np.ndarray, predicted: np.ndarray, images: Spaces, settings: Settings
+) -> dict[str, list[float] | None]:
+    spaces, resampling = (features, predicted, images.coordinates), {"resamples": settings.bootstraps}
+    return {
+        key: disparity_interval(*spaces, groups, seed=settings.seed, **resampling)
+        for key, groups in (("disparity_ci", None), ("disparity_ci_subtypes", images.label))
+    }
+
+
+def _figures(figures: Figures) -> dict[str, Any]:
+    return {"disparity": float(figures.disparity), "r": figures.r.tolist(), "mean_r": float(figures.mean_r)}
+
+
+def _permutation_summary(nulls: dict[str, dict[str, Null] | None]) -> dict[str, Any]:
+    """The classic test, in-sample and over images, leads; the others stand below it by name."""
+    classic = nulls["images"]["in_sample"]
+    leading = {
+        "n": classic.n,
+        "p_value": classic.p_disparity,
+        "null_mean_r": float(classic.mean_r.mean()),
+        "null_disparity": float(classic.disparity.mean()),
+    }
+    return leading | {
+        units: None if by_analysis is None else {name: null.summary() for name, null in by_analysis.items()}
+        for units, by_analysis in nulls.items()
+    }
+
+
+def _dimension_table(
+    names: list[str],
+    observed: dict[str, Figures],
+    nulls: dict[str, dict[str, Null] | None],
+    intervals: dict[str, np.ndarray | None],
+) -> pd.DataFrame:
+    table = pd.DataFrame({"dimension": names})
+    table["r_in_sample"], table["r_held_out"] = observed["in_sample"].r, observed["held_out"].r
+    for units, ends in intervals.items():
+        for end, position in (("low", 0), ("high", 1)):
+            table[f"r_held_out_{end}_{units}"] = np.nan if ends is None else ends[position, :-1]
+    for analysis in ("held_out", "in_sample"):
+        for units, by_analysis in nulls.items():
+            p = np.full(len(names), np.nan) if by_analysis is None else by_analysis[analysis].p_r
+            table[f"p_{analysis}_{units}"] = p
+            table[f"p_{analysis}_{units}_holm"] = p if by_analysis is None else holm(p)
+            table[f"null_r_{analysis}_{units}"] = np.nan if by_analysis is None else by_analysis[analysis].r
+    return table
+
+
+def _rescaled(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Give predictions the place and the uniform scale that suit the observed coordinates best."""
+    features, target = centred(predicted), centred(observed)
+    power = np.sum(features**2)
+    scale = max(np.sum(features * target), 0.0) / power if power > 0 else 0.0
+    return features * scale + observed.mean(axis=0)

@@ -1,1 +1,0 @@
-"""What a trained network knows, and how close its space is to people's."""

@@ -1,0 +1,214 @@
+"""Evaluation: how often a classifier is right, how well coordinates are predicted, and how sure those figures are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
+
+from rockspace.alignment.bootstrap import correlation_intervals
+from rockspace.alignment.procrustes import Procrustes
+from rockspace.alignment.spaces import correlations
+from rockspace.artifacts import read_arrays, write_arrays
+from rockspace.errors import RockspaceError
+
+TOP_K = 3
+FIXED = ("labels", "dimensions")
+"""Of `Outputs`: what does not go by image."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a network, or several together, says of images.
+
+    Attributes:
+        image_id: ``(n,)`` names.
+        split: ``(n,)`` ``train`` or ``validation``.
+        label: ``(n,)`` label names.
+        labels: ``(n_labels,)`` all labels, in the order of the probabilities.
+        probabilities: ``(n, n_labels)``, or None where there is no softmax.
+        coordinates: ``(n, k)`` predicted, in the unit of the training images' file, or None where none are predicted.
+        observed: ``(n, k)`` human coordinates, each split in the unit of its own file; None with ``coordinates``.
+        dimensions: ``(k,)`` their names, or None.
+    """
+
+    image_id: np.ndarray
+    split: np.ndarray
+    label: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray | None = None
+    coordinates: np.ndarray | None = None
+    observed: np.ndarray | None = None
+    dimensions: np.ndarray | None = None
+
+    def save(self, path: str | Path) -> None:
+        """Write an ``npz`` file with the attributes that are not None as arrays."""
+        write_arrays(path, vars(self))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Outputs":
+        """Read what `save` wrote."""
+        return cls(**read_arrays(path))
+
+    def of_split(self, split: str) -> "Outputs":
+        """Return the images of one split."""
+        rows = self.split == split
+        return Outputs(**{k: v if v is None or k in FIXED else v[rows] for k, v in vars(self).items()})
+
+    @property
+    def label_index(self) -> np.ndarray:
+        """``(n,)`` the index of each image's label."""
+        return np.searchsorted(self.labels, self.label)
+
+
+def joined(parts: Sequence[Outputs]) -> Outputs:
+    """Put outputs of the same network together."""
+    first = parts[0]
+    rows = [name for name, value in vars(first).items() if value is not None and name not in FIXED]
+    return replace(first, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in rows})
+
+
+def metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float | int | list[float]]:
+    """Score probabilities against labels.
+
+    Args:
+        probabilities: ``(n, n_labels)``, rows sum to 1.
+        labels: ``(n,)`` label indices.
+
+    Returns:
+        ``n``, ``top1`` and ``top3`` (0 to 1), ``loss`` (mean cross-entropy, nats), and ``top1_ci``: the 95 %
+        interval of ``top1`` after Wilson (1927), which treats images as independent.
+    """
+    above = ranks(probabilities, labels)
+    hits = int((above == 0).sum())
+    interval = binomtest(hits, len(labels)).proportion_ci(method="wilson")
+    return {
+        "n": len(labels),
+        "top1": hits / len(labels),
+        "top3": float((above < TOP_K).mean()),
+        "loss": float(losses(probabilities, labels).mean()),
+        "top1_ci": [float(interval.low), float(interval.high)],
+    }
+
+
+def ranks(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return ``(n,)`` how many labels are ranked above the right one; a tie counts against it."""
+    of_label = probabilities[np.arange(len(labels)), labels]
+    return (probabilities >= of_label[:, None]).sum(axis=1) - 1
+
+
+def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return ``(n,)`` the cross-entropy of each image (nats)."""
+    of_label = probabilities[np.arange(len(labels)), labels].astype(np.float64)
+    return -np.log(np.maximum(of_label, np.finfo(np.float32).tiny))
+
+
+def coordinate_metrics(predicted: np.ndarray, observed: np.ndarray, *, resamples: int, seed: int) -> dict[str, Any]:
+    """Score predicted coordinates against people's, which may come in another unit.
+
+    Args:
+        predicted: ``(n, k)``.
+        observed: ``(n, k)``.
+        resamples: Bootstrap resamples behind the interval.
+        seed: Decides every resample.
+
+    Returns:
+        ``n``; ``r``: Pearson's r of each dimension; ``mean_r``, and ``mean_r_ci``: its 95 % bootstrap interval over
+        images; ``r2``: share of each dimension's variance that its prediction explains after the best shift and the
+        best scale that is not negative, fitted to these images (``max(r, 0)^2``); ``disparity``: what is left of the
+        variance after the best translation, uniform scale and rotation, as in `scipy.spatial.procrustes`.
+    """
+    r = correlations(predicted, observed)
+    ends = correlation_intervals(predicted, observed, resamples=resamples, seed=seed)
+    return {
+        "n": len(predicted),
+        "r": r.tolist(),
+        "mean_r": float(r.mean()),
+        "mean_r_ci": None if ends is None else ends[:, -1].tolist(),
+        "r2": (np.maximum(r, 0) ** 2).tolist(),
+        "disparity": Procrustes().fit(predicted, observed).disparity_,
+    }
+
+
+def evaluation(outputs: Outputs, *, resamples: int, seed: int) -> dict[str, Any]:
+    """Score outputs split by split.
+
+    Args:
+        outputs: Of images of both splits.
+        resamples: Bootstrap resamples behind each interval of the coordinates' figures.
+        seed: Decides every resample.
+
+    Returns:
+        For each split what `metrics` says, with None in place of figures that need a softmax; and, where coordinates are
+        predicted, ``coordinates`` with what `coordinate_metrics` says of each split.
+    """
+    figures: dict[str, Any] = {}
+    splits = {split: outputs.of_split(split) for split in dict.fromkeys(outputs.split.tolist())}
+    for name, split in splits.items():
+        if split.probabilities is None:
+            figures[name] = dict.fromkeys(("n", "top1", "top3", "loss", "top1_ci")) | {"n": len(split.label)}
+        else:
+            figures[name] = metrics(split.probabilities, split.label_index)
+    if outputs.coordinates is not None:
+        figures["coordinates"] = {
+            name: coordinate_metrics(split.coordinates, split.observed, resamples=resamples, seed=seed)
+            for name, split in splits.items()
+        }
+    return figures
+
+
+def in_words(figures: dict[str, Any], split: str) -> str:
+    """Return the figures of one split, from `evaluation`, in one line."""
+    words = [f"{split}:"]
+    if figures[split]["top1"] is not None:
+        words.append(f"{100 * figures[split]['top1']:.1f} % of {figures[split]['n']} right")
+    if "coordinates" in figures:
+        scores = figures["coordinates"][split]
+        words.append(f"mean r of coordinates {scores['mean_r']:.3f}, disparity {scores['disparity']:.3f}")
+    return " ".join([words[0], ", ".join(words[1:])])
+
+
+def prediction_table(
+    image_ids: Sequence[str], split: str, labels: np.ndarray, probabilities: np.ndarray, names: list[str]
+) -> pd.DataFrame:
+    """Tabulate for each image its label, the best three guesses and their probabilities."""
+    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP_K]
+    table = pd.DataFrame({"image_id": image_ids, "split": split, "label": np.take(names, labels)})
+    for rank in range(order.shape[1]):
+        suffix = "" if rank == 0 else f"_{rank + 1}"
+        table[f"predicted{suffix}"] = np.take(names, order[:, rank])
+        table[f"probability{suffix}"] = np.take_along_axis(probabilities, order[:, rank : rank + 1], 1)[:, 0]
+    table["probability_of_label"] = probabilities[np.arange(len(labels)), labels]
+    table["correct"] = table["predicted"] == table["label"]
+    return table
+
+
+def predictions(outputs: Outputs) -> pd.DataFrame:
+    """Tabulate the guesses of all images; without a softmax, the images alone."""
+    if outputs.probabilities is None:
+        return pd.DataFrame({name: getattr(outputs, name) for name in ("image_id", "split", "label")})
+    names = outputs.labels.tolist()
+    tables = [
+        prediction_table(part.image_id, split, part.label_index, part.probabilities, names)
+        for split in dict.fromkeys(outputs.split.tolist())
+        for part in [outputs.of_split(split)]
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def predicted_coordinates(outputs: Outputs, split: str) -> pd.DataFrame:
+    """Tabulate observed and predicted coordinates of one split, in the columns of aligned coordinates.
+
+    Raises:
+        RockspaceError: Where none are predicted.
+    """
+    part = outputs.of_split(split)
+    if part.coordinates is None:
+        raise RockspaceError("these outputs hold no coordinates: the objective is classification")
+    columns = {"image_id": part.image_id, "label": part.label}
+    for i, name in enumerate(part.dimensions):
+        columns[f"{name} observed"], columns[f"{name} predicted"] = part.observed[:, i], part.coordinates[:, i]
+    return pd.DataFrame(columns)

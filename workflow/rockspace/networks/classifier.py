@@ -1,0 +1,138 @@
+"""The classifier: a backbone and the head on it, one flat Keras model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from rockspace.networks.folding import ChannelAffine
+from rockspace.networks.layers import (
+    PENULTIMATE,
+    POOLED,
+    CosineClassifier,
+    DeviationPooling2D,
+    Foreground2D,
+    ForegroundPooling2D,
+    find_layer,
+)
+from rockspace.networks.objectives import COORDINATES, PREDICTIONS, Objective
+from rockspace.networks.rewiring import copy_of
+
+OUTPUTS = (PREDICTIONS, COORDINATES)
+STANDARDIZE = "head_standardize"
+
+
+def build_head(
+    n_features: int, n_labels: int, head: dict[str, Any], seed: int, objective: Objective | None = None
+) -> keras.Model:
+    """Build the head: dense layers with ReLU, dropout, and a softmax, a linear layer for the coordinates, or both.
+
+    Args:
+        n_features: Length of the pooled features.
+        n_labels: Number of labels.
+        head: The ``head`` section of the configuration; the last of its ``units`` is the layer ``penultimate``.
+        seed: Seed of the first weights.
+        objective: What outputs there are; None for the softmax alone.
+
+    Returns:
+        A float32 model from ``(n, n_features)`` to probabilities ``(n, n_labels)``, to standardized coordinates
+        ``(n, k)``, or to a dictionary of both by the names of their layers.
+    """
+    objective, units = objective or Objective(), head["units"]
+    x = inputs = keras.Input([n_features], name="features", dtype="float32")
+    cosine = head["logits"] == "cosine"
+    if cosine and not units:
+        # A cosine is not blind to place and scale, so there is no layer that could absorb those of the features.
+        x = ChannelAffine(name=STANDARDIZE, dtype="float32")(x)
+    for i, width in enumerate(units):
+        name = PENULTIMATE if i == len(units) - 1 else f"head_dense_{i + 1}"
+        start = keras.initializers.HeNormal(seed=seed * 1000 + i)
+        x = keras.layers.Dense(width, activation="relu", kernel_initializer=start, name=name, dtype="float32")(x)
+    x = keras.layers.Dropout(head["dropout"], seed=seed, name="head_dropout", dtype="float32")(x)
+    first = seed * 1000 + len(units)
+    outputs = {}
+    if objective.classifies and cosine:
+        layer = CosineClassifier(n_labels, head["cosine_scale"], first, name=PREDICTIONS, dtype="float32")
+        outputs[PREDICTIONS] = layer(x)
+    elif objective.classifies:
+        outputs[PREDICTIONS] = _linear(n_labels, "softmax", first, PREDICTIONS)(x)
+    if objective.regresses:
+        outputs[COORDINATES] = _linear(len(objective.mean), "linear", first + 1, COORDINATES)(x)
+    return keras.Model(inputs, _one_or_all(outputs), name="head")
+
+
+def pooled_backbone(
+    backbone: keras.Model, feature_layers: Sequence[str] | None = None, pooling: str = "mean"
+) -> keras.Model:
+    """Return ``backbone`` up to its features.
+
+    Args:
+        backbone: From images to a feature map.
+        feature_layers: Layers that are pooled and put side by side; None for the output alone.
+        pooling: ``mean`` over places; ``mean_std``: means followed by standard deviations; or ``foreground``: both, over
+            what differs from the background that the picture's corners show.
+
+    Returns:
+        From images to features ``(n, n_features)``; the last layer is named ``pooled``.
+    """
+    features = _features(backbone, feature_layers, pooling)
+    return keras.Model(backbone.input, features, name=f"{backbone.name}_pooled")
+
+
+def attach_head(
+    backbone: keras.Model, head: keras.Model, feature_layers: Sequence[str] | None = None, pooling: str = "mean"
+) -> keras.Model:
+    """Put a copy of ``head`` on the features of ``backbone``; the result is one flat model."""
+    x, outputs = _features(backbone, feature_layers, pooling), {}
+    for layer in head.layers[1:]:
+        copy = copy_of(layer)
+        if layer.name in OUTPUTS:
+            outputs[layer.name] = copy(x)
+        else:
+            x = copy(x)
+        copy.set_weights(layer.get_weights())
+    return keras.Model(backbone.input, _one_or_all(outputs), name="classifier")
+
+
+def named_outputs(network: keras.Model) -> keras.Model:
+    """Return a classifier that gives its outputs in a dictionary, by the names of their layers, whatever they are."""
+    names = {layer.name for layer in network.layers}
+    outputs = {name: network.get_layer(name).output for name in OUTPUTS if name in names}
+    return keras.Model(network.input, outputs, name=network.name)
+
+
+def is_head_layer(layer: keras.layers.Layer) -> bool:
+    """Tell the head's layers from the backbone's in a flat classifier."""
+    return layer.name in (PENULTIMATE, *OUTPUTS) or layer.name.startswith("head_")
+
+
+def _linear(units: int, activation: str, seed: int, name: str) -> keras.layers.Dense:
+    start = keras.initializers.GlorotUniform(seed=seed)
+    return keras.layers.Dense(units, activation=activation, kernel_initializer=start, name=name, dtype="float32")
+
+
+def _one_or_all(outputs: dict[str, keras.KerasTensor]) -> Any:
+    return outputs if len(outputs) > 1 else next(iter(outputs.values()))
+
+
+def _features(backbone: keras.Model, feature_layers: Sequence[str] | None, pooling: str) -> keras.KerasTensor:
+    if feature_layers is None:
+        maps = {"": backbone.output}
+    else:
+        found = {name: find_layer(backbone, name, "models: feature_layers") for name in feature_layers}
+        maps = {f"_{name}": layer.output for name, layer in found.items()}
+    foreground = Foreground2D(name="foreground", dtype="float32")(backbone.input) if pooling == "foreground" else None
+    alone = len(maps) == 1 and pooling != "mean_std"
+    parts = []
+    for suffix, feature_map in maps.items():
+        name = POOLED if alone else f"{POOLED}_{{}}{suffix}"
+        if len(feature_map.shape) == 2:
+            parts.append(feature_map)
+        elif foreground is not None:
+            pool = ForegroundPooling2D(name=name.format("foreground"), dtype="float32")
+            parts.append(pool([feature_map, foreground]))
+        else:
+            parts.append(keras.layers.GlobalAveragePooling2D(name=name.format("mean"), dtype="float32")(feature_map))
+            if pooling == "mean_std":
+                parts.append(DeviationPooling2D(name=name.format("std"), dtype="float32")(feature_map))
+    return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=POOLED, dtype="float32")(parts)

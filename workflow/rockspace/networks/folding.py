@@ -1,0 +1,123 @@
+"""Batch normalisation folded into the layer before it: the same function at inference, computed faster.
+
+``gamma * (w x + b - mean) / sqrt(variance + epsilon) + beta`` is itself of the form ``w' x + b'``. Keras 3
+computes the former on TensorFlow as a dozen operations that each read and write the whole feature map; on a
+CPU they take more time than the convolutions. Fine-tuning a folded network is fine-tuning with frozen
+statistics, which is what Keras' own guide advises for small data.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from rockspace.networks.rewiring import Replacement, copy_of, rebuild
+
+FOLDABLE = (
+    keras.layers.Conv2D,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv2D,
+    keras.layers.Dense,
+)
+
+
+@keras.saving.register_keras_serializable(package="rockspace")
+class ChannelAffine(keras.layers.Layer):
+    """``x * scale + shift`` for each channel: a batch normalisation that has no layer to be folded into."""
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        shape = (input_shape[-1],)
+        self.scale = self.add_weight(shape=shape, initializer="ones", name="scale")
+        self.shift = self.add_weight(shape=shape, initializer="zeros", name="shift")
+
+    def call(self, x: Any) -> Any:
+        return x * self.scale + self.shift
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+
+def fold(model: keras.Model) -> keras.Model:
+    """The same function with no batch normalisation left in it.
+
+    A batch normalisation right after a convolution or a dense layer that nothing else reads is folded into
+    it; any other becomes a ``ChannelAffine``. Statistics are those of inference. All layers keep their names:
+    the folded layer that of the convolution, and an identity that of the batch normalisation, so the output
+    of a folded convolution is what the batch normalisation's was.
+
+    Args:
+        model: a flat functional float32 model: a backbone, or one with a head.
+
+    Returns:
+        A model that shares no variable with ``model``.
+    """
+    folded = _foldable_pairs(model)
+    norms = {norm.name for norm in folded.values()}
+    replaced = {layer.name for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
+
+    def replace(layer: Any) -> Replacement | None:
+        if not isinstance(layer, keras.layers.Layer):
+            return None
+        if layer.name in folded:
+            weights = _folded_weights(layer, *_scale_and_shift(folded[layer.name]))
+            return Replacement(copy_of(layer, use_bias=True), weights)
+        if layer.name in norms:
+            return Replacement(keras.layers.Activation("linear", name=layer.name), [])
+        if isinstance(layer, keras.layers.BatchNormalization):
+            affine = ChannelAffine(name=layer.name, trainable=layer.trainable)
+            return Replacement(affine, _scale_and_shift(layer))
+        return None
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        # A batch normalisation also takes a mask and a training flag, what replaces it does not.
+        return layer(*args) if layer.name in replaced else layer(*args, **kwargs)
+
+    return rebuild(model, replace, call)
+
+
+def _foldable_pairs(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
+    """The batch normalisations that can be folded, by the name of the layer to fold each into."""
+    producers = {id(layer.output): layer for layer in model.layers if not isinstance(layer.output, list)}
+    readers: dict[int, int] = {id(tensor): 1 for tensor in keras.tree.flatten(model.outputs)}
+    for operation in model.operations:
+        if not isinstance(operation, keras.layers.InputLayer):
+            for tensor in keras.tree.flatten(operation.input):
+                readers[id(tensor)] = readers.get(id(tensor), 0) + 1
+    pairs = {}
+    for norm in model.layers:
+        if isinstance(norm, keras.layers.BatchNormalization):
+            layer = producers.get(id(norm.input))
+            linear = isinstance(layer, FOLDABLE) and layer.activation is keras.activations.linear
+            if linear and readers[id(norm.input)] == 1 and _normalises_channels(norm):
+                pairs[layer.name] = norm
+    return pairs
+
+
+def _normalises_channels(norm: keras.layers.BatchNormalization) -> bool:
+    return norm.axis in (-1, len(norm.input.shape) - 1)
+
+
+def _scale_and_shift(norm: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+    """The factor and the summand of each channel at inference, in float64.
+
+    References:
+        Ioffe & Szegedy (2015), Batch normalization, ICML, algorithm 2.
+    """
+    mean = keras.ops.convert_to_numpy(norm.moving_mean).astype(np.float64)
+    variance = keras.ops.convert_to_numpy(norm.moving_variance).astype(np.float64)
+    scale = 1 / np.sqrt(variance + norm.epsilon)
+    if norm.scale:
+        scale = scale * keras.ops.convert_to_numpy(norm.gamma)
+    shift = -mean * scale
+    if norm.center:
+        shift = shift + keras.ops.convert_to_numpy(norm.beta)
+    return scale, shift
+
+
+def _folded_weights(layer: keras.layers.Layer, scale: np.ndarray, shift: np.ndarray) -> list[np.ndarray]:
+    *kernels, last = layer.get_weights() if not layer.use_bias else layer.get_weights()[:-1]
+    # A depthwise kernel holds its output channels in its last two axes.
+    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    factors = scale.reshape(last.shape[-2:]) if depthwise else scale
+    bias = layer.get_weights()[-1] * scale if layer.use_bias else 0.0
+    return [*kernels, last * factors, bias + shift]

@@ -1,0 +1,64 @@
+"""Networks as the stages need them: to start training from, and to take answers from."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import keras
+import tensorflow as tf
+
+from rockspace.errors import RockspaceError
+from rockspace.networks.backbones import build
+from rockspace.networks.folding import fold
+from rockspace.networks.precision import choose, fast_inference
+
+log = logging.getLogger(__name__)
+
+
+def starting_backbone(
+    model: dict[str, Any], image_size: int, weights: Path | None, batch_norm: str = "folded"
+) -> keras.Model:
+    """Build a model's backbone with its pretrained weights.
+
+    Args:
+        model: ``backbone``, ``output_layer`` and ``preprocessing``, as in an item of the configuration's ``models``.
+        image_size: Side of the images (pixels).
+        weights: Weights file, or None for random weights.
+        batch_norm: ``folded`` folds it into the convolutions; anything else keeps the layers.
+    """
+    network = build(
+        model["backbone"],
+        image_size=image_size,
+        weights=weights,
+        output_layer=model["output_layer"],
+        preprocessing=model["preprocessing"],
+    )
+    return fold(network) if batch_norm == "folded" else network
+
+
+def precision_for(setting: str, backbone: str, phase: str) -> str:
+    """Return the arithmetic of a phase (``train`` or ``embed``), and log it; ``auto`` lets the hardware decide."""
+    precision = choose(backbone, phase) if setting == "auto" else setting
+    log.info("%s: %s in %s", backbone, phase, precision)
+    return precision
+
+
+def load_classifier(path: str | Path) -> keras.Model:
+    """Load a saved classifier; nothing in the file can run code.
+
+    Raises:
+        RockspaceError: Where the file is damaged.
+    """
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, OSError, KeyError, BadZipFile) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RockspaceError(f"{path}: cannot be loaded ({reason}); delete it and run again") from error
+
+
+def for_inference(network: keras.Model, setting: str, backbone: str) -> tuple[Callable[[tf.Tensor], Any], str]:
+    """Return what answers as ``network`` does, as fast as the hardware allows, and its arithmetic."""
+    precision = precision_for(setting, backbone, "embed")
+    return fast_inference(fold(network), precision), precision

@@ -1,0 +1,139 @@
+"""Which precision a backbone computes in, and how a model gets it."""
+
+import time
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from rockspace.networks.fast_layers import fast_equivalent, plain_equivalent
+from rockspace.networks.rewiring import Replacement, copy_of, rebuild
+
+PRECISIONS = ("float32", "bfloat16", "float16")
+# The first NVIDIA compute capabilities with tensor cores for each type.
+BFLOAT16_CAPABILITY = (8, 0)
+FLOAT16_CAPABILITY = (7, 0)
+
+# What a processor with AMX runs faster in float32: the beginnings of names, by phase. Processor time of a batch:
+# EfficientNet-B0 trains in 0.84 s in float32 and 0.98 s in bfloat16 (its swish is slow there), MobileNetV3 in 0.17
+# and 0.19; it embeds in 0.04 and 0.05, ConvNeXt-Tiny in 0.82 and 0.94. ResNet50: 1.92 and 0.84, 0.54 and 0.17.
+# With AVX-512 alone, either all of them gain from bfloat16 or none: tests/benchmarks/precisions.py.
+FASTER_IN_FLOAT32 = {"train": ("efficientnet_b", "mobilenet_v3"), "embed": ("mobilenet_v3", "convnext")}
+
+
+def with_precision(model: keras.Model, precision: str, *, for_training: bool = True) -> keras.Model:
+    """A copy of ``model`` whose backbone computes in ``precision``.
+
+    Variables, the head (whatever follows the last feature map), and all outputs stay float32.
+
+    Args:
+        model: a flat functional model, of any precision.
+        precision: one of ``PRECISIONS``. A model in float32 is the form to save: its layers are Keras' own or
+            registered.
+        for_training: whether convolutions get the gradients that a CPU computes fastest in bfloat16.
+    """
+    policy = "float32" if precision == "float32" else f"mixed_{precision}"
+    wide = _head_names(model) | _output_names(model)
+    fast = for_training and precision == "bfloat16" and not tf.config.list_physical_devices("GPU")
+
+    def replace(layer: Any) -> Replacement | None:
+        if not isinstance(layer, keras.layers.Layer):
+            return None
+        if layer.name in wide:
+            return Replacement(copy_of(layer, plain_equivalent(layer), dtype="float32"))
+        layer_type = (fast_equivalent(layer) if fast else None) or plain_equivalent(layer)
+        return Replacement(copy_of(layer, layer_type, dtype=policy))
+
+    return rebuild(model, replace)
+
+
+def fast_inference(model: keras.Model, precision: str) -> Callable[[Any], Any]:
+    """The fastest way to run ``model`` on batches: compiled once, in ``precision``.
+
+    Compiled, TensorFlow computes a convolution with its bias, its ReLU and the sum of a residual block in one
+    step; called directly, a Keras model takes several times as long.
+
+    Args:
+        model: a flat functional model; later changes of its weights are not seen.
+        precision: one of ``PRECISIONS``.
+
+    Returns:
+        From a batch of images (n, height, width, 3), for any n, to what ``model`` returns, in float32.
+    """
+    copy = with_precision(model, precision, for_training=False)
+    signature = tf.TensorSpec((None, *copy.input_shape[1:]), tf.float32)
+    return tf.function(lambda images: copy(images, training=False), input_signature=[signature])
+
+
+def choose(backbone: str, phase: str) -> str:
+    """The precision that is fastest on this machine.
+
+    Args:
+        backbone: a key of ``backbones.BACKBONES``.
+        phase: "train" or "embed".
+    """
+    if tf.config.list_physical_devices("GPU"):
+        capability = _compute_capability()
+        if capability >= BFLOAT16_CAPABILITY:
+            return "bfloat16"
+        # Training in float16 would need the loss scaled; embedding does not.
+        return "float16" if capability >= FLOAT16_CAPABILITY and phase == "embed" else "float32"
+    native = processor_bfloat16()
+    if native == "amx_bf16":
+        return "float32" if backbone.startswith(FASTER_IN_FLOAT32[phase]) else "bfloat16"
+    return "bfloat16" if native and convolves_faster_in_bfloat16() else "float32"
+
+
+@cache
+def processor_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
+    """What the processor multiplies in bfloat16 with: ``amx_bf16``, ``avx512_bf16``, or None where nothing says so."""
+    flags = cpuinfo.read_text(encoding="utf-8").split() if cpuinfo.exists() else []
+    return next((flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags), None)
+
+
+@cache
+def convolves_faster_in_bfloat16(repeats: int = 5) -> bool:
+    """Whether this processor takes less time for a convolution in bfloat16 than in float32, tried once a process.
+
+    AVX512-BF16 alone does not say: AMD's Zen 4 needs 0.55 times the time of float32, Intel's Xeons with AMX hidden from
+    them 1.8 times. Processor time of the best of ``repeats`` is compared, in turns, so that what else the machine does
+    changes nothing.
+    """
+    seconds: dict[str, list[float]] = {"float32": [], "bfloat16": []}
+    convolve = tf.function(lambda images, kernel: tf.nn.conv2d(images, kernel, 1, "SAME"))
+    with tf.device("CPU"):
+        images, kernel = tf.ones((16, 28, 28, 128)), tf.ones((3, 3, 128, 128))
+        for turn in range(repeats + 1):
+            for precision, measured in seconds.items():
+                operands = tf.cast(images, precision), tf.cast(kernel, precision)
+                start = time.process_time()
+                convolve(*operands).numpy()
+                if turn:  # the first compiles
+                    measured.append(time.process_time() - start)
+    return min(seconds["bfloat16"]) < min(seconds["float32"])
+
+
+def _compute_capability() -> tuple[int, int]:
+    """The lowest among the GPUs, since all of them compute the same model."""
+    gpus = tf.config.list_physical_devices("GPU")
+    details = (tf.config.experimental.get_device_details(gpu) for gpu in gpus)
+    return min(detail.get("compute_capability", (0, 0)) for detail in details)
+
+
+def _head_names(model: keras.Model) -> set[str]:
+    """The layers after the last feature map (squeeze-and-excitation is followed by more of those)."""
+    names: set[str] = set()
+    for layer in model.layers:
+        if len(layer.output.shape) == 4:
+            names.clear()
+        else:
+            names.add(layer.name)
+    return names
+
+
+def _output_names(model: keras.Model) -> set[str]:
+    outputs = [id(tensor) for tensor in keras.tree.flatten(model.outputs)]
+    return {layer.name for layer in model.layers if id(layer.output) in outputs}

@@ -1,0 +1,1 @@
+"""Recipes compared by cross-validation inside the training images."""

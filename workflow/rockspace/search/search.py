@@ -1,0 +1,244 @@
+"""Search: recipes compared by what they say of training images left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold
+
+from rockspace.alignment.bootstrap import bootstrap_interval, correlation_moments, correlations_from_moments
+from rockspace.alignment.procrustes import Procrustes
+from rockspace.alignment.spaces import correlations
+from rockspace.artifacts import read_arrays, write_arrays
+from rockspace.errors import RockspaceError
+from rockspace.inference.ensembles import Moments, mean_coordinates
+from rockspace.inference.evaluation import TOP_K, losses, ranks
+
+
+def left_out_of(labels: np.ndarray, folds: int, number: int) -> np.ndarray:
+    """Return ``(n,)`` bool: the images of one fold of a stratified cross-validation.
+
+    All recipes and seeds share the folds, so they are compared on the same images.
+
+    Args:
+        labels: ``(n,)`` label indices of the training images.
+        folds: Folds in one repeat.
+        number: Which fold, counted through the repeats; each repeat divides the images anew.
+
+    Raises:
+        RockspaceError: Where a label has fewer images than there are folds.
+    """
+    fewest = int(np.bincount(labels)[np.unique(labels)].min())
+    if fewest < folds:
+        raise RockspaceError(
+            f"config: search.folds: found {folds}; allowed: at most {fewest}, the number of training images of the rarest label"
+        )
+    repeat, fold = divmod(number, folds)
+    splits = StratifiedKFold(folds, shuffle=True, random_state=repeat).split(labels, labels)
+    mask = np.zeros(len(labels), bool)
+    mask[list(splits)[fold][1]] = True
+    return mask
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """What a network says of the training images of one fold, which it was trained without.
+
+    Attributes:
+        position: ``(m,)`` positions of the images in the training split.
+        label: ``(m,)`` label indices.
+        n_features: What the head stands on.
+        seconds: Time of training and answering (wall clock).
+        probabilities: ``(m, n_labels)``, or None.
+        coordinates: ``(m, k)`` predicted, or None.
+        observed: ``(m, k)`` human coordinates, or None.
+        predicted_mean: ``(k,)`` of the predictions for the images trained on, or None.
+        predicted_deviation: ``(k,)`` their standard deviations, or None.
+        observed_mean: ``(k,)`` of the coordinates of the images trained on, or None.
+        observed_deviation: ``(k,)`` their standard deviations, or None.
+    """
+
+    position: np.ndarray
+    label: np.ndarray
+    n_features: int
+    seconds: float
+    probabilities: np.ndarray | None = None
+    coordinates: np.ndarray | None = None
+    observed: np.ndarray | None = None
+    predicted_mean: np.ndarray | None = None
+    predicted_deviation: np.ndarray | None = None
+    observed_mean: np.ndarray | None = None
+    observed_deviation: np.ndarray | None = None
+
+    def save(self, path: str | Path) -> None:
+        """Write an ``npz`` file with the attributes that are not None as arrays."""
+        write_arrays(path, vars(self))
+
+    @classmethod
+    def load(cls, path: str | Path) -> LeftOut:
+        """Read what `save` wrote."""
+        return cls(**{name: value[()] if value.ndim == 0 else value for name, value in read_arrays(path).items()})
+
+
+@dataclass(frozen=True)
+class Round:
+    """Every training image, each as the network answered that was trained without it: one seed, one repeat.
+
+    Attributes:
+        label: ``(n,)`` label indices.
+        fold: ``(n,)`` which fold each image was left out in.
+        seconds: Time of all folds.
+        probabilities: ``(n, n_labels)``, or None.
+        coordinates: ``(n, k)`` predicted, or None.
+        observed: ``(n, k)``, or None.
+    """
+
+    label: np.ndarray
+    fold: np.ndarray
+    seconds: float
+    probabilities: np.ndarray | None
+    coordinates: np.ndarray | None
+    observed: np.ndarray | None
+
+
+def together(folds: Sequence[Sequence[LeftOut]]) -> Round:
+    """Put the folds of one repeat together, averaged over the members of an ensemble.
+
+    Args:
+        folds: For each fold its members: several networks, or a single one.
+    """
+    answers = [_averaged(members) for members in folds]
+    order = np.argsort(np.concatenate([members[0].position for members in folds]))
+
+    def joined(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
+        return None if values[0] is None else np.concatenate(values)[order]
+
+    observed = [next((m.observed for m in members if m.observed is not None), None) for members in folds]
+    return Round(
+        label=joined([members[0].label for members in folds]),
+        fold=joined([np.full(len(members[0].label), i) for i, members in enumerate(folds)]),
+        seconds=float(sum(member.seconds for members in folds for member in members)),
+        probabilities=joined([probabilities for probabilities, _ in answers]),
+        coordinates=joined([coordinates for _, coordinates in answers]),
+        observed=joined(observed),
+    )
+
+
+def _averaged(members: Sequence[LeftOut]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    classifying = [member.probabilities for member in members if member.probabilities is not None]
+    probabilities = np.mean(classifying, axis=0) if classifying else None
+    regressing = [member for member in members if member.coordinates is not None]
+    if len(regressing) < 2:
+        return probabilities, regressing[0].coordinates if regressing else None
+    coordinates = mean_coordinates(
+        [member.coordinates for member in regressing],
+        [Moments(member.predicted_mean, member.predicted_deviation) for member in regressing],
+        Moments(regressing[0].observed_mean, regressing[0].observed_deviation),
+    )
+    return probabilities, coordinates
+
+
+def figures(rounds: Sequence[Round], names: Sequence[str], *, resamples: int, seed: int = 0) -> dict[str, Any]:
+    """Score the rounds of one recipe: means over seeds and repeats, with 95 % intervals over images.
+
+    Args:
+        rounds: One for each seed and repeat.
+        names: Names of the human dimensions.
+        resamples: Bootstrap resamples behind each interval.
+        seed: Decides every resample.
+
+    Returns:
+        ``top1`` with ``_low``, ``_high`` and ``_fold_sd`` (standard deviation over folds), ``top3``, ``loss``, where there
+        is a softmax; ``mean_r`` with ``_low``, ``_high``, ``disparity`` and ``r {dimension}``, where coordinates are
+        predicted; ``seconds`` (of one round).
+    """
+    row: dict[str, Any] = {"seconds": float(np.mean([each.seconds for each in rounds]))}
+    if rounds[0].probabilities is not None:
+        above = np.stack([ranks(each.probabilities, each.label) for each in rounds], axis=1)
+        right = (above == 0).mean(axis=1)
+        by_fold = [
+            (a[r.fold == f] == 0).mean() for a, r in zip(above.T, rounds, strict=True) for f in np.unique(r.fold)
+        ]
+        low, high = _ends(np.stack([right, np.ones_like(right)], axis=1), _ratio, resamples, seed)
+        row |= {"top1": right.mean(), "top1_low": low, "top1_high": high, "top1_fold_sd": np.std(by_fold, ddof=1)}
+        row["top3"] = (above < TOP_K).mean()
+        row["loss"] = np.mean([losses(each.probabilities, each.label) for each in rounds])
+    if rounds[0].coordinates is not None:
+        pairs = [(each.coordinates, each.observed) for each in rounds]
+        r = np.mean([correlations(*pair) for pair in pairs], axis=0)
+        moments = np.stack([correlation_moments(*pair) for pair in pairs], axis=1)
+        low, high = _ends(moments, _mean_r, resamples, seed)
+        row |= {"mean_r": r.mean(), "mean_r_low": low, "mean_r_high": high}
+        row["disparity"] = np.mean([Procrustes().fit(*pair).disparity_ for pair in pairs])
+        row |= {f"r {name}": value for name, value in zip(names, r, strict=True)}
+    return row
+
+
+def _ratio(totals: np.ndarray) -> np.ndarray:
+    return totals[..., :1] / totals[..., 1:]
+
+
+def _mean_r(totals: np.ndarray) -> np.ndarray:
+    return correlations_from_moments(totals).mean(axis=(-2, -1))[..., None]
+
+
+def _ends(values: np.ndarray, statistic: Any, resamples: int, seed: int) -> tuple[float, float]:
+    ends = bootstrap_interval(values, statistic, resamples=resamples, seed=seed)
+    return (np.nan, np.nan) if ends is None else (float(ends[0, 0]), float(ends[1, 0]))
+
+
+def search_table(
+    left_out: Mapping[tuple[str, int, int], LeftOut],
+    models: Mapping[str, str],
+    ensembles: Sequence[Mapping[str, Any]],
+    names: Sequence[str],
+    *,
+    folds: int,
+    resamples: int,
+) -> pd.DataFrame:
+    """Compare recipes, and ensembles of them, by what they say of images left out.
+
+    Args:
+        left_out: By model, seed and number of the fold (counted through the repeats).
+        models: Objective of each model.
+        ensembles: ``name``, ``models`` and ``seeds`` of each; in a round of an ensemble, all its members are averaged.
+        names: Names of the human dimensions.
+        folds: Folds in one repeat.
+        resamples: Bootstrap resamples behind each interval.
+
+    Returns:
+        One row for each model and ensemble, best accuracy first: ``kind``, ``model``, ``objective``, ``networks`` (how many
+        are averaged), ``n_features``, the columns of `figures`; and ``best_top1`` and ``best_mean_r``, which mark the
+        winner among the models and the winner among the ensembles.
+    """
+    repeats = (1 + max(number for _, _, number in left_out)) // folds
+    seeds = list(dict.fromkeys(seed for _, seed, _ in left_out))
+
+    def rounds(groups: Sequence[Sequence[tuple[str, int]]]) -> list[Round]:
+        return [
+            together([[left_out[m, s, repeat * folds + fold] for m, s in group] for fold in range(folds)])
+            for group in groups
+            for repeat in range(repeats)
+        ]
+
+    rows = []
+    for model, objective in models.items():
+        width = left_out[model, seeds[0], 0].n_features
+        start = {"kind": "model", "model": model, "objective": objective, "networks": 1, "n_features": int(width)}
+        rows.append(start | figures(rounds([[(model, seed)] for seed in seeds]), names, resamples=resamples))
+    for each in ensembles:
+        members = [(model, seed) for model in each["models"] for seed in each["seeds"]]
+        start = {"kind": "ensemble", "model": each["name"], "networks": len(members)}
+        rows.append(start | figures(rounds([members]), names, resamples=resamples))
+    table = pd.DataFrame(rows)
+    for criterion in ("top1", "mean_r"):
+        if criterion not in table:
+            table[criterion] = np.nan
+        best = table.groupby("kind")[criterion].transform("max")
+        table[f"best_{criterion}"] = table[criterion].notna() & (table[criterion] == best)
+    return table.sort_values(["top1", "mean_r"], ascending=False, na_position="last", ignore_index=True)
