@@ -294,6 +294,6 @@ def test_choices_run_as_stages_and_change_nothing_before_them(tmp_path):
     shown = read_people(study / "coordinates/validation.csv", label_of)
     assert read_responses_table(study / "responses/validation.csv").index.tolist() == shown.image_id.tolist()
     (tmp_path / "choices.csv").unlink()
-    result = workplace.snakemake("--dry-run", *with_choices)
+    result = workplace.dry_run(*with_choices)
     assert result.returncode != 0
     assert "dataset.splits.validation.responses: no file 'choices.csv'" in result.stdout + result.stderr

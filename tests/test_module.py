@@ -29,8 +29,8 @@ class Host(Workplace):
         dataset = default["dataset"] | tiny["dataset"]
         (folder / "study.yaml").write_text(yaml.safe_dump(tiny | {"dataset": dataset}))
 
-    def command(self, *arguments: str) -> list[str]:
-        whole = super().command(*arguments, "--configfile", "study.yaml")
+    def arguments(self, *arguments: str) -> list[str]:
+        whole = super().arguments(*arguments, "--configfile", "study.yaml")
         whole[whole.index("--snakefile") + 1] = "Snakefile"
         return whole
 
@@ -51,7 +51,7 @@ def test_two_studies_are_two_modules_and_a_stage_of_each_is_a_target_by_its_name
     planned = twice.planned("two_procrustes")
     assert planned["two_activations"] == 3
     assert "two_pretrained_weights" not in planned
-    result = twice.snakemake("--dry-run", "two_summary")
+    result = twice.dry_run("two_summary")
     assert "two/results/tiny/models/other/seed-0/metrics.json" in result.stdout + result.stderr
     assert "two/two" not in result.stdout + result.stderr
 
@@ -72,6 +72,6 @@ def test_rules_without_their_library_say_what_to_do(tmp_path):
     host = Host(
         tmp_path / "host", MODULE.format(root=tmp_path / "fetched", name="one", config="config", snakefile="Snakefile")
     )
-    result = host.snakemake("--dry-run")
+    result = host.dry_run()
     assert result.returncode != 0
     assert "clone the repository" in result.stdout + result.stderr

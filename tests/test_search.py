@@ -383,7 +383,7 @@ def test_a_change_of_one_recipe_tries_that_model_alone_again(searched):
 
 def test_a_search_that_would_watch_the_validation_images_is_refused(searched):
     (searched.folder / "change.yaml").write_text("finetune: {selection: validation}")
-    result = searched.snakemake("--dry-run", "search", "--configfile", "tiny.yaml", "change.yaml")
+    result = searched.dry_run("search", "--configfile", "tiny.yaml", "change.yaml")
     assert result.returncode != 0
     assert "finetune.selection" in result.stdout + result.stderr
 

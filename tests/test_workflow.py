@@ -74,7 +74,7 @@ def test_a_run_ends_with_the_summary_as_a_table_and_a_dry_run_does_not(finished)
     assert f"{summary['held_out_mean_r']:.3f}" in row
     assert "results/tiny/overview.html" in finished.said
     assert "make report CONFIG='tiny.yaml'" in finished.said
-    assert "held-out" not in finished.snakemake("--dry-run", "--forcerun", "summary").stdout
+    assert "held-out" not in finished.dry_run("--forcerun", "summary").stdout
 
 
 def test_a_failed_stage_is_named_with_its_log_in_one_line(finished):

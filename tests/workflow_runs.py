@@ -10,6 +10,8 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 
+from dry_runs import dry_run
+
 ROOT = Path(__file__).parents[1]
 
 TINY = """\
@@ -37,21 +39,14 @@ class Workplace:
         (folder / "tiny.yaml").write_text(config)
         self.environment = {key: value for key, value in os.environ.items() if key != "TQDM_DISABLE"}
 
+    def arguments(self, *arguments: str) -> list[str]:
+        """Complete the arguments of a command with what every run here has."""
+        always = ["--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+        configuration = [] if "--configfile" in arguments else ["--configfile", "tiny.yaml"]
+        return [*always, *arguments, *configuration]
+
     def command(self, *arguments: str) -> list[str]:
-        snakemake = [
-            sys.executable,
-            "-m",
-            "snakemake",
-            "--snakefile",
-            str(ROOT / "Snakefile"),
-            "--cores",
-            "2",
-        ]
-        return [
-            *snakemake,
-            *arguments,
-            *([] if "--configfile" in arguments else ["--configfile", "tiny.yaml"]),
-        ]
+        return [sys.executable, "-m", "snakemake", *self.arguments(*arguments)]
 
     def snakemake(self, *arguments: str, timeout: float = 1800, confined: bool = False) -> subprocess.CompletedProcess:
         """Run it; if ``confined``, nothing can be written but ``results/``, ``.snakemake/`` and the home folder."""
@@ -70,9 +65,13 @@ class Workplace:
             timeout=timeout,
         )
 
+    def dry_run(self, *arguments: str) -> subprocess.CompletedProcess:
+        """Do what ``snakemake("--dry-run", ...)`` does, without Snakemake's start-up time."""
+        return dry_run(self.folder, self.arguments(*arguments), self.environment)
+
     def planned(self, *arguments: str) -> Counter:
         """How many jobs of each rule a dry run would do; without the rule that only collects."""
-        result = self.snakemake("--dry-run", *arguments)
+        result = self.dry_run(*arguments)
         assert result.returncode == 0, result.stdout + result.stderr
         table = re.search(r"^job +count\n-+ +-+\n(.*?)^total", result.stdout + result.stderr, re.MULTILINE | re.DOTALL)
         jobs = Counter(
