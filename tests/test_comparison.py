@@ -167,9 +167,9 @@ def test_the_profile_has_a_row_for_each_seed_and_layer_in_order_of_depth():
         [1, "late", 2],
     ]
     assert profile["held_out_mean_r"].tolist() == pytest.approx([0.1, 0, 0.1, 0])
-    assert profile["held_out_low_images"].tolist() == pytest.approx([0, -0.1, 0, -0.1])
-    assert profile["in_sample_null_high_images"].unique().tolist() == [0.3]
-    assert profile["held_out_p_subtypes_holm"].unique().tolist() == [0.002]
+    assert profile["held_out_mean_r_low_images"].tolist() == pytest.approx([0, -0.1, 0, -0.1])
+    assert profile["in_sample_mean_r_null_high_images"].unique().tolist() == [0.3]
+    assert profile["held_out_mean_r_p_subtypes_holm"].unique().tolist() == [0.002]
     assert profile["cka_debiased_low_subtypes"].unique().tolist() == [0.2]
 
 
@@ -179,8 +179,8 @@ def test_the_profile_leaves_out_what_a_small_study_cannot_have():
         "new_subtypes_mean_r",
         "ridge_held_out_mean_r",
         "cka_debiased",
-        "rsa_spearman_low",
-        "in_sample_null_subtypes",
+        "rsa_spearman_low_images",
+        "in_sample_mean_r_null_subtypes",
     ]
     assert profile[missing].isna().all(axis=None)
     assert not pd.isna(profile["held_out_mean_r"].item())

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from rockspace.alignment.bootstrap import disparity_from_moments, disparity_moments
 from rockspace.alignment.layer_report import OBSERVED, PREDICTED, layer_report
-from rockspace.alignment.noise_ceiling import noise_ceiling, statistics
+from rockspace.alignment.noise_ceiling import noise_ceiling
 from rockspace.alignment.permutation import image_pairings, permutation_nulls
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.readout import PENALTIES, ReadoutScorer, ridge, ridge_readout
@@ -24,6 +24,7 @@ from rockspace.alignment.spaces import (
     read_individuals,
     read_spaces,
 )
+from rockspace.alignment.statistics import BY_KEY, STATISTICS, UNITS, find, statistics_of
 from rockspace.errors import RockspaceError
 
 NAMES = ["lightness", "grain size", "hue"]
@@ -350,7 +351,7 @@ def test_halves_of_the_people_give_the_agreement_of_the_halves_as_lower_bound():
     truth = (validation.coordinates,)
     halves = people(truth, n=2)
     ceiling = noise_ceiling(truth, truth, halves)
-    both = [statistics(*pair)["rsa_spearman"] for pair in (halves, halves[::-1])]
+    both = [statistics_of(*pair, Settings())["rsa_spearman"] for pair in (halves, halves[::-1])]
     assert ceiling["lower"]["rsa_spearman"] == pytest.approx(np.mean(both), abs=1e-9)
 
 
@@ -369,6 +370,44 @@ def test_the_report_carries_the_ceiling_where_people_are_given():
         ceiling = layer_report(train, validation, NAMES, QUICK, individuals).figures["noise_ceiling"]
         assert ceiling["available"]
         assert ("held_out_mean_r" in ceiling["model"]) == (len(individuals[0]) == 2)
+
+
+def test_every_statistic_of_the_list_is_in_the_json_with_the_interval_and_the_null_it_names(report):
+    for statistic in STATISTICS:
+        assert isinstance(find(report.figures, statistic.key), float), statistic.key
+        low, high = statistic.bounds
+        assert low <= find(report.figures, statistic.key) <= high
+        for units in UNITS:
+            found = {part: find(report.figures, path) for part, path in statistic.paths(units).items()}
+            if statistic.interval:
+                assert found["low"] <= find(report.figures, statistic.key) + 0.1, statistic.key
+                assert found["low"] < found["high"], statistic.key
+
+
+def test_an_estimate_has_the_interval_and_the_null_of_its_own_statistic():
+    train, validation = study(subtypes=8)
+    figures = layer_report(train, validation, NAMES, QUICK).figures
+    null = figures["permutation"]["subtypes"]["held_out"]
+    found = BY_KEY["held_out.mean_r"].estimate(figures)
+    assert [found.low, found.high] == figures["held_out"]["mean_r_ci_subtypes"]
+    assert (found.null, found.p) == (null["null_mean_r"], null["p_mean_r"])
+    assert [found.null_low, found.null_high] == null["null_mean_r_band"]
+    assert (found.interval_over, found.null_over) == ("subtypes", "subtypes")
+
+
+def test_over_too_few_subtypes_the_estimate_is_over_images_and_says_so():
+    figures = layer_report(*study(subtypes=2), NAMES, QUICK).figures
+    found = BY_KEY["held_out.mean_r"].estimate(figures)
+    assert [found.low, found.high] == figures["held_out"]["mean_r_ci"]
+    assert found.interval_over == "images"
+
+
+def test_what_is_computed_on_two_spaces_alone_is_what_the_report_has(report):
+    train, validation = study()
+    spaces = ((train.features, validation.features), (train.coordinates, validation.coordinates))
+    for name, value in statistics_of(*spaces, QUICK).items():
+        statistic = next(each for each in STATISTICS if each.name == name)
+        assert value == pytest.approx(find(report.figures, statistic.key), abs=1e-9), name
 
 
 def write_study(folder, train, validation):

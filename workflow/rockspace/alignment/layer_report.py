@@ -10,13 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rockspace.alignment.noise_ceiling import Splits, noise_ceiling
-from rockspace.alignment.permutation import Pairings, image_pairings, subtype_pairings
-from rockspace.alignment.readout import ridge_readout
+from rockspace.alignment.noise_ceiling import noise_ceiling
 from rockspace.alignment.rotation_report import Settings, both_rotations
-from rockspace.alignment.rsa import rsa, rsa_intervals, rsa_null
-from rockspace.alignment.similarity import cka_interval, cka_null, debiased_cka, linear_cka, shape_distance
 from rockspace.alignment.spaces import Spaces, UnusableSpaces
+from rockspace.alignment.statistics import BY_KEY, Estimate, Splits, sections
 
 # Columns of the aligned coordinates, by dimension.
 OBSERVED, PREDICTED = "{} observed", "{} predicted"
@@ -38,14 +35,20 @@ class LayerReport:
     aligned: pd.DataFrame
 
     def in_words(self) -> str:
-        """Return the three numbers that belong together, in one line."""
-        within, across, null = (self.figures[part] for part in ("in_sample", "held_out", "permutation"))
-        low, high = across["mean_r_ci"]
-        return (
-            f"mean r {across['mean_r']:.3f} held-out ({low:.3f} to {high:.3f}), "
-            f"{within['mean_r']:.3f} in-sample, "
-            f"{null['null_mean_r']:.3f} in-sample with images paired at random (p = {null['p_value']:.4f})"
+        """Return the held-out and the in-sample figure, each with its own interval and chance, in one line."""
+        return "; ".join(
+            f"{statistic.label} {_in_words(statistic.estimate(self.figures))}"
+            for statistic in (BY_KEY["held_out.mean_r"], BY_KEY["in_sample.mean_r"])
         )
+
+
+def _in_words(found: Estimate) -> str:
+    words = f"{found.value:.3f}"
+    if found.has_interval:
+        words += f" ({found.low:.3f} to {found.high:.3f} over {found.interval_over})"
+    if found.has_null:
+        words += f", chance {found.null:.3f}, p = {found.p:.4f} over {found.null_over}"
+    return words
 
 
 def read_aligned(path: str | Path) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
@@ -90,67 +93,22 @@ def layer_report(
         "reduction": settings.reduction,
         **leading.summary,
         "reductions": {name: report.summary for name, report in rotations.items()},
-        "ridge": ridge_readout(train, validation, settings),
-        "rsa": rsa_summary(validation, settings),
-        "cka": cka_summary(validation, settings),
-        "shape_distance": _shape_distances(validation, rotations["zero_pad"].summary["permutation"]),
-        "noise_ceiling": _ceiling(train, validation, individuals),
+        **sections(train, validation, settings),
+        "noise_ceiling": _ceiling(train, validation, individuals, settings),
         "notes": _notes(train, validation),
     }
+    figures["shape_distance"]["p_value"] = rotations["zero_pad"].summary["permutation"]["p_value"]
     tables = [report.dimensions.assign(reduction=name) for name, report in rotations.items()]
     dimensions = pd.concat(sorted(tables, key=lambda table: table["reduction"].iloc[0] != settings.reduction))
     return LayerReport(figures, dimensions, _aligned(validation, names, leading.predicted))
 
 
-def rsa_summary(validation: Spaces, settings: Settings) -> dict[str, Any]:
-    """Return RSA on the validation images, with nulls and intervals over images and over subtypes."""
-    spaces = validation.features, validation.coordinates
-    resampling = {"resamples": settings.bootstraps, "seed": settings.seed, "metric": settings.distance}
-    return {
-        "distance": settings.distance,
-        **rsa(*spaces, metric=settings.distance),
-        "ci": rsa_intervals(*spaces, **resampling),
-        "ci_subtypes": rsa_intervals(*spaces, validation.label, **resampling),
-        **{
-            name: pairings and rsa_null(*spaces, pairings, metric=settings.distance)
-            for name, pairings in _pairings(validation, settings)
-        },
-    }
-
-
-def cka_summary(validation: Spaces, settings: Settings) -> dict[str, Any] | None:
-    """Return linear CKA, plain and debiased, with intervals and nulls of the latter; None for fewer than four
-    images."""
-    if len(validation) < 4:
-        return None
-    spaces = validation.features, validation.coordinates
-    nulls = {name: pairings and cka_null(*spaces, pairings) for name, pairings in _pairings(validation, settings)}
-    resampling = {"resamples": settings.bootstraps, "seed": settings.seed}
-    intervals = {
-        "ci": cka_interval(*spaces, **resampling),
-        "ci_subtypes": cka_interval(*spaces, validation.label, **resampling),
-    }
-    return {"linear": linear_cka(*spaces), "debiased": debiased_cka(*spaces)} | intervals | nulls
-
-
-def _pairings(validation: Spaces, settings: Settings) -> list[tuple[str, Pairings | None]]:
-    """Random pairings of the validation images by the name that their null has in the JSON."""
-    images = image_pairings([len(validation)], settings.permutations, settings.seed)
-    subtypes = subtype_pairings([validation.label], settings.permutations, settings.seed)
-    return [("permutation", images), ("permutation_subtypes", subtypes)]
-
-
-def _shape_distances(validation: Spaces, permutation: dict[str, Any]) -> dict[str, float]:
-    """Shape distances fall as disparity falls, so they share its test in-sample under zero-padding."""
-    spaces = validation.features, validation.coordinates
-    distances = {metric: shape_distance(*spaces, metric) for metric in ("angular", "euclidean")}
-    return distances | {"p_value": permutation["p_value"]}
-
-
-def _ceiling(train: Spaces, validation: Spaces, individuals: Sequence[Splits] | None) -> dict[str, Any]:
+def _ceiling(
+    train: Spaces, validation: Spaces, individuals: Sequence[Splits] | None, settings: Settings
+) -> dict[str, Any]:
     splits = (validation,) if individuals and len(individuals[0]) == 1 else (train, validation)
     return noise_ceiling(
-        tuple(split.features for split in splits), tuple(split.coordinates for split in splits), individuals
+        tuple(split.features for split in splits), tuple(split.coordinates for split in splits), individuals, settings
     )
 
 

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from rockspace.alignment.procrustes import Procrustes
-from rockspace.alignment.rotation_scores import RotationScorer
-from rockspace.alignment.rsa import STATISTICS, rsa
-from rockspace.alignment.similarity import debiased_cka, linear_cka, shape_distance
+from rockspace.alignment.rotation_report import Settings
 from rockspace.alignment.spaces import UnusableSpaces
+from rockspace.alignment.statistics import Splits, statistics_of
 
-# Coordinates of the validation images, and before them those of the training images where there are any.
-Splits = tuple[np.ndarray, ...]
 NONE = {
     "available": False,
     "reason": "the study gives no individual or split-half coordinates (dataset.splits.*.individual)",
 }
 
 
-def noise_ceiling(features: Splits, group: Splits, individuals: Sequence[Splits] | None) -> dict[str, Any]:
+def noise_ceiling(
+    features: Splits, group: Splits, individuals: Sequence[Splits] | None, settings: Settings | None = None
+) -> dict[str, Any]:
     """Return what each statistic can reach at all, given how much people differ.
 
     Every statistic is taken against each individual (or each half of the people) and averaged, for three
@@ -35,6 +34,7 @@ def noise_ceiling(features: Splits, group: Splits, individuals: Sequence[Splits]
         group: The group's coordinates of the same images, shapes (n, k).
         individuals: For each individual, coordinates of the same images, shapes (n, k); None or one alone
             gives no ceiling.
+        settings: As for the model itself; None takes the defaults.
 
     Returns:
         `available`; if so `n_individuals`, `lower`, `upper` and `model`, each by statistic; else `reason`.
@@ -50,32 +50,15 @@ def noise_ceiling(features: Splits, group: Splits, individuals: Sequence[Splits]
         return dict(NONE)
     if len(individuals) < 2:
         return {"available": False, "reason": "one individual alone has no one to be compared with"}
+    settings = settings or Settings()
     turned = [_turned(individual, group, number) for number, individual in enumerate(individuals, start=1)]
     everyone = [_mean(turned)] * len(turned)
     others = [_mean(turned[:i] + turned[i + 1 :]) for i in range(len(turned))]
     compared = {"lower": others, "upper": everyone, "model": [features] * len(turned)}
     return {"available": True, "n_individuals": len(turned)} | {
-        name: _averaged([statistics(space, one) for space, one in zip(spaces, turned, strict=True)])
+        name: _averaged([statistics_of(space, one, settings) for space, one in zip(spaces, turned, strict=True)])
         for name, spaces in compared.items()
     }
-
-
-def statistics(space: Splits, target: Splits) -> dict[str, float]:
-    """Return every statistic of a space against coordinates; held-out ones if both have training images."""
-    here, there = space[-1], target[-1]
-    within = RotationScorer(here, here)(there, there)
-    figures = {"in_sample_mean_r": float(within.mean_r), "in_sample_disparity": float(within.disparity)}
-    if len(space) > 1 and len(target) > 1:
-        across = RotationScorer(space[0], here)(target[0], there)
-        figures |= {"held_out_mean_r": float(across.mean_r), "held_out_disparity": float(across.disparity)}
-    similarities = rsa(here, there)
-    figures |= {f"rsa_{name}": similarities[name] for name in STATISTICS}
-    others: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
-        "cka": linear_cka,
-        "cka_debiased": debiased_cka,
-        "shape_distance": shape_distance,
-    }
-    return figures | {name: statistic(here, there) for name, statistic in others.items()}
 
 
 def _turned(individual: Splits, group: Splits, number: int) -> Splits:

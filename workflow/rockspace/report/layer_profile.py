@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from rockspace.alignment.statistics import BY_KEY
 from rockspace.report.figures import BLUE, COLUMN, GREEN, GREY, PURPLE, VERMILION, column_style, save
 
 HELD_OUT, IN_SAMPLE, READOUT = BLUE, VERMILION, GREEN
@@ -50,7 +51,7 @@ def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
     _band(
         axis,
         profile,
-        _ends(profile, "in_sample_null"),
+        _ends(profile, "in_sample_mean_r_null"),
         IN_SAMPLE,
         "///",
         "in-sample by chance",
@@ -58,7 +59,7 @@ def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
     _band(
         axis,
         profile,
-        _ends(profile, "held_out_null"),
+        _ends(profile, "held_out_mean_r_null"),
         GREY,
         None,
         "held-out by chance",
@@ -66,16 +67,16 @@ def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
     _line(axis, profile, "in_sample_mean_r", IN_SAMPLE, "--", "s", "in-sample")
     _line(axis, profile, "ridge_held_out_mean_r", READOUT, ":", "^", "linear read-out, held-out")
     _line(axis, profile, "held_out_mean_r", HELD_OUT, "-", "o", "held-out")
-    _whiskers(axis, profile, "held_out_mean_r", _ends(profile, "held_out"), HELD_OUT)
+    _whiskers(axis, profile, "held_out_mean_r", _ends(profile, "held_out_mean_r"), HELD_OUT)
     axis.set_ylim(top=1)
     _legend(axis)
 
 
 def _similarity_panel(axis: Axes, profile: pd.DataFrame) -> None:
-    _line(axis, profile, "rsa_spearman", PURPLE, "-", "D", "RSA (Spearman)")
-    _whiskers(axis, profile, "rsa_spearman", _similarity_ends(profile, "rsa_spearman"), PURPLE)
-    _line(axis, profile, "cka_debiased", GREEN, "--", "^", "CKA (linear, debiased)")
-    _whiskers(axis, profile, "cka_debiased", _similarity_ends(profile, "cka_debiased"), GREEN)
+    for key, color, style, marker in (("rsa.spearman", PURPLE, "-", "D"), ("cka.debiased", GREEN, "--", "^")):
+        name, label = BY_KEY[key].name, BY_KEY[key].label
+        _line(axis, profile, name, color, style, marker, label)
+        _whiskers(axis, profile, name, _ends(profile, name), color)
     _legend(axis)
 
 
@@ -95,11 +96,6 @@ def _ends(profile: pd.DataFrame, figure: str) -> tuple[str, str]:
     """The columns with the ends of an interval or band: over subtypes, unless some layer has none."""
     units = "images" if profile[f"{figure}_low_subtypes"].isna().any() else "subtypes"
     return f"{figure}_low_{units}", f"{figure}_high_{units}"
-
-
-def _similarity_ends(profile: pd.DataFrame, figure: str) -> tuple[str, str]:
-    suffix = "" if profile[f"{figure}_low_subtypes"].isna().any() else "_subtypes"
-    return f"{figure}_low{suffix}", f"{figure}_high{suffix}"
 
 
 def _whiskers(axis: Axes, profile: pd.DataFrame, middle: str, ends: tuple[str, str], color: str) -> None:

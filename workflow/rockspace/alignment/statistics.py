@@ -1,0 +1,352 @@
+"""The list of statistics: what each says, how it is computed, and where its interval and its null are found.
+
+To add one, write a function of two spaces in a module of its own and an entry in `STATISTICS`: the JSON of a layer, the
+noise ceiling, the layer profile, the summary, the pages and `docs/columns.md` are made from the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rockspace.alignment.permutation import Pairings, image_pairings, subtype_pairings
+from rockspace.alignment.readout import ridge_readout
+from rockspace.alignment.reduction import reducer
+from rockspace.alignment.rotation_report import Settings
+from rockspace.alignment.rotation_scores import RotationScorer
+from rockspace.alignment.rsa import rsa, rsa_intervals, rsa_null
+from rockspace.alignment.similarity import cka_interval, cka_null, debiased_cka, linear_cka, shape_distance
+from rockspace.alignment.spaces import Spaces
+
+# A space of the validation images, and before it that of the training images where there are any, shapes (n, d).
+Splits = tuple[np.ndarray, ...]
+Compute = Callable[[Splits, Splits, Settings], float]
+Section = Callable[[Spaces, Spaces, Settings], dict[str, Any] | None]
+
+# What is resampled and permuted, the one to report first: images of one subtype are not independent.
+UNITS = ("subtypes", "images")
+# How keys of intervals and nulls end, by unit.
+SUFFIXES = {"subtypes": "_subtypes", "images": ""}
+MISSING = float("nan")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The value of a statistic with the interval and the null that belong to it; NaN where there is none.
+
+    Attributes:
+        value: The statistic.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        interval_over: What was resampled for the interval: `subtypes` or `images`.
+        null: Mean of the same statistic over random pairings: chance.
+        null_low: Lower end of the middle 95 % of the random pairings.
+        null_high: Upper end.
+        p: Share of random pairings that come as close.
+        null_over: What was paired at random: `subtypes` or `images`.
+    """
+
+    value: float = MISSING
+    low: float = MISSING
+    high: float = MISSING
+    interval_over: str = UNITS[0]
+    null: float = MISSING
+    null_low: float = MISSING
+    null_high: float = MISSING
+    p: float = MISSING
+    null_over: str = UNITS[0]
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether there is an interval."""
+        return not np.isnan([self.low, self.high]).any()
+
+    @property
+    def has_null(self) -> bool:
+        """Whether the statistic was held against random pairings."""
+        return not np.isnan([self.null, self.p]).all()
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One statistic of how closely a layer matches people.
+
+    Attributes:
+        key: Where its value stands in ``alignment/{layer}.json``: keys joined by dots.
+        label: Its name in tables and pictures.
+        about: What it says, in one sentence.
+        compute: From features and coordinates of the same images to its value; None for what is only made for a
+            whole report.
+        section: Makes the part of the JSON that `key` begins with; None for the parts of the rotation.
+        bounds: Lowest and highest value.
+        higher_is_closer: Whether more is more alike.
+        interval: Where its 95 % interval stands. Here and below, `{units}` stands for `subtypes` or `images`
+            and `{suffix}` for `_subtypes` or nothing.
+        null: Where its mean over random pairings stands.
+        band: Where the middle 95 % of the random pairings stand.
+        p: Where its p-value stands.
+        needs_training: Whether it is learnt on training images.
+        min_images: Fewest validation images it can be computed from.
+    """
+
+    key: str
+    label: str
+    about: str
+    compute: Compute | None = None
+    section: Section | None = None
+    bounds: tuple[float, float] = (-1.0, 1.0)
+    higher_is_closer: bool = True
+    interval: str = ""
+    null: str = ""
+    band: str = ""
+    p: str = ""
+    needs_training: bool = False
+    min_images: int = 3
+
+    @property
+    def name(self) -> str:
+        """The key as the name of a column: ``held_out_mean_r``."""
+        return self.key.removeprefix("reductions.").replace(".", "_")
+
+    def paths(self, units: str) -> dict[str, str]:
+        """Return where its interval and null over subtypes or images stand, by attribute of `Estimate`."""
+        filled = {
+            part: getattr(self, part).format(units=units, suffix=SUFFIXES[units])
+            for part in ("interval", "null", "band", "p")
+        }
+        ends = {"low": ("interval", 0), "high": ("interval", 1), "null_low": ("band", 0), "null_high": ("band", 1)}
+        paths = {end: f"{filled[part]}.{i}" for end, (part, i) in ends.items() if filled[part]}
+        return paths | {part: filled[part] for part in ("null", "p") if filled[part]}
+
+    def estimate(self, figures: Mapping[str, Any]) -> Estimate:
+        """Read value, interval and null from a layer's JSON: over subtypes, or over images where there is none."""
+        interval, null = {}, {}
+        for units in UNITS:
+            found = {part: number(figures, path) for part, path in self.paths(units).items()}
+            if not interval and not np.isnan(found.get("low", MISSING)):
+                interval = {part: found[part] for part in ("low", "high")} | {"interval_over": units}
+            if not null and not np.isnan(found.get("p", MISSING)):
+                parts = ("null", "null_low", "null_high", "p")
+                null = {part: found.get(part, MISSING) for part in parts} | {"null_over": units}
+        return Estimate(value=number(figures, self.key), **interval, **null)
+
+
+def find(figures: Mapping[str, Any], path: str) -> Any:
+    """Return what stands in nested mappings and lists under keys and positions joined by dots, or None."""
+    found: Any = figures
+    for part in path.split("."):
+        if isinstance(found, Mapping):
+            found = found.get(part)
+        elif isinstance(found, list | tuple) and part.isdigit() and int(part) < len(found):
+            found = found[int(part)]
+        else:
+            return None
+    return found
+
+
+def number(figures: Mapping[str, Any], path: str) -> float:
+    """Return the number under a path, see `find`, or NaN."""
+    found = find(figures, path)
+    return MISSING if found is None else float(found)
+
+
+def _rotation(analysis: str, figure: str, label: str, about: str, under: str = "", **others: Any) -> Statistic:
+    """A statistic of the rotation, under the leading reduction or another."""
+
+    def compute(features: Splits, coordinates: Splits, settings: Settings) -> float:
+        reduction = reducer(settings.reduction, features[0], coordinates[-1].shape[1]).fit(features[0])
+        learnt_on = 0 if analysis == "held_out" else -1
+        scorer = RotationScorer(*map(reduction.transform, (features[learnt_on], features[-1])), settings.reflection)
+        return float(getattr(scorer(coordinates[learnt_on], coordinates[-1]), figure))
+
+    null = f"{under}permutation.{{units}}.{analysis}"
+    return Statistic(
+        f"{under}{analysis}.{figure}", label, about,
+        interval=f"{under}{analysis}.{figure}_ci{{suffix}}", null=f"{null}.null_{figure}",
+        band=f"{null}.null_{figure}_band", p=f"{null}.p_{figure}", needs_training=analysis != "in_sample",
+        compute=None if under or analysis not in ("in_sample", "held_out") else compute, **others,
+    )  # fmt: skip
+
+
+def _rsa(figure: str, label: str, about: str, **others: Any) -> Statistic:
+    """A statistic of the distances between images in the two spaces."""
+
+    def compute(features: Splits, coordinates: Splits, settings: Settings) -> float:
+        return rsa(features[-1], coordinates[-1], metric=settings.distance)[figure]
+
+    return Statistic(
+        f"rsa.{figure}", label, about, compute, _rsa_section, interval=f"rsa.ci{{suffix}}.{figure}",
+        null=f"rsa.permutation{{suffix}}.{figure}.null", band=f"rsa.permutation{{suffix}}.{figure}.null_band",
+        p=f"rsa.permutation{{suffix}}.{figure}.p_value", **others,
+    )  # fmt: skip
+
+
+def _validation(statistic: Callable[[np.ndarray, np.ndarray], float]) -> Compute:
+    """Make a function of two spaces one of the validation images' spaces."""
+    return lambda features, coordinates, _: statistic(features[-1], coordinates[-1])
+
+
+def _rsa_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str, Any]:
+    spaces = validation.features, validation.coordinates
+    resampling = {"resamples": settings.bootstraps, "seed": settings.seed, "metric": settings.distance}
+    return {
+        "distance": settings.distance,
+        **rsa(*spaces, metric=settings.distance),
+        "ci": rsa_intervals(*spaces, **resampling),
+        "ci_subtypes": rsa_intervals(*spaces, validation.label, **resampling),
+        **{
+            name: pairings and rsa_null(*spaces, pairings, metric=settings.distance)
+            for name, pairings in _pairings(validation, settings).items()
+        },
+    }
+
+
+def _cka_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str, Any] | None:
+    """Linear CKA, plain and debiased, with intervals and nulls of the latter; None for fewer than four images."""
+    if len(validation) < 4:
+        return None
+    spaces = validation.features, validation.coordinates
+    resampling = {"resamples": settings.bootstraps, "seed": settings.seed}
+    return {
+        "linear": linear_cka(*spaces),
+        "debiased": debiased_cka(*spaces),
+        "ci": cka_interval(*spaces, **resampling),
+        "ci_subtypes": cka_interval(*spaces, validation.label, **resampling),
+        **{
+            name: pairings and cka_null(*spaces, pairings) for name, pairings in _pairings(validation, settings).items()
+        },
+    }
+
+
+def _shape_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str, float]:
+    spaces = validation.features, validation.coordinates
+    return {metric: shape_distance(*spaces, metric) for metric in ("angular", "euclidean")}
+
+
+def _pairings(validation: Spaces, settings: Settings) -> dict[str, Pairings | None]:
+    """Random pairings of the validation images by the name that their null has in the JSON."""
+    images = image_pairings([len(validation)], settings.permutations, settings.seed)
+    subtypes = subtype_pairings([validation.label], settings.permutations, settings.seed)
+    return {"permutation": images, "permutation_subtypes": subtypes}
+
+
+_SHARE = {"bounds": (0.0, 1.0), "higher_is_closer": False}
+_RIDGE_NULL = "ridge.permutation.{units}"
+# Shape distances fall as disparity falls, so they share its test in-sample under zero-padding.
+_SHAPE = {
+    "section": _shape_section,
+    "higher_is_closer": False,
+    "p": "reductions.zero_pad.permutation.{units}.in_sample.p_disparity",
+}
+
+STATISTICS = (
+    _rotation(
+        "held_out", "mean_r", "r held-out",
+        "Mean over dimensions of the correlation between people's coordinates of the validation images and the "
+        "embedding, moved by a rotation that was learnt on the training images.",
+    ),
+    _rotation(
+        "new_subtypes", "mean_r", "r new subtypes",
+        "The same, where the rotation saw no training image of the subtype that it is tried on.",
+    ),
+    _rotation(
+        "held_out", "mean_r", "r held-out, zero-padding",
+        "Held-out r with all features in the rotation and the coordinates padded with zeros.",
+        under="reductions.zero_pad.",
+    ),
+    _rotation(
+        "held_out", "mean_r", "r held-out, PCA",
+        "Held-out r with as many principal components of the features as there are human dimensions.",
+        under="reductions.pca.",
+    ),
+    Statistic(
+        "ridge.held_out.mean_r", "r held-out, ridge",
+        "Held-out r of ridge regression, which may weigh and shear where a rotation may not.",
+        section=ridge_readout, interval="ridge.held_out.mean_r_ci{suffix}", null=f"{_RIDGE_NULL}.null_mean_r",
+        band=f"{_RIDGE_NULL}.null_mean_r_band", p=f"{_RIDGE_NULL}.p_mean_r", needs_training=True,
+    ),
+    _rotation(
+        "in_sample", "mean_r", "r in-sample",
+        "Mean r of a rotation that was fitted to the very images it is judged on: always too good.",
+    ),
+    _rotation(
+        "held_out", "disparity", "disparity held-out",
+        "Share of the variance that is left of the validation images with the rotation learnt on the training images, "
+        "after the best translation and scale; less is closer.",
+        **_SHARE,
+    ),
+    _rotation(
+        "in_sample", "disparity", "disparity in-sample",
+        "The same with a rotation that was fitted to the very images it is judged on, as published figures are.",
+        **_SHARE,
+    ),
+    _rotation(
+        "train_cv", "mean_r", "r cross-validated",
+        "Mean r inside the training images: learnt on nine folds, tried on the tenth.",
+    ),
+    Statistic(
+        "ridge.nested_cv.mean_r", "r cross-validated, ridge",
+        "Mean r of ridge regression inside the training images, its penalty chosen without the images it is tried on.",
+        section=ridge_readout, needs_training=True,
+    ),
+    _rsa(
+        "spearman", "RSA (Spearman)",
+        "Rank correlation of the distances between images in the two spaces.",
+    ),
+    _rsa(
+        "kendall_tau_a", "RSA (Kendall's tau-a)",
+        "Share of concordant less discordant pairs of distances.",
+    ),
+    _rsa(
+        "cosine", "RSA (cosine)",
+        "Cosine of the distances, which is far from 0 by chance since distances are positive.",
+    ),
+    Statistic(
+        "cka.debiased", "CKA (linear, debiased)",
+        "Linear centred kernel alignment made of unbiased estimates: around 0 where nothing is shared.",
+        _validation(debiased_cka), _cka_section, interval="cka.ci{suffix}", null="cka.permutation{suffix}.null",
+        band="cka.permutation{suffix}.null_band", p="cka.permutation{suffix}.p_value", min_images=4,
+    ),
+    Statistic(
+        "cka.linear", "CKA (linear)",
+        "Linear centred kernel alignment, which rises with the number of features where nothing is shared.",
+        _validation(linear_cka), _cka_section, bounds=(0.0, 1.0), min_images=4,
+    ),
+    Statistic(
+        "shape_distance.angular", "shape distance (angular)",
+        "Procrustes distance in radians, in-sample with zero-padding: 0 for the same shape.",
+        _validation(shape_distance), bounds=(0.0, np.pi / 2), **_SHAPE,
+    ),
+    Statistic(
+        "shape_distance.euclidean", "shape distance (Euclidean)",
+        "Procrustes distance between shapes of norm 1: 0 for the same shape.",
+        _validation(lambda features, coordinates: shape_distance(features, coordinates, "euclidean")),
+        bounds=(0.0, float(np.sqrt(2))), **_SHAPE,
+    ),
+)  # fmt: skip
+BY_KEY = {statistic.key: statistic for statistic in STATISTICS}
+
+
+def sections(train: Spaces, validation: Spaces, settings: Settings) -> dict[str, dict[str, Any] | None]:
+    """Return the parts of a layer's JSON that the statistics beside the rotation's are found in."""
+    makers = {each.key.partition(".")[0]: each.section for each in STATISTICS if each.section}
+    return {name: section(train, validation, settings) for name, section in makers.items()}
+
+
+def statistics_of(features: Splits, coordinates: Splits, settings: Settings) -> dict[str, float]:
+    """Return every statistic of two spaces by its name; those learnt on training images if both have some.
+
+    Args:
+        features: A space of (training and) validation images.
+        coordinates: The other, of the same images.
+        settings: See `rockspace.alignment.rotation_report.Settings`.
+    """
+    learns = min(len(features), len(coordinates)) > 1
+    return {
+        each.name: each.compute(features, coordinates, settings)
+        for each in STATISTICS
+        if each.compute and (learns or not each.needs_training) and len(features[-1]) >= each.min_images
+    }
