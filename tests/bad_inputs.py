@@ -439,13 +439,13 @@ def other_files(study: Study) -> None:
 
 
 IMAGES = "Images"
-BAD_IMAGE = "results/rocks/raw/360 Rocks/I_Andesite_01.jpg: cannot be read as an image ({}); replace it or take it out"
+BAD_IMAGE = "results/rocks/raw/360 Rocks/I_Andesite_01.jpg: cannot be read as an image ({}); replace it or remove it"
 
 
 @refused(
     IMAGES,
     "A file of 0 bytes",
-    "results/rocks/raw/360 Rocks/I_Andesite_01.jpg: the file is empty; replace it or take it out",
+    "results/rocks/raw/360 Rocks/I_Andesite_01.jpg: the file is empty; replace it or remove it",
 )
 def empty_image(study: Study) -> None:
     study.image().write_bytes(b"")
@@ -456,7 +456,9 @@ def web_page(study: Study) -> None:
     study.image().write_text("\n<!DOCTYPE html><html><title>404</title></html>")
 
 
-@refused(IMAGES, "A text in place of a photograph", BAD_IMAGE.format("no image format is recognised"))
+@refused(
+    IMAGES, "A text in place of a photograph", BAD_IMAGE.format("it is none of JPEG, PNG, TIFF, WEBP, GIF, BMP, AVIF")
+)
 def text_as_image(study: Study) -> None:
     study.image().write_text("not a photograph")
 

@@ -68,6 +68,21 @@ def test_no_hue_is_lost_to_the_palette(tmp_path):
         assert np.abs(tile[:, 8:-8].mean(axis=(0, 1)) - pixels(path)[0, 0]).max() < 8
 
 
+def test_pictures_are_seen_as_training_sees_them(tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (60, 30), (200, 30, 30)).save(tmp_path / "turned.jpg", exif=turned)
+    Image.fromarray(np.full((40, 40), 32_768, np.uint16)).save(tmp_path / "grey.png")
+    Image.new("RGBA", (40, 40), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    paths = [tmp_path / name for name in ("turned.jpg", "grey.png", "clear.png")]
+    contact_sheet(paths, [""] * 3, tmp_path / "sheet.png", columns=3, tile=64, background=(0, 0, 255))
+    turned, grey, clear = np.array_split(pixels(tmp_path / "sheet.png"), 3, axis=1)
+    red = (turned[..., 0] > 150) & (turned[..., 2] < 100)
+    assert red.any(axis=1).sum() == pytest.approx(2 * red.any(axis=0).sum(), abs=2)
+    assert np.abs(grey[30:40, 30:40] - 128).max() < 5
+    assert np.abs(clear[30:40, 30:40] - (0, 0, 255)).max() < 5
+
+
 @pytest.mark.parametrize(
     ("captions", "columns", "tile", "complaint"),
     [

@@ -18,6 +18,8 @@ rule contact_sheet:
     threads: 1
     resources:
         mem_mb=1000,
+    params:
+        background=config["tfrecords"]["background"],
     message:
         "Laying out the {wildcards.split} photographs on one sheet"
     script:
@@ -106,6 +108,8 @@ rule mistakes:
     threads: 1
     resources:
         mem_mb=1000,
+    params:
+        background=config["tfrecords"]["background"],
     message:
         "{wildcards.model}, seed {wildcards.seed}: showing the mistakes that it is surest of"
     script:

@@ -8,5 +8,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.data.catalog import read_catalog
     from rockspace.report.dataset_sheet import dataset_sheet
 
-    catalog = Path(snakemake.input.catalog)
-    dataset_sheet(read_catalog(catalog), catalog.parent, snakemake.wildcards.split, Path(snakemake.output.sheet))
+    catalog, output = Path(snakemake.input.catalog), Path(snakemake.output.sheet)
+    background = tuple(snakemake.params.background)
+    dataset_sheet(read_catalog(catalog), catalog.parent, snakemake.wildcards.split, output, background)

@@ -15,4 +15,4 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     photographs = {name: catalog.parent / path for name, path in zip(table["image_id"], table["path"], strict=True)}
     predictions = pd.read_csv(snakemake.input.predictions, keep_default_na=False)
     title = f"{wildcards.model}, seed {wildcards.seed}"
-    mistakes_figure(predictions, photographs, title, Path(snakemake.output.jpg))
+    mistakes_figure(predictions, photographs, title, Path(snakemake.output.jpg), tuple(snakemake.params.background))

@@ -1,49 +1,116 @@
-"""Photographs: opened with care, and made square."""
+"""Photographs: opened in one place, upright and in 8 bits, and made square."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, features
 
 from rockspace.errors import RockspaceError
 
 WHITE = (255, 255, 255)
+# Pillow reads many more. Some run programs (PostScript runs Ghostscript), and none is what cameras or editors of
+# photographs write. JPEG includes the JPEG with further frames that phones write.
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", *(["AVIF"] if features.check("avif") else []))
+# The largest phones and cameras but for a few of medium format; one image then takes half a gigabyte to decode.
+MAX_PIXELS = 120_000_000
 # A web page that a server sent in place of a photograph.
 _WEB_PAGE = (b"<!doctype html", b"<html")
+# EXIF's orientations, and what turns each upright.
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
-def read_rgb(path: Path, background: tuple[int, int, int] = WHITE) -> Image.Image:
-    """Decode an image file completely, upright and in RGB.
+def read_rgb(path: Path, background: tuple[int, int, int] = WHITE, *, smallest_side: int | None = None) -> Image.Image:
+    """Decode an image file completely, upright and in RGB. Every stage opens images with this function.
 
     Args:
-        path: A file in any format that Pillow reads; of an animation, the first frame.
+        path: A file in one of `FORMATS`, whatever its suffix; of an animation, the first frame.
         background: What shows through where the image is transparent, 0 to 255.
+        smallest_side: Pixels. Where the shorter side of a JPEG is more than twice as long, it may be decoded at a
+            fraction of its size, which is faster; None decodes all pixels.
 
     Returns:
         The decoded image, mode ``RGB``, 8 bits a channel.
 
     Raises:
-        RockspaceError: If the file is empty, truncated, too large to be a photograph, no image, or has no known
+        RockspaceError: If the file is empty, truncated, larger than `MAX_PIXELS`, none of `FORMATS`, or has no known
             white (32 bits a pixel in one channel).
     """
     try:
         if path.stat().st_size == 0:
-            raise RockspaceError(f"{path}: the file is empty; replace it or take it out")
-        with Image.open(path) as image:
-            return upright_rgb(image, background)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        reason = _unrecognised(path) if isinstance(error, UnidentifiedImageError) else error
-        raise RockspaceError(f"{path}: cannot be read as an image ({reason}); replace it or take it out") from error
+            raise RockspaceError(f"{path}: the file is empty; replace it or remove it")
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
+            if smallest_side:
+                image.draft("RGB", (smallest_side, smallest_side))
+            image.load()
+            return _on_background(_eight_bits(_upright(image)), background)
+    except RockspaceError:
+        raise
+    except Exception as error:  # Decoders of damaged files raise whatever they stumble on.
+        if isinstance(error, UnidentifiedImageError):
+            reason = _unrecognised(path)
+        elif isinstance(error, OSError) and error.strerror:
+            reason = error.strerror
+        else:
+            reason = " ".join(str(error).split()) or type(error).__name__
+        raise RockspaceError(f"{path}: cannot be read as an image ({reason}); replace it or remove it") from error
 
 
-def upright_rgb(image: Image.Image, background: tuple[int, int, int] = WHITE) -> Image.Image:
-    """Turn an opened image as its camera was held, and bring it to 8 bits in RGB; see `read_rgb`."""
-    image = ImageOps.exif_transpose(image)
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a loaded image as its camera was held, if its metadata say so."""
+    try:
+        orientation = _orientation(image.info.get("exif", b""))
+        if orientation is None:  # Pillow knows of further places, such as XMP.
+            orientation = image.getexif().get(ExifTags.Base.Orientation)
+        turn = _UPRIGHT.get(orientation)
+    except Exception:  # Metadata that cannot be read say nothing of the orientation, and the pixels are fine.
+        turn = None
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(exif: bytes) -> int | None:
+    """The orientation in an EXIF block, whatever else the block holds; Pillow stops at the first odd entry."""
+    block = exif.removeprefix(b"Exif\0\0")
+    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    if order is None:
+        return None
+    try:
+        (directory,) = struct.unpack_from(f"{order}I", block, 4)
+        (entries,) = struct.unpack_from(f"{order}H", block, directory)
+        for start in range(directory + 2, directory + 2 + 12 * entries, 12):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", block, start)
+            if tag == ExifTags.Base.Orientation:
+                return value
+    except struct.error:  # cut off
+        return None
+    return None
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Bring 16 bits a pixel in one channel to 8. Pillow would clip: everything above 255 of 65535 would be white."""
     if image.mode in ("I", "F"):
         raise ValueError(f"32 bits a pixel (mode {image.mode}), of which none is known to be white; save 8 or 16 bits")
-    if image.mode.startswith("I;16"):
-        # Pillow would clip: everything above 255 of 65535 would be white.
-        image = Image.fromarray((np.asarray(image) / 257).round().astype(np.uint8))
+    if not image.mode.startswith("I;16"):
+        return image
+    tags = getattr(image, "tag_v2", {})
+    bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0]
+    grey = np.asarray(image) / (2**bits - 1)
+    if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # its zero is white
+        grey = 1 - grey
+    return Image.fromarray((255 * grey).round().astype(np.uint8))
+
+
+def _on_background(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image.convert("RGBA"))
     return image.convert("RGB")
@@ -52,7 +119,7 @@ def upright_rgb(image: Image.Image, background: tuple[int, int, int] = WHITE) ->
 def _unrecognised(path: Path) -> str:
     with path.open("rb") as file:
         is_page = file.read(64).lstrip().lower().startswith(_WEB_PAGE)
-    return "it is a web page" if is_page else "no image format is recognised"
+    return "it is a web page" if is_page else f"it is none of {', '.join(FORMATS)}"
 
 
 def square(image: Image.Image, side: int, fit: str, background: tuple[int, int, int]) -> np.ndarray:

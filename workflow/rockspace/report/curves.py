@@ -8,7 +8,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from rockspace.artifacts import replacing
 from rockspace.report.figures import BLUE, COLUMN, VERMILION, column_style, save
 
 TRAINING, WATCHED = BLUE, VERMILION
@@ -31,26 +30,21 @@ def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, ti
         outputs: Files to write; the suffix says the format.
     """
     history = _joined(head, finetune)
-    figure, axes = plt.subplots(2, 1, figsize=(5.2, 5.2), sharex=True, layout="constrained")
-    for axis, quantity in zip(axes, QUANTITIES, strict=True):
-        _lines(axis, history, quantity, watched)
-        axis.set_ylabel(QUANTITIES[quantity][1])
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.set_ylim(bottom=0)
-    axes[0].set_ylim(0, 105)
-    axes[0].set_title(title, loc="left", fontsize=10, pad=22)
-    axes[1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes[1].set_xlabel("epoch")
-    axes[1].set_xlim(0.5, len(history) + 0.5)
-    # A network without a softmax has a loss alone.
-    figure.legend(*axes[1].get_legend_handles_labels(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
-    _phases(axes, history)
-    for output in outputs:
-        with replacing(output) as partial:
-            # Without a date in the file, the same history gives the same bytes.
-            metadata = {"Date": None} if output.suffix == ".svg" else None
-            figure.savefig(partial, dpi=200, metadata=metadata)
-    plt.close(figure)
+    with column_style():
+        figure, axes = plt.subplots(2, 1, figsize=(COLUMN, COLUMN), sharex=True, layout="constrained")
+        for axis, quantity in zip(axes, QUANTITIES, strict=True):
+            _lines(axis, history, quantity, watched, size=4)
+            axis.set_ylabel(QUANTITIES[quantity][1])
+            axis.set_ylim(bottom=0)
+        axes[0].set_ylim(0, 105)
+        axes[0].set_title(title, loc="left", pad=15)
+        axes[1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes[1].set_xlabel("epoch")
+        axes[1].set_xlim(0.5, len(history) + 0.5)
+        # A network without a softmax has a loss alone.
+        figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        _phases(axes, history)
+        save(figure, outputs)
 
 
 def all_learning_curves(
@@ -101,7 +95,7 @@ def _joined(head: pd.DataFrame, finetune: pd.DataFrame) -> pd.DataFrame:
     return history
 
 
-def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str, size: float = 6) -> None:
+def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str, size: float) -> None:
     scale = QUANTITIES[quantity][0]
     for i, (_, phase) in enumerate(history.groupby("phase", sort=False)):
         few = "o" if len(phase) < 3 else None
@@ -142,6 +136,6 @@ def _phases(axes: list[Axes], history: pd.DataFrame) -> None:
             xycoords=("data", "axes fraction"),
             ha="center",
             va="bottom",
-            fontsize=8,
+            fontsize=5.5,
             color="0.35",
         )

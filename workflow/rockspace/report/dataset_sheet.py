@@ -5,13 +5,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rockspace.data.images import WHITE
 from rockspace.report.contact_sheet import contact_sheet
 
 COLUMNS, TILE = 12, 96  # pictures in a row, and their side (pixels)
 MOST_OF_A_LABEL, MOST_PICTURES = 12, 600  # beyond these a sheet is no glance any more
 
 
-def dataset_sheet(catalog: pd.DataFrame, root: Path, split: str, output: Path) -> None:
+def dataset_sheet(
+    catalog: pd.DataFrame, root: Path, split: str, output: Path, background: tuple[int, int, int] = WHITE
+) -> None:
     """Lay out the photographs of a split, label by label, the labels of a superclass side by side.
 
     A sheet holds at most 12 photographs of a label and 600 in all; of a larger split it shows every so
@@ -22,6 +25,7 @@ def dataset_sheet(catalog: pd.DataFrame, root: Path, split: str, output: Path) -
         root: Folder that the catalog's paths start from.
         split: ``train`` or ``validation``.
         output: File to write; the suffix says the format.
+        background: Around and behind the photographs, 0 to 255, as training sees them.
     """
     images = catalog[catalog["split"] == split].sort_values(["superclass", "label", "image_id"])
     labels = images["label"].unique()
@@ -35,7 +39,9 @@ def dataset_sheet(catalog: pd.DataFrame, root: Path, split: str, output: Path) -
     title = f"{'training' if split == 'train' else split}: {len(chosen)}{of} photographs, {len(labels)} labels"
     paths = [root / path for path in chosen["path"]]
     columns = _columns(len(images[images["label"] == labels[0]]))
-    contact_sheet(paths, chosen["label"].tolist(), output, columns=columns, tile=TILE, title=title)
+    contact_sheet(
+        paths, chosen["label"].tolist(), output, columns=columns, tile=TILE, title=title, background=background
+    )
 
 
 def _columns(of_a_label: int) -> int:

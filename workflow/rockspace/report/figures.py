@@ -1,16 +1,26 @@
-"""What all pictures of the alignment share: a column's width, fonts, colours, and how they are saved."""
+"""What all pictures share: a column's width, fonts for every script, colours, and how they are saved."""
 
 from __future__ import annotations
 
+import logging
+import unicodedata
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findSystemFonts, fontManager
+from matplotlib.ft2font import FT2Font
+from matplotlib.text import Text
 
 from rockspace.artifacts import replacing
+
+mpl.use("agg")  # whatever the user's own settings are: pictures go to files
 
 # Width of a journal's column (inches); fonts are set for this size and not scaled.
 COLUMN = 3.5
@@ -20,7 +30,12 @@ RESOLUTION = 300
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 GREY = "#777777"
 
+FONT = "DejaVu Sans"  # comes with matplotlib
+# Packages with fonts of the Noto project, for the scripts that it lacks.
+FONT_PACKAGES = ("manimgx_fonts", "noto_cjk_sans_jp_regular")
+
 _STYLE = {
+    "font.family": FONT,
     "font.size": 7,
     "axes.titlesize": 7,
     "axes.labelsize": 7,
@@ -34,6 +49,8 @@ _STYLE = {
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "legend.frameon": False,
+    # Names come from outside: a dollar in one is a dollar, and begins no formula.
+    "text.parse_math": False,
     # Text stays text, and the same picture is the same file.
     "svg.fonttype": "none",
     "svg.hashsalt": "rockspace",
@@ -42,17 +59,80 @@ _STYLE = {
 # By format. Of photographs a JPEG is a fifth of a PNG, and at this quality letters stay clean.
 _OPTIONS = {".svg": {"metadata": {"Date": None}}, ".jpg": {"pil_kwargs": {"quality": 92, "subsampling": 0}}}
 
+log = logging.getLogger(__name__)
+
 
 @contextmanager
 def column_style() -> Iterator[None]:
-    """Draw with fonts and lines that suit a journal's column."""
-    with mpl.rc_context(_STYLE):
+    """Draw with fonts and lines that suit a journal's column, whatever the user's own settings are."""
+    with mpl.style.context(["default", _STYLE]), warnings.catch_warnings():
+        # One for each character that a font lacks, before another font is found; see `families`.
+        warnings.filterwarnings("ignore", r"Glyph \d+ ", UserWarning)
         yield
 
 
 def save(figure: Figure, outputs: Iterable[str | Path]) -> None:
     """Write a figure to each file, in the format of its suffix, and close it."""
+    figure.draw_without_rendering()  # labels of ticks have their words from here on
+    texts = figure.findobj(Text)
+    fonts = families("".join(text.get_text() for text in texts))
+    if fonts != [FONT]:
+        for text in texts:
+            text.set_fontfamily(fonts)
     for output in map(Path, outputs):
         with replacing(output) as partial:
             figure.savefig(partial, dpi=RESOLUTION, **_OPTIONS.get(output.suffix, {}))
     plt.close(figure)
+
+
+def families(text: str) -> list[str]:
+    """Names of fonts that together have every character of ``text``, first the one that all pictures use.
+
+    Fonts that come with the installation are tried before those of the system. What none has is logged in one line.
+    """
+    names = [FONT]
+    missing = {character for character in text if _is_drawn(character)} - _characters(_path_of(FONT))
+    for path in _further_fonts() if missing else ():
+        if found := missing & _characters(path):
+            names.append(_register(path))
+            missing -= found
+        if not missing:
+            break
+    if missing:
+        examples = ", ".join(f"{c} ({unicodedata.name(c, hex(ord(c)))})" for c in sorted(missing)[:5])
+        log.warning(
+            "no font has %s%s, drawn as boxes: install a font that does, such as the Noto font of its script",
+            examples,
+            "" if len(missing) <= 5 else f" and {len(missing) - 5} more characters",
+        )
+    return names
+
+
+def _is_drawn(character: str) -> bool:
+    """Whether a character leaves ink; spaces, controls, joiners and selectors of variants do not."""
+    return unicodedata.category(character)[0] not in "CZ" and not "\ufe00" <= character <= "\ufe0f"
+
+
+def _further_fonts() -> Iterator[str]:
+    for package in FONT_PACKAGES:
+        yield from sorted(str(path) for path in files(package).iterdir() if path.suffix in (".ttf", ".otf"))
+    yield from sorted(findSystemFonts())
+
+
+@cache
+def _characters(path: str) -> frozenset[str]:
+    try:
+        return frozenset(map(chr, FT2Font(path).get_charmap()))
+    except (OSError, RuntimeError):  # a font of the system that FreeType cannot read
+        return frozenset()
+
+
+@cache
+def _register(path: str) -> str:
+    """Make a font known to matplotlib, and return its name."""
+    fontManager.addfont(path)
+    return next(font.name for font in fontManager.ttflist if font.fname == path)
+
+
+def _path_of(name: str) -> str:
+    return str(fontManager.findfont(FontProperties([name])))

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
-from PIL import ImageOps
 
-from rockspace.data.images import read_rgb
+from rockspace.data.images import WHITE, read_rgb, square
 from rockspace.report.confusion import no_labels_figure
 from rockspace.report.figures import COLUMN, GREY, RESOLUTION, column_style, save
 
@@ -38,7 +36,13 @@ def confident_mistakes(predictions: pd.DataFrame, most: int = MOST) -> pd.DataFr
     return chosen[["image_id", "label", "predicted", "probability", "example"]].reset_index(drop=True)
 
 
-def mistakes_figure(predictions: pd.DataFrame, photographs: Mapping[str, Path], title: str, output: Path) -> None:
+def mistakes_figure(
+    predictions: pd.DataFrame,
+    photographs: Mapping[str, Path],
+    title: str,
+    output: Path,
+    background: tuple[int, int, int] = WHITE,
+) -> None:
     """Draw the surest mistakes: the photograph, what it is, and beside it an example of what it was taken for.
 
     Args:
@@ -46,6 +50,7 @@ def mistakes_figure(predictions: pd.DataFrame, photographs: Mapping[str, Path], 
         photographs: Image file of each `image_id`.
         title: What was trained.
         output: File to write; the suffix says the format.
+        background: Around and behind the photographs, 0 to 255, as training sees them.
     """
     if "predicted" not in predictions:
         no_labels_figure(output)
@@ -63,17 +68,19 @@ def mistakes_figure(predictions: pd.DataFrame, photographs: Mapping[str, Path], 
         head.text(0.007, 0.5, f"{title}: {words}.{right_hand}", fontsize=7, va="center")
         cells = body.subfigures(rows, COLUMNS, squeeze=False).flat
         for cell, mistake in zip(cells, mistakes.itertuples(), strict=False):
-            _mistake(cell, mistake, photographs)
+            _mistake(cell, mistake, photographs, background)
         save(figure, [output])
 
 
-def _mistake(cell: SubFigure, mistake: tuple, photographs: Mapping[str, Path]) -> None:
+def _mistake(
+    cell: SubFigure, mistake: tuple, photographs: Mapping[str, Path], background: tuple[int, int, int]
+) -> None:
     place = {"left": 0.02, "right": 0.93, "bottom": 0.04, "top": 0.83, "wspace": 0.05}
     left, right = cell.subplots(1, 2, gridspec_kw=place)
-    _photograph(left, photographs[mistake.image_id])
+    _photograph(left, photographs[mistake.image_id], background)
     _words(left, "true label", mistake.label)
     if isinstance(mistake.example, str):
-        _photograph(right, photographs[mistake.example])
+        _photograph(right, photographs[mistake.example], background)
     else:
         right.set_axis_off()
     _words(right, f"guess, {mistake.probability:.0%}", mistake.predicted)
@@ -84,8 +91,8 @@ def _words(axis: Axes, small: str, label: str) -> None:
     axis.annotate(label, (0, 1), (0, 2.5), "axes fraction", textcoords="offset points", fontsize=6.5)
 
 
-def _photograph(axis: Axes, path: Path) -> None:
+def _photograph(axis: Axes, path: Path, background: tuple[int, int, int]) -> None:
     side = round(PHOTOGRAPH * RESOLUTION)
-    axis.imshow(np.asarray(ImageOps.pad(read_rgb(path), (side, side), color="white")), interpolation="none")
+    axis.imshow(square(read_rgb(path, background), side, "pad", background), interpolation="none")
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set(visible=True, color=GREY, linewidth=0.4)

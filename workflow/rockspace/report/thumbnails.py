@@ -11,7 +11,7 @@ from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from PIL import Image
 from scipy.ndimage import label
 
-from rockspace.data.images import upright_rgb
+from rockspace.data.images import read_rgb
 from rockspace.report.figures import RESOLUTION
 
 # Channels all above this are background.
@@ -28,9 +28,7 @@ def thumbnail(path: str | Path, side: int) -> np.ndarray:
     Returns:
         RGBA, shape (height, width, 4), 0 to 255; the background is transparent.
     """
-    with Image.open(path) as image:
-        image.draft("RGB", (4 * side, 4 * side))
-        pixels = np.asarray(upright_rgb(image))
+    pixels = np.asarray(read_rgb(Path(path), smallest_side=4 * side))
     material = ~_background(pixels)
     if not material.any():
         material[:] = True
