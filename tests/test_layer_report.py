@@ -355,6 +355,33 @@ def test_halves_of_the_people_give_the_agreement_of_the_halves_as_lower_bound():
     assert ceiling["lower"]["rsa_spearman"] == pytest.approx(np.mean(both), abs=1e-9)
 
 
+def test_people_who_did_not_judge_every_image_count_on_those_they_judged():
+    _, validation = study(subtypes=20)
+    truth = (validation.coordinates,)
+    whole = people(truth)
+    rng = np.random.default_rng(0)
+    gaps = [(np.where(rng.random((len(truth[0]), 1)) < 0.2, np.nan, one),) for (one,) in whole]
+    for bound in ("lower", "upper", "model"):
+        there, here = (noise_ceiling(truth, truth, them)[bound] for them in (whole, gaps))
+        assert here["in_sample_mean_r"] == pytest.approx(there["in_sample_mean_r"], abs=0.02)
+        assert here["rsa_spearman"] == pytest.approx(there["rsa_spearman"], abs=0.03)
+    # One image fewer for everybody is the study without that image.
+    fewer = [(np.vstack([np.full((1, 3), np.nan), one[1:]]),) for (one,) in whole]
+    without = (truth[0][1:],)
+    expected = noise_ceiling(without, without, [(one[1:],) for (one,) in whole])
+    assert noise_ceiling(truth, truth, fewer)["lower"] == pytest.approx(expected["lower"], abs=1e-9)
+
+
+def test_who_judged_next_to_nothing_is_left_out():
+    _, validation = study(subtypes=20)
+    truth = (validation.coordinates,)
+    whole = people(truth)
+    nothing = np.full_like(truth[0], np.nan)
+    nothing[:2] = truth[0][:2]
+    assert noise_ceiling(truth, truth, [*whole, (nothing,)])["n_individuals"] == len(whole)
+    assert not noise_ceiling(truth, truth, [whole[0], (nothing,)])["available"]
+
+
 def test_without_individuals_the_report_says_that_there_is_no_ceiling(report):
     assert report.figures["noise_ceiling"]["available"] is False
     assert "individual" in report.figures["noise_ceiling"]["reason"]
@@ -479,6 +506,12 @@ def test_individuals_are_brought_to_the_order_of_the_embeddings(tmp_path):
     np.testing.assert_allclose(individuals[0][0], validation.coordinates)
     np.testing.assert_allclose(individuals[1][0], 2 * validation.coordinates)
     assert read_individuals(tmp_path / "layer.npz", {}) is None
-    pd.concat(tables).iloc[1:].to_csv(path, index=False)
-    with pytest.raises(RockspaceError, match="individual b"):
+    # What somebody did not judge is a gap; what nobody can place is an error.
+    everything = pd.concat(tables, ignore_index=True)
+    everything.iloc[1:].to_csv(path, index=False)
+    _, b = read_individuals(tmp_path / "layer.npz", {"validation": path})
+    gap = validation.image_id == everything["image_id"].iloc[0]
+    np.testing.assert_array_equal(np.isnan(b[0]).all(axis=1), gap)
+    everything.assign(image_id=["ghost", *everything["image_id"].iloc[1:]]).to_csv(path, index=False)
+    with pytest.raises(RockspaceError, match=r"individual b.*'ghost' has no embedding"):
         read_individuals(tmp_path / "layer.npz", {"validation": path})

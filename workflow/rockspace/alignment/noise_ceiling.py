@@ -12,6 +12,7 @@ from rockspace.alignment.rotation_report import Settings
 from rockspace.alignment.spaces import UnusableSpaces
 from rockspace.alignment.statistics import Splits, statistics_of
 
+MIN_JUDGED = 3  # images, below which no statistic is defined
 NONE = {
     "available": False,
     "reason": "the study gives no individual or split-half coordinates (dataset.splits.*.individual)",
@@ -32,8 +33,9 @@ def noise_ceiling(
     Args:
         features: The model's space of (training and) validation images, shapes (n, d).
         group: The group's coordinates of the same images, shapes (n, k).
-        individuals: For each individual, coordinates of the same images, shapes (n, k); None or one alone
-            gives no ceiling.
+        individuals: For each individual, coordinates of the same images, shapes (n, k), NaN where an image was not
+            judged: each is compared on what they judged. Who judged fewer than `MIN_JUDGED` images of a split is left
+            out; None or one alone gives no ceiling.
         settings: As for the model itself; None takes the defaults.
 
     Returns:
@@ -51,24 +53,47 @@ def noise_ceiling(
     if len(individuals) < 2:
         return {"available": False, "reason": "one individual alone has no one to be compared with"}
     settings = settings or Settings()
-    turned = [_turned(individual, group, number) for number, individual in enumerate(individuals, start=1)]
+    for number, individual in enumerate(individuals, start=1):
+        if [len(split) for split in individual] != [len(split) for split in group]:
+            raise UnusableSpaces(f"individual coordinates {number}: not as many images as in the group's coordinates")
+    turned = [_turned(individual, group) for individual in individuals if _is_enough(individual)]
+    if len(turned) < 2:
+        return {"available": False, "reason": f"fewer than two individuals judged {MIN_JUDGED} images of each split"}
     everyone = [_mean(turned)] * len(turned)
     others = [_mean(turned[:i] + turned[i + 1 :]) for i in range(len(turned))]
     compared = {"lower": others, "upper": everyone, "model": [features] * len(turned)}
     return {"available": True, "n_individuals": len(turned)} | {
-        name: _averaged([statistics_of(space, one, settings) for space, one in zip(spaces, turned, strict=True)])
+        name: _averaged([_on_judged(space, one, settings) for space, one in zip(spaces, turned, strict=True)])
         for name, spaces in compared.items()
     }
 
 
-def _turned(individual: Splits, group: Splits, number: int) -> Splits:
-    if [len(split) for split in individual] != [len(split) for split in group]:
-        raise UnusableSpaces(f"individual coordinates {number}: not as many images as in the group's coordinates")
-    return tuple(Procrustes().fit(ours, theirs).transform(ours) for ours, theirs in zip(individual, group, strict=True))
+def _judged(split: np.ndarray) -> np.ndarray:
+    return np.isfinite(split).all(axis=1)
+
+
+def _is_enough(individual: Splits) -> bool:
+    return all(_judged(split).sum() >= MIN_JUDGED for split in individual)
+
+
+def _turned(individual: Splits, group: Splits) -> Splits:
+    turned = []
+    for ours, theirs in zip(individual, group, strict=True):
+        judged = _judged(ours)
+        onto = Procrustes().fit(ours[judged], theirs[judged])
+        turned.append(np.where(judged[:, None], onto.transform(np.where(judged[:, None], ours, 0.0)), np.nan))
+    return tuple(turned)
 
 
 def _mean(people: Sequence[Splits]) -> Splits:
-    return tuple(np.mean(split, axis=0) for split in zip(*people, strict=True))
+    """The mean of those who judged an image; NaN where nobody did."""
+    return tuple(np.ma.masked_invalid(split).mean(axis=0).filled(np.nan) for split in zip(*people, strict=True))
+
+
+def _on_judged(space: Splits, individual: Splits, settings: Settings) -> dict[str, float]:
+    both = [_judged(ours) & _judged(theirs) for ours, theirs in zip(space, individual, strict=True)]
+    kept = (tuple(split[rows] for split, rows in zip(one, both, strict=True)) for one in (space, individual))
+    return statistics_of(*kept, settings)
 
 
 def _averaged(figures: Sequence[dict[str, float]]) -> dict[str, float]:

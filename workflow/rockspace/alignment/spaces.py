@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,28 +182,21 @@ def read_individuals(embeddings: str | Path, individuals: dict[str, str | Path])
             `validation` alone, or `train` too.
 
     Returns:
-        For each individual the coordinates of each split, `train` first; None without a file for
-        `validation`.
+        For each individual the coordinates of each split, `train` first, with NaN where an image was not judged;
+        None without a file for `validation`.
 
     Raises:
-        UnusableSpaces: An individual misses an image, or is not in both splits.
+        UnusableSpaces: An individual has an image twice, or one that the embeddings lack.
     """
     if "validation" not in individuals:
         return None
     with np.load(embeddings, allow_pickle=False) as arrays:
         order = {split: arrays["image_id"][arrays["split"] == split] for split in individuals}
-    tables = {
-        split: dict(list(_read_people(individuals[split]).groupby("individual")))
-        for split in ("train", "validation")
-        if split in individuals
-    }
-    names = sorted(tables["validation"])
-    for split, table in tables.items():
-        if sorted(table) != names:
-            raise UnusableSpaces(f"{individuals[split]}: not the same individuals as {individuals['validation']}")
+    tables = {split: _read_people(individuals[split]) for split in ("train", "validation") if split in individuals}
+    people = sorted(set().union(*(table["individual"] for table in tables.values())))
     return [
-        tuple(_one_person(table[name], order[split], individuals[split]) for split, table in tables.items())
-        for name in names
+        tuple(_one_person(table, name, order[split], individuals[split]) for split, table in tables.items())
+        for name in people
     ]
 
 
@@ -212,11 +205,15 @@ def _read_people(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"individual": str, "image_id": str}, keep_default_na=False)
 
 
-def _one_person(table: pd.DataFrame, order: np.ndarray, path: str | Path) -> np.ndarray:
-    name = table["individual"].iloc[0]
-    _check_same_images(order, table["image_id"].to_numpy(), "the embeddings", f"{path} (individual {name})")
-    coordinates = table.drop(columns="individual").set_index("image_id").loc[order]
-    return checked_space(coordinates.to_numpy(), f"{path} (individual {name})")
+def _one_person(table: pd.DataFrame, name: str, order: np.ndarray, path: str | Path) -> np.ndarray:
+    own = table[table["individual"] == name].drop(columns="individual").set_index("image_id")
+    where = f"{path} (individual {name})"
+    _check_once(own.index, where)
+    absent = sorted(set(own.index) - set(order))
+    if absent:
+        raise UnusableSpaces(f"{where}: image {absent[0]!r} has no embedding ({len(absent)} such)")
+    checked_finite(own.to_numpy(np.float64), where)
+    return own.reindex(order).to_numpy(np.float64)
 
 
 def read_dimensions(coordinates: str | Path) -> list[str]:
@@ -224,11 +221,15 @@ def read_dimensions(coordinates: str | Path) -> list[str]:
     return list(pd.read_csv(coordinates, nrows=0).columns.drop("image_id"))
 
 
+def _check_once(ids: Sequence[str], name: str | Path) -> None:
+    twice = pd.Series(ids)[pd.Series(ids).duplicated()]
+    if len(twice):
+        raise UnusableSpaces(f"{name}: image {str(twice.iloc[0])!r} occurs twice")
+
+
 def _check_same_images(ours: np.ndarray, theirs: np.ndarray, embeddings: str | Path, coordinates: str | Path) -> None:
     for name, ids in ((embeddings, ours), (coordinates, theirs)):
-        twice = pd.Series(ids)[pd.Series(ids).duplicated()]
-        if len(twice):
-            raise UnusableSpaces(f"{name}: image {str(twice.iloc[0])!r} occurs twice")
+        _check_once(ids, name)
     for here, there, name, other in (
         (ours, theirs, coordinates, embeddings),
         (theirs, ours, embeddings, coordinates),
