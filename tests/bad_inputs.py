@@ -22,6 +22,7 @@ from rockspace.data.archive import fetch
 from rockspace.data.catalog import build_catalog, image_files, read_catalog, restructure
 from rockspace.data.images import read_rgb
 from rockspace.data.manifest import verify
+from rockspace.people.coordinates import people_coordinates
 
 INTRODUCTION = """\
 # Bad input
@@ -73,15 +74,16 @@ class Study:
         (ARCHIVE / f"mds_{split}.txt").write_bytes(text.encode() if isinstance(text, str) else text)
 
     def run(self) -> "Study":
-        """What the stages up to ``restructure`` do."""
+        """What the stages up to ``coordinates`` do."""
         dataset = validated(self.config)["dataset"]
         fetch(dataset, RAW, RAW.with_name("raw.manifest.json"))
         verify(RAW, RAW.with_name("raw.manifest.json"))
-        catalog, self.tables = build_catalog(RAW, dataset)
+        catalog = build_catalog(RAW, dataset)
         self.files = image_files(RAW, dataset, catalog)
         restructure(RAW, catalog, self.files, RAW.with_name("images"))
         catalog.to_csv(RAW.with_name("catalog.csv"), index=False)
         self.catalog = read_catalog(RAW.with_name("catalog.csv"))
+        self.tables = people_coordinates(RAW, dataset, self.catalog)
         return self
 
     def pixels(self, name: str = TRAIN[0]) -> np.ndarray:
@@ -400,7 +402,7 @@ def label_with_one_image(study: Study) -> None:
 
 @handled(ARCHIVES, "File names and labels that are numbers, such as `007.jpg`", "They stay texts, with their zeros.")
 def names_that_are_numbers(study: Study) -> None:
-    from rockspace.people.coordinates import read_coordinates_table
+    from rockspace.people.coordinates import read_coordinates_tables
 
     study.config["dataset"]["filename"] = r"(?P<label>\d\d)\d+\.jpg"
     for old, new in zip((*TRAIN, *VALIDATION), ("001", "002", "011", "012", "003", "013"), strict=True):
@@ -409,7 +411,7 @@ def names_that_are_numbers(study: Study) -> None:
     assert catalog["image_id"].tolist() == ["001", "002", "011", "012", "003", "013"]
     assert catalog["label"].tolist() == ["00", "00", "01", "01", "00", "01"]
     study.tables["train"].to_csv("train.csv")
-    assert read_coordinates_table("train.csv").loc["011"].tolist() == [-5, 0.6]
+    assert read_coordinates_tables(["train.csv"]).loc["011"].tolist() == [-5, 0.6]
 
 
 @handled(ARCHIVES, "A label that looks like a missing value, such as `NA` or `None`", "It stays that text.")
@@ -590,12 +592,12 @@ ONE_EACH = "every row holds one number a dimension, separated by commas, semicol
 wrong_coordinates(
     "One row more than images",
     "1 2\n3 4\n5 6\n7 8\n9 9\n",
-    "5 rows for 4 images in 'results/rocks/raw/360 Rocks'; each image needs one row",
+    "5 rows for 4 images; each image needs one row",
 )
 wrong_coordinates(
     "One row less than images",
     "1 2\n3 4\n5 6\n",
-    "3 rows for 4 images in 'results/rocks/raw/360 Rocks'; each image needs one row",
+    "3 rows for 4 images; each image needs one row",
 )
 wrong_coordinates("A row of NaN", "1 2\nnan nan\n5 6\n7 8\n", "row 2: found 'nan'; every coordinate must be finite")
 wrong_coordinates(
@@ -631,7 +633,7 @@ wrong_coordinates(
 wrong_coordinates(
     "A row without an image",
     "image,a,b\nI_Andesite_1_120,1,2\nS_Rock Salt_1_120,3,4\nghost,5,6\n",
-    "image 'ghost' has a row but no file in 'results/rocks/raw/120 Rocks'",
+    "image 'ghost' has a row but no file among the images",
     "120",
 )
 wrong_coordinates(

@@ -41,29 +41,36 @@ def study(tmp_path_factory, geometry) -> Path:
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
                 pixels = rng.integers(0, 80, (40, 40, 3)) + np.eye(3)[label] * 150
                 Image.fromarray(pixels.astype(np.uint8)).save(root / path)
-                rows.append((name, split, f"L{label}", "A", str(path), i))
-    catalog = pd.DataFrame(rows, columns=["image_id", "split", "label", "superclass", "path", "row"])
+                rows.append((name, split, f"L{label}", "A", str(path)))
+    catalog = pd.DataFrame(rows, columns=["image_id", "split", "label", "superclass", "path"])
     catalog.to_csv(root / "catalog.csv", index=False)
-    coordinates = pd.DataFrame(rng.normal(size=(len(catalog), 2)), index=catalog["image_id"])
+    coordinates = pd.DataFrame(rng.normal(size=(len(catalog), 2)), index=catalog["image_id"], columns=["x", "y"])
+    coordinates.to_csv(root / "coordinates.csv")
     for split, shards in (("train", 2), ("validation", 1)):
         for shard in range(shards):
             path = root / f"{split}-{shard:05d}-of-{shards:05d}.tfrecord"
-            write_shard(path, catalog, coordinates, root, geometry, split=split, shard=shard, shards=shards)
+            write_shard(path, catalog, root, geometry, split=split, shard=shard, shards=shards)
     return root
+
+
+def opened(study: Path, pattern: str, geometry):
+    """Stored images with their labels and coordinates."""
+    from rockspace.data.catalog import read_catalog
+    from rockspace.people.coordinates import read_coordinates_tables
+    from rockspace.training.pipeline import ImageSet
+
+    known = read_catalog(study / "catalog.csv"), read_coordinates_tables([study / "coordinates.csv"])
+    return ImageSet.open(sorted(study.glob(pattern)), geometry, *known)
 
 
 @pytest.fixture
 def train_set(study, geometry):
-    from rockspace.training.pipeline import ImageSet
-
-    return ImageSet.open(sorted(study.glob("train-*.tfrecord")), geometry, n_labels=3)
+    return opened(study, "train-*.tfrecord", geometry)
 
 
 @pytest.fixture
 def validation_set(study, geometry):
-    from rockspace.training.pipeline import ImageSet
-
-    return ImageSet.open(sorted(study.glob("validation-*.tfrecord")), geometry, n_labels=3)
+    return opened(study, "validation-*.tfrecord", geometry)
 
 
 @pytest.fixture(scope="session")

@@ -48,12 +48,12 @@ def write_study(
     rng = np.random.default_rng(0)
     catalog = pd.DataFrame(
         [
-            (f"{group}_{label}_{split[0]}{i}", split, label, group, f"images/{split}/{number}_{i}.png", i)
+            (f"{group}_{label}_{split[0]}{i}", split, label, group, f"images/{split}/{number}_{i}.png")
             for split, count in (("train", train), ("validation", validation))
             for number, (label, group) in enumerate(zip(labels, superclasses, strict=True))
             for i in range(count)
         ],
-        columns=["image_id", "split", "label", "superclass", "path", "row"],
+        columns=["image_id", "split", "label", "superclass", "path"],
     )
     centres = rng.normal(size=(len(labels), len(DIMENSIONS)))
     kind = catalog["label"].map(labels.index).to_numpy()

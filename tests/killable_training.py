@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 import rockspace.training.checkpoint as checkpointing
+from rockspace.data.catalog import read_catalog
 from rockspace.data.tfrecords import Geometry
 from rockspace.networks.device import repeatable
 from rockspace.networks.loading import load_classifier
@@ -35,7 +36,8 @@ def run(folder: Path, starts: list[Path], shards: list[Path], training: dict, mo
     if moment is not None:
         _die_at(*moment)
     geometry = Geometry(image_size=32, margin=8, fit="pad", background=(255, 255, 255))
-    network, history = finetune(starts, ImageSet.open(shards, geometry, 3), training, folder / "checkpoints")
+    catalog = read_catalog(shards[0].with_name("catalog.csv"))
+    network, history = finetune(starts, ImageSet.open(shards, geometry, catalog), training, folder / "checkpoints")
     history.to_csv(folder / "history.csv", index=False)
     np.savez(folder / "weights.npz", *network.get_weights())
 

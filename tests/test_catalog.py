@@ -12,7 +12,7 @@ from PIL import Image
 from rockspace.data.catalog import build_catalog, read_catalog, restructure, sorted_images
 from rockspace.data.images import read_rgb, square
 from rockspace.errors import RockspaceError
-from rockspace.people.coordinates import read_coordinates
+from rockspace.people.coordinates import people_coordinates, read_coordinates
 
 FILENAME = r"(?P<superclass>[A-Z])_(?P<label>.+?)_(?P<token>\d+)(?:_\d+)?\.jpe?g"
 DATASET = {
@@ -44,13 +44,14 @@ def raw(tmp_path: Path) -> Path:
 
 def complaint(raw: Path, dataset: dict = DATASET) -> str:
     with pytest.raises(RockspaceError) as error:
-        build_catalog(raw, dataset)
+        people_coordinates(raw, dataset, build_catalog(raw, dataset))
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 def test_rows_of_the_coordinates_follow_the_sorted_file_names(raw):
-    catalog, coordinates = build_catalog(raw, DATASET)
+    catalog = build_catalog(raw, DATASET)
+    coordinates = people_coordinates(raw, DATASET, catalog)
     assert catalog["image_id"].tolist()[:4] == [name.removesuffix(".jpg") for name in NAMES["360 Rocks"]]
     assert catalog["label"].tolist() == [
         "Andesite",
@@ -61,7 +62,6 @@ def test_rows_of_the_coordinates_follow_the_sorted_file_names(raw):
         "Rock Salt",
     ]
     assert catalog["superclass"].tolist() == list("IISSIS")
-    assert catalog["row"].tolist() == [0, 1, 2, 3, 0, 1]
     np.testing.assert_array_equal(coordinates["train"].loc["S_Rock Salt_01"], [-5, 0.6])
 
 
@@ -69,8 +69,8 @@ def test_a_csv_with_an_image_column_is_matched_by_name_in_any_order(raw):
     (raw / "mds_120.txt").write_text(
         "image,dimension 1,dimension 2\nS_Rock Salt_3_1201.jpg,3,4\nI_Andesite_1_120,1,2\n"
     )
-    catalog, coordinates = build_catalog(raw, DATASET)
-    assert catalog.loc[catalog["split"] == "validation", "row"].tolist() == [1, 0]
+    catalog = build_catalog(raw, DATASET)
+    coordinates = people_coordinates(raw, DATASET, catalog)
     assert coordinates["validation"].to_numpy().tolist() == [[1, 2], [3, 4]]
 
 
@@ -170,7 +170,7 @@ def files_of(raw: Path) -> list[Path]:
 
 
 def test_images_are_filed_by_split_and_label_and_the_archive_stays(raw, tmp_path):
-    catalog, _ = build_catalog(raw, DATASET)
+    catalog = build_catalog(raw, DATASET)
     restructure(raw, catalog, files_of(raw), tmp_path / "images")
     assert all((tmp_path / path).is_file() for path in catalog["path"])
     assert len(files_of(raw)) == 6
@@ -181,7 +181,7 @@ def test_an_unreadable_image_stops_the_stage_and_nothing_half_written_stays(raw,
     victim = raw / "360 Rocks" / "S_Rock Salt_01.jpg"
     content = {"truncate": victim.read_bytes()[:400], "html": b"<html>404</html>", "empty": b""}[damage]
     victim.write_bytes(content)
-    catalog, _ = build_catalog(raw, DATASET)
+    catalog = build_catalog(raw, DATASET)
     with pytest.raises(RockspaceError, match=r"S_Rock Salt_01\.jpg: ") as error:
         restructure(raw, catalog, files_of(raw), tmp_path / "images")
     assert "\n" not in str(error.value)
@@ -196,7 +196,6 @@ def test_a_catalog_is_read_as_it_was_written_also_with_labels_that_look_like_not
         "label": "NA",
         "superclass": "",
         "path": "images/train/NA/a.jpg",
-        "row": 0,
     }
     pd.DataFrame([row]).to_csv(tmp_path / "catalog.csv", index=False)
     assert read_catalog(tmp_path / "catalog.csv").iloc[0].to_dict() == row

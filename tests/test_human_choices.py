@@ -32,12 +32,12 @@ LABELS = [f"L{i}" for i in range(6)]
 
 def catalog() -> pd.DataFrame:
     rows = [
-        (f"{label}_{split}_{i}", split, label, "IMS"[n // 2], f"images/{split}/{label}/{label}_{split}_{i}.jpg", 0)
+        (f"{label}_{split}_{i}", split, label, "IMS"[n // 2], f"images/{split}/{label}/{label}_{split}_{i}.jpg")
         for split, count in (("train", 5), ("validation", 3))
         for n, label in enumerate(LABELS)
         for i in range(count)
     ]
-    return pd.DataFrame(rows, columns=["image_id", "split", "label", "superclass", "path", "row"])
+    return pd.DataFrame(rows, columns=["image_id", "split", "label", "superclass", "path"])
 
 
 @pytest.fixture(scope="module")

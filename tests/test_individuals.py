@@ -10,7 +10,6 @@ CATALOG = pd.DataFrame(
         "image_id": ["a_1", "b_1", "c_1", "x_1"],
         "split": ["validation"] * 3 + ["train"],
         "path": [f"images/s/l/{name}.jpg" for name in ("a_1", "b_1", "c_1", "x_1")],
-        "row": [0, 1, 2, 0],
     }
 )
 DATASET = {"splits": {"validation": {"individual": "people/*.txt"}}, "dimensions": ["hue", "size"]}

@@ -41,7 +41,7 @@ def fill(folder: Path, images: list[str], **tables: list[str] | int) -> Path:
 def described(folder: Path) -> tuple[dict, pd.DataFrame]:
     """The proposal, and the catalog that comes of it."""
     dataset = propose_dataset(folder)
-    return dataset, build_catalog(folder, dataset)[0]
+    return dataset, build_catalog(folder, dataset)
 
 
 @pytest.mark.parametrize("tables", [{"coordinates": FLAT}, {"coordinates": 12}], ids=["named", "bare"])

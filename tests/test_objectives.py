@@ -53,7 +53,7 @@ def recipe(images, model: dict, **changes: object) -> Recipe:
     return Recipe(training, FLIPS, "float32", 1, Objective.of(model, images.coordinates))
 
 
-def test_coordinates_come_with_every_image(train_set):
+def test_coordinates_are_joined_to_every_image(train_set):
     assert train_set.coordinates.shape == (24, 2)
     batches = train_set.aiming_at(Objective.of(COORDINATES, train_set.coordinates)).plain(24)
     targets = next(iter(batches))[1].numpy()

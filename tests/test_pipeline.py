@@ -5,6 +5,7 @@ import pytest
 import scipy.ndimage
 import tensorflow as tf
 
+from rockspace.data.catalog import read_catalog
 from rockspace.data.tfrecords import Geometry
 from rockspace.training.augmentation import Augmentation, _transforms, augmented_views, plain_views
 from rockspace.training.pipeline import ImageSet
@@ -63,7 +64,7 @@ def test_every_image_of_the_set_comes_once_an_epoch_and_no_other(train_set):
 
 
 def test_a_later_shard_alone_can_be_split_too(study, geometry):
-    later = ImageSet.open(sorted(study.glob("train-*.tfrecord"))[1:], geometry, n_labels=3)
+    later = ImageSet.open(sorted(study.glob("train-*.tfrecord"))[1:], geometry, read_catalog(study / "catalog.csv"))
     part = later.subset(np.arange(12) >= 8)
     assert sum(len(labels) for _, labels in part.plain(4)) == 4
 

@@ -11,6 +11,7 @@ from PIL import Image
 from rockspace.config import validated
 from rockspace.data.catalog import build_catalog, image_files, restructure
 from rockspace.errors import RockspaceError
+from rockspace.people.coordinates import people_coordinates
 from rockspace.people.individuals import individual_coordinates
 from workflow_runs import ROOT
 
@@ -52,20 +53,20 @@ def assert_each_has_its_own_coordinates(catalog: pd.DataFrame, tables: dict[str,
 
 
 def test_a_fraction_of_one_set_validates_and_every_label_gives_its_share(folder):
-    catalog, tables = build_catalog(folder, DRAWN)
+    catalog = build_catalog(folder, DRAWN)
+    tables = people_coordinates(folder, DRAWN, catalog)
     counts = catalog.groupby(["split", "label"]).size()
     assert counts.xs("train").tolist() == [6, 6, 6]
     assert counts.xs("validation").tolist() == [2, 2, 2]
     assert catalog["split"].tolist() == ["train"] * 18 + ["validation"] * 6
     assert_each_has_its_own_coordinates(catalog, tables)
-    assert [NAMES[row] for row in catalog["row"]] == [f"{image_id}.png" for image_id in catalog["image_id"]]
     restructure(folder, catalog, image_files(folder, DRAWN, catalog), folder / "images")
     assert all((folder / path).is_file() for path in catalog["path"])
 
 
 def test_the_draw_repeats_with_its_seed_and_changes_with_it(folder):
     def drawn(seed: int) -> list[str]:
-        catalog, _ = build_catalog(folder, dataset(train=ONE_SET, validation={"fraction": 0.25, "seed": seed}))
+        catalog = build_catalog(folder, dataset(train=ONE_SET, validation={"fraction": 0.25, "seed": seed}))
         return catalog["image_id"].tolist()
 
     assert drawn(1) == drawn(1)
@@ -87,13 +88,14 @@ def test_one_table_may_name_the_images_of_both_splits(tmp_path):
     }
     for index in (table.index, table.index.map(lambda name: Path(name).name), table.index.map(lambda n: Path(n).stem)):
         table.set_axis(index).to_csv(tmp_path / "all.csv", index_label="image")
-        catalog, tables = build_catalog(tmp_path, dataset(**given))
+        catalog = build_catalog(tmp_path, dataset(**given))
+        tables = people_coordinates(tmp_path, dataset(**given), catalog)
         assert catalog["split"].value_counts().to_dict() == {"train": 18, "validation": 6}
         assert_each_has_its_own_coordinates(catalog, tables)
     table.loc["ghost"] = 0
     table.to_csv(tmp_path / "all.csv", index_label="image")
     with pytest.raises(RockspaceError, match="image 'ghost' has a row but no file"):
-        build_catalog(tmp_path, dataset(**given))
+        people_coordinates(tmp_path, dataset(**given), catalog)
 
 
 def test_a_pattern_with_a_slash_takes_the_label_from_the_folder(tmp_path):
@@ -105,7 +107,8 @@ def test_a_pattern_with_a_slash_takes_the_label_from_the_folder(tmp_path):
         train={"images": "photos/*/*.png", "coordinates": "coordinates.csv"},
         validation={"fraction": 0.5, "seed": 0},
     )
-    catalog, tables = build_catalog(tmp_path, given)
+    catalog = build_catalog(tmp_path, given)
+    tables = people_coordinates(tmp_path, given, catalog)
     assert sorted(catalog["label"].unique()) == list(LABELS)
     assert_each_has_its_own_coordinates(catalog, tables)
 
@@ -117,7 +120,7 @@ def test_single_peoples_coordinates_of_one_set_are_divided_as_the_images_are(fol
     coordinates(NAMES).to_csv(folder / "people/bare.csv", index=False)
     people = {"individual": "people/*.csv"}
     given = dataset(train=ONE_SET | people, validation={"fraction": 0.25, "seed": 0} | people)
-    catalog, _ = build_catalog(folder, given)
+    catalog = build_catalog(folder, given)
     for split in ("train", "validation"):
         table = individual_coordinates(folder, given, catalog, split)
         for _, person in table.groupby("individual"):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from hypothesis import given
@@ -178,7 +179,11 @@ def test_features_of_views_are_those_of_the_network_on_the_pipelines_views(train
 def test_features_are_read_back_shard_after_shard(tmp_path):
     features = drawn_features(10)
     features.save(tmp_path / "a.npz")
-    both = Features.load([tmp_path / "a.npz", tmp_path / "a.npz"])
+    labels = np.array(["a", "b", "c"])[features.label]
+    catalog = pd.DataFrame({"image_id": features.image_id, "label": labels})
+    both = Features.load([tmp_path / "a.npz", tmp_path / "a.npz"], catalog)
+    np.testing.assert_array_equal(both.label, np.tile(features.label, 2))
+    assert both.coordinates.shape == (20, 0)
     np.testing.assert_array_equal(both.views[10:], features.views)
     assert both.image_id.tolist() == features.image_id.tolist() * 2
 
@@ -275,9 +280,10 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 from test_training import classifier, recipe
 from rockspace.training.finetune import for_as_long
 from rockspace.training.pipeline import ImageSet
+from rockspace.data.catalog import read_catalog
 from rockspace.data.tfrecords import Geometry
 shards = {[str(s) for s in train_set.shards]!r}
-images = ImageSet.open(shards, Geometry(32, 8, "pad", (255, 255, 255)), 3)
+images = ImageSet.open(shards, Geometry(32, 8, "pad", (255, 255, 255)), read_catalog({str(train_set.shards[0].with_name("catalog.csv"))!r}))
 with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
     network, history = for_as_long(classifier(), images, [0.01] * 3, recipe())
 print(history["loss"].tolist())

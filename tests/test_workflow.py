@@ -29,7 +29,7 @@ AFTER_RESTRUCTURE = {"tfrecords", "contact_sheet"} | AFTER_TFRECORDS
 def test_every_artifact_of_the_design_is_there_and_says_what_it_should(finished):
     results = finished.folder / "results/tiny"
     catalog = pd.read_csv(results / "catalog.csv")
-    assert list(catalog.columns) == ["image_id", "split", "label", "superclass", "path", "row"]
+    assert list(catalog.columns) == ["image_id", "split", "label", "superclass", "path"]
     assert len(catalog) == 4 * (6 + 3)
     assert all((results / path).is_file() for path in catalog["path"])
     manifest = json.loads((results / "raw.manifest.json").read_text())

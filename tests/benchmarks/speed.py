@@ -81,15 +81,16 @@ def prepare(folder: Path, archive: Path | None) -> None:
 
         archive = folder / "raw"
         draw_archive(archive, image_size=800, workers=len(os.sched_getaffinity(0)))
-    catalog, coordinates = build_catalog(archive, config["dataset"])
+    catalog = build_catalog(archive, config["dataset"])
     restructure(archive, catalog, image_files(archive, config["dataset"], catalog), folder / "images")
+    catalog.to_csv(folder / "catalog.csv", index=False)
 
     from rockspace.data.tfrecords import Geometry, write_shard
 
     geometry = Geometry.from_config(config["tfrecords"])
     for split in SPLITS:
         path = folder / f"{split}-00000-of-00001.tfrecord"
-        write_shard(path, catalog, coordinates[split], folder, geometry, split=split, shard=0, shards=1)
+        write_shard(path, catalog, folder, geometry, split=split, shard=0, shards=1)
 
 
 def has_torch(python: str) -> bool:

@@ -10,6 +10,7 @@ import yaml
 from speed_rounds import Round, serve
 
 from rockspace.config import validated
+from rockspace.data.catalog import read_catalog
 from rockspace.data.tfrecords import Geometry
 from rockspace.networks.classifier import attach_head, build_head, pooled_backbone
 from rockspace.networks.device import repeatable
@@ -34,8 +35,7 @@ MATMUL_SIZE = 4096
 
 
 def images(folder: Path, split: str) -> ImageSet:
-    n_labels = len(list((folder / "images" / "train").iterdir()))
-    return ImageSet.open(sorted(folder.glob(f"{split}-*.tfrecord")), GEOMETRY, n_labels)
+    return ImageSet.open(sorted(folder.glob(f"{split}-*.tfrecord")), GEOMETRY, read_catalog(folder / "catalog.csv"))
 
 
 def backbone() -> keras.Model:

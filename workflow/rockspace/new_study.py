@@ -14,6 +14,7 @@ from rockspace.artifacts import replacing
 from rockspace.config import laid_over, validated
 from rockspace.data.catalog import SPLITS, build_catalog
 from rockspace.errors import RockspaceError
+from rockspace.people.coordinates import people_coordinates
 from rockspace.people.proposal import propose_dataset
 
 DEFAULT = Path("config/config.yaml")
@@ -83,8 +84,9 @@ def new_study(name: str, folder: Path | None) -> str:
 
 def in_words(dataset: dict[str, Any]) -> str:
     """Say what a dataset holds, after matching every image with its label and its coordinates."""
-    catalog, coordinates = build_catalog(Path(dataset["directory"]), dataset)
-    counts, dimensions = catalog["split"].value_counts(), list(coordinates["train"])
+    folder = Path(dataset["directory"])
+    catalog = build_catalog(folder, dataset)
+    counts, dimensions = catalog["split"].value_counts(), list(people_coordinates(folder, dataset, catalog)["train"])
     return (
         f"{len(catalog)} images of {catalog['label'].nunique()} labels ({', '.join(sorted(set(catalog['label']))[:3])}, "
         f"...): {counts['train']} train, {counts['validation']} validate. "

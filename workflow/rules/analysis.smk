@@ -10,7 +10,7 @@ rule evaluate:
         train=tfrecords("train"),
         validation=tfrecords("validation"),
         catalog=rules.restructure.output.catalog,
-        coordinates=f"{STUDY}/coordinates/train.csv",
+        coordinates=coordinates_learnt(*SPLITS),
     output:
         metrics=f"{RUN}/metrics.json",
         predictions=f"{RUN}/predictions.csv",

@@ -47,6 +47,11 @@ MODELS = {model["name"]: model for model in config["models"]}
 REGRESSES = {name: model["objective"] != "classification" for name, model in MODELS.items()}
 SEEDS = config["seeds"]
 SPLITS = list(config["dataset"]["splits"])
+# What decides which images there are, and which of them validate.
+IMAGE_SETS = {
+    split: {key: value for key, value in files.items() if key in ("images", "fraction", "seed")}
+    for split, files in config["dataset"]["splits"].items()
+}
 ENSEMBLES = {
     each["name"]: each | {"models": each["models"] or list(MODELS), "seeds": each["seeds"] or SEEDS}
     for each in config["ensembles"]
@@ -121,6 +126,15 @@ def backbone(wildcards):
 def objective(wildcards):
     """What a model learns."""
     return {key: MODELS[wildcards.model][key] for key in ("objective", "coordinates_weight")}
+
+
+def coordinates_learnt(*splits):
+    """People's coordinates of these splits, for a model that learns them."""
+
+    def of_model(wildcards):
+        return [f"{STUDY}/coordinates/{split}.csv" for split in splits if REGRESSES[wildcards.model]]
+
+    return of_model
 
 
 def recipe(section, *keys):
@@ -206,4 +220,5 @@ def images_searched(wildcards):
 RUNS = [(model, seed, layer) for model in MODELS for seed in SEEDS for layer in LAYERS[model]]
 
 WATCHES_VALIDATION = config["finetune"]["selection"] == "validation"
+LEARNT_FROM = SPLITS if WATCHES_VALIDATION else ["train"]
 REFITS = config["finetune"]["refit"] and config["finetune"]["selection"] == "holdout"

@@ -1,6 +1,7 @@
 localrules:
     download,
     restructure,
+    coordinates,
     pretrained_weights,
 
 
@@ -34,7 +35,6 @@ rule restructure:
     output:
         images=directory(f"{STUDY}/images"),
         catalog=f"{STUDY}/catalog.csv",
-        coordinates=expand(f"{STUDY}/coordinates/{{split}}.csv", split=SPLITS),
     log:
         f"{STUDY}/logs/restructure.log",
     benchmark:
@@ -45,18 +45,47 @@ rule restructure:
     resources:
         mem_mb=1000,
     params:
-        dataset={key: config["dataset"][key] for key in ("filename", "splits", "dimensions")},
+        dataset={"filename": config["dataset"]["filename"], "splits": IMAGE_SETS},
     message:
-        "Checking images and coordinates, and filing them by label"
+        "Checking images, and filing them by label"
     script:
         "../scripts/restructure.py"
+
+
+rule coordinates:
+    input:
+        raw=rules.download.output.raw,
+        catalog=rules.restructure.output.catalog,
+    output:
+        **{split: f"{STUDY}/coordinates/{split}.csv" for split in SPLITS},
+    log:
+        f"{STUDY}/logs/coordinates.log",
+    benchmark:
+        f"{STUDY}/benchmarks/coordinates.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        dataset={
+            "dimensions": config["dataset"]["dimensions"],
+            "splits": {
+                split: {"coordinates": files["coordinates"]}
+                for split, files in config["dataset"]["splits"].items()
+                if "coordinates" in files
+            },
+        },
+    message:
+        "Giving each image its row of people's coordinates"
+    script:
+        "../scripts/coordinates.py"
 
 
 rule tfrecords:
     input:
         images=rules.restructure.output.images,
         catalog=rules.restructure.output.catalog,
-        coordinates=f"{STUDY}/coordinates/{{split}}.csv",
     output:
         shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
     log:

@@ -10,6 +10,8 @@ rule cross_validate:
     input:
         features=features("train"),
         train=images_searched,
+        catalog=rules.restructure.output.catalog,
+        coordinates=coordinates_learnt("train"),
         weights=weights,
     output:
         left_out=f"{STUDY}/search/{{model}}/seed-{{seed}}/fold-{{fold}}.npz",
@@ -38,7 +40,7 @@ rule cross_validate:
 rule search:
     input:
         left_out=expand(rules.cross_validate.output.left_out, model=MODELS, seed=SEEDS, fold=FOLDS),
-        coordinates=f"{STUDY}/coordinates/train.csv",
+        coordinates=f"{STUDY}/coordinates/train.csv" if any(REGRESSES.values()) else [],
     output:
         table=report(f"{STUDY}/search.csv", caption="../report/search.rst", category="Search"),
         png=report(f"{STUDY}/search.png", caption="../report/search.rst", category="Search"),

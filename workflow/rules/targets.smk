@@ -12,8 +12,8 @@ STAGES = {
     "restructure": [
         rules.restructure.output.images,
         rules.restructure.output.catalog,
-        *rules.restructure.output.coordinates,
     ],
+    "coordinates": list(rules.coordinates.output),
     "tfrecords": [file for split in SPLITS for file in tfrecords(split)],
     "pretrained_weights": sorted(
         {f"results/weights/{m['backbone']}.weights.h5" for m in config["models"] if m["weights"] == "imagenet"}

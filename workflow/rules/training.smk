@@ -5,7 +5,6 @@ localrules:
 rule features:
     input:
         shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
-        catalog=rules.restructure.output.catalog,
         weights=weights,
     output:
         features=f"{STUDY}/models/{{model}}/features/{{split}}-{{shard}}-of-{{shards}}.npz",
@@ -35,6 +34,7 @@ rule train_head:
         train=features("train"),
         validation=features("validation") if WATCHES_VALIDATION else [],
         catalog=rules.restructure.output.catalog,
+        coordinates=coordinates_learnt(*LEARNT_FROM),
         weights=weights,
     output:
         **({"refit": f"{RUN}/head.refit.keras"} if REFITS else {}),
@@ -71,6 +71,7 @@ rule finetune:
         train=tfrecords("train"),
         validation=tfrecords("validation") if WATCHES_VALIDATION else [],
         catalog=rules.restructure.output.catalog,
+        coordinates=coordinates_learnt(*LEARNT_FROM),
     output:
         model=f"{RUN}/finetuned.keras",
         history=f"{RUN}/finetune.history.csv",

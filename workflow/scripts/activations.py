@@ -16,7 +16,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     repeatable(0)
     params = snakemake.params
-    images = ImageSet.open([snakemake.input.shard], Geometry.from_config(params.geometry), n_labels=0)
+    images = ImageSet.open([snakemake.input.shard], Geometry.from_config(params.geometry))
     network = embedding_model(load_classifier(snakemake.input.model), params.layers, params.pooling)
     views = Views(params.views, Augmentation.from_config(params.augmentation), int(snakemake.wildcards.seed))
     layers = answers(for_inference(network, params.precision, params.backbone)[0], images, 32, views, "embedding")

@@ -12,8 +12,8 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.training.mixing import Mixing
     from rockspace.training.pipeline import ImageSet
 
-    params, names = snakemake.params, label_names(read_catalog(snakemake.input.catalog))
-    images = ImageSet.open(snakemake.input.train, Geometry.from_config(params.geometry), len(names))
+    params, catalog = snakemake.params, read_catalog(snakemake.input.catalog)
+    images = ImageSet.open(snakemake.input.train, Geometry.from_config(params.geometry), catalog)
     augmentation, mixing = Augmentation.from_config(params.augmentation), Mixing.from_config(params.finetune)
     shown = preview_members(images.labels)
     views = pipeline_views(images.subset(shown), augmentation, params.seed)
@@ -21,6 +21,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     if mixing and params.finetune["epochs"]:
         batch_size = params.finetune["batch_size"]
         mixtures = mixed_views(images, augmentation, mixing, seed=params.seed, batch_size=batch_size)
-    labels = [names[label] for label in images.labels[shown]]
+    labels = [label_names(catalog)[label] for label in images.labels[shown]]
     title = f"what {snakemake.wildcards.model} sees in training"
     augmentation_figure(views, labels, title, Path(snakemake.output.jpg), mixtures)

@@ -5,8 +5,10 @@ from pathlib import Path
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
+    from rockspace.data.catalog import read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.networks.loading import starting_backbone
+    from rockspace.people.coordinates import read_coordinates_tables
     from rockspace.search.cross_validation import Candidate, answer_left_out
     from rockspace.search.search import left_out_of
     from rockspace.training.features import Features
@@ -14,8 +16,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     params, inputs, wildcards = snakemake.params, snakemake.input, snakemake.wildcards
     model, geometry = params.model, Geometry.from_config(params.geometry)
-    features = Features.load(inputs.features)
-    images = ImageSet.open(inputs.train, geometry, int(features.label.max()) + 1) if inputs.train else None
+    known = read_catalog(inputs.catalog), read_coordinates_tables(inputs.coordinates)
+    features = Features.load(inputs.features, *known)
+    images = ImageSet.open(inputs.train, geometry, *known) if inputs.train else None
     weights, batch_norm = (
         Path(inputs.weights) if inputs.get("weights") else None,
         model["recipe"]["finetune"]["batch_norm"],

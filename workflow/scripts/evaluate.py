@@ -8,7 +8,6 @@ from rockspace.artifacts import write_csv, write_json
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
-    from rockspace.alignment.spaces import read_dimensions
     from rockspace.data.catalog import SPLITS, label_names, read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.inference.evaluation import evaluation, in_words, joined, predictions
@@ -16,6 +15,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.networks.classifier import named_outputs
     from rockspace.networks.device import repeatable
     from rockspace.networks.loading import for_inference, load_classifier
+    from rockspace.people.coordinates import read_coordinates_tables
     from rockspace.report.confusion import confusion_matrix_figure
     from rockspace.training.augmentation import Augmentation
     from rockspace.training.pipeline import ImageSet
@@ -26,9 +26,10 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     classifier = named_outputs(load_classifier(snakemake.input.model))
     network, precision = for_inference(classifier, params.precision, params.backbone)
     views = Views(params.views, Augmentation.from_config(params.augmentation), seed)
-    dimensions, parts = read_dimensions(snakemake.input.coordinates), []
+    coordinates, parts = read_coordinates_tables(snakemake.input.coordinates), []
+    dimensions = [] if coordinates is None else list(coordinates.columns)
     for split in SPLITS:
-        images = ImageSet.open(snakemake.input[split], geometry, len(names))
+        images = ImageSet.open(snakemake.input[split], geometry, catalog, coordinates)
         parts.append(outputs_of(answers(network, images, 32, views), images, split, names, dimensions))
     outputs = joined(parts)
     outputs.save(snakemake.output.outputs)

@@ -5,7 +5,6 @@ from pathlib import Path
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
-    from rockspace.data.catalog import label_names, read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.networks.classifier import pooled_backbone
     from rockspace.networks.device import repeatable
@@ -16,8 +15,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     repeatable(0)
     params, geometry = snakemake.params, Geometry.from_config(snakemake.params.geometry)
-    n_labels = len(label_names(read_catalog(snakemake.input.catalog)))
-    images = ImageSet.open([snakemake.input.shard], geometry, n_labels)
+    images = ImageSet.open([snakemake.input.shard], geometry)
     weights = snakemake.input.get("weights")
     backbone = starting_backbone(params.backbone, geometry.image_size, Path(weights) if weights else None)
     pooled = pooled_backbone(backbone, params.backbone["feature_layers"], params.backbone["pooling"])

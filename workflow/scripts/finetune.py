@@ -6,11 +6,12 @@ from rockspace.artifacts import replacing, write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
-    from rockspace.data.catalog import label_names, read_catalog
+    from rockspace.data.catalog import read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.networks.device import all_gpus, repeatable
     from rockspace.networks.loading import load_classifier, precision_for
     from rockspace.networks.objectives import Objective
+    from rockspace.people.coordinates import read_coordinates_tables
     from rockspace.training.augmentation import Augmentation
     from rockspace.training.checkpoint import discard
     from rockspace.training.finetune import Recipe, finetune
@@ -18,9 +19,10 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     params, inputs, seed = snakemake.params, snakemake.input, int(snakemake.wildcards.seed)
     repeatable(seed)
-    geometry, n_labels = Geometry.from_config(params.geometry), len(label_names(read_catalog(inputs.catalog)))
-    images = ImageSet.open(inputs.train, geometry, n_labels)
-    validation = ImageSet.open(inputs.validation, geometry, n_labels) if inputs.validation else None
+    known = read_catalog(inputs.catalog), read_coordinates_tables(inputs.coordinates)
+    geometry = Geometry.from_config(params.geometry)
+    images = ImageSet.open(inputs.train, geometry, *known)
+    validation = ImageSet.open(inputs.validation, geometry, *known) if inputs.validation else None
     precision = precision_for(params.precision, params.backbone, "train")
     augmentation = Augmentation.from_config(params.augmentation)
     objective = Objective.of(params.objective, images.coordinates)

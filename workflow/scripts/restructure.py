@@ -1,4 +1,4 @@
-"""From the archive's files to images filed by label, a catalog, and coordinates in its order."""
+"""From the archive's files to images filed by label, and their catalog."""
 
 from pathlib import Path
 
@@ -6,14 +6,12 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.data.catalog import SPLITS, build_catalog, image_files, restructure
+    from rockspace.data.catalog import build_catalog, image_files, restructure
     from rockspace.data.manifest import verify
 
     raw, dataset = Path(snakemake.input.raw), snakemake.params.dataset
     verify(raw, Path(snakemake.input.manifest))
-    catalog, coordinates = build_catalog(raw, dataset)
+    catalog = build_catalog(raw, dataset)
     restructure(raw, catalog, image_files(raw, dataset, catalog), Path(snakemake.output.images))
-    for split, path in zip(SPLITS, snakemake.output.coordinates, strict=True):
-        write_csv(path, coordinates[split], index=True)
     write_csv(snakemake.output.catalog, catalog)
     log.info("%d images of %d labels", len(catalog), catalog["label"].nunique())

@@ -6,13 +6,14 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.alignment.spaces import read_dimensions
+    from rockspace.people.coordinates import read_coordinates_tables
     from rockspace.report.search import search_figure
     from rockspace.search.search import LeftOut, search_table
 
     params, out = snakemake.params, snakemake.output
     left_out = {tuple(run): LeftOut.load(path) for run, path in zip(params.runs, snakemake.input.left_out, strict=True)}
-    names = read_dimensions(snakemake.input.coordinates)
+    coordinates = read_coordinates_tables(snakemake.input.coordinates)
+    names = [] if coordinates is None else list(coordinates.columns)
     options = {"folds": params.folds, "resamples": params.resamples}
     table = search_table(left_out, params.models, params.ensembles, names, **options)
     write_csv(out.table, table)

@@ -1,4 +1,4 @@
-"""Decode the images of one shard once, and store them with labels and coordinates."""
+"""Decode the images of one shard once, and store their pixels."""
 
 from pathlib import Path
 
@@ -7,12 +7,10 @@ from rockspace.runlog import recorded
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.data.catalog import read_catalog
     from rockspace.data.tfrecords import Geometry, write_shard
-    from rockspace.people.coordinates import read_coordinates_table
 
     write_shard(
         Path(snakemake.output.shard),
         read_catalog(snakemake.input.catalog),
-        read_coordinates_table(snakemake.input.coordinates),
         Path(snakemake.input.images).parent,
         Geometry.from_config(snakemake.params.geometry),
         split=snakemake.wildcards.split,

@@ -13,6 +13,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.networks.layers import find_layer
     from rockspace.networks.loading import starting_backbone
     from rockspace.networks.objectives import Objective
+    from rockspace.people.coordinates import read_coordinates_tables
     from rockspace.training.checkpoint import discard
     from rockspace.training.features import Features
     from rockspace.training.head import train_head
@@ -21,12 +22,13 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     params, seed, model = snakemake.params, int(snakemake.wildcards.seed), snakemake.params.backbone
     checkpoints = Path(params.checkpoints)
     repeatable(seed)
-    n_labels = len(label_names(read_catalog(snakemake.input.catalog)))
-    train = Features.load(snakemake.input.train)
-    validation = Features.load(snakemake.input.validation) if snakemake.input.validation else None
+    catalog = read_catalog(snakemake.input.catalog)
+    known = catalog, read_coordinates_tables(snakemake.input.coordinates)
+    train = Features.load(snakemake.input.train, *known)
+    validation = Features.load(snakemake.input.validation, *known) if snakemake.input.validation else None
     learning, watched = training_members(train, validation, params.selection, seed)
     objective = Objective.of(params.objective, train.coordinates)
-    recipe = {"n_labels": n_labels, "head": params.head, "training": params.train_head, "seed": seed}
+    recipe = {"n_labels": len(label_names(catalog)), "head": params.head, "training": params.train_head, "seed": seed}
     recipe |= {"objective": objective}
     weights = Path(snakemake.input.weights) if snakemake.input.get("weights") else None
     backbone = starting_backbone(model, params.image_size, weights, params.batch_norm)

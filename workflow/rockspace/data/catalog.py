@@ -1,7 +1,8 @@
-"""The catalog: which image is what, and which row of the coordinates is its own."""
+"""The catalog: which image is of which split and label."""
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,48 +14,41 @@ from tqdm import tqdm
 from rockspace.artifacts import link_or_copy, replacing
 from rockspace.data.images import read_rgb
 from rockspace.errors import RockspaceError
-from rockspace.people.coordinates import read_coordinates
 
 SPLITS = ("train", "validation")
-COLUMNS = ["image_id", "split", "label", "superclass", "path", "row"]
+COLUMNS = ["image_id", "split", "label", "superclass", "path"]
 
 
-def build_catalog(raw: Path, dataset: dict[str, Any]) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Match images, labels and coordinates of both splits, and check them.
+def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
+    """Say which image belongs to which split, label and superclass.
 
     Args:
         raw: Folder with the archive's files.
         dataset: The section of the configuration.
 
     Returns:
-        The catalog, with the columns of `COLUMNS` (``path`` as it will be below the study's folder, ``row``
-        counted from 0), and for each split its coordinates, indexed by ``image_id`` in the catalog's order.
+        One row an image with the columns of `COLUMNS`, ``path`` as it will be below the study's folder. Training images
+        come first; within a split they are in plain sorted order of their file names.
 
     Raises:
-        RockspaceError: With file and row, for the first thing that does not fit.
+        RockspaceError: With the file, for the first thing that does not fit.
     """
-    sets = {split: given for split, given in dataset["splits"].items() if "images" in given}
-    files = {split: sorted_images(raw, given["images"]) for split, given in sets.items()}
-    images, tables = [], []
-    for split, given in sets.items():
-        path = raw / given["coordinates"]
-        table = read_coordinates(path, dataset["dimensions"])
-        elsewhere = {file for other in sets if other != split for file in files[other]}
-        rows = _rows(path, table, files[split], elsewhere)
-        entries = [_entry(file.relative_to(raw), dataset["filename"]) for file in files[split]]
-        images.append(pd.DataFrame(entries).assign(split=split, row=rows))
-        tables.append(table.iloc[rows])
-    _check_dimensions(dict(zip(sets, tables, strict=True)))
-    catalog, table = pd.concat(images, ignore_index=True), pd.concat(tables, ignore_index=True)
+    sets = {split: given["images"] for split, given in dataset["splits"].items() if "images" in given}
+    images = [
+        pd.DataFrame(
+            [_entry(file.relative_to(raw), dataset["filename"]) for file in sorted_images(raw, pattern)]
+        ).assign(split=split)
+        for split, pattern in sets.items()
+    ]
+    catalog = pd.concat(images, ignore_index=True)
     if "fraction" in dataset["splits"]["validation"]:
         catalog["split"] = _drawn_splits(catalog["label"], **dataset["splits"]["validation"])
     catalog = catalog.sort_values("split", kind="stable")  # training comes first
-    table = table.loc[catalog.index].set_axis(catalog["image_id"])
     catalog["path"] = "images/" + catalog["split"] + "/" + catalog["label"] + "/" + catalog["file"]
     catalog = catalog[COLUMNS].reset_index(drop=True)
     _check_names(catalog)
     _check_labels(catalog)
-    return catalog, {split: table[(catalog["split"] == split).to_numpy()] for split in SPLITS}
+    return catalog
 
 
 def image_files(raw: Path, dataset: dict[str, Any], catalog: pd.DataFrame) -> list[Path]:
@@ -77,6 +71,20 @@ def label_names(catalog: pd.DataFrame) -> list[str]:
     return sorted(catalog["label"].unique())
 
 
+def label_indices(catalog: pd.DataFrame, image_ids: Sequence[str]) -> np.ndarray:
+    """Return ``(n,)`` the place of each image's label in `label_names`.
+
+    Raises:
+        RockspaceError: Where an image is not in the catalog.
+    """
+    index_of = {name: i for i, name in enumerate(label_names(catalog))}
+    label_of = dict(zip(catalog["image_id"], catalog["label"], strict=True))
+    for image in image_ids:
+        if image not in label_of:
+            raise RockspaceError(f"image '{image}' is not in catalog.csv; run again with `--forcerun tfrecords`")
+    return np.array([index_of[label_of[image]] for image in image_ids])
+
+
 def restructure(raw: Path, catalog: pd.DataFrame, files: list[Path], images: Path) -> None:
     """Lay the images out as ``images/{split}/{label}/``, each decoded once to see that it is whole.
 
@@ -95,7 +103,7 @@ def restructure(raw: Path, catalog: pd.DataFrame, files: list[Path], images: Pat
 
 def read_catalog(path: Path) -> pd.DataFrame:
     """Read ``catalog.csv``; names and labels such as ``NA`` or ``007`` stay text."""
-    return pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str) | {"row": "int64"}, keep_default_na=False)
+    return pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False)
 
 
 def _entry(file: Path, pattern: str) -> dict[str, str]:
@@ -110,31 +118,6 @@ def _entry(file: Path, pattern: str) -> dict[str, str]:
         raise RockspaceError(f"{file}: the label is {label!r}, which is no name for one folder; check dataset.filename")
     superclass = match.groupdict().get("superclass") or ""
     return {"image_id": file.stem, "label": label, "superclass": superclass, "file": file.name}
-
-
-def _rows(path: Path, table: pd.DataFrame, files: list[Path], elsewhere: set[Path]) -> list[int]:
-    """Return the row of each file: by name where the table has names, else by sorted order.
-
-    A row may also be that of an image ``elsewhere``, in the other split.
-    """
-    if isinstance(table.index, pd.RangeIndex):
-        if len(table) != len(files):
-            raise RockspaceError(
-                f"{path}: {len(table)} rows for {len(files)} images in '{files[0].parent}'; each image needs one row"
-            )
-        return list(range(len(files)))
-    row_of = {PurePosixPath(name).name: row for row, name in enumerate(table.index)}
-    rows = [row_of.get(file.name, row_of.get(file.stem)) for file in files]
-    for file, row in zip(files, rows, strict=True):
-        if row is None:
-            raise RockspaceError(f"{path}: no row for image '{file.name}'; add one or take the image out")
-    known = set(rows) | {row_of.get(file.name, row_of.get(file.stem)) for file in elsewhere}
-    unmatched = sorted(set(range(len(table))) - known)
-    if unmatched:
-        raise RockspaceError(
-            f"{path}: image '{table.index[unmatched[0]]}' has a row but no file in '{files[0].parent}'"
-        )
-    return rows
 
 
 def _drawn_splits(labels: pd.Series, fraction: float, seed: int, **_: Any) -> np.ndarray:
@@ -170,10 +153,3 @@ def _check_labels(catalog: pd.DataFrame) -> None:
         )
     if len(labels["train"]) < 2:
         raise RockspaceError(f"only one label, '{next(iter(labels['train']))}'; a classifier needs at least two")
-
-
-def _check_dimensions(tables: dict[str, pd.DataFrame]) -> None:
-    (split, first), *others = ((split, list(table.columns)) for split, table in tables.items())
-    for other, columns in others:
-        if columns != first:
-            raise RockspaceError(f"coordinates of the splits differ: {split} has {first}, {other} {columns}")

@@ -1,25 +1,21 @@
-"""TFRecords: every image decoded once, with what training and analysis need to know about it."""
+"""TFRecords: the pixels of every image, decoded once, beside its name."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
 from rockspace.artifacts import replacing
 from rockspace.checksums import verified
-from rockspace.data.catalog import label_names
 from rockspace.data.images import read_rgb, square
 
 METADATA = {
     "image_id": tf.io.FixedLenFeature([], tf.string),
-    "label": tf.io.FixedLenFeature([], tf.int64),
     "position": tf.io.FixedLenFeature([], tf.int64),
-    "coordinates": tf.io.FixedLenSequenceFeature([], tf.float32, allow_missing=True),
 }
 
 
@@ -62,7 +58,6 @@ def shard_bounds(n_images: int, shard: int, shards: int) -> tuple[int, int]:
 def write_shard(
     output: Path,
     catalog: pd.DataFrame,
-    coordinates: pd.DataFrame,
     images_root: Path,
     geometry: Geometry,
     *,
@@ -75,14 +70,12 @@ def write_shard(
     Args:
         output: The TFRecord file.
         catalog: All images of both splits.
-        coordinates: ``(n_split, n_dimensions)``, in the catalog's order.
         images_root: Folder that the catalog's paths start from.
         geometry: How images are stored.
         split: ``train`` or ``validation``.
         shard: Which shard, from 0.
         shards: How many there are.
     """
-    label_index = {name: i for i, name in enumerate(label_names(catalog))}
     images = catalog[catalog["split"] == split].reset_index(drop=True)
     first, last = shard_bounds(len(images), shard, shards)
     with replacing(output) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
@@ -97,10 +90,7 @@ def write_shard(
             features = {
                 "image": _bytes(pixels.tobytes()),
                 "image_id": _bytes(image["image_id"].encode()),
-                "split": _bytes(split.encode()),
-                "label": _integers([label_index[image["label"]]]),
-                "position": _integers([position]),
-                "coordinates": _floats(coordinates.loc[image["image_id"]].to_numpy()),
+                "position": tf.train.Feature(int64_list=tf.train.Int64List(value=[position])),
             }
             example = tf.train.Example(features=tf.train.Features(feature=features))
             writer.write(example.SerializeToString(deterministic=True))
@@ -114,8 +104,8 @@ def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
         geometry: As they were written.
 
     Returns:
-        Dictionaries of ``image`` (stored_size, stored_size, 3) uint8, ``image_id`` (string), ``label`` (index),
-        ``position`` (in the split, from 0) and ``coordinates`` (k,) float32, one an image.
+        Dictionaries of ``image`` (stored_size, stored_size, 3) uint8, ``image_id`` (string) and
+        ``position`` (in the split, from 0), one an image.
     """
     side = geometry.stored_size
     layout = METADATA | {"image": tf.io.FixedLenFeature([], tf.string)}
@@ -128,27 +118,19 @@ def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
     return tf.data.TFRecordDataset([str(s) for s in shards]).map(parse)
 
 
-def iter_metadata(shards: Sequence[Path]) -> Iterator[tuple[str, int, int, np.ndarray]]:
-    """Yield image name, label index, position in the split and coordinates of every stored image, in order.
+def iter_metadata(shards: Sequence[Path]) -> Iterator[tuple[str, int]]:
+    """Yield name and position in the split of every stored image, in order.
 
     No pixel is decoded.
     """
     records = tf.data.TFRecordDataset([str(s) for s in shards])
     metadata = records.map(lambda serialized: tf.io.parse_single_example(serialized, METADATA))
     for record in untuned(metadata).as_numpy_iterator():
-        yield record["image_id"].decode(), int(record["label"]), int(record["position"]), record["coordinates"]
+        yield record["image_id"].decode(), int(record["position"])
 
 
 def _bytes(value: bytes) -> tf.train.Feature:
     return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-
-def _integers(values: Sequence[int]) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
-
-
-def _floats(values: np.ndarray) -> tf.train.Feature:
-    return tf.train.Feature(float_list=tf.train.FloatList(value=values))
 
 
 def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:

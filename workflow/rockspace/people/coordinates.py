@@ -2,16 +2,60 @@
 
 import csv
 import math
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from rockspace.checksums import verified
+from rockspace.data.catalog import SPLITS
 from rockspace.errors import RockspaceError
 
 IMAGE_COLUMN = "image"
 _FORM = "every row holds one number a dimension, separated by commas, semicolons, tabs or white space"
 
 Rows = list[tuple[int, list[str]]]  # the cells of each row that holds something, with its number from 1
+
+
+def people_coordinates(raw: Path, dataset: dict[str, Any], catalog: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Read the coordinates files and give each image of the catalog its row.
+
+    Args:
+        raw: Folder with the archive's files.
+        dataset: The section of the configuration.
+        catalog: From `rockspace.data.catalog.build_catalog`.
+
+    Returns:
+        For each split its coordinates, indexed by ``image_id`` in the catalog's order.
+
+    Raises:
+        RockspaceError: With file and row, for the first thing that does not fit.
+    """
+    given = {split: files["coordinates"] for split, files in dataset["splits"].items() if "coordinates" in files}
+    files = pd.Series([PurePosixPath(path).name for path in catalog["path"]], index=catalog["image_id"])
+    tables = []
+    for split, file in given.items():
+        # A file that is the only one has rows for the images of both splits.
+        images = files[((catalog["split"] == split) | (len(given) == 1)).to_numpy()].sort_values()
+        table = read_coordinates(verified(raw / file), dataset["dimensions"])
+        tables.append(table.iloc[_rows_of(raw / file, table, images, files)].set_axis(images.index))
+    _check_dimensions(dict(zip(given, tables, strict=True)))
+    table = pd.concat(tables).rename_axis("image_id")
+    return {split: table.loc[catalog.loc[catalog["split"] == split, "image_id"]] for split in SPLITS}
+
+
+def coordinates_of(table: pd.DataFrame | None, image_ids: Sequence[str]) -> np.ndarray:
+    """Return ``(n, k)`` float32 coordinates of these images; without a table, ``k`` is 0."""
+    if table is None:
+        return np.empty((len(image_ids), 0), np.float32)
+    missing = pd.Index(image_ids).difference(table.index)
+    if len(missing):
+        raise RockspaceError(
+            f"image '{missing[0]}' has no row in the study's coordinates; run again with `--forcerun coordinates`"
+        )
+    return table.loc[list(image_ids)].to_numpy(np.float32)
 
 
 def read_coordinates(path: Path, dimensions: list[str]) -> pd.DataFrame:
@@ -165,6 +209,34 @@ def _refuse_constant(path: Path, table: pd.DataFrame) -> None:
             raise RockspaceError(f"{path}: column {position} ({name}) is the same in every row; take it out")
 
 
-def read_coordinates_table(path: str | Path) -> pd.DataFrame:
-    """Read ``coordinates/{split}.csv``: indexed by ``image_id``, which stays text also where it looks like a number."""
-    return pd.read_csv(path, dtype={"image_id": str}, keep_default_na=False).set_index("image_id")
+def _rows_of(path: Path, table: pd.DataFrame, images: pd.Series, everything: pd.Series) -> list[int]:
+    """Return the row of each image: by name where the table has names, else by sorted order of the file names.
+
+    A row may also be that of another image of ``everything``, in the other split.
+    """
+    if isinstance(table.index, pd.RangeIndex):
+        if len(table) != len(images):
+            raise RockspaceError(f"{path}: {len(table)} rows for {len(images)} images; each image needs one row")
+        return list(range(len(images)))
+    row_of = {PurePosixPath(name).name: row for row, name in enumerate(table.index)}
+    for image_id, file in images.items():
+        if file not in row_of and image_id not in row_of:
+            raise RockspaceError(f"{path}: no row for image '{file}'; add one or take the image out")
+    known = {row_of.get(file, row_of.get(image_id)) for image_id, file in everything.items()}
+    unmatched = sorted(set(range(len(table))) - known)
+    if unmatched:
+        raise RockspaceError(f"{path}: image '{table.index[unmatched[0]]}' has a row but no file among the images")
+    return [row_of.get(file, row_of.get(image_id)) for image_id, file in images.items()]
+
+
+def _check_dimensions(tables: dict[str, pd.DataFrame]) -> None:
+    (split, first), *others = ((split, list(table.columns)) for split, table in tables.items())
+    for other, columns in others:
+        if columns != first:
+            raise RockspaceError(f"coordinates of the splits differ: {split} has {first}, {other} {columns}")
+
+
+def read_coordinates_tables(paths: Sequence[str | Path]) -> pd.DataFrame | None:
+    """Read ``coordinates/{split}.csv`` of one split or both, indexed by ``image_id``; None without a file."""
+    tables = [pd.read_csv(path, dtype={"image_id": str}, keep_default_na=False) for path in paths]
+    return pd.concat(tables).set_index("image_id") if tables else None

@@ -1,19 +1,23 @@
 """Features: what the frozen backbone says of each image and of its augmented views, computed once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
 
 from rockspace.artifacts import write_arrays
+from rockspace.data.catalog import label_indices
+from rockspace.people.coordinates import coordinates_of
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.pipeline import ImageSet, View
 
-ARRAYS = ("image_id", "label", "plain", "views", "coordinates")
+STORED = ("image_id", "plain", "views")
+"""What a file holds; labels and coordinates are joined where they are used."""
 
 VIEW_SEED = 0
 """Views of the frozen phase are the same for every seed, so that all seeds share one features file."""
@@ -25,10 +29,10 @@ class Features:
 
     Attributes:
         image_id: ``(n,)`` names.
-        label: ``(n,)`` label indices.
+        label: ``(n,)`` label indices; empty where none are known.
         plain: ``(n, d)`` float32, of the images as they are.
         views: ``(n, n_views, d)`` float32, of augmented views; ``n_views`` may be 0.
-        coordinates: ``(n, k)`` float32, the images' human coordinates; ``k`` may be 0.
+        coordinates: ``(n, k)`` float32, people's coordinates; ``k`` is 0 where none are known.
     """
 
     image_id: np.ndarray
@@ -38,8 +42,8 @@ class Features:
     coordinates: np.ndarray
 
     def save(self, path: Path) -> None:
-        """Write an ``npz`` file with the attributes as arrays."""
-        write_arrays(path, vars(self))
+        """Write an ``npz`` file of names and features."""
+        write_arrays(path, {name: getattr(self, name) for name in STORED})
 
     def standardized(self, mean: np.ndarray, deviation: np.ndarray) -> "Features":
         """Return ``(x - mean) / deviation`` for every feature; both ``(d,)``."""
@@ -48,14 +52,25 @@ class Features:
 
     def subset(self, members: np.ndarray) -> "Features":
         """Return the images for which ``members`` ``(n,)`` is true."""
-        return Features(*(getattr(self, name)[members] for name in ARRAYS))
+        parts = {name: getattr(self, name)[members] for name in (*STORED, "label", "coordinates")}
+        return replace(self, **parts)
 
     @classmethod
-    def load(cls, paths: list[str | Path]) -> "Features":
-        """Read the shards of a split, in order; one array of all of them after the other, so that few lie in memory twice."""
+    def load(
+        cls, paths: Sequence[str | Path], catalog: pd.DataFrame, coordinates: pd.DataFrame | None = None
+    ) -> "Features":
+        """Read the shards of a split, in order; one array of all of them after the other, so that few lie in memory twice.
+
+        Args:
+            paths: What `save` wrote.
+            catalog: Where the labels are; from `rockspace.data.catalog.read_catalog`.
+            coordinates: People's, indexed by ``image_id``, for a network that learns them.
+        """
         with ExitStack() as files:
             shards = [files.enter_context(np.load(path, allow_pickle=False)) for path in paths]
-            return cls(*(np.concatenate([shard[name] for shard in shards]) for name in ARRAYS))
+            arrays = {name: np.concatenate([shard[name] for shard in shards]) for name in STORED}
+        names = arrays["image_id"].tolist()
+        return cls(**arrays, label=label_indices(catalog, names), coordinates=coordinates_of(coordinates, names))
 
 
 def compute_features(

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
+from rockspace.data.catalog import label_indices, label_names
 from rockspace.data.tfrecords import Geometry, iter_metadata, read_records, untuned
 from rockspace.errors import RockspaceError
 from rockspace.networks.objectives import Objective
+from rockspace.people.coordinates import coordinates_of
 from rockspace.training.augmentation import TRAINING_STREAM, Augmentation, augmented_views, plain_views
 from rockspace.training.mixing import Mixing, mixed
 
@@ -45,36 +48,57 @@ class ImageSet:
     Attributes:
         shards: TFRecord files, in order.
         geometry: As they were written.
-        n_labels: Number of labels in the whole study.
         image_ids: Names of all stored images.
-        labels: ``(n_stored,)`` label indices of all stored images.
         members: ``(n_stored,)`` bool, which images belong to this set.
-        coordinates: ``(n_stored, k)`` float32, human coordinates of all stored images.
+        n_labels: Number of labels in the whole study; 0 where none are known.
+        labels: ``(n_stored,)`` label indices of all stored images; empty where none are known.
+        coordinates: ``(n_stored, k)`` float32, people's coordinates of all stored images; ``k`` is 0 where none are known.
         first_position: Position of the first stored image in its split; not 0 where only a later shard is read.
         objective: Decides the targets in a batch.
     """
 
     shards: tuple[Path, ...]
     geometry: Geometry
-    n_labels: int
     image_ids: tuple[str, ...]
-    labels: np.ndarray
     members: np.ndarray
+    n_labels: int
+    labels: np.ndarray
     coordinates: np.ndarray
     first_position: int = 0
     objective: Objective = field(default_factory=Objective)
 
     @classmethod
-    def open(cls, shards: Sequence[str | Path], geometry: Geometry, n_labels: int) -> "ImageSet":
-        """Read names and labels; pixels are read when batches are."""
+    def open(
+        cls,
+        shards: Sequence[str | Path],
+        geometry: Geometry,
+        catalog: pd.DataFrame | None = None,
+        coordinates: pd.DataFrame | None = None,
+    ) -> "ImageSet":
+        """Read the names of stored images; pixels are read when batches are.
+
+        Args:
+            shards: TFRecord files of one split, in order.
+            geometry: As they were written.
+            catalog: Where the labels are, for training; from `rockspace.data.catalog.read_catalog`.
+            coordinates: People's, indexed by ``image_id``, for a network that learns them.
+        """
         paths = tuple(Path(s) for s in shards)
         records = list(iter_metadata(paths))
         if not records:
             raise RockspaceError(f"{paths[0]}: holds no image; lower tfrecords.shards, which may not exceed the images")
-        image_ids, labels, positions, coordinates = zip(*records, strict=True)
-        everything = np.ones(len(labels), bool)
+        image_ids, positions = zip(*records, strict=True)
+        labels = np.empty(0, int) if catalog is None else label_indices(catalog, image_ids)
+        n_labels = 0 if catalog is None else len(label_names(catalog))
         return cls(
-            paths, geometry, n_labels, image_ids, np.array(labels), everything, np.stack(coordinates), positions[0]
+            paths,
+            geometry,
+            image_ids,
+            np.ones(len(image_ids), bool),
+            n_labels,
+            labels,
+            coordinates_of(coordinates, image_ids),
+            positions[0],
         )
 
     def subset(self, members: np.ndarray) -> "ImageSet":
@@ -161,4 +185,6 @@ class ImageSet:
         return records.filter(lambda record: tf.gather(members, record["position"] - self.first_position))
 
     def _targets(self, record: dict[str, tf.Tensor]) -> Any:
-        return self.objective.targets(tf.one_hot(record["label"], self.n_labels), record["coordinates"])
+        stored = record["position"] - self.first_position
+        one_hot = tf.one_hot(tf.gather(tf.constant(self.labels), stored), self.n_labels)
+        return self.objective.targets(one_hot, tf.gather(tf.constant(self.coordinates), stored))
