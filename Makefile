@@ -1,5 +1,5 @@
 # Everything runs inside .venv, which is made from requirements.lock.
-PYTHON ?= $(shell command -v python3.11 || echo python3)
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 CONFIG ?= config/config.yaml
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
@@ -31,19 +31,19 @@ report: env
 	echo "$$report"
 
 new-study: env
-	@PYTHONPATH=workflow $(BIN)/python -m rockspace.new_study "$(NAME)" $(if $(FOLDER),"$(FOLDER)")
+	@$(BIN)/python -m rockspace.new_study "$(NAME)" $(if $(FOLDER),"$(FOLDER)")
 
 docs: env
-	PYTHONPATH=workflow $(BIN)/python -m pdoc --docformat google --no-show-source --output-directory docs/reference rockspace
+	$(BIN)/python -m pdoc --docformat google --no-show-source --output-directory docs/reference rockspace
 	@echo docs/reference/index.html
 
 dag: env
 	@mkdir -p results
-	$(BIN)/snakemake --d3dag 2>/dev/null | PYTHONPATH=workflow $(BIN)/python -m tools.dag results/dag.svg
+	$(BIN)/snakemake --d3dag 2>/dev/null | $(BIN)/python -m tools.dag results/dag.svg
 	@echo results/dag.svg
 
 simulate: env
-	PYTHONPATH=workflow $(BIN)/python -m tools.simulation
+	$(BIN)/python -m tools.simulation
 	@echo results/simulation/
 
 bench: env
@@ -55,6 +55,7 @@ env: .venv/complete
 	$(PYTHON) -m venv .venv
 	@echo "Installing into .venv; this takes a minute or two"
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 lint: env

@@ -2,7 +2,7 @@
 
 Usage, once the stage `restructure` is done::
 
-    PYTHONPATH=workflow python -m tools.simulated_choices results/demo --people 40 > responses.csv
+    python -m tools.simulated_choices results/demo --people 40 > responses.csv
 """
 
 import argparse

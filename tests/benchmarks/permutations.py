@@ -1,4 +1,4 @@
-"""Time and memory of the permutation tests: `PYTHONPATH=workflow python tests/benchmarks/permutations.py`.
+"""Time and memory of the permutation tests: `python tests/benchmarks/permutations.py`.
 
 Held-out and in-sample Procrustes of 480 images (360 to learn on, 120 to try it on), 128 features, 8 dimensions, for
 growing numbers of permutations; each in a process of its own, so that the peak memory is its own too.

@@ -1,6 +1,6 @@
 """Processor time of a batch, by backbone, phase and arithmetic, beside plain Keras.
 
-    PYTHONPATH=workflow python tests/benchmarks/precisions.py [BACKBONE ...] [--rounds 3]
+    python tests/benchmarks/precisions.py [BACKBONE ...] [--rounds 3]
 
 What `rockspace.networks.precision.FASTER_IN_FLOAT32` knows comes from here. Contenders take turns; the best round of each
 counts. Weights are random, which costs no time and changes none.

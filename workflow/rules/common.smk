@@ -4,15 +4,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# Scripts run in Python processes of their own, which find the library by this variable.
-LIBRARY = os.path.abspath(os.path.join(str(workflow.current_basedir.get_path_or_uri(secret_free=True)), os.pardir))
-if not os.path.isdir(os.path.join(LIBRARY, "rockspace")):
+try:
+    import rockspace
+except ModuleNotFoundError as error:
     raise WorkflowError(
-        f"no library in {LIBRARY}: Snakemake fetches rules from afar, but not the library beside them; "
-        "clone the repository and name the path of its Snakefile (docs/module.md)"
-    )
-sys.path.insert(0, LIBRARY)
-os.environ.update(PYTHONPATH=os.pathsep.join([LIBRARY, *filter(None, [dict(os.environ).get("PYTHONPATH")])]))
+        f"the library of these rules is not installed where Snakemake runs, {sys.executable} ({error}): run `make env` in "
+        "their clone, or `pip install git+ADDRESS` of their repository (docs/module.md)"
+    ) from None
 
 from rockspace.config import looks_at_images, validated
 from rockspace.data.archive import check_source
