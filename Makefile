@@ -8,6 +8,10 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 STUDY_OF := import sys, yaml; files = ["config/config.yaml", *sys.argv[1:]]; \
 	print({k: v for file in files for k, v in yaml.safe_load(open(file)).items()}["study"])
 
+# What lies in the package, beside the public names.
+MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__.py,$(wildcard workflow/rockspace/*.py)) \
+	$(patsubst %/__init__.py,%.py,$(wildcard workflow/rockspace/*/__init__.py)))))
+
 .PHONY: demo test chaos study report new-study docs dag simulate bench env lint lock
 
 demo: env
@@ -34,7 +38,7 @@ new-study: env
 	@$(BIN)/python -m rockspace.new_study "$(NAME)" $(if $(FOLDER),"$(FOLDER)")
 
 docs: env
-	$(BIN)/python -m pdoc --docformat google --no-show-source --output-directory docs/reference rockspace
+	$(BIN)/python -m pdoc --docformat google --no-show-source --output-directory docs/reference rockspace $(MODULES)
 	@echo docs/reference/index.html
 
 dag: env

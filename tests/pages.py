@@ -8,7 +8,7 @@ A comment directly above a block (or table) says how it is treated; a page shows
     <!-- test: over: CONFIG -->       a block of `yaml` is laid over this config too
 
 Without one, a block of `sh` runs with every `snakemake` and `make` as a dry run, `python` runs, `yaml` must be a valid config
-over the default one, and `text`, `csv` and `json` are output for readers. Commands in tables and in sentences
+over the default one, and the languages in `SHOWN` are there to be read. Commands in tables and in sentences
 (`snakemake ...`, `make ...`) are dry runs too; what has a placeholder (`...` or capitals) is left alone. What a reader
 need not see, a page can have done before a block:
 
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SHOWN = {"text", "csv", "json"}  # output, and files that are only looked at
+SHOWN = {"text", "csv", "json", "snakemake", "diff", "mermaid"}  # output, and files that are only looked at
 IGNORED = (".git", ".venv", ".snakemake", "results", "__pycache__", ".*_cache", ".hypothesis", "reference")
 
 # Commands that no test should run, wherever they stand.
@@ -131,8 +131,11 @@ class Desk:
             (tools / name).chmod(0o755)
         (tools / "activate").touch()
         (tools.parent / "complete").touch()
-        self.environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        self.environment |= {"WORKPLACE": str(self.folder), "PATH": f"{tools}:{os.environ['PATH']}", "CORES": "2"}
+        self.environment = os.environ | {
+            "WORKPLACE": str(self.folder),
+            "PATH": f"{tools}:{os.environ['PATH']}",
+            "CORES": "2",
+        }
         self.python = ""
 
     def do(self, block: Block) -> str | None:
@@ -152,7 +155,7 @@ class Desk:
                 return self._shell(block.text, how or "dry run")
             case "python":
                 self.python += block.text
-                return self._run([sys.executable, "-c", self.python], "run", {"PYTHONPATH": "workflow"})
+                return self._run([sys.executable, "-c", self.python], "run")
             case "yaml":
                 return self._config(block.text, ["config/config.yaml", *filter(None, [detail])])
             case language if language in SHOWN:
@@ -166,8 +169,8 @@ class Desk:
         lines = [line for line in text.splitlines() if line.split("#")[0].strip() not in NOT_RUN]
         return self._run(["bash", "-euo", "pipefail", "-c", "\n".join(lines)], how)
 
-    def _run(self, command: list[str], how: str, more: dict[str, str] | None = None) -> str | None:
-        environment = self.environment | (more or {}) | {"HOW": how}
+    def _run(self, command: list[str], how: str) -> str | None:
+        environment = self.environment | {"HOW": how}
         done = subprocess.run(
             command,
             cwd=self.folder,

@@ -1,8 +1,14 @@
-"""The workflow as a module of another one: under other names, elsewhere, and twice. docs/module.md is run for real."""
+"""The workflow as a module of another one: under other names, elsewhere, twice, and from a git address."""
 
+import os
+import shutil
+import subprocess
+import sys
+import venv
 from pathlib import Path
 
 import pytest
+import snakemake
 import yaml
 
 from workflow_runs import ROOT, TINY, Workplace
@@ -64,14 +70,74 @@ def test_a_file_lost_from_a_modules_raw_folder_is_noticed(twice):
     assert set(twice.planned("one_restructure")) == {"one_download", "one_restructure"}
 
 
-def test_rules_without_their_library_say_what_to_do(tmp_path):
-    """As Snakemake fetches them from a forge: rule files alone."""
-    for file in ("Snakefile", *(f"workflow/rules/{path.name}" for path in (ROOT / "workflow/rules").glob("*.smk"))):
-        (tmp_path / "fetched" / file).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "fetched" / file).write_text((ROOT / file).read_text())
-    host = Host(
-        tmp_path / "host", MODULE.format(root=tmp_path / "fetched", name="one", config="config", snakefile="Snakefile")
-    )
-    result = host.dry_run()
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory) -> Path:
+    """The project as a git repository, with the tag v1."""
+    folder = tmp_path_factory.mktemp("forge") / "rockspace"
+    shutil.copytree(ROOT / "workflow", folder / "workflow", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("Snakefile", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    author = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "-A"], [*author, "commit", "-qm", "All"], ["tag", "v1"]):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture
+def elsewhere(tmp_path) -> Path:
+    """Python of a fresh environment that has what the library depends on, but not the library."""
+    folder = tmp_path / "environment"
+    venv.create(folder, symlinks=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "dependencies.pth").write_text(str(Path(snakemake.__file__).parents[1]))
+    return folder / "bin/python"
+
+
+def from_afar(folder: Path, python: Path, snakefile: str, repository: Path, *arguments: str):
+    """Run a host whose module is fetched by Snakemake; the forge's address leads to the repository on disk."""
+    host = Host(folder, MODULE.replace('"{root}/{snakefile}"', snakefile).format(name="one", config="config"))
+    forge = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{repository.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/owner/rockspace",
+        "XDG_CACHE_HOME": str(folder.parent / "cache"),
+    }
+    command = [str(python), "-m", "snakemake", *host.arguments(*arguments)]
+    return subprocess.run(command, cwd=folder, env=os.environ | forge, capture_output=True, text=True, timeout=600)
+
+
+def test_rules_without_their_library_say_what_to_do(repository, elsewhere, tmp_path):
+    snakefile = f'gitfile("{repository}", path="workflow/Snakefile", tag="v1")'
+    result = from_afar(tmp_path / "host", elsewhere, snakefile, repository, "--dry-run")
     assert result.returncode != 0
-    assert "clone the repository" in result.stdout + result.stderr
+    assert "`pip install git+ADDRESS`" in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("forge", ["gitfile", "github"])
+def test_a_module_from_a_git_address_runs_with_the_library_installed_from_there(forge, repository, elsewhere, tmp_path):
+    install = ["-m", "pip", "--python", str(elsewhere), "install", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([sys.executable, *install, "--quiet", f"git+{repository.as_uri()}@v1"], check=True)
+    place = repository if forge == "gitfile" else "owner/rockspace"
+    snakefile = f'{forge}("{place}", path="workflow/Snakefile", tag="v1")'
+    # Snakemake 9.27 cannot tell the age of a script of a gitfile.
+    arguments = ["one_restructure", "--rerun-triggers", "mtime", "params", "input"]
+    result = from_afar(tmp_path / "host", elsewhere, snakefile, repository, *arguments)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "host/one/results/tiny/catalog.csv").is_file()
+    where = [str(elsewhere), "-c", "import rockspace; print(rockspace.__file__, rockspace.Procrustes().scale)"]
+    found = subprocess.run(where, cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert found.stdout.startswith(str(elsewhere.parents[1]))
+    assert found.stdout.endswith(" True\n")
+
+
+def test_condas_environment_gets_the_library_from_the_checkout(repository, elsewhere):
+    script = repository / "workflow/envs/rockspace.post-deploy.sh"
+    assert script.with_suffix("").with_suffix(".yaml").is_file()
+    environment = os.environ | {"PATH": f"{elsewhere.parent}:{os.environ['PATH']}"}
+    # pip's own names for: --no-build-isolation, and nothing from an index.
+    offline = {"PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_INDEX": "1"}
+    subprocess.run(["bash", script], cwd=repository, env=environment | offline, check=True)
+    where = [str(elsewhere), "-c", "import rockspace; print(rockspace.__file__)"]
+    found = subprocess.run(where, cwd=repository.parent, check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == str(repository / "workflow/rockspace/__init__.py")

@@ -100,7 +100,7 @@ def started(standin: StandIn, study: Path) -> subprocess.Popen:
     environment = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
     return subprocess.Popen(
         [sys.executable, "-c", program, json.dumps(dataset), study / "raw", study / "raw.manifest.json"],
-        env=environment | {"PYTHONPATH": str(TESTS.parent / "workflow")},
+        env=environment,
         stderr=subprocess.PIPE,
         text=True,
     )

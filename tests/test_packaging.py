@@ -4,6 +4,7 @@ import re
 import tomllib
 
 import yaml
+from packaging.requirements import Requirement
 
 from workflow_runs import ROOT
 
@@ -11,11 +12,10 @@ LOCK = (ROOT / "requirements.lock").read_text()
 
 
 def pins() -> dict[str, str]:
-    """Name and version of every locked package that Python 3.11 takes."""
-    lines = [
-        line for line in LOCK.splitlines() if re.match(r"[a-z]", line) and "python_full_version >= '3.12'" not in line
-    ]
-    return dict(re.match(r"([\w.-]+)==([\w.]+)", line).groups() for line in lines)
+    """Name and version of every locked package that this Python takes."""
+    requirements = [Requirement(line.rstrip("\\ ")) for line in LOCK.splitlines() if re.match(r"[a-z]", line)]
+    taken = [each for each in requirements if each.marker is None or each.marker.evaluate()]
+    return {each.name: str(each.specifier).removeprefix("==") for each in taken}
 
 
 def test_every_locked_package_has_a_hash_and_no_address():

@@ -318,6 +318,5 @@ def test_the_dag_is_drawn(finished, tmp_path):
         input=graph.stdout,
         text=True,
         check=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")},
     )
     assert "procrustes" in picture.read_text() or Path(picture).stat().st_size > 10_000

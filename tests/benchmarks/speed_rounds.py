@@ -42,7 +42,6 @@ class Worker:
 
     def __init__(self, python: str, script: Path, stage: str, folder: Path, log: Path) -> None:
         environment = os.environ | {
-            "PYTHONPATH": str(Path(__file__).parents[2] / "workflow"),
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "TQDM_DISABLE": "1",
             # A process that waits its turn must not do so in a loop.
