@@ -29,6 +29,8 @@ chaos: env
 study: env
 	$(SNAKEMAKE)
 
+# Of the run whose overview was made last, unless CONFIG names another.
+report: CONFIG := $(if $(filter file,$(origin CONFIG)),$(or $(shell ls -t results/*/config.yaml 2>/dev/null | head -n 1),$(CONFIG)),$(CONFIG))
 report: env
 	@report=results/$$($(BIN)/python -c '$(STUDY_OF)' $(CONFIG))/report.html && \
 	$(SNAKEMAKE) --configfile $(CONFIG) --report-stylesheet workflow/report/report.css --report "$$report" && \

@@ -25,8 +25,11 @@ def test_all_blocks_ends_where_the_backbone_is_cut_and_adds_the_penultimate_laye
     assert layers_to_embed("all-blocks", "resnet50", None)[-2] == "conv5_block3_out"
 
 
-def test_named_layers_are_taken_as_they_are():
+def test_named_layers_are_sorted_by_depth_however_they_are_named():
+    named = ["penultimate", "conv4_block6_out", "conv2_block1_out"]
+    assert layers_to_embed(named, "resnet50", None) == named[::-1]
     assert layers_to_embed(["a", "b"], "resnet50", None) == ["a", "b"]
+    assert layers_to_embed(["penultimate", "a"], "resnet50", None) == ["a", "penultimate"]
 
 
 def test_an_unknown_backbone_is_named_with_the_one_that_was_meant():

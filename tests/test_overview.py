@@ -3,17 +3,31 @@
 import hashlib
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from rockspace.report.overview import accuracy_rows, alignment_rows, applicable
-from rockspace.report.provenance import git_commit, provenance
+from rockspace.config import laid_over, validated
+from rockspace.report.columns import SUMMARY
+from rockspace.report.overview import (
+    ACCURACY,
+    ALIGNMENT,
+    Study,
+    accuracy_rows,
+    alignment_rows,
+    applicable,
+    over_seeds,
+    table,
+)
+from rockspace.report.provenance import configuration, git_commit, provenance
 from rockspace.report.runtimes import clock, stage_runtimes
-from rockspace.report.summary import with_leading
+from rockspace.report.summary import notes_of
 from rockspace.report.tables import write_table_page
 
+CONFIGS = Path(__file__).parents[1] / "config"
 OTHERS = [
     {"label": "others", "metric": "validation_top1", "value": 0.2946, "source": "a paper"},
     {"label": "others", "metric": "held_out_mean_r", "value": 0.676, "source": "a paper"},
@@ -32,71 +46,144 @@ def summary(**changes) -> pd.DataFrame:
             "validation_top1": [0.4, 0.6, 0.3],
             "validation_top1_low": [0.3, 0.5, 0.2],
             "validation_top1_high": [0.5, 0.7, 0.4],
+            "validation_top1_interval_over": "images",
             "validation_top3": 0.8,
             "held_out_mean_r": [0.5, 0.6, 0.4],
-            "held_out_mean_r_low": 0.3,
-            "held_out_mean_r_high": 0.8,
-            "held_out_mean_r_low_subtypes": [0.2, np.nan, 0.2],
-            "held_out_mean_r_high_subtypes": [0.9, np.nan, 0.9],
-            "held_out_p_images": 0.01,
-            "held_out_p_subtypes": [0.02, np.nan, 0.03],
+            "held_out_mean_r_low": [0.3, 0.4, 0.2],
+            "held_out_mean_r_high": [0.7, 0.8, 0.9],
+            "held_out_mean_r_interval_over": "subtypes",
+            "held_out_mean_r_null": [0.1, 0.2, 0.3],
+            "held_out_mean_r_null_low": [0.0, 0.1, 0.2],
+            "held_out_mean_r_null_high": [0.2, 0.3, 0.4],
+            "held_out_mean_r_p": [0.01, 0.02, 0.03],
+            "held_out_mean_r_null_over": "subtypes",
+            "new_subtypes_mean_r": 0.35,
             "in_sample_mean_r": 0.7,
-            "null_mean_r": 0.2,
             "held_out_disparity": 0.6,
             "in_sample_disparity": 0.5,
         }
     )
-    return with_leading(table.assign(**changes))
+    return table.reindex(columns=[column.name for column in SUMMARY]).assign(**changes)
 
 
-def figures() -> dict:
-    one = {"permutation": {"null_disparity": 0.9}}
-    return {("a", "0"): one, ("a", "1"): one, ("b", "0"): one}
+ENTRIES = pd.DataFrame(
+    {
+        "model": ["a", "b"],
+        "seed": ["all", "0"],
+        "layer": "penultimate",
+        "mean_r": [0.55, 0.4],
+        "low_images": 0.44,
+        "high_images": 0.56,
+        "low_subtypes": 0.42,
+        "high_subtypes": 0.58,
+    }
+)
 
 
-def test_figures_over_subtypes_lead_and_those_over_images_stand_in_for_them():
-    table = summary()
-    assert table["held_out_low"].tolist() == [0.2, 0.3, 0.2]
-    assert table["held_out_high"].tolist() == [0.9, 0.8, 0.9]
-    assert table["held_out_p"].tolist() == [0.02, 0.01, 0.03]
+def models(**changes) -> list[dict]:
+    return [over_seeds(runs, ENTRIES) for _, runs in summary(**changes).groupby("model")]
 
 
-def test_accuracy_stands_beside_what_others_found_and_chance():
-    rows = accuracy_rows(summary(), OTHERS, n_labels=30)
+def shown(rows, names) -> dict[str, list[str]]:
+    """The cells of a table of the page, by heading."""
+    content = table(rows, names)
+    return {heading: [cells[i] for _, cells in content["rows"]] for i, (heading, _) in enumerate(content["headings"])}
+
+
+def test_over_several_seeds_the_interval_is_that_of_their_mean_and_no_average_of_ends():
+    a, b = models()
+    assert (a["held_out_mean_r"], a["held_out_mean_r_low"], a["held_out_mean_r_high"]) == (0.55, 0.42, 0.58)
+    assert np.isnan(a["validation_top1_low"])
+    assert (a["held_out_mean_r_null_low"], a["held_out_mean_r_null_high"], a["held_out_mean_r_p"]) == (0.0, 0.3, 0.02)
+    assert (b["held_out_mean_r_low"], b["held_out_mean_r_high"]) == (0.2, 0.9)
+
+
+def test_accuracy_stands_beside_what_others_found_and_both_kinds_of_chance():
+    catalog = pd.DataFrame({"split": ["train"] * 4 + ["validation"] * 4, "label": list("abcd" + "aaab")})
+    rows = accuracy_rows(models(), OTHERS, catalog)
     assert [(row.kind, row.name) for row in rows] == [
         ("model", "a"),
         ("model", "b"),
         ("reference", "others"),
-        ("chance", "chance"),
+        ("chance", "chance: any label at random"),
+        ("chance", "chance: always the largest label"),
     ]
-    assert rows[0].cells == ("50.0 % (40.0 to 60.0)", "80.0 %", "90.0 %")
-    assert rows[0].note == "2 seeds, 40.0 % to 60.0 %"
-    assert rows[1].note == ""
-    assert (rows[2].cells[0], rows[2].note) == ("29.46 %", "a paper")
-    assert rows[3].cells[0] == "3.3 %"
+    cells = shown(rows, ACCURACY)
+    assert cells["top-1 (95 % over images)"] == ["50.0 %", "30.0 % (20.0 to 40.0)", "29.5 %", "25.0 %", "75.0 %"]
+    assert cells["top-3"] == ["80.0 %", "80.0 %", "-", "-", "-"]
+    assert [row.note for row in rows[:3]] == ["2 seeds, 40.0 % to 60.0 %", "", "a paper"]
 
 
-def test_alignment_is_given_held_out_in_sample_and_shuffled_and_a_reference_is_one_row():
-    rows = alignment_rows(summary(), figures(), OTHERS)
-    assert rows[1].cells == ("0.400 (0.200 to 0.900)", "0.700", "0.200", "0.600 / 0.500 / 0.900", "0.030")
-    assert rows[0].note == "layer penultimate, 2 seeds, 0.500 to 0.600"
+def test_beside_the_held_out_figure_stand_its_own_interval_chance_and_p_and_what_they_are_over():
+    rows = alignment_rows(models(), OTHERS)
+    cells = shown(rows, ALIGNMENT)
     assert [row.name for row in rows] == ["a", "b", "others"]
-    assert rows[2].cells == ("0.676", "", "", "0.400", "")
+    assert cells["r held-out (95 % over subtypes)"] == ["0.550 (0.420 to 0.580)", "0.400 (0.200 to 0.900)", "0.676"]
+    assert cells["chance of r held-out (95 % over subtypes)"][:2] == [
+        "0.150 (0.000 to 0.300)",
+        "0.300 (0.200 to 0.400)",
+    ]
+    assert cells["p of r held-out (over subtypes)"] == ["0.020", "0.030", "-"]
+    assert cells["disparity held-out"] == ["0.600", "0.600", "0.400"]
+    assert rows[0].note == "layer penultimate, 2 seeds, 0.500 to 0.600"
+
+
+def test_rows_that_differ_in_what_they_are_over_say_it_each():
+    over = ["subtypes", "subtypes", "images"]
+    cells = shown(alignment_rows(models(held_out_mean_r_interval_over=over), []), ALIGNMENT)
+    assert cells["r held-out (95 %)"] == [
+        "0.550 (0.420 to 0.580) over subtypes",
+        "0.400 (0.200 to 0.900) over images",
+    ]
 
 
 def test_a_head_that_learnt_coordinates_has_a_row_of_its_own():
     heads = {"coordinates_mean_r": [np.nan, np.nan, 0.65], "coordinates_disparity": [np.nan, np.nan, 0.45]}
-    table = summary(**heads, coordinates_mean_r_low=0.6, coordinates_mean_r_high=0.7)
-    rows = alignment_rows(table, figures(), OTHERS)
+    ends = {
+        "coordinates_mean_r_low": 0.6,
+        "coordinates_mean_r_high": 0.7,
+        "coordinates_mean_r_interval_over": "subtypes",
+    }
+    rows = alignment_rows(models(**heads, **ends), OTHERS)
     assert [(row.name, row.note) for row in rows[1:3]] == [("b", "layer penultimate"), ("b", "coordinates head")]
-    assert rows[2].cells == ("0.650 (0.600 to 0.700)", "", "", "0.450", "")
+    assert shown(rows, ALIGNMENT)["r held-out (95 % over subtypes)"][2] == "0.650 (0.600 to 0.700)"
 
 
 def test_a_model_without_an_accuracy_has_none_and_nothing_is_drawn_for_it():
-    table = summary(validation_top1=np.nan, validation_top1_low=np.nan, validation_top1_high=np.nan)
-    row = accuracy_rows(table, [], n_labels=30)[0]
-    assert row.cells[0] == "-"
+    changes = dict.fromkeys(("validation_top1", "validation_top1_low", "validation_top1_high"), np.nan)
+    row = accuracy_rows(models(**changes), [], pd.DataFrame({"split": ["validation"], "label": ["a"]}))[0]
     assert list(row.marks) == []
+
+
+def study(catalog, **changes) -> Study:
+    runs = [("a", "0"), ("a", "1"), ("b", "0")]
+    alignment = {"n_dimensions": 3, "n_images": {"validation": 12}, "notes": ["12 validation images are few"]}
+    return Study(
+        config={"seeds": [0, 1], "dataset": {"source": "directory"}},
+        catalog=catalog,
+        manifest=None,
+        summary=summary(**changes),
+        entries=ENTRIES,
+        layers={"a": "penultimate", "b": "penultimate"},
+        metrics={run: {"selection": "holdout"} for run in runs},
+        alignments=dict.fromkeys(runs, alignment),
+    )
+
+
+def test_the_answer_is_one_sentence_with_its_interval_and_its_own_chance():
+    catalog = pd.DataFrame({"split": ["train", "validation", "train"], "label": ["x", "x", "y"]})
+    assert study(catalog).answer() == (
+        "Of 2 models, a comes closest to people: its layer penultimate ranks 12 images that it was not trained on along "
+        "people's 3 dimensions with a mean correlation of r = 0.55 (0.42 to 0.58 over 2 subtypes); chance is 0.15."
+    )
+    weak = study(catalog, held_out_mean_r_p=0.4).answer()
+    assert weak.endswith("chance is 0.15, so this is not clearly more than chance (p = 0.40).")
+
+
+def test_notes_of_all_layers_are_said_once_and_those_of_one_with_its_name():
+    runs = [("a", 0, "x"), ("b", 0, "x")]
+    said = notes_of(runs, [{"notes": ["small", "odd"]}, {"notes": ["small"]}])
+    assert said == ["small", "a, seed 0, x: odd"]
 
 
 def test_a_reference_holds_only_for_the_coordinates_it_was_measured_with(tmp_path):
@@ -143,7 +230,7 @@ def test_provenance_names_the_data_by_its_checksum_and_no_path_of_the_machine(tm
     manifest = tmp_path / "raw.manifest.json"
     manifest.write_text("[]")
     config = {"seeds": [0, 1], "dataset": {"source": "directory", "directory": str(tmp_path)}}
-    found = provenance(config, ["config.yaml"], manifest)
+    found = provenance(config, "results/a/config.yaml", manifest)
     assert hashlib.sha256(b"[]").hexdigest()[:16] in found["data"]
     assert found["seeds"] == "0, 1"
     assert "keras 3." in found["packages"]
@@ -162,13 +249,22 @@ def test_the_commit_is_named_where_there_is_one_with_a_word_about_changes(tmp_pa
     assert git_commit(tmp_path) == f"{commit} + changes"
 
 
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_configuration_as_written_makes_the_same_run_again(file):
+    default = yaml.safe_load((CONFIGS / "config.yaml").read_text())
+    config = validated(laid_over(default, yaml.safe_load(file.read_text())))
+    config["dataset"]["splits"]["train"]["responses"] = "choices.csv"
+    again = validated(laid_over(default, yaml.safe_load(configuration(config))))
+    assert again == config
+
+
 def test_what_a_table_holds_is_text_on_its_page_and_never_markup(tmp_path):
-    table = tmp_path / "table.csv"
-    pd.DataFrame({"a_name": ["<b>x</b>"], "value": [0.12345], "tiny": [2e-5]}).to_csv(table, index=False)
-    write_table_page(table, tmp_path / "page.html", "a & b")
+    path = tmp_path / "summary.csv"
+    summary(model="<b>x</b>", held_out_mean_r=0.12345, held_out_mean_r_p=2e-5).to_csv(path, index=False)
+    write_table_page(path, tmp_path / "page.html", "a & b")
     page = (tmp_path / "page.html").read_text()
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "<b>x" not in page
     assert "a &amp; b" in page
-    for text in (">a name<", ">0.1235<", ">2e-05<"):
+    for text in (">layer<", ">0.123 (0.300 to 0.700)<", ">2e-05<"):
         assert text in page

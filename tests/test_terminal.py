@@ -10,12 +10,14 @@ FILES = {"overview": "results/rocks/overview.html", "report": "make report"}
 
 
 def test_the_table_has_the_figures_of_the_summary_and_names_the_files():
-    table = summary(p_value=0.5).drop(index=1)
+    table = summary().drop(index=1)
     lines = closing_words(table, "rocks", FILES).splitlines()
     assert lines[0].split("  ")[0].strip() == "rocks"
     assert all(heading in lines[0] for heading in HEADINGS)
-    assert lines[2].split() == ["a", "40.0", "%", "(30-50)", "0.500", "[0.20,", "0.90]", "0.700", "0.200", "0.020"]
+    assert lines[2].split() == ["a", "40.0", "%", "(30-50)", "0.500", "[0.30,", "0.70]", "0.100", "0.010", "0.350"]
     assert lines[3].split()[0] == "b"
+    assert "chance, p: of this r, subtypes paired" in "\n".join(lines)
+    assert "95 %: over subtypes, of top-1 over images" in "\n".join(lines)
     assert lines[-2:] == ["overview  results/rocks/overview.html", "report    make report"]
 
 
@@ -28,7 +30,7 @@ def test_no_line_is_wider_than_a_terminal_whatever_there_is_to_say(models, lengt
     words = closing_words(table, "a-study", FILES)
     assert max(map(len, words.splitlines())) <= 80
     assert words.count("seed") + words.count("x0") > 0
-    assert len(words.splitlines()) <= 2 + 12 + 1 + 1 + 3 + 1 + 2
+    assert len(words.splitlines()) <= 2 + 12 + 1 + 1 + 4 + 1 + 2
 
 
 def test_only_the_last_layer_of_each_network_is_shown_and_the_rest_counted():

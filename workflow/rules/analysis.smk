@@ -136,6 +136,8 @@ rule summary:
         mem_mb=1000,
     params:
         study=config["study"],
+        runs=RUNS,
+        ensembles=list(ENSEMBLES),
     message:
         "Collecting the figures of all models, seeds and layers"
     script:

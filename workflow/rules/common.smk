@@ -1,5 +1,6 @@
 import os
 import sys
+from copy import deepcopy
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -24,6 +25,7 @@ try:
 
         config["dataset"] = propose_dataset(Path(config["dataset"]))
     config.update(validated(config))
+    RESOLVED = deepcopy(dict(config))
     check_source(config["dataset"], Path(f"results/{config['study']}/raw"))
     LAYERS = {
         model["name"]: layers_to_embed(
@@ -54,8 +56,6 @@ ENSEMBLES = {
     each["name"]: each | {"models": each["models"] or list(MODELS), "seeds": each["seeds"] or SEEDS}
     for each in config["ensembles"]
 }
-# Laid over config/config.yaml, in order.
-CONFIGFILES = [os.path.relpath(path) for path in workflow.config_settings.configfiles]
 
 
 wildcard_constraints:

@@ -6,12 +6,8 @@ from rockspace.report.terminal import closing_words, failure_words
 def closing_files():
     """What there is to look at after a run."""
     made = {job.rule.name for job in workflow.dag.jobs}
-    config_given = f" CONFIG='{' '.join(CONFIGFILES)}'" if CONFIGFILES else ""
-    return {
-        **({"overview": rules.overview.output.page} if "overview" in made else {}),
-        "summary": rules.summary.output.markdown,
-        "report": f"make report{config_given}",
-    }
+    pages = {"overview": rules.overview.output.page, "report": f"make report CONFIG='{rules.overview.output.config}'"}
+    return {"summary": rules.summary.output.markdown} | (pages if "overview" in made else {})
 
 
 onsuccess:

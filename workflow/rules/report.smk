@@ -32,6 +32,8 @@ rule table_page:
         "../scripts/table_page.py"
 
 
+# What makes the very same run again, as a config file, whatever it was given by.
+RESOLVED_CONFIG = f"{STUDY}/config.yaml"
 # The layer of each model that the overview shows: the one nearest to the output.
 LAST_LAYERS = {model: layers[-1] for model, layers in LAYERS.items()}
 
@@ -48,6 +50,7 @@ rule overview:
         manifest=rules.download.output.manifest,
         catalog=rules.restructure.output.catalog,
         summary=rules.summary.output.csv,
+        entries=rules.comparison.output.entries,
         metrics=expand(rules.evaluate.output.metrics, model=MODELS, seed=SEEDS),
         alignments=[
             rules.procrustes.output.figures.format(model=model, seed=seed, layer=LAST_LAYERS[model])
@@ -61,6 +64,7 @@ rule overview:
             category="Overview",
             labels={"item": "overview"},
         ),
+        config=RESOLVED_CONFIG,
     log:
         f"{STUDY}/logs/overview.log",
     benchmark:
@@ -71,8 +75,7 @@ rule overview:
     resources:
         mem_mb=1000,
     params:
-        config=config,
-        configfiles=["config.yaml", *(Path(path).name for path in CONFIGFILES)],
+        config=RESOLVED,
         layers=LAST_LAYERS,
         runs=[(model, str(seed)) for model in MODELS for seed in SEEDS],
     message:

@@ -1,31 +1,41 @@
-"""The answers of the study on one page."""
+"""The answers of the study on one page, and the whole configuration that it was made with."""
 
 import json
 from pathlib import Path
 
 import pandas as pd
 
+from rockspace.artifacts import replacing
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
     from rockspace.data.catalog import read_catalog
     from rockspace.report.overview import Study, write_overview
-    from rockspace.report.provenance import provenance
+    from rockspace.report.provenance import configuration, provenance
 
-    files, params, config = snakemake.input, snakemake.params, snakemake.params.config
-    manifest, page = Path(files.manifest), Path(snakemake.output.page)
+    files, params, out = snakemake.input, snakemake.params, snakemake.output
+    manifest, page = Path(files.manifest), Path(out.page)
+    names = {"model": str, "seed": str, "layer": str}
 
     def by_run(paths):
         return {run: json.loads(Path(path).read_text()) for run, path in zip(params.runs, paths, strict=True)}
 
     study = Study(
-        config=config,
+        config=params.config,
         catalog=read_catalog(files.catalog),
         manifest=manifest,
-        summary=pd.read_csv(files.summary, dtype={"model": str, "seed": str, "layer": str}),
+        summary=pd.read_csv(files.summary, dtype=names),
+        entries=pd.read_csv(files.entries, dtype=names),
         layers=params.layers,
         metrics=by_run(files.metrics),
         alignments=by_run(files.alignments),
     )
-    made_with = provenance(config, params.configfiles, manifest)
-    write_overview(page, study, benchmarks=page.parent / "benchmarks", provenance=made_with)
+    with replacing(out.config) as partial:
+        partial.write_text(configuration(params.config), encoding="utf-8")
+    write_overview(
+        page,
+        study,
+        benchmarks=page.parent / "benchmarks",
+        provenance=provenance(params.config, out.config, manifest),
+        configuration=configuration(params.config),
+    )

@@ -9,18 +9,21 @@ from rockspace.artifacts import replacing, write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.report.summary import as_markdown, ensemble_rows, summary_row
+    from rockspace.report.summary import as_markdown, ensemble_rows, notes_of, summary_row
 
-    scores = {Path(path).parent: json.loads(Path(path).read_text()) for path in snakemake.input.metrics}
-    rows = []
-    for path in map(Path, snakemake.input.alignments):
-        run = path.parents[1]
-        seed = int(run.name.removeprefix("seed-"))
-        rows.append(summary_row(run.parent.name, seed, path.stem, scores[run], json.loads(path.read_text())))
-    for paths in zip(snakemake.input.ensembles, snakemake.input.ensemble_alignments, strict=True):
-        rows += ensemble_rows(Path(paths[0]).parent.name, *(json.loads(Path(path).read_text()) for path in paths))
+    files, params = snakemake.input, snakemake.params
+
+    def read(paths):
+        return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+
+    trained = [run[:2] for run in params.runs]
+    metrics = dict(zip(dict.fromkeys(trained), read(files.metrics), strict=True))
+    alignments = read(files.alignments)
+    rows = [summary_row(*run, metrics[run[:2]], figures) for run, figures in zip(params.runs, alignments, strict=True)]
+    together = zip(params.ensembles, read(files.ensembles), read(files.ensemble_alignments), strict=True)
+    rows += [row for ensemble in together for row in ensemble_rows(*ensemble)]
     table = pd.DataFrame(rows)
     write_csv(snakemake.output.csv, table)
     with replacing(snakemake.output.markdown) as partial:
-        partial.write_text(as_markdown(table, snakemake.params.study), encoding="utf-8")
+        partial.write_text(as_markdown(table, params.study, notes_of(params.runs, alignments)), encoding="utf-8")
     log.info("\n%s", Path(snakemake.output.markdown).read_text(encoding="utf-8"))

@@ -35,7 +35,7 @@ MISSING = float("nan")
 
 @dataclass(frozen=True)
 class Estimate:
-    """The value of a statistic with the interval and the null that belong to it; NaN where there is none.
+    """The value of a statistic with the interval and the null that belong to it; NaN or empty where there is none.
 
     Attributes:
         value: The statistic.
@@ -52,12 +52,12 @@ class Estimate:
     value: float = MISSING
     low: float = MISSING
     high: float = MISSING
-    interval_over: str = UNITS[0]
+    interval_over: str = ""
     null: float = MISSING
     null_low: float = MISSING
     null_high: float = MISSING
     p: float = MISSING
-    null_over: str = UNITS[0]
+    null_over: str = ""
 
     @property
     def has_interval(self) -> bool:
@@ -250,7 +250,7 @@ STATISTICS = (
     ),
     _rotation(
         "new_subtypes", "mean_r", "r new subtypes",
-        "The same, where the rotation saw no training image of the subtype that it is tried on.",
+        "Held-out r where the rotation saw no training image of the subtype that it is tried on.",
     ),
     _rotation(
         "held_out", "mean_r", "r held-out, zero-padding",
@@ -280,7 +280,7 @@ STATISTICS = (
     ),
     _rotation(
         "in_sample", "disparity", "disparity in-sample",
-        "The same with a rotation that was fitted to the very images it is judged on, as published figures are.",
+        "Disparity of the validation images with the rotation that was fitted to these very images, as published figures are.",
         **_SHARE,
     ),
     _rotation(

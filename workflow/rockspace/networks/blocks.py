@@ -25,7 +25,7 @@ def layers_to_embed(
     """Return the names of the layers whose embeddings a model gives, from the input on.
 
     Args:
-        configured: Names, or ``all-blocks`` for the last layer of each block and ``penultimate``.
+        configured: Names in any order, or ``all-blocks`` for the last layer of each block and ``penultimate``.
         backbone: Name of a backbone.
         output_layer: Where the backbone is cut; None for all of it.
         feature_layers: Layers that the features come from, if not from the output; what lies behind them is left out.
@@ -37,9 +37,9 @@ def layers_to_embed(
         close = difflib.get_close_matches(backbone, _table(), n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
         raise RockspaceError(f"config: models: backbone: found '{backbone}'; {hint}Allowed: {', '.join(_table())}")
-    if configured != "all-blocks":
-        return list(configured)
     layers = _table()[backbone]
+    if configured != "all-blocks":
+        return _by_depth(configured, layers)
     ends = feature_layers or ([output_layer] if output_layer else layers[-1:])
     for end in ends:
         if end not in layers:
@@ -48,6 +48,18 @@ def layers_to_embed(
                 f"or cut it at the end of a block: {', '.join(layers)}"
             )
     return [*layers[: max(map(layers.index, ends)) + 1], "penultimate"]
+
+
+def _by_depth(names: list[str], blocks: list[str]) -> list[str]:
+    """Sort layers from the input on; one inside a block stays behind the one that it was named after."""
+    depths: list[int] = []
+    for name in names:
+        if name == "penultimate":
+            depths.append(len(blocks))
+        else:
+            before = [depth for depth in depths if depth < len(blocks)]
+            depths.append(blocks.index(name) if name in blocks else max(before, default=-1))
+    return [names[i] for i in sorted(range(len(names)), key=depths.__getitem__)]
 
 
 def _write_table() -> None:

@@ -1,23 +1,29 @@
-"""The front page: which model, how accurate, how human-like, beside chance and what others found."""
+"""The front page: which model, how human-like, how accurate, beside chance and what others found."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from rockspace.data.manifest import read_manifest
+from rockspace.report.columns import SUMMARY, Column, cells, estimate_of
 from rockspace.report.pages import write_page
 from rockspace.report.runtimes import clock, stage_runtimes
-from rockspace.report.summary import with_leading
+from rockspace.report.summary import notes_of
 
-NOTHING = "-"
 # Rows of the table of run times; the rest is added up.
 LONGEST = 5
+# Level at which a figure counts as more than chance.
+LEVEL = 0.05
+R, TOP1, COORDINATES = "held_out_mean_r", "validation_top1", "coordinates_mean_r"
+ACCURACY = (TOP1, "validation_top3", "train_top1")
+ALIGNMENT = (
+    R, f"{R}_null", f"{R}_p", "new_subtypes_mean_r", "zero_pad_held_out_mean_r", "pca_held_out_mean_r",
+    "ridge_held_out_mean_r", "in_sample_mean_r", "in_sample_mean_r_null", "held_out_disparity", "in_sample_disparity",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,14 +33,14 @@ class Row:
     Attributes:
         name: Model, reference, or chance.
         kind: ``model``, ``reference`` or ``chance``.
-        cells: Texts of the columns after the name.
+        figures: By name of a column of the summary, what the row holds.
         marks: What is drawn on the row's scale: kind of mark, and where (0 to 1), or from where to where.
         note: More about the row, below its name.
     """
 
     name: str
     kind: str
-    cells: Sequence[str]
+    figures: Mapping[str, Any]
     marks: Sequence[tuple[str, float, float]]
     note: str = ""
 
@@ -48,6 +54,7 @@ class Study:
         catalog: As from `rockspace.data.catalog.read_catalog`.
         manifest: The archive's manifest.
         summary: ``summary.csv``, with seeds as text: a row for each model, seed and layer.
+        entries: ``comparison.entries.csv``: held-out mean r of each model and layer over its seeds.
         layers: The layer to show of each model.
         metrics: By model and seed (text), ``metrics.json``.
         alignments: By model and seed, ``alignment/{layer}.json`` of that layer.
@@ -57,34 +64,81 @@ class Study:
     catalog: pd.DataFrame
     manifest: Path
     summary: pd.DataFrame
+    entries: pd.DataFrame
     layers: Mapping[str, str]
     metrics: Mapping[tuple[str, str], dict[str, Any]]
     alignments: Mapping[tuple[str, str], dict[str, Any]]
 
+    def models(self) -> list[dict[str, Any]]:
+        """Return a record for each model and ensemble: the layer shown, over all its seeds; see `over_seeds`."""
+        shown = self.summary["layer"] == self.summary["model"].map(self.layers).fillna(self.summary["layer"])
+        return [
+            over_seeds(runs, self.entries) for _, runs in self.summary[shown].groupby(["model", "layer"], sort=False)
+        ]
+
+    def answer(self) -> str:
+        """Say in one sentence how close the closest model comes to people, and what chance gives."""
+        models = [model for model in self.models() if not pd.isna(model[R])]
+        best = max(models, key=lambda model: model[R])
+        found, first = estimate_of(best, R), next(iter(self.alignments.values()))
+        count = {"subtypes": self.catalog["label"].nunique(), "images": first["n_images"]["validation"]}
+        start = (
+            f"Of {len(models)} models, {best['model']} comes closest to people: its"
+            if len(models) > 1
+            else f"{best['model']}'s"
+        )
+        interval = f" ({found.low:.2f} to {found.high:.2f} over {count[found.interval_over]} {found.interval_over})"
+        chance = f"; chance is {found.null:.2f}" if found.has_null else ""
+        doubt = f", so this is not clearly more than chance (p = {found.p:.2f})" if found.p > LEVEL else ""
+        return (
+            f"{start} layer {best['layer']} ranks {count['images']} images that it was not trained on along people's "
+            f"{_count(first['n_dimensions'], 'dimension')} with a mean correlation of r = {found.value:.2f}"
+            f"{interval if found.has_interval else ''}{chance}{doubt}."
+        )
+
     def in_words(self) -> str:
         """Say what the study was made of."""
         counts, labels = self.catalog["split"].value_counts(), self.catalog["label"].nunique()
-        seeds = self.config["seeds"]
-        dimensions = next(iter(self.alignments.values()))["n_dimensions"]
-        trained = f"{_count(len(self.layers), 'model')}, {_count(len(seeds), 'seed')}"
-        return (
-            f"{trained}; trained on {counts['train']} photographs of {labels} labels, judged on {counts['validation']} others, "
-            f"compared with people on {_count(dimensions, 'dimension')}."
-        )
+        trained = f"{_count(len(self.layers), 'model')}, {_count(len(self.config['seeds']), 'seed')}"
+        drawn = "; the photographs are drawn" if self.config["dataset"]["source"] == "synthetic" else ""
+        return f"{trained}; {counts['train']} training and {counts['validation']} validation images of {labels} labels{drawn}."
 
-    def warning(self) -> str:
-        """Return what a reader must know before believing the accuracy; empty where it is as it seems."""
-        if all(figures["selection"] != "validation" for figures in self.metrics.values()):
-            return ""
-        return "The validation images decided when to stop training, so their accuracy is too good to report."
+    def warnings(self) -> list[str]:
+        """Return what a reader must know before believing a figure."""
+        runs = [(model, seed, self.layers[model]) for model, seed in self.alignments]
+        notes = notes_of(runs, list(self.alignments.values()))
+        if any(figures["selection"] == "validation" for figures in self.metrics.values()):
+            notes.append(
+                "The validation images decided when to stop training, so their accuracy is too good to report."
+            )
+        return notes
 
-    def notes(self) -> list[str]:
-        """Collect the notes of the alignments, one line for each model and seed that has any."""
-        return [
-            f"{model}, seed {seed}: {'; '.join(figures['notes'])}."
-            for (model, seed), figures in self.alignments.items()
-            if figures["notes"]
-        ]
+
+def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame) -> dict[str, Any]:
+    """Put the seeds of one model and layer together.
+
+    Args:
+        runs: Rows of the summary, one for each seed.
+        entries: ``comparison.entries.csv``.
+
+    Returns:
+        A row like the summary's. Values and chance are means over seeds; the interval of the held-out r is that of the
+        mean, the band of chance holds those of all seeds, and p is the largest. What cannot be had from single
+        seeds, the intervals of other means, is left out. Beside these `seeds`: how many, and `each`: the rows.
+    """
+    rows = runs.to_dict("records")
+    if len(rows) == 1:
+        return rows[0] | {"seeds": 1, "each": rows}
+    low, high, largest = (runs.filter(regex=ends) for ends in ("_null_low$", "_null_high$", "_p$"))
+    merged = rows[0] | runs.drop(columns="seed").mean(numeric_only=True).to_dict()
+    merged |= low.min().to_dict() | high.max().to_dict() | largest.max().to_dict()
+    merged |= dict.fromkeys(runs.filter(regex="(?<!null)_(low|high|interval_over)$"), np.nan)
+    entry = entries[(entries["model"] == merged["model"]) & (entries["layer"] == merged["layer"])]
+    for units in ("images", "subtypes"):
+        ends = entry[[f"low_{units}", f"high_{units}"]].to_numpy()
+        if len(ends) and not np.isnan(ends).any():
+            merged |= {f"{R}_low": ends[0, 0], f"{R}_high": ends[0, 1], f"{R}_interval_over": units}
+    return merged | {"seeds": len(rows), "each": rows}
 
 
 def applicable(references: Sequence[dict[str, Any]], manifest: Path, dataset: dict[str, Any]) -> list[dict[str, Any]]:
@@ -105,109 +159,100 @@ def applicable(references: Sequence[dict[str, Any]], manifest: Path, dataset: di
     return [reference for reference in references if reference["coordinates_sha256"] in ours]
 
 
-def accuracy_rows(summary: pd.DataFrame, references: Sequence[dict[str, Any]], n_labels: int) -> list[Row]:
-    """Tabulate top-1 accuracy on the validation images: models, references, chance.
+def accuracy_rows(
+    models: Sequence[Mapping[str, Any]], references: Sequence[dict[str, Any]], catalog: pd.DataFrame
+) -> list[Row]:
+    """Tabulate top-1 accuracy on the validation images: models, references, and two kinds of chance.
 
     Args:
-        summary: Of one layer of each model; a row for each seed.
+        models: As from `Study.models`.
         references: Results of others; see `applicable`.
-        n_labels: Number of labels, which decides chance.
+        catalog: The study's images, whose labels decide what chance gives.
     """
-    rows = []
-    for model, runs in summary.groupby("model", sort=False):
-        mean, low, high = (runs[f"validation_top1{end}"].mean() for end in ("", "_low", "_high"))
-        cells = (
-            _with_interval(mean, low, high, _percent),
-            _percent(runs["validation_top3"].mean()),
-            _percent(runs["train_top1"].mean()),
-        )
-        dots = [("dot", value, value) for value in runs["validation_top1"]]
-        note = _seeds(runs, "validation_top1", _percent)
-        rows.append(Row(str(model), "model", cells, _drawn([("interval", low, high), *dots]), note))
-    for reference in (r for r in references if r["metric"] == "validation_top1"):
+    rows = [_model_row(model, TOP1) for model in models]
+    for reference in (r for r in references if r["metric"] == TOP1):
         value = reference["value"]
-        cells = (f"{100 * value:.4g} %", "", "")  # as many digits as were published
-        rows.append(Row(reference["label"], "reference", cells, [("published", value, value)], reference["source"]))
-    chance = 1 / n_labels
-    rows.append(Row("chance", "chance", (_percent(chance), "", ""), [("chance", chance, chance)]))
+        rows.append(
+            Row(reference["label"], "reference", {TOP1: value}, [("published", value, value)], reference["source"])
+        )
+    share = catalog.loc[catalog["split"] == "validation", "label"].value_counts(normalize=True)
+    for name, chance in (
+        ("chance: any label at random", 1 / catalog["label"].nunique()),
+        ("chance: always the largest label", float(share.max())),
+    ):
+        rows.append(Row(name, "chance", {TOP1: chance}, [("chance", chance, chance)]))
     return rows
 
 
-def alignment_rows(
-    summary: pd.DataFrame, figures: Mapping[tuple[str, str], dict[str, Any]], references: Sequence[dict[str, Any]]
-) -> list[Row]:
-    """Tabulate how closely a layer of each model matches people: held-out, in-sample and shuffled.
+def alignment_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict[str, Any]]) -> list[Row]:
+    """Tabulate how closely a layer of each model matches people.
 
     Args:
-        summary: Of one layer of each model; a row for each seed.
-        figures: By model and seed, the layer's ``alignment/{layer}.json``.
+        models: As from `Study.models`.
         references: Results of others; see `applicable`.
     """
     rows = []
-    for model, runs in summary.groupby("model", sort=False):
-        mean, low, high, within, null = (
-            runs[column].mean()
-            for column in ("held_out_mean_r", "held_out_low", "held_out_high", "in_sample_mean_r", "null_mean_r")
-        )  # fmt: skip
-        shuffled = [
-            figures[run]["permutation"]["null_disparity"] for seed in runs["seed"] if (run := (model, seed)) in figures
-        ]
-        disparity = [runs["held_out_disparity"].mean(), runs["in_sample_disparity"].mean(), _mean(shuffled)]
-        cells = (
-            _with_interval(mean, low, high, _correlation),
-            _correlation(within),
-            _correlation(null),
-            " / ".join(map(_correlation, disparity)),
-            _p(runs["held_out_p"].max()),
-        )
-        marks = [("interval", low, high), ("shuffled", null, null), ("within", within, within)]
-        marks += [("dot", value, value) for value in runs["held_out_mean_r"]]
-        note = ", ".join(
-            filter(None, [f"layer {runs['layer'].iloc[0]}", _seeds(runs, "held_out_mean_r", _correlation)])
-        )
-        rows.append(Row(str(model), "model", cells, _drawn(marks), note))
-        if "coordinates_mean_r" in runs and runs["coordinates_mean_r"].notna().any():
-            rows.append(_coordinates_row(str(model), runs))
-    return rows + _reference_rows(references)
+    for model in models:
+        rows.append(_model_row(model, R))
+        if not pd.isna(model[COORDINATES]):
+            rows.append(_coordinates_row(model))
+    return rows + list(_reference_rows(references))
 
 
-def _coordinates_row(model: str, runs: pd.DataFrame) -> Row:
-    """What a head predicts that was itself trained on coordinates: there is no rotation to fit in-sample."""
-    mean, low, high = (runs[f"coordinates_mean_r{end}"].mean() for end in ("", "_low", "_high"))
-    cells = (
-        _with_interval(mean, low, high, _correlation),
-        "",
-        "",
-        _correlation(runs["coordinates_disparity"].mean()),
-        "",
-    )
-    marks = [("interval", low, high), *(("dot", value, value) for value in runs["coordinates_mean_r"])]
-    note = ", ".join(filter(None, ["coordinates head", _seeds(runs, "coordinates_mean_r", _correlation)]))
-    return Row(model, "model", cells, _drawn(marks), note)
+def _model_row(model: Mapping[str, Any], name: str) -> Row:
+    found = estimate_of(model, name)
+    marks = [("band", found.null_low, found.null_high), ("interval", found.low, found.high)]
+    marks += [("shuffled", found.null, found.null)]
+    if name == R:
+        marks += [("within", model["in_sample_mean_r"], model["in_sample_mean_r"])]
+    marks += [("dot", row[name], row[name]) for row in model["each"]]
+    notes = [f"layer {model['layer']}"] if name == R else []
+    return Row(str(model["model"]), "model", model, _drawn(marks), ", ".join([*notes, *_spread(model, name)]))
 
 
-def _reference_rows(references: Sequence[dict[str, Any]]) -> list[Row]:
+def _coordinates_row(model: Mapping[str, Any]) -> Row:
+    """What a head predicts that was itself trained on coordinates: no rotation, so nothing of it in-sample."""
+    parts = {f"{R}{part}": model[f"{COORDINATES}{part}"] for part in ("", "_low", "_high", "_interval_over")}
+    found = estimate_of(model, COORDINATES)
+    marks = [
+        ("interval", found.low, found.high),
+        *(("dot", row[COORDINATES], row[COORDINATES]) for row in model["each"]),
+    ]
+    return Row(
+        str(model["model"]), "model", parts | {"held_out_disparity": model["coordinates_disparity"]}, _drawn(marks),
+        ", ".join(["coordinates head", *_spread(model, COORDINATES)]),
+    )  # fmt: skip
+
+
+def _reference_rows(references: Sequence[dict[str, Any]]) -> Iterator[Row]:
     """One row for each label; what it has of correlation and disparity stands in the models' columns."""
-    rows = []
     by_label: dict[str, dict[str, Any]] = {}
     for reference in references:
-        by_label.setdefault(reference["label"], {"source": reference["source"]})[reference["metric"]] = reference[
-            "value"
-        ]
+        found = by_label.setdefault(reference["label"], {"source": reference["source"]})
+        found[reference["metric"]] = reference["value"]
     for label, found in by_label.items():
-        r, within = found.get("held_out_mean_r"), found.get("in_sample_mean_r")
-        disparities = [found.get(f"{part}_disparity") for part in ("held_out", "in_sample")]
-        if r is None and within is None and disparities == [None, None]:
-            continue
-        disparity = " / ".join(map(_correlation, disparities)) if disparities[1] else _correlation(disparities[0])
-        marks = [("published", value, value) for value in (r, within) if value is not None]
-        figures = ["" if value is None else _correlation(value) for value in (r, within)]
-        cells = (*figures, "", "" if disparities == [None, None] else disparity, "")
-        rows.append(Row(label, "reference", cells, marks, found["source"]))
-    return rows
+        if shown := {name: found[name] for name in ALIGNMENT if name in found}:
+            drawn = [("published", shown[name], shown[name]) for name in (R, "in_sample_mean_r") if name in shown]
+            yield Row(label, "reference", shown, drawn, found["source"])
 
 
-def write_overview(output: Path, study: Study, *, benchmarks: Path, provenance: Mapping[str, str]) -> None:
+def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
+    """Write rows for the page.
+
+    Returns:
+        `headings`: of each column its heading and meaning; `rows`: each row and its cells.
+    """
+    columns: list[Column] = sorted((c for c in SUMMARY if c.name in names), key=lambda c: names.index(c.name))
+    written = cells([row.figures for row in rows], columns)
+    return {
+        "headings": [(heading, about) for heading, about, _ in written],
+        "rows": [(row, [texts[i] for _, _, texts in written]) for i, row in enumerate(rows)],
+    }
+
+
+def write_overview(
+    output: Path, study: Study, *, benchmarks: Path, provenance: Mapping[str, str], configuration: str
+) -> None:
     """Write the page.
 
     Args:
@@ -215,10 +260,12 @@ def write_overview(output: Path, study: Study, *, benchmarks: Path, provenance: 
         study: What came out.
         benchmarks: The study's folder of benchmark files.
         provenance: As from `rockspace.report.provenance.provenance`.
+        configuration: The whole configuration as text.
     """
     references = applicable(study.config["references"], study.manifest, study.config["dataset"])
-    shown = study.summary["layer"] == study.summary["model"].map(study.layers).fillna(study.summary["layer"])
-    summary = with_leading(study.summary[shown])
+    models = study.models()
+    # The reduction that leads stands in the first column already.
+    leading = {f"{reduction}_{R}" for reduction in study.summary["reduction"].dropna().unique()}
     stages = stage_runtimes(benchmarks)
     memory, rest = stages["memory_mb"].max(), stages.iloc[LONGEST:]
     shown = [(row.stage, row.jobs, clock(row.seconds)) for row in stages.head(LONGEST).itertuples()]
@@ -228,26 +275,21 @@ def write_overview(output: Path, study: Study, *, benchmarks: Path, provenance: 
         output,
         "overview.html.jinja",
         study=study.config["study"],
+        answer=study.answer(),
         about=study.in_words(),
-        accuracy=accuracy_rows(summary, references, study.catalog["label"].nunique()),
-        alignment=alignment_rows(summary, study.alignments, references),
-        warning=study.warning(),
-        notes=study.notes(),
+        warnings=study.warnings(),
+        alignment=table(alignment_rows(models, references), [name for name in ALIGNMENT if name not in leading]),
+        accuracy=table(accuracy_rows(models, references, study.catalog), ACCURACY),
         stages=shown,
         total=clock(stages["seconds"].sum()),
         memory="" if np.isnan(memory) else f"{memory / 1024:.1f} GB",
         provenance=provenance,
-        # Through JSON, since YAML would write lists that two sections share as an anchor and an alias.
-        config=yaml.safe_dump(json.loads(json.dumps(study.config)), sort_keys=False, allow_unicode=True, width=100),
+        config=configuration,
     )
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values)) if len(values) else np.nan
 
 
 def _drawn(marks: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
@@ -257,27 +299,9 @@ def _drawn(marks: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, 
     ]
 
 
-def _seeds(runs: pd.DataFrame, column: str, form: Any) -> str:
-    if len(runs) == 1:
-        return ""
-    return f"{len(runs)} seeds, {form(runs[column].min())} to {form(runs[column].max())}"
-
-
-def _with_interval(value: float, low: float, high: float, form: Any) -> str:
-    if value is None or np.isnan(value) or np.isnan([low, high]).any():
-        return form(value)
-    return f"{form(value)} ({form(low).removesuffix(' %')} to {form(high).removesuffix(' %')})"
-
-
-def _percent(share: float | None) -> str:
-    return NOTHING if share is None or np.isnan(share) else f"{100 * share:.1f} %"
-
-
-def _correlation(value: float | None) -> str:
-    return NOTHING if value is None or np.isnan(value) else f"{value:.3f}"
-
-
-def _p(value: float | None) -> str:
-    if value is None or np.isnan(value):
-        return NOTHING
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
+def _spread(model: Mapping[str, Any], name: str) -> list[str]:
+    """How many seeds there are, and the lowest and the highest of them."""
+    if model["seeds"] == 1:
+        return []
+    column, values = next(c for c in SUMMARY if c.name == name), [row[name] for row in model["each"]]
+    return [f"{model['seeds']} seeds, {column.written(min(values))} to {column.written(max(values))}"]

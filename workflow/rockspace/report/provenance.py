@@ -9,17 +9,25 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 import rockspace
 
 PACKAGES = ("snakemake", "tensorflow", "keras", "numpy", "scikit-learn")
 
 
-def provenance(config: dict[str, Any], configfiles: list[str], manifest: Path) -> dict[str, str]:
+def configuration(config: dict[str, Any]) -> str:
+    """Write the whole configuration as a config file, which makes the same run again whatever it was given by."""
+    # Through JSON, since YAML would write lists that two sections share as an anchor and an alias.
+    return yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, allow_unicode=True, width=100)
+
+
+def provenance(config: dict[str, Any], configfile: str, manifest: Path) -> dict[str, str]:
     """Collect what is needed to make a result again.
 
     Args:
         config: The whole configuration, defaults filled in.
-        configfiles: Files it was read from.
+        configfile: Where it was written to.
         manifest: The archive's manifest.
 
     Returns:
@@ -32,7 +40,7 @@ def provenance(config: dict[str, Any], configfiles: list[str], manifest: Path) -
         "Rockspace": f"{rockspace.__version__}" + (f", commit {commit}" if commit else ""),
         "packages": ", ".join([f"Python {platform.python_version()}", *versions]),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "configuration": f"{', '.join(configfiles)} (sha256 {digest[:16]})",
+        "configuration": f"{configfile} (sha256 {digest[:16]})",
         "seeds": ", ".join(map(str, config["seeds"])),
         "data": f"{source(config['dataset'])} (manifest's sha256 {_sha256(manifest)[:16]})",
     }

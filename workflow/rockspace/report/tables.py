@@ -3,36 +3,30 @@
 from base64 import b64encode
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from rockspace.report.columns import NOTHING, TABLES, cells
 from rockspace.report.pages import write_page
 
 
 def write_table_page(table: Path, output: Path, title: str) -> None:
-    """Write a CSV table as an HTML page that holds the CSV too.
+    """Write a table of results as an HTML page that holds the CSV too.
 
     Args:
-        table: CSV file.
+        table: CSV file, named for one of `rockspace.report.columns.TABLES`.
         output: File to write.
         title: Heading of the page.
     """
-    rows = pd.read_csv(table, keep_default_na=False, na_values=[""])
+    rows = pd.read_csv(table, dtype={"seed": str}, keep_default_na=False, na_values=[""]).to_dict("records")
+    columns = cells(rows, TABLES[table.stem])
     write_page(
         output,
         "table.html.jinja",
         title=title,
-        headings=[column.replace("_", " ") for column in rows.columns],
-        numeric=[pd.api.types.is_numeric_dtype(rows[column]) for column in rows.columns],
-        rows=[[_cell(value) for value in row] for row in rows.itertuples(index=False)],
+        headings=[(heading, about) for heading, about, _ in columns],
+        numeric=[all(text == NOTHING or text[0] in "-0123456789" for text in texts) for _, _, texts in columns],
+        rows=list(zip(*(texts for _, _, texts in columns), strict=True)),
+        count=len(rows),
         name=table.name,
         data=b64encode(table.read_bytes()).decode(),
     )
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float | np.floating):
-        if np.isnan(value):
-            return ""
-        return f"{value:.4f}" if value == 0 or abs(value) >= 0.001 else f"{value:.2g}"
-    return str(value)

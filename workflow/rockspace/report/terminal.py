@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
-from rockspace.report.summary import with_leading
+from rockspace.report.columns import NOTHING, estimate_of
 
 WIDTH = 80  # columns
 MOST_ROWS = 12
-HEADINGS = ("top-1 (95 %)", "r held-out (95 %)", "in-sample", "shuffled", "p")
+HEADINGS = ("top-1 (95 %)", "r held-out (95 %)", "chance", "p", "new subtypes")
 LEGEND = (
-    "r: mean correlation with people's coordinates of the validation images;",
-    "held-out: rotation learnt on the training images; in-sample: fitted to the",
-    "images it is judged on; shuffled: in-sample by chance; p: of the held-out r.",
+    "r: mean correlation with people's coordinates of the validation images, by a",
+    "rotation learnt on the training images; chance, p: of this r, {null} paired",
+    "at random; 95 %: over {interval}, of top-1 over {top1}; new subtypes: r",
+    "where the rotation saw no training image of the subtype.",
 )
 
 
@@ -28,8 +30,7 @@ def closing_words(summary: pd.DataFrame, study: str, files: Mapping[str, str]) -
         Lines of text. Of several layers only each model's last is shown, of many models and seeds the first
         twelve; what is left out is counted.
     """
-    table = with_leading(summary)
-    shown = table.groupby(["model", "seed"], sort=False).tail(1).head(MOST_ROWS)
+    shown = summary.groupby(["model", "seed"], sort=False).tail(1).head(MOST_ROWS)
     several = {part: shown[part].nunique() > 1 for part in ("seed", "layer")}
     names = [_name(row, several) for row in shown.to_dict("records")]
     cells = [_cells(row) for row in shown.to_dict("records")]
@@ -38,10 +39,17 @@ def closing_words(summary: pd.DataFrame, study: str, files: Mapping[str, str]) -
     first = min(room, max(len(study), *map(len, names)))
     lines = [_line(study, HEADINGS, first, widths), "-" * (first + sum(widths) + 2 * len(widths))]
     lines += [_line(name, row, first, widths) for name, row in zip(names, cells, strict=True)]
-    if len(shown) < len(table):
-        lines.append(f"... {len(table) - len(shown)} more rows in the summary")
+    if len(shown) < len(summary):
+        lines.append(f"... {len(summary) - len(shown)} more rows in the summary")
     indent = max(map(len, files))
-    return "\n".join([*lines, "", *LEGEND, "", *(f"{what:{indent}}  {name}" for what, name in files.items())])
+    columns = {
+        "null": "held_out_mean_r_null",
+        "interval": "held_out_mean_r_interval",
+        "top1": "validation_top1_interval",
+    }
+    over = {part: " or ".join(dict.fromkeys(shown[f"{column}_over"].dropna())) for part, column in columns.items()}
+    legend = (line.format(**over) for line in LEGEND)
+    return "\n".join([*lines, "", *legend, "", *(f"{what:{indent}}  {name}" for what, name in files.items())])
 
 
 def _name(row: Mapping[str, object], several: Mapping[str, bool]) -> str:
@@ -53,15 +61,18 @@ def _name(row: Mapping[str, object], several: Mapping[str, bool]) -> str:
     return " ".join(parts)
 
 
-def _cells(row: Mapping[str, float]) -> tuple[str, ...]:
-    top1, low, high = (100 * row[f"validation_top1{end}"] for end in ("", "_low", "_high"))
-    p = row["held_out_p"]
-    return (
-        "-" if pd.isna(top1) else f"{top1:.1f} % ({low:.0f}-{high:.0f})",
-        f"{row['held_out_mean_r']:.3f} [{row['held_out_low']:.2f}, {row['held_out_high']:.2f}]",
-        *("-" if pd.isna(r) else f"{r:.3f}" for r in (row["in_sample_mean_r"], row["null_mean_r"])),
-        "-" if pd.isna(p) else f"{p:.3f}" if p >= 0.001 else f"{p:.1g}",
-    )
+def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
+    accuracy, r = (estimate_of(row, name) for name in ("validation_top1", "held_out_mean_r"))
+    top1 = NOTHING if np.isnan(accuracy.value) else f"{100 * accuracy.value:.1f} %"
+    if accuracy.has_interval:
+        top1 += f" ({100 * accuracy.low:.0f}-{100 * accuracy.high:.0f})"
+    held_out = _number(r.value) + (f" [{r.low:.2f}, {r.high:.2f}]" if r.has_interval else "")
+    p = NOTHING if np.isnan(r.p) else f"{r.p:.3f}" if r.p >= 0.001 else f"{r.p:.1g}"
+    return top1, held_out, _number(r.null), p, _number(row["new_subtypes_mean_r"])
+
+
+def _number(value: object) -> str:
+    return NOTHING if pd.isna(value) else f"{value:.3f}"
 
 
 def _line(name: str, cells: tuple[str, ...], first: int, widths: list[int]) -> str:

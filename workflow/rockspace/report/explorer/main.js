@@ -20,20 +20,23 @@ const plots = [
 ];
 const [humanPlot, modelPlot] = plots;
 
+function inWords({ value, interval, interval_over, chance }) {
+  const between = interval && `${interval.map(number).join(" to ")} over ${interval_over}`;
+  const notes = [between, chance === null ? null : `chance ${number(chance)}`].filter(Boolean);
+  return number(value) + (notes.length ? ` (${notes.join("; ")})` : "");
+}
+
 function showCaptions() {
   const { run } = view;
   const split = study.splits[view.split];
-  const { held_out, held_out_interval: interval, in_sample, chance } = run.figures;
+  const { held_out, in_sample } = run.figures;
   humanPlot.caption.textContent = `${tally()}, ${splitWords[split]}`;
   const caption = d3.select(modelPlot.caption).text("");
-  const between = interval ? ` (${interval.map(number).join(" to ")})` : "";
   if (split === "train") {
     caption.append("strong").text("These images taught the rotation, so the match flatters the model.");
-    caption.append("span").text(` Held-out, mean r is ${number(held_out)}.`);
+    caption.append("span").text(` Mean r held-out is ${inWords(held_out)}.`);
   } else {
-    caption
-      .append("span")
-      .text(`Mean r ${number(held_out)}${between} held-out, ${number(in_sample)} in-sample (chance ${number(chance)})`);
+    caption.append("span").text(`Mean r held-out ${inWords(held_out)}, in-sample ${inWords(in_sample)}`);
   }
   for (const plot of plots) {
     const across = study.dimensions[view.x];

@@ -15,6 +15,7 @@ from rockspace.alignment.layer_report import read_aligned
 from rockspace.alignment.neighbours import nearest_neighbours
 from rockspace.alignment.reduction import reduced_procrustes
 from rockspace.alignment.spaces import Spaces, read_dimensions, read_spaces
+from rockspace.alignment.statistics import BY_KEY, Estimate
 from rockspace.data.catalog import SPLITS, label_names
 from rockspace.errors import RockspaceError
 
@@ -114,15 +115,20 @@ def _describe_run(
         "layer": run.layer,
         "n_features": features.shape[1],
         "reduction": figures["reduction"],
-        "figures": {
-            "held_out": figures["held_out"]["mean_r"],
-            "held_out_interval": figures["held_out"].get("mean_r_ci"),
-            "in_sample": figures["in_sample"]["mean_r"],
-            "chance": figures["permutation"]["null_mean_r"],
-        },
+        "figures": {name: _figure(BY_KEY[f"{name}.mean_r"].estimate(figures)) for name in ("held_out", "in_sample")},
         "r": {"train": figures["train"]["r"], "validation": figures["held_out"]["r"]},
         "places": _rounded(places.loc[order].to_numpy()),
         "neighbours": _neighbours_by_split(catalog, features.loc[order].to_numpy(), metric),
+    }
+
+
+def _figure(found: Estimate) -> dict[str, Any]:
+    """A figure with its own interval and chance, None where there is none."""
+    return {
+        "value": found.value,
+        "interval": [found.low, found.high] if found.has_interval else None,
+        "interval_over": found.interval_over,
+        "chance": None if np.isnan(found.null) else found.null,
     }
 
 

@@ -1,0 +1,212 @@
+"""The table of columns: what each column of the result tables is, where it comes from, and how it is written.
+
+The CSV files, the headings and tooltips of the pages, the summary's legend and ``docs/columns.md`` are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rockspace.alignment.statistics import BY_KEY, UNITS, Estimate, Statistic, find
+
+NOTHING = "-"
+# How shares (0 to 1) and p-values are written, beside the forms of `str.format`.
+SHARE, P_VALUE = "share", "p-value"
+# What a row of the summary is made from.
+METRICS, ALIGNMENT, NAMES = "metrics.json", "alignment/{layer}.json", "the configuration"
+Documents = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        name: Its name in the CSV.
+        heading: Its name in words.
+        about: What it holds, in one sentence.
+        form: How a number is written for readers.
+        source: File, and the keys in it joined by dots.
+        ends: Names of the columns with the ends of the interval or band that is written behind the number.
+        over: Name of the column that says what was resampled or paired at random.
+        shown: Whether it has a place of its own in tables for readers.
+    """
+
+    name: str
+    heading: str
+    about: str
+    form: str = "{:.3f}"
+    source: tuple[str, str] = (NAMES, "")
+    ends: tuple[str, str] | None = None
+    over: str = ""
+    shown: bool = True
+    read: Callable[[Documents], Any] | None = None
+
+    def value(self, documents: Documents) -> Any:
+        """Return what the column holds for one row; NaN where there is nothing."""
+        found = self.read(documents) if self.read else find(documents[self.source[0]], self.source[1])
+        return np.nan if found is None or found == "" else found
+
+    def written(self, value: Any) -> str:
+        """Write one value for readers."""
+        if value is None or pd.isna(value):
+            return NOTHING
+        if self.form == SHARE:
+            return f"{100 * value:.1f} %"
+        if self.form == P_VALUE:
+            return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
+        return self.form.format(value)
+
+    def cell(self, row: Mapping[str, Any], name_units: bool = False) -> str:
+        """Write a row's value for readers, the ends of its interval or band behind it, and what these are over."""
+        text = self.written(row.get(self.name))
+        if text == NOTHING:
+            return text
+        if self.ends and not any(pd.isna(row.get(end)) for end in self.ends):
+            text += f" ({' to '.join(self.written(row[end]).removesuffix(' %') for end in self.ends)})"
+        return f"{text} over {row[self.over]}" if name_units and self.units(row) else text
+
+    def units(self, row: Mapping[str, Any]) -> set[str]:
+        """Return what the row's interval or chance is over; empty where it has none."""
+        shown = self.ends or (self.name,)
+        return {row[self.over]} if self.over and not any(pd.isna(row.get(name)) for name in shown) else set()
+
+
+# What is written of an estimate beside its value: attribute, heading, sentence.
+_PARTS = (
+    ("low", "{}, lower end", "Lower end of the 95 % interval of `{}`."),
+    ("high", "{}, upper end", "Upper end of the 95 % interval of `{}`."),
+    ("interval_over", "{}, interval over", "What was resampled for the interval of `{}`: subtypes, or images where there are too few subtypes."),
+    ("null", "chance of {}", "Chance: mean of `{}` over random pairings with people's coordinates, the learning repeated for each."),
+    ("null_low", "chance of {}, lower end", "Lower end of the middle 95 % of `{}` over the random pairings."),
+    ("null_high", "chance of {}, upper end", "Upper end of the middle 95 % of `{}` over the random pairings."),
+    ("p", "p of {}", "Share of random pairings whose `{}` is as close, the observed pairing counted among them."),
+    ("null_over", "chance of {} over", "What was paired at random for chance and p of `{}`: subtypes, or images where subtypes cannot be."),
+)  # fmt: skip
+
+
+def _estimate(
+    statistic: Statistic, document: str = ALIGNMENT, *, name: str = "", form: str = "{:.3f}"
+) -> Iterator[Column]:
+    """The columns of a statistic with the interval and the null that belong to it."""
+    name = name or statistic.name
+    paths = {units: statistic.paths(units) for units in UNITS}
+
+    def part(attribute: str) -> Callable[[Documents], Any]:
+        return lambda documents: getattr(statistic.estimate(documents[document]), attribute)
+
+    ends = (f"{name}_low", f"{name}_high") if statistic.interval else None
+    over = f"{name}_interval_over" if statistic.interval else ""
+    yield Column(name, statistic.label, statistic.about, form, (document, statistic.key), ends, over)
+    for attribute, heading, about in _PARTS:
+        measured = attribute.replace("interval_over", "low").replace("null_over", "p")
+        if measured not in paths[UNITS[0]]:
+            continue
+        yield Column(
+            f"{name}_{attribute}", heading.format(statistic.label), about.format(name),
+            "{}" if attribute.endswith("over") else P_VALUE if attribute == "p" else form,
+            (document, ", or ".join(paths[units][measured] for units in UNITS)),
+            (f"{name}_null_low", f"{name}_null_high") if attribute == "null" and statistic.band else None,
+            f"{name}_null_over" if attribute in ("null", "p") else "", attribute in ("null", "p"), part(attribute),
+        )  # fmt: skip
+
+
+def _plain(*keys: str) -> Iterator[Column]:
+    """The values alone of some statistics; ``layer_profile.csv`` has their intervals and nulls."""
+    for statistic in map(BY_KEY.get, keys):
+        yield Column(statistic.name, statistic.label, statistic.about, "{:.3f}", (ALIGNMENT, statistic.key))
+
+
+TOP1 = Statistic(
+    "validation.top1", "top-1", "Share of the validation images whose label is the network's first guess.",
+    bounds=(0.0, 1.0), interval="validation.top1_ci{suffix}",
+)  # fmt: skip
+COORDINATES = Statistic(
+    "coordinates.validation.mean_r", "r coordinates head",
+    "Mean r of the coordinates that a head predicts which was trained on the training images' coordinates.",
+    interval="coordinates.validation.mean_r_ci{suffix}",
+)  # fmt: skip
+
+SUMMARY: tuple[Column, ...] = (
+    Column("model", "model", "Name of the model or ensemble.", "{}"),
+    Column("seed", "seed", "Seed that the model was trained with; of an ensemble all seeds.", "{}"),
+    Column("layer", "layer", "Layer whose activations were compared with people.", "{}"),
+    *_estimate(TOP1, METRICS, form=SHARE),
+    Column("validation_top3", "top-3", "Share of the validation images whose label is among the first three guesses.", SHARE, (METRICS, "validation.top3")),
+    Column("train_top1", "training top-1", "Share of the training images whose label is the first guess.", SHARE, (METRICS, "train.top1")),
+    Column("validation_loss", "validation loss", "Mean cross-entropy of the validation images (nats).", "{:.3f}", (METRICS, "validation.loss"), shown=False),
+    *_estimate(BY_KEY["held_out.mean_r"]),
+    *_plain("new_subtypes.mean_r", "reductions.zero_pad.held_out.mean_r", "reductions.pca.held_out.mean_r", "ridge.held_out.mean_r"),
+    *_estimate(BY_KEY["in_sample.mean_r"]),
+    *_plain("held_out.disparity", "in_sample.disparity"),
+    Column("in_sample_disparity_p_images", "p of PROTEST", "The classic test: share of random pairings of single images whose in-sample disparity is as low; it asks little where images come in subtypes.", P_VALUE, (ALIGNMENT, "permutation.p_value"), shown=False),
+    *_plain("rsa.spearman", "cka.debiased"),
+    *_estimate(COORDINATES, METRICS, name="coordinates_mean_r"),
+    Column("coordinates_disparity", "disparity coordinates head", "What is left of the variance of the coordinates after the best translation, scale and rotation of that head's predictions, as published figures are.", "{:.3f}", (METRICS, "coordinates.validation.disparity")),
+    Column("reduction", "reduction", "How features and coordinates were brought to the same number of dimensions: `pca` or `zero_pad`.", "{}", (ALIGNMENT, "reduction"), shown=False),
+)  # fmt: skip
+
+
+def _sides() -> Iterator[Column]:
+    for side, which in (("a", "first"), ("b", "second")):
+        for part in ("model", "seed", "layer"):
+            yield Column(f"{part}_{side}", f"{part} {side}", f"{part.capitalize()} of the {which} side.", "{}")
+        yield Column(f"mean_r_{side}", f"r {side}", f"Held-out mean r of the {which} side, over its seeds.")
+
+
+def _ends(of: str) -> Iterator[Column]:
+    for units in ("images", "subtypes"):
+        for end, which in (("low", "Lower"), ("high", "Upper")):
+            about = f"{which} end of the 95 % interval of {of}, {units} resampled."
+            yield Column(f"{end}_{units}", f"{which.lower()} end over {units}", about)
+
+
+ENTRIES: tuple[Column, ...] = (
+    *SUMMARY[:3],
+    Column("mean_r", "r held-out", "Held-out mean r, averaged over the seeds."),
+    *_ends("`mean_r`"),
+    Column("seeds_low", "lowest seed", "Held-out mean r of the seed with the lowest."),
+    Column("seeds_high", "highest seed", "Held-out mean r of the seed with the highest."),
+)
+COMPARISON: tuple[Column, ...] = (
+    Column("differs_in", "differs in", "What the two sides differ in: model, layer or seed.", "{}"),
+    *_sides(),
+    Column("difference", "difference", "Held-out mean r of the first side less that of the second."),
+    *_ends("the difference"),
+    *(
+        Column(f"p_{units}{suffix}", f"p over {units}{words}", about, P_VALUE)
+        for suffix, words in (("", ""), ("_holm", ", Holm"))
+        for units in ("images", "subtypes")
+        for about in [f"Share of random exchanges of the two predictions of {units} with a difference as large" + (", adjusted after Holm over the comparisons of one kind." if suffix else ".")]
+    ),
+)  # fmt: skip
+TABLES = {"summary": SUMMARY, "comparison": COMPARISON, "comparison.entries": ENTRIES}
+
+
+def estimate_of(row: Mapping[str, Any], name: str) -> Estimate:
+    """Read a value with its interval and null from a row of a table with these columns."""
+    parts = {part: row.get(f"{name}_{part}") for part, _, _ in _PARTS}
+    return Estimate(row[name], **{part: value for part, value in parts.items() if not pd.isna(value)})
+
+
+def cells(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> list[tuple[str, str, list[str]]]:
+    """Write a table for readers; columns that are empty in all rows are left out.
+
+    Returns:
+        Heading, meaning and cells of each column. What intervals and chance are over stands in the heading, or in
+        the cells where rows differ in it.
+    """
+    written = []
+    for column in columns:
+        if not column.shown or all(pd.isna(row.get(column.name)) for row in rows):
+            continue
+        over = set().union(*(column.units(row) for row in rows))
+        notes = (["95 %"] if column.ends and over else []) + [f"over {units}" for units in over if len(over) == 1]
+        heading = column.heading + (f" ({' '.join(notes)})" if notes else "")
+        written.append((heading, column.about, [column.cell(row, name_units=len(over) > 1) for row in rows]))
+    return written
