@@ -26,8 +26,8 @@ from pathlib import Path
 from standin_osf_answers import ROOT, ApiHandler, Server, StorageHandler
 
 API_FAULTS = ("429", "503", "api-cut", "not-json")  # happen to listings and download links
-STORAGE_FAULTS = ("truncated", "checksum", "hang", "cut", "storage-503")  # happen to contents
-FAULTS = ("429", "503", *STORAGE_FAULTS)  # those that a patient client survives anywhere
+STORAGE_FAULTS = ("truncated", "checksum", "hang", "cut", "storage-503", "part")  # happen to contents
+FAULTS = ("429", "503", *STORAGE_FAULTS[:-1])  # those that a patient client survives anywhere
 TRAVERSAL = "../escaped.jpg"
 
 
@@ -68,6 +68,11 @@ class StandIn:
         retry_after: the header of a 429.
         hashes: which checksums a listing holds.
         latency_s: seconds before content is sent.
+        kind: ``nodes``, or ``registrations``.
+        components: identifiers of the node's components.
+        providers: other storage that the node has.
+        odd: by the name of a file in the top folder, what its entry says otherwise.
+        next_page: what the top listing says of a further page.
     """
 
     folder: Path
@@ -77,6 +82,11 @@ class StandIn:
     retry_after: str = "1"
     hashes: tuple[str, ...] = ("md5", "sha256")
     latency_s: float = 0.0
+    kind: str = "nodes"
+    components: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    odd: dict[str, dict] = field(default_factory=dict)
+    next_page: object = None
     port: int = 0
     log: list[Request] = field(default_factory=list)
     most_at_once: int = 0

@@ -57,7 +57,13 @@ class _Handler(BaseHTTPRequestHandler):
 class ApiHandler(_Handler):
     def do_GET(self) -> None:
         standin, address = self.server.standin, urlsplit(self.path).path
-        listings = f"/v2/nodes/{standin.node}/files/osfstorage/"
+        node = f"/v2/{standin.kind}/{standin.node}"
+        listings = f"{node}/files/osfstorage/"
+        if address == f"{node}/children/":
+            return self._say({"data": [{"id": name, "type": "nodes"} for name in standin.components]})
+        if address == f"{node}/files/":
+            names = ("osfstorage", *standin.providers)
+            return self._say({"data": [{"attributes": {"name": name}} for name in names]})
         if address.startswith(listings):
             path = _path(standin, address.removeprefix(listings))
             kind, answer = "listing", self._list
@@ -93,6 +99,11 @@ class ApiHandler(_Handler):
             "links": {"first": None, "last": None, "prev": None, "next": following and f"{here}?{following}"},
             "meta": {"total": len(children), "per_page": size, "version": "2.0"},
         }
+        if path == ROOT and standin.next_page is not None:
+            document["links"]["next"] = standin.next_page
+        self._say(document)
+
+    def _say(self, document: dict) -> None:
         self.answer(200, json.dumps(document).encode(), Content_Type="application/vnd.api+json")
 
     def _redirect(self, path: str) -> None:
@@ -123,8 +134,17 @@ class StorageHandler(_Handler):
                     self._begin(content)
                     standin.hang()
                     self.cut()
+                case "part":
+                    self.answer(206, content[:3], Content_Range=f"bytes 0-2/{len(content)}")
                 case _:
-                    self.answer(200, content, Content_Type="application/octet-stream")
+                    self._send(content)
+
+    def _send(self, content: bytes) -> None:
+        """All of it, or what a resumed download lacks."""
+        if wanted := self.headers.get("Range"):
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+            return self.answer(206, content[start:], Content_Range=f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.answer(200, content, Content_Type="application/octet-stream")
 
     def _begin(self, content: bytes) -> None:
         """Promise all of it and send half."""
@@ -158,9 +178,9 @@ def _item(standin: "StandIn", folder: str, name: str, file: Path | None) -> dict
         "relationships": {},
     }
     if is_folder:
-        href = f"{standin.api}/nodes/{standin.node}/files/osfstorage/{_identifier(path)}/"
+        href = f"{standin.api}/{standin.kind}/{standin.node}/files/osfstorage/{_identifier(path)}/"
         item["relationships"] = {"files": {"links": {"related": {"href": href, "meta": {}}}}}
-    return item
+    return item | standin.odd.get(path, {})
 
 
 def _identifier(path: str) -> str:

@@ -97,6 +97,31 @@ def test_a_broken_link_is_named_and_nothing_is_left(source, tmp_path):
     assert_refused(source, tmp_path, r"I_Andesite_02\.jpg cannot be taken .*No such file")
 
 
+def test_links_that_lead_in_circles_are_not_followed(source, tmp_path):
+    for name, target in [
+        ("360 Rocks/here", "."),
+        ("360 Rocks/again", "."),
+        ("up", ".."),
+        ("120 Rocks/over", "../360 Rocks"),
+    ]:
+        (source / name).symlink_to(target)
+    (source / "360 Rocks/back").symlink_to("../120 Rocks")
+    splits = {"train": {"images": "**/I_*.jpg", "coordinates": "mds_360.txt"}}
+    fetch(
+        {"source": "directory", "directory": str(source), "splits": splits}, tmp_path / "s/raw", tmp_path / "s/m.json"
+    )
+    assert files_below(tmp_path / "s/raw") == [
+        "120 Rocks/over/I_Andesite_01.jpg",
+        "360 Rocks/I_Andesite_01.jpg",
+        "mds_360.txt",
+    ]
+
+
+def test_a_pipe_is_named_and_not_waited_for(source, tmp_path):
+    os.mkfifo(source / "360 Rocks" / "I_Andesite_02.jpg")
+    assert_refused(source, tmp_path, r"I_Andesite_02\.jpg is no regular file")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_an_unreadable_file_is_named_and_nothing_is_left(source, tmp_path):
     (source / "mds_360.txt").chmod(0)

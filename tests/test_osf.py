@@ -1,5 +1,7 @@
 """Downloading from a stand-in for OSF: what is asked for, what is kept, and what is survived."""
 
+import contextlib
+import gzip
 import hashlib
 import json
 import logging
@@ -18,12 +20,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from urllib3.util import Retry
 
-from rockspace.data import osf
+from rockspace.data import osf, web
 from rockspace.data.archive import fetch
 from rockspace.data.manifest import Entry, lost_files, verify
-from rockspace.data.retries import PassingError, Patience, retry_after_seconds
-from rockspace.data.web import BearerToken, Client
+from rockspace.data.web import BearerToken, Client, PassingError, Patience, _pause
 from rockspace.errors import RockspaceError
 from standin_osf import FAULTS, ROOT, TRAVERSAL, Fault, StandIn, every_fault
 
@@ -32,12 +34,9 @@ SPLITS = {
     "validation": {"images": "120 Rocks/*.jpg", "coordinates": "mds_120.txt"},
 }
 FAST = Patience(
-    attempts=4,
+    retries=Retry(total=3, backoff_factor=0.01, backoff_max=0.02, retry_after_max=0.02),
     connect_s=2,
     read_s=0.4,
-    backoff_s=0.01,
-    longest_backoff_s=0.02,
-    longest_retry_after_s=0.02,
     contact_s=5,
 )
 TOKEN = "a-secret-that-nobody-may-read"
@@ -204,7 +203,7 @@ def test_all_faults_together_are_survived(published, study):
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("429", "429, too many requests"),
+        ("429", "429 Too Many Requests"),
         ("503", "503"),
         ("truncated", "its size is 252, published is 505"),
         ("checksum", "its md5 is"),
@@ -294,7 +293,7 @@ def test_a_failed_run_is_continued_where_it_stopped(published, study):
     path = "360 Rocks/I_Andesite_005.jpg"
     with StandIn(published, faults=[Fault("cut", path, times=1)]) as standin:
         with pytest.raises(RockspaceError, match="in 1 attempts"):
-            run(standin, study, replace(FAST, attempts=1))
+            run(standin, study, replace(FAST, retries=Retry(0)))
         kept = stored(study)
         standin.log.clear()
         run(standin, study)
@@ -407,12 +406,235 @@ def test_another_api_gets_the_token_at_its_own_address_alone(url):
         "",
     ],
 )
-def test_a_name_that_could_leave_raw_is_refused(name, published, study):
-    with StandIn(published, alien_names=(name,)) as standin, pytest.raises(RockspaceError) as caught:
+def test_a_name_that_could_leave_raw_is_skipped_with_a_word_where_no_pattern_wants_it(name, published, study, caplog):
+    with StandIn(published, alien_names=(name,)) as standin:
         run(standin, study)
+    assert_mirrors(study, published)
+    (told,) = (record.getMessage() for record in caplog.records if "skipped" in record.getMessage())
+    assert told.isprintable()
+
+
+@pytest.mark.parametrize(
+    "name", ["Icon\r", "nul\0byte.jpg", "line\nbreak.jpg", "back\\slash", "C:escaped.jpg", "x" * 300, "360 Rocks/x.jpg"]
+)
+def test_a_name_that_could_leave_raw_is_refused_where_a_pattern_wants_it(name, published, study):
+    with StandIn(published, alien_names=(name,)) as standin, pytest.raises(RockspaceError) as caught:
+        osf.download(standin.api, "d6b9y", ["*", "360 Rocks/*"], study / "store", patience=FAST)
     assert "refused" in assert_one_line(caught.value)
     assert standin.asked("content") == {}
     assert files_below(study) == []
+
+
+WITHOUT_LINK = {"links": {"download": None}}
+ODD_SIZE = {"attributes": {"kind": "file", "name": "odd.txt", "size": 1e400, "extra": {}}}
+
+
+@pytest.mark.parametrize("odd", [WITHOUT_LINK, ODD_SIZE, {"links": {}}])
+def test_an_entry_that_cannot_be_downloaded_matters_only_where_a_pattern_wants_it(odd, published, study):
+    (published / "odd.txt").write_text("1")
+    with StandIn(published, odd={"odd.txt": odd}) as standin:
+        run(standin, study)
+        assert_mirrors(study, published)
+        with pytest.raises(RockspaceError, match=r"lists 'odd\.txt' without a link") as caught:
+            osf.download(standin.api, "d6b9y", ["odd.txt"], study / "other", patience=FAST)
+    assert_one_line(caught.value)
+
+
+@pytest.mark.parametrize("following", [5, True, [], {"href": "x"}, "http://[", "//a..b/", "http://\xff/"])
+def test_a_next_page_that_is_no_address_is_one_line(following, published, study):
+    with StandIn(published, next_page=following) as standin, pytest.raises(RockspaceError) as caught:
+        osf.download(standin.api, "d6b9y", ["*.txt"], study / "store", patience=FAST)
+    assert_one_line(caught.value)
+
+
+def test_a_registration_is_downloaded_like_a_node(published, study):
+    with StandIn(published, kind="registrations") as standin:
+        run(standin, study)
+    assert_mirrors(study, published)
+
+
+def test_files_in_components_and_with_other_providers_are_pointed_to(published, study):
+    standin = StandIn(published, components=("abcde", "fghij"), providers=("github",))
+    with standin, pytest.raises(RockspaceError) as caught:
+        osf.download(standin.api, "d6b9y", ["Photographs/*.jpg"], study / "store", patience=FAST)
+    message = assert_one_line(caught.value)
+    assert "components, whose files are asked for by dataset.osf.node: 'abcde', 'fghij'" in message
+    assert "files kept with 'github' are not in OSF's own storage" in message
+
+
+@pytest.mark.parametrize("token", [TOKEN, None])
+@pytest.mark.parametrize(
+    ("status", "with_token", "without"),
+    [
+        (401, "does not accept the token in OSF_TOKEN", "a private node needs a personal token"),
+        (403, "may not read it", "a private node needs a personal token"),
+        (429, "daily limit for an account", "about 100 requests an hour: make one at"),
+    ],
+)
+def test_the_advice_fits_whether_there_is_a_token(status, with_token, without, token, study, monkeypatch, caplog):
+    class Refusing(Saying):
+        answers = (status, b"{}", {"Retry-After": "1"})
+
+    if token:
+        monkeypatch.setenv(osf.TOKEN_VARIABLE, token)
+    with serving(Refusing) as server, pytest.raises(RockspaceError) as caught:
+        osf.download(f"http://127.0.0.1:{server.server_port}/v2", "d6b9y", ["*"], study / "s", patience=FAST)
+    assert (with_token if token else without) in assert_one_line(caught.value)
+    assert status != 429 or (with_token if token else without) in caplog.text
+
+
+class Saying(BaseHTTPRequestHandler):
+    """Gives the same answer to everything: status, body, headers."""
+
+    answers: tuple[int, bytes, dict[str, str]] = (200, b"", {})
+
+    def do_GET(self):
+        status, body, headers = self.answers
+        self.send_response(status, "a\x1b[31mreason")
+        for name, value in ({"Content-Length": str(len(body))} | headers).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://[",
+        "\xff",
+        "http://a..b/",
+        "http://\xff/",
+        "//",
+        "http://host:port/",
+        "gopher://x/",
+        "http://" + "a" * 300 + "/",
+    ],
+)
+def test_a_malformed_redirect_is_one_line(location, tmp_path):
+    class Redirecting(Saying):
+        answers = (302, b"", {"Location": location})
+
+    with (
+        serving(Redirecting) as server,
+        Client(BearerToken(None, ""), FAST) as client,
+        pytest.raises(RockspaceError) as caught,
+    ):
+        client.json(f"http://127.0.0.1:{server.server_port}/")
+    assert assert_one_line(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "words"),
+    [
+        (200, b"[" * 200_000, "is not JSON"),
+        (200, b'{"a": ' * 100_000, "is not JSON"),
+        (200, b"\xff\xfe", "is not JSON"),
+        (200, b"1" * 5_000, "is not JSON"),
+        (204, b"", "204 No Content"),
+        (206, b"{}", "206 Partial Content"),
+        (299, b"{}", "299"),
+        (418, b"{}", "418 I'm a Teapot"),
+    ],
+)
+def test_an_answer_that_is_none_is_one_line(status, body, words):
+    class Odd(Saying):
+        answers = (status, body, {})
+
+    with (
+        serving(Odd) as server,
+        Client(BearerToken(None, ""), FAST) as client,
+        pytest.raises(RockspaceError) as caught,
+    ):
+        client.json(f"http://127.0.0.1:{server.server_port}/")
+    assert words in assert_one_line(caught.value)
+    assert caught.value.args[0].isprintable()
+
+
+def test_a_listing_without_end_and_a_body_that_trickles_are_given_up(monkeypatch, study):
+    class Endless(Saying):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while True:
+                    self.wfile.write(self.chunk)
+                    time.sleep(self.pause_s)
+
+    class Flood(Endless):
+        chunk, pause_s = b" " * 100_000, 0
+
+    class Trickle(Endless):
+        chunk, pause_s = b" ", 0.05
+
+    monkeypatch.setattr(web, "MAX_JSON_BYTES", 1_000_000)
+    for handler, words in [(Flood, "longer than 1,000,000 bytes"), (Trickle, "less than 100 bytes a second")]:
+        with (
+            serving(handler) as server,
+            Client(BearerToken(None, ""), replace(FAST, retries=Retry(0))) as client,
+            pytest.raises(RockspaceError, match=words),
+        ):
+            client.json(f"http://127.0.0.1:{server.server_port}/")
+
+
+def test_pages_without_end_are_given_up(published, study, monkeypatch):
+    monkeypatch.setattr(osf, "MAX_PAGES", 3)
+
+    class More(Saying):
+        def do_GET(self):
+            number = int(self.path.partition("page=")[2] or 1)
+            document = {"data": [], "links": {"next": f"?page={number + 1}"}}
+            self.answers = (200, json.dumps(document).encode(), {})
+            super().do_GET()
+
+    with serving(More) as server, pytest.raises(RockspaceError, match="never end"):
+        osf.download(f"http://127.0.0.1:{server.server_port}/v2", "d6b9y", ["*"], study / "s", patience=FAST)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_a_chunked_answer_is_read_to_its_end(encoding):
+    document = {"numbers": list(range(50_000))}
+
+    class Chunked(Saying):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self):
+            body = json.dumps(document).encode()
+            body = gzip.compress(body) if encoding == "gzip" else body
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.send_header("Content-Encoding", encoding)
+            self.end_headers()
+            for start in range(0, len(body), 1000):
+                chunk = body[start : start + 1000]
+                self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
+            self.wfile.write(b"0\r\n\r\n")
+            self.close_connection = True
+
+    with serving(Chunked) as server, Client(BearerToken(None, ""), FAST) as client:
+        assert client.json(f"http://127.0.0.1:{server.server_port}/") == document
+
+
+@pytest.mark.parametrize("kind", ["cut", "hang"])
+def test_a_transfer_that_stops_is_resumed_where_it_stopped(kind, published, study):
+    path = "120 Rocks/S_Rock Gypsum_0_120.jpg"
+    with StandIn(published, faults=[Fault(kind, path)]) as standin:
+        run(standin, study)
+    asked = [
+        request.headers.get("Range") for request in standin.log if (request.kind, request.path) == ("content", path)
+    ]
+    assert asked == [None, "bytes=45000-"]
+    assert_mirrors(study, published)
+
+
+def test_a_part_in_place_of_all_is_refused(published, study):
+    standin = StandIn(published, faults=[Fault("part", "mds_120.txt", times=99)])
+    words = r"mds_120\.txt.*206 Partial Content to a request for all"
+    with standin, pytest.raises(RockspaceError, match=words) as caught:
+        run(standin, study)
+    assert_one_line(caught.value)
 
 
 @pytest.mark.parametrize("link", ["360 Rocks", "mds_360.txt"])
@@ -528,52 +750,57 @@ def test_a_certificate_that_nobody_vouches_for_is_not_accepted(study, tmp_path):
         assert "self-signed" in assert_unreachable(f"https://127.0.0.1:{server.server_port}/v2", study)
 
 
-def test_an_unreachable_api_is_given_up_well_within_a_minute():
+def test_an_unreachable_api_is_given_up_well_within_a_minute(study):
     patience = Patience()
     addresses = 4  # two for each version of the protocol
-    longest_attempt = addresses * patience.connect_s
-    assert patience.ends(patience.contact_attempts, 0, has_contact=False)
-    assert patience.ends(1, patience.contact_s, has_contact=False)
-    assert patience.contact_s + patience.seconds_before_next(1, PassingError("x")) + longest_attempt < 45
+    assert patience.contact_s + patience.retries.backoff_factor * 4 + addresses * patience.connect_s < 45
+    begin = time.monotonic()
+    with pytest.raises(RockspaceError, match="cannot be reached"):
+        osf.download("http://127.0.0.1:9/v2", "d6b9y", ["*"], study, patience=patience)
+    assert time.monotonic() - begin < 10
 
 
-def test_a_server_that_has_answered_once_is_asked_more_often():
-    patience = Patience()
-    assert not patience.ends(patience.contact_attempts, 3600, has_contact=True)
-    assert patience.ends(patience.attempts, 0, has_contact=True)
+def waits(patience: Patience, attempts: int, retry_after: str | None = None) -> list[float]:
+    retries, seconds = patience.retries, []
+    for _ in range(attempts):
+        retries = retries.increment("GET", "x", error=PassingError("x"))
+        seconds.append(_pause(retries, PassingError("x", retry_after)))
+    return seconds
 
 
-def test_the_wait_doubles_up_to_a_limit_with_jitter():
-    patience = Patience(backoff_s=1, longest_backoff_s=8)
-    for attempt, backoff in [(1, 1), (2, 2), (3, 4), (4, 8), (5, 8), (60, 8)]:
-        waits = {patience.seconds_before_next(attempt, PassingError("x")) for _ in range(20)}
-        assert len(waits) > 1
-        assert all(backoff <= wait <= 2 * backoff for wait in waits)
+def test_the_pauses_double_with_jitter():
+    several = [waits(Patience(), 5) for _ in range(20)]
+    for attempt, least in [(1, 2), (2, 4), (3, 8), (4, 16)]:
+        seconds = {each[attempt] for each in several}
+        assert len(seconds) > 1
+        assert all(least <= wait <= least + 1 for wait in seconds)
 
 
-@pytest.mark.parametrize(("asked", "least"), [(5, 5), (0, 0), (86_400, 60)])
-def test_a_server_is_given_the_time_it_asks_for_up_to_a_limit(asked, least):
-    patience = Patience(longest_retry_after_s=60)
-    wait = patience.seconds_before_next(1, PassingError("x", retry_after_s=asked))
-    assert least <= wait <= least + patience.backoff_s
-
-
-def test_retry_after_is_read_as_seconds_and_as_a_date():
-    assert retry_after_seconds("120") == 120
-    assert 110 < retry_after_seconds(formatdate(time.time() + 120, usegmt=True)) <= 120
-    assert retry_after_seconds(formatdate(time.time() - 120, usegmt=True)) == 0
-    assert retry_after_seconds("soon") is None
-    assert retry_after_seconds(None) is None
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("5", 5),
+        ("86400", 3600),
+        ("9" * 5000, 0),
+        ("soon", 0),
+        ("-3", 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
+        ("Fri, 31 Dec 99999999 23:59:59 GMT", 0),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0),
+    ],
+)
+def test_a_server_is_given_the_time_it_asks_for_up_to_an_hour_and_what_is_no_time_is_ignored(header, seconds):
+    assert waits(Patience(), 1, header) == [pytest.approx(seconds, abs=1)]
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_of_a_429_is_honoured(form, published, study, caplog):
     header = "1" if form == "seconds" else formatdate(time.time() + 2, usegmt=True)
-    patience = replace(FAST, longest_retry_after_s=5)
+    patience = replace(FAST, retries=FAST.retries.new(retry_after_max=5))
     with StandIn(published, faults=[Fault("429", "mds_120.txt")], retry_after=header) as standin:
         osf.download(standin.api, "d6b9y", ["mds_120.txt"], study / "store", patience=patience)
     assert standin.asked("link") == {"mds_120.txt": 2}
-    assert re.search(r"429, too many requests; trying again in [12] s", caplog.text)
+    assert re.search(r"429 Too Many Requests.*; trying again in [12] s", caplog.text)
 
 
 def test_a_redirect_to_nowhere_is_one_line(published, study):

@@ -70,6 +70,48 @@ def test_a_folder_is_entered_only_for_what_can_be_in_it(folder, pattern, is_ente
     assert may_hold(folder, pattern) == is_entered
 
 
+NAMES = ["Stimuli [final]", "{a}", "(1)", "a (1) [b]", " spaces at ends ", "#", "%20", "!x", "a+b", "~", "$HOME", "x,y"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("pattern", ["{}/*.jpg", "**/{}/*.jpg", "top/{}/x.jpg", "top/*/{}", "top/{}/**"])
+def test_a_name_with_characters_of_patterns_names_itself(name, pattern, tmp_path):
+    folder = "" if pattern.startswith("{}") else "top/"
+    for path in (f"{folder}{name}/x.jpg", f"{folder}other/f/x.jpg", f"{folder}other/{name}"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).touch()
+    wanted = f"{folder}other/{name}" if pattern.endswith("{}") else f"{folder}{name}/x.jpg"
+    assert list(find(tmp_path, children, [pattern.format(name)], "here")) == [wanted]
+
+
+def test_brackets_are_a_set_where_no_name_has_them():
+    def listed(*names: str) -> list[str]:
+        return list(find("root", lambda _: [Child(name, False, name) for name in names], ["[ab]_*.jpg"], "here"))
+
+    assert listed("a_1.jpg", "b_1.jpg", "c_1.jpg") == ["a_1.jpg", "b_1.jpg"]
+    assert listed("a_1.jpg", "[ab]_1.jpg") == ["[ab]_1.jpg"]
+
+
+def test_wildcards_in_names_are_escaped_as_the_error_says():
+    listing = [Child(name, False, name) for name in ("what?.jpg", "whats.jpg", "a*b.jpg", "[x].jpg")]
+    for pattern, names in [("what[?].jpg", ["what?.jpg"]), ("a[*]b.jpg", ["a*b.jpg"]), ("[[]x].jpg", ["[x].jpg"])]:
+        assert list(find("root", lambda _: listing, [pattern], "here")) == names
+    with pytest.raises(RockspaceError, match=r"stands in brackets: \[\[\] \[\*\] \[\?\]"):
+        find("root", lambda _: listing, ["[yz].png"], "here")
+
+
+def test_what_is_there_is_shown_for_folders_with_brackets(tmp_path):
+    (tmp_path / "Stimuli [final]").mkdir()
+    (tmp_path / "Stimuli [final]/a.jpg").touch()
+    with pytest.raises(RockspaceError, match=r"there: 'Stimuli \[final\]/a\.jpg'"):
+        find(tmp_path, children, ["Stimuli [final]/*.png"], "here")
+
+
+def test_folders_without_end_are_given_up():
+    with pytest.raises(RockspaceError, match="more than 100 deep"):
+        find("root", lambda _: [Child("again", True, "root")], ["**/*.jpg"], "here")
+
+
 def test_one_path_with_two_contents_is_refused():
     listing = [Child("a.jpg", False, "one"), Child("a.jpg", False, "other")]
     with pytest.raises(RockspaceError, match=r"lists 'a\.jpg' twice"):
@@ -83,7 +125,7 @@ def test_the_same_entry_on_two_pages_is_one_file():
 
 def test_an_error_shows_a_few_names_and_counts_the_rest():
     listing = [Child(f"{letter}.jpg", False, letter) for letter in "abcdefghijkl"]
-    with pytest.raises(RockspaceError, match=r"there: 'a\.jpg', .*'h\.jpg' and 4 more$"):
+    with pytest.raises(RockspaceError, match=r"there: 'a\.jpg', .*'e\.jpg' and 7 more$"):
         find("root", lambda _: listing, ["*.png"], "here")
 
 

@@ -184,7 +184,7 @@ def test_names_and_paths_that_are_commands_are_not_run(hostile):
 def test_the_token_was_used_and_stands_nowhere(hostile):
     workplace, said, tokens = hostile
     assert set(tokens) == {f"Bearer {TOKEN}"}
-    assert "could not be had" in said[0]
+    assert "could not be downloaded" in said[0]
     assert not any(TOKEN in text for text in said)
     files = [file for folder in (workplace.folder, workplace.home) for file in folder.rglob("*") if file.is_file()]
     assert any(".snakemake/metadata" in str(file) for file in files)

@@ -9,7 +9,7 @@ from rockspace.data import directory, osf
 from rockspace.data.manifest import Entry, describe, write_manifest
 from rockspace.data.names import place
 from rockspace.data.patterns import wanted_patterns
-from rockspace.data.retries import PATIENCE, Patience
+from rockspace.data.web import PATIENCE, Patience
 from rockspace.errors import RockspaceError
 
 
@@ -34,7 +34,7 @@ def fetch(
         patience: time-outs and retries of a download.
 
     Raises:
-        RockspaceError: something could not be had, in one line.
+        RockspaceError: something could not be downloaded, in one line.
     """
     patterns = wanted_patterns(dataset["splits"])
     check_source(dataset, raw)

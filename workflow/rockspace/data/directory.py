@@ -17,7 +17,7 @@ def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
     """List the files below ``source`` that ``patterns`` name.
 
     Args:
-        source: folder with the layout of the archive; links are followed.
+        source: folder with the layout of the archive; links are followed, but for those that lead back to a folder they lie in.
         patterns: globs relative to it, such as ``360 Rocks/*.jpg``.
 
     Returns:
@@ -47,6 +47,10 @@ def take(source: Path, patterns: Sequence[str], folder: Path) -> list[Entry]:
     """
     entries = []
     for path, file in tqdm(list_folder(source, patterns).items(), desc="taking", unit="file"):
+        if file.exists() and not file.is_file():
+            raise RockspaceError(
+                f"{file} is no regular file but a pipe, socket or device; narrow the pattern or remove it"
+            )
         try:
             link_or_copy(file, place(folder, path))
             entries.append(describe(folder / path, path))
@@ -59,6 +63,13 @@ def _children(folder: Path) -> Iterator[Child]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                yield Child(entry.name, entry.is_dir(), Path(entry.path))
+                if not (entry.is_symlink() and entry.is_dir() and _leads_back(Path(entry.path))):
+                    yield Child(entry.name, entry.is_dir(), Path(entry.path))
     except OSError as error:
         raise RockspaceError(f"{folder} cannot be listed: {error.strerror}") from error
+
+
+def _leads_back(link: Path) -> bool:
+    """Whether a link leads to a folder that it lies in, so that following it would never end."""
+    target = Path(os.path.realpath(link))
+    return any(target == Path(os.path.realpath(folder)) for folder in link.parents)

@@ -18,25 +18,32 @@ def check_name(name: str) -> str:
         name: one segment of a path, as an archive lists it.
 
     Raises:
-        RockspaceError: it is empty, ``.`` or ``..``, holds a separator of any system, a control
-            character or a drive letter, cannot be encoded, or is longer than file systems allow.
+        RockspaceError: `fault_of` finds a fault.
+    """
+    if fault := fault_of(name):
+        raise RockspaceError(f"the archive holds the name {shown(name)}, which is refused: {fault}; rename it there")
+    return name
+
+
+def fault_of(name: str) -> str | None:
+    """Say why ``name`` can name no file, or None.
+
+    It is empty, ``.`` or ``..``, holds a separator of any system, a control character or a drive letter, cannot be
+    encoded, or is longer than file systems allow.
     """
     if name in ("", ".", ".."):
-        fault = "it names no file"
-    elif "/" in name or "\\" in name:
-        fault = "it holds a path separator"
-    elif _CONTROL_CHARACTER.search(name):
-        fault = "it holds a control character"
-    elif _DRIVE_LETTER.match(name):
-        fault = "it starts with a drive letter"
-    else:
-        try:
-            if len(name.encode()) <= LONGEST_NAME_BYTES:
-                return name
-            fault = f"it is longer than {LONGEST_NAME_BYTES} bytes"
-        except UnicodeEncodeError:
-            fault = "it is not valid Unicode"
-    raise RockspaceError(f"the archive holds the name {_shown(name)}, which is refused: {fault}; rename it there")
+        return "it names no file"
+    if "/" in name or "\\" in name:
+        return "it holds a path separator"
+    if _CONTROL_CHARACTER.search(name):
+        return "it holds a control character"
+    if _DRIVE_LETTER.match(name):
+        return "it starts with a drive letter"
+    try:
+        is_long = len(name.encode()) > LONGEST_NAME_BYTES
+    except UnicodeEncodeError:
+        return "it is not valid Unicode"
+    return f"it is longer than {LONGEST_NAME_BYTES} bytes" if is_long else None
 
 
 def check_path(path: str) -> str:
@@ -64,6 +71,6 @@ def place(root: Path, path: str) -> Path:
     return target
 
 
-def _shown(name: str, longest: int = 80) -> str:
+def shown(name: str, longest: int = 80) -> str:
     """``name`` in ASCII on one line."""
     return ascii(name if len(name) <= longest else name[:longest] + "...")

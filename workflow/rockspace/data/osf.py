@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -15,10 +16,9 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from rockspace.data.manifest import Entry, describe
-from rockspace.data.names import check_name, place
-from rockspace.data.patterns import Child, find
-from rockspace.data.retries import PATIENCE, Patience
-from rockspace.data.web import BearerToken, Client, Expected, RefusedError, UnreachableError
+from rockspace.data.names import place, shown
+from rockspace.data.patterns import MAX_NAMES_SHOWN, Child, MissingError, find
+from rockspace.data.web import PATIENCE, BearerToken, Client, Expected, Patience, RefusedError, UnreachableError
 from rockspace.errors import RockspaceError
 
 TOKEN_VARIABLE = "OSF_TOKEN"
@@ -26,8 +26,23 @@ PAGE_SIZE = 100  # the most that the API gives on one page
 TRANSFERS = 6  # files under way at the same time: enough to hide the redirects, few enough to be polite
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
-_PRIVATE = f"a private node needs a personal token in the environment variable {TOKEN_VARIABLE}"
-_ADVICE = {401: _PRIVATE, 403: _PRIVATE, 404: "check dataset.osf.node", 410: "the node has been deleted"}
+MAX_PAGES = 1000  # of one folder: 100,000 files
+
+TOKENS_PAGE = "https://osf.io/settings/tokens"
+_WITHOUT_TOKEN = {
+    401: f"a private node needs a personal token in the environment variable {TOKEN_VARIABLE} (made at {TOKENS_PAGE})",
+    403: f"a private node needs a personal token in the environment variable {TOKEN_VARIABLE} (made at {TOKENS_PAGE})",
+    429: (
+        f"without a token OSF allows about 100 requests an hour: make one at {TOKENS_PAGE}, set {TOKEN_VARIABLE} and "
+        "run again, or wait"
+    ),
+}
+_WITH_TOKEN = {
+    401: f"OSF does not accept the token in {TOKEN_VARIABLE}: make a new one at {TOKENS_PAGE}, or unset it",
+    403: f"the account of the token in {TOKEN_VARIABLE} may not read it: ask its owner for access",
+    429: "OSF has a daily limit for an account; wait, or use another token",
+}
+_ADVICE = {404: "check dataset.osf.node", 410: "it has been deleted"}
 
 
 @dataclass(frozen=True)
@@ -61,9 +76,25 @@ def list_files(client: Client, api: str, node: str, patterns: Sequence[str]) -> 
         RockspaceError: the API cannot be asked, answers something else, lists a name that would lead out of
             the archive, or has nothing for a pattern.
     """
-    root = Folder(f"{api.rstrip('/')}/nodes/{node}/files/osfstorage/")
-    where = f"OSF node {node!r}"
-    return find(root, lambda folder: _children(client, folder, where), patterns, where)
+    where, api = f"OSF node {node!r}", api.rstrip("/")
+
+    def items_of(address: str) -> dict[str, Mapping[str, Any]]:
+        root = Folder(f"{address}/files/osfstorage/")
+        try:
+            return find(root, lambda folder: _children(client, folder, where), patterns, where)
+        except MissingError as error:
+            raise RockspaceError(f"{error}{_elsewhere(client, address)}") from error
+
+    try:
+        items = items_of(f"{api}/nodes/{node}")
+    except RefusedError as refused:
+        if refused.status != HTTPStatus.NOT_FOUND:
+            raise
+        try:  # A registration, which is a frozen copy of a node, has an address of another kind.
+            items = items_of(f"{api}/registrations/{node}")
+        except RefusedError:
+            raise refused from None
+    return {path: _published(path, item, where) for path, item in items.items()}
 
 
 def download(
@@ -92,9 +123,11 @@ def download(
         The entry of each file, sorted by path.
 
     Raises:
-        RockspaceError: a file could not be had; what was had stays in ``folder``.
+        RockspaceError: a file could not be downloaded; complete files stay in ``folder``.
     """
-    with Client(BearerToken(_token(api), api), patience, connections=transfers) as client:
+    token = _token(api)
+    advice = _ADVICE | (_WITH_TOKEN if token else _WITHOUT_TOKEN)
+    with Client(BearerToken(token, api), patience, connections=transfers, advice=advice) as client:
         try:
             files = list_files(client, api, node, patterns)
         except UnreachableError as error:
@@ -103,8 +136,6 @@ def download(
                 "{source: directory, directory: path/to/folder}`, or use `--configfile config/demo.yaml`, "
                 "which needs no network"
             ) from error
-        except RefusedError as error:
-            raise RefusedError(f"{error}: {_ADVICE.get(error.status, 'check dataset.osf')}", error.status) from error
         folder.mkdir(parents=True, exist_ok=True)
         with _Partials(folder) as partials:
             return _fetch_all(client, files, folder, partials, transfers)
@@ -177,34 +208,71 @@ def _bring(
 
 
 def _children(client: Client, folder: Folder, where: str) -> Iterator[Child]:
-    """The entries of a folder, page by page."""
+    """The entries of a folder, page by page; a file's item is what the API says of it."""
     url, params, asked = folder.url, {"page[size]": PAGE_SIZE}, set()
     while url:
-        if url in asked:
+        if url in asked or len(asked) == MAX_PAGES:
             raise RockspaceError(f"{url}: the pages of this listing never end")
         asked.add(url)
         page = client.json(url, params)
         try:
             children = [_child(item) for item in page["data"]]
             following = page["links"]["next"]
+            if not isinstance(following, str | None):
+                raise TypeError(f"a next page that is no address: {following!r}")
+            url, params = following and urljoin(url, following), None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RockspaceError(f"{url} does not list files as OSF does, for {where}: check dataset.osf") from error
         yield from children
-        url, params = following and urljoin(url, following), None
 
 
 def _child(item: Mapping[str, Any]) -> Child:
-    attributes = item["attributes"]
-    name = check_name(attributes["name"])
-    if attributes["kind"] == "folder":
+    name, kind = item["attributes"]["name"], item["attributes"]["kind"]
+    if not isinstance(name, str):
+        raise TypeError(f"a name that is no text: {name!r}")
+    if kind == "folder":
         return Child(name, True, Folder(item["relationships"]["files"]["links"]["related"]["href"]))
-    hashes = (attributes.get("extra") or {}).get("hashes") or {}
-    size = attributes.get("size")
-    expected = Expected(
-        None if size is None else int(size),
-        *(hashes[kind].lower() if hashes.get(kind) else None for kind in ("md5", "sha256")),
-    )
-    return Child(name, False, PublishedFile(item["links"]["download"], expected))
+    return Child(name, False, item)
+
+
+def _published(path: str, item: Mapping[str, Any], where: str) -> PublishedFile:
+    try:
+        attributes = item["attributes"]
+        hashes = (attributes.get("extra") or {}).get("hashes") or {}
+        size = attributes.get("size")
+        expected = Expected(
+            None if size is None else int(size),
+            *(hashes[kind].lower() if hashes.get(kind) else None for kind in ("md5", "sha256")),
+        )
+        url = item["links"]["download"]
+        if not isinstance(url, str):
+            raise TypeError("no link")
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise RockspaceError(
+            f"{where} lists {path!r} without a link to download it or with a size or checksum that is none: upload "
+            "the file there again, or narrow the pattern that names it"
+        ) from error
+    return PublishedFile(url, expected)
+
+
+def _elsewhere(client: Client, address: str) -> str:
+    """Where else a node keeps files, in words: in components, which are nodes of their own, or with other providers."""
+    try:
+        components = [item["id"] for item in client.json(f"{address}/children/")["data"]]
+        providers = [item["attributes"]["name"] for item in client.json(f"{address}/files/")["data"]]
+        others = [name for name in providers if name != "osfstorage"]
+    except (RockspaceError, KeyError, TypeError):
+        return ""
+    told = ""
+    if components:
+        told += f"; it has components, whose files are asked for by dataset.osf.node: {_some(components)}"
+    if others:
+        told += f"; files kept with {_some(others)} are not in OSF's own storage: copy them there, or into a folder"
+    return told
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(shown, names[:MAX_NAMES_SHOWN])) + (" and more" if len(names) > MAX_NAMES_SHOWN else "")
 
 
 def _token(api: str) -> str | None:

@@ -1,17 +1,27 @@
 """Which files of an archive the config asks for: glob patterns relative to its root."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from itertools import takewhile
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from rockspace.data.names import check_name
+from wcmatch import glob
+
+from rockspace.data.names import check_name, fault_of, shown
 from rockspace.errors import RockspaceError
 
-SHOWN_NAMES = 8  # how many names an error lists before it says how many more there are
+MAX_NAMES_SHOWN = 5  # in an error, before it says how many more there are
+MAX_DEPTH = 100  # folders within folders; no archive has as many
+# As in a shell with globstar, the same on every system: case counts, and hidden names want a pattern with a dot.
+_FLAGS = glob.GLOBSTAR | glob.CASE | glob.FORCEUNIX
 
 Item = TypeVar("Item")
+log = logging.getLogger(__name__)
+
+
+class MissingError(RockspaceError):
+    """A pattern names no file."""
 
 
 class Child(NamedTuple, Generic[Item]):
@@ -49,19 +59,19 @@ def matches(path: str, pattern: str) -> bool:
 
     As in a shell, a name that starts with a dot is found only by a pattern that does so too.
     """
-    return _matches(path.split("/"), pattern.split("/"))
+    return glob.globmatch(path, pattern, flags=_FLAGS)
 
 
 def may_hold(folder: str, pattern: str) -> bool:
     """Whether ``pattern`` can name something below ``folder``."""
-    segments = pattern.split("/")
-    for name in folder.split("/"):
-        if segments and segments[0] == "**":
-            return True
-        if len(segments) < 2 or not _segment_matches(name, segments[0]):
+    segments, names = pattern.split("/"), folder.split("/")
+    above = list(takewhile(lambda segment: segment != "**", segments))
+    if len(above) == len(segments):
+        above.pop()
+        if len(names) > len(above):
             return False
-        segments = segments[1:]
-    return True
+    names = names[: len(above)]
+    return not names or matches("/".join(names), "/".join(above[: len(names)]))
 
 
 def find(
@@ -70,10 +80,12 @@ def find(
     patterns: Sequence[str],
     where: str,
 ) -> dict[str, Item]:
-    """Find the files that ``patterns`` name, entering only the folders that can hold one.
+    """List the files that ``patterns`` name, going only into folders that can hold one.
+
+    A bracket in a pattern means itself in a folder that has a name with it, and else begins a set of characters.
 
     Args:
-        root: the archive's root, as ``children`` knows it.
+        root: the archive's top folder.
         children: gives the entries of one folder.
         patterns: each must name at least one file.
         where: the archive, in words, for errors.
@@ -82,49 +94,60 @@ def find(
         The item of each file by its path relative to the root, sorted by path.
 
     Raises:
-        RockspaceError: a pattern names nothing, two different files have one path, or a name is refused.
+        RockspaceError: a pattern names nothing (`MissingError`), two different files have one path, or a name is refused.
     """
     found: dict[str, Item] = {}
+    named: set[str] = set()
     seen: list[str] = []
-    pending = deque([("", root)])
+    pending = deque([("", root, {pattern: pattern for pattern in patterns})])
     while pending:
-        folder, item = pending.popleft()
-        for child in children(item):
+        folder, item, readings = pending.popleft()
+        entries = list(children(item))
+        names = [child.name for child in entries]
+        readings = {pattern: _with_literal_brackets(reading, names) for pattern, reading in readings.items()}
+        for child in entries:
             path = folder + child.name
             seen.append(f"{path}/" if child.is_folder else path)
             is_wanted = may_hold if child.is_folder else matches
-            if not any(is_wanted(path, pattern) for pattern in patterns):
+            wanting = [pattern for pattern, reading in readings.items() if is_wanted(path, reading)]
+            if not wanting:
+                if fault := fault_of(child.name):
+                    log.warning("%s: skipped %s, which no pattern names: %s", where, shown(child.name), fault)
                 continue
             check_name(child.name)
             if child.is_folder:
-                pending.append((f"{path}/", child.item))
+                if path.count("/") >= MAX_DEPTH:
+                    raise RockspaceError(f"{where}: folders lie more than {MAX_DEPTH} deep in {shown(path)}")
+                pending.append((f"{path}/", child.item, readings))
             elif found.setdefault(path, child.item) != child.item:
                 raise RockspaceError(f"{where} lists {path!r} twice, with different contents")
+            else:
+                named.update(wanting)
     for pattern in patterns:
-        if not any(matches(path, pattern) for path in found):
-            raise RockspaceError(f"{pattern!r} names no file in {where}; there: {_nearby(seen, pattern)}")
+        if pattern not in named:
+            raise MissingError(f"{pattern!r} names no file in {where}; there: {_nearby(seen, pattern)}{_hint(pattern)}")
     return dict(sorted(found.items()))
 
 
-def _matches(names: Sequence[str], segments: Sequence[str]) -> bool:
-    if not segments:
-        return not names
-    if segments[0] == "**":
-        visible = sum(1 for _ in takewhile(lambda name: not name.startswith("."), names))
-        rest = segments[1:] or ["*"]
-        return any(_matches(names[start:], rest) for start in range(visible + 1))
-    return bool(names) and _segment_matches(names[0], segments[0]) and _matches(names[1:], segments[1:])
+def _with_literal_brackets(pattern: str, names: Sequence[str]) -> str:
+    """``pattern`` with the brackets of each segment escaped that names one of ``names`` that way."""
+    segments = []
+    for segment in pattern.split("/"):
+        escaped = segment.replace("[", "[[]")
+        segments.append(escaped if "[" in segment and any(matches(name, escaped) for name in names) else segment)
+    return "/".join(segments)
 
 
-def _segment_matches(name: str, segment: str) -> bool:
-    return fnmatchcase(name, segment) and (segment.startswith(".") or not name.startswith("."))
+def _hint(pattern: str) -> str:
+    return "; a character that is no wildcard stands in brackets: [[] [*] [?]" if set(pattern) & set("[?") else ""
 
 
 def _nearby(seen: Sequence[str], pattern: str) -> str:
     """The names in the deepest folders that were entered for ``pattern``."""
+    pattern = _with_literal_brackets(pattern, sorted({name for path in seen for name in path.split("/")}))
     folders = [(path.rstrip("/").rpartition("/")[0], path) for path in seen]
     entered = [(folder, path) for folder, path in folders if not folder or may_hold(folder, pattern)]
     deepest = max((folder.count("/") + bool(folder) for folder, _ in entered), default=0)
     names = sorted(path for folder, path in entered if folder.count("/") + bool(folder) == deepest)
-    shown = ", ".join(map(ascii, names[:SHOWN_NAMES])) or "nothing"
-    return shown if len(names) <= SHOWN_NAMES else f"{shown} and {len(names) - SHOWN_NAMES} more"
+    listed = ", ".join(map(shown, names[:MAX_NAMES_SHOWN])) or "nothing"
+    return listed if len(names) <= MAX_NAMES_SHOWN else f"{listed} and {len(names) - MAX_NAMES_SHOWN} more"

@@ -1,30 +1,44 @@
-"""A patient HTTP client: asks again for what may pass, and verifies what it saves."""
+"""HTTP for files that must arrive whole: retries, resumed downloads, checksums, and bounds on what a server sends."""
 
+import json
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-import tenacity
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.util import Retry
 
 from rockspace import __version__
 from rockspace.data.manifest import Digest, Entry
-from rockspace.data.retries import PassingError, Patience, passing_error, retry_after_seconds
 from rockspace.errors import RockspaceError
 
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 16
-TOO_MANY_REQUESTS = 429
-PASSING_STATUSES = frozenset({408, TOO_MANY_REQUESTS, *range(500, 600)})
+MAX_JSON_BYTES = 1 << 25  # a page of 100 files takes a hundredth of it
+SLOWEST = 100  # bytes a second: less is no transfer, but a server that keeps a connection open
+PASSING_STATUSES = frozenset({408, 429, *range(500, 600)})
+_AS_STORED = {"Accept-Encoding": "identity"}  # a compressed body would not have the published size
 
 log = logging.getLogger(__name__)
+
+
+class PassingError(Exception):
+    """Something that may be gone at the next attempt, in words that hold no address, header or redirect."""
+
+    def __init__(self, reason: str, retry_after: str | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
 
 class UnreachableError(RockspaceError):
@@ -42,6 +56,30 @@ class RefusedError(RockspaceError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a server, and how often to ask it again.
+
+    Attributes:
+        retries: how often and with which pauses; OSF counts requests by the hour, so it may ask for as long a pause.
+        connect_s: seconds for a connection to be made, for each address of the host.
+        read_s: seconds without a byte before a connection counts as hung.
+        contact_attempts: attempts as long as no server has answered: then the network is likely not there.
+        contact_s: seconds after which no further such attempt is begun.
+    """
+
+    retries: Retry = field(
+        default_factory=lambda: Retry(total=5, backoff_factor=1, backoff_jitter=1, backoff_max=60, retry_after_max=3600)
+    )
+    connect_s: float = 5
+    read_s: float = 30
+    contact_attempts: int = 3
+    contact_s: float = 20
+
+
+PATIENCE = Patience()
 
 
 @dataclass(frozen=True)
@@ -94,10 +132,14 @@ class Client:
         auth: who may see a token.
         patience: time-outs and retries.
         connections: how many threads will share it.
+        advice: by HTTP status, what to do about it, in words.
     """
 
-    def __init__(self, auth: BearerToken, patience: Patience, connections: int = 1) -> None:
+    def __init__(
+        self, auth: BearerToken, patience: Patience, connections: int = 1, advice: Mapping[int, str] | None = None
+    ) -> None:
         self._patience = patience
+        self._advice = advice or {}
         self._has_contact = False
         self._closing = threading.Event()
         self._session = _Session()
@@ -122,12 +164,20 @@ class Client:
 
         Raises:
             UnreachableError: nothing has ever answered this client.
-            RockspaceError: it could not be had, however often it was asked for.
+            RockspaceError: it could not be downloaded, however often it was asked for.
         """
 
         def attempt() -> Any:
+            content = b""
             with self._answer(url, url, params=params) as response:
-                return response.json()
+                for chunk in self._chunks(url, response):
+                    content += chunk
+                    if len(content) > MAX_JSON_BYTES:
+                        raise RockspaceError(f"{url}: the answer is longer than {MAX_JSON_BYTES:,} bytes")
+            try:
+                return json.loads(content)
+            except (ValueError, RecursionError) as error:
+                raise PassingError("the answer is not JSON") from error
 
         return self._patiently(url, attempt)
 
@@ -139,91 +189,112 @@ class Client:
         expected: Expected,
         on_bytes: Callable[[int], None] = lambda count: None,
     ) -> Entry:
-        """Write what lies at ``url`` to ``partial`` and verify it.
+        """Write what lies at ``url`` to ``partial`` and verify it; a transfer that is cut is resumed.
 
         Args:
             url: the address.
             path: the file's path in the archive, for its entry.
             partial: the file to write; if this raises, its content means nothing.
             expected: what the file must be.
-            on_bytes: told the size of every chunk, and of what an attempt that fails takes back.
+            on_bytes: told the size of every chunk, and of what is discarded.
 
         Raises:
             RockspaceError: as for ``json``, or what arrives never is what is expected.
         """
-        what = f"{path} ({url})"
+        what, digest = f"{path} ({url})", Digest()
+
+        def discard() -> None:
+            nonlocal digest
+            on_bytes(-digest.size)
+            digest = Digest()
+            partial.write_bytes(b"")
 
         def attempt() -> Entry:
-            digest = Digest()
-            try:
-                answer = self._answer(what, url, stream=True, headers=_AS_STORED)
-                with answer as response, partial.open("wb") as stream:
-                    for chunk in response.iter_content(CHUNK_BYTES):
-                        self._check_open(what)
+            headers = _AS_STORED | ({"Range": f"bytes={digest.size}-"} if digest.size else {})
+            with self._answer(what, url, start=digest.size, headers=headers) as response:
+                if response.status_code != HTTPStatus.PARTIAL_CONTENT:
+                    discard()
+                with partial.open("ab") as stream:
+                    for chunk in self._chunks(what, response):
                         stream.write(chunk)
                         digest.update(chunk)
                         on_bytes(len(chunk))
                         if expected.size is not None and digest.size > expected.size:
+                            discard()
                             raise PassingError(f"it is longer than the {expected.size} bytes published")
-                entry = digest.entry(path, url)
-                if fault := expected.fault(entry):
-                    raise PassingError(fault)
-                return entry
-            except BaseException:
-                on_bytes(-digest.size)
-                raise
+            entry = digest.entry(path, url)
+            if fault := expected.fault(entry):
+                discard()
+                raise PassingError(fault)
+            return entry
 
-        return self._patiently(what, attempt)
+        try:
+            return self._patiently(what, attempt)
+        except BaseException:
+            on_bytes(-digest.size)
+            raise
 
     def _patiently(self, what: str, attempt: Callable[[], T]) -> T:
-        def ends(state: tenacity.RetryCallState) -> bool:
-            return self._patience.ends(state.attempt_number, state.seconds_since_start, has_contact=self._has_contact)
-
-        def wait(state: tenacity.RetryCallState) -> float:
-            return self._patience.seconds_before_next(state.attempt_number, state.outcome.exception())
-
-        def tell(state: tenacity.RetryCallState) -> None:
-            seconds = state.next_action.sleep
-            log.warning("%s: %s; trying again in %.0f s", what, state.outcome.exception(), seconds)
-
-        def once() -> T:
-            self._check_open(what)
-            return attempt()
-
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(PassingError),
-            stop=ends,
-            wait=wait,
-            sleep=tenacity.sleep_using_event(self._closing),
-            before_sleep=tell,
-            reraise=True,
-        )
-        try:
-            return retrying(once)
-        except PassingError as error:
-            if not self._has_contact:
-                raise UnreachableError(f"{what} cannot be reached ({error})") from error
-            attempts = retrying.statistics["attempt_number"]
-            raise RockspaceError(
-                f"{what} could not be had in {attempts} attempts: {error}; run again later, what has come is kept"
-            ) from error
+        """Try until it works. urllib3 says how often and when: its own loop knows of no content that is wrong."""
+        retries, begin = self._patience.retries, time.monotonic()
+        while True:
+            if self._closing.is_set():
+                raise RockspaceError(f"{what}: abandoned")
+            try:
+                return attempt()
+            except PassingError as error:
+                attempts = len(retries.history) + 1
+                is_late = time.monotonic() - begin >= self._patience.contact_s
+                if not self._has_contact and (attempts >= self._patience.contact_attempts or is_late):
+                    raise UnreachableError(f"{what} cannot be reached ({error})") from error
+                try:
+                    retries = retries.increment("GET", what, error=error)
+                except urllib3.exceptions.MaxRetryError:
+                    raise RockspaceError(
+                        f"{what} could not be downloaded in {attempts} attempts: {error}; run again later, "
+                        "files that are complete are kept"
+                    ) from error
+                seconds = _pause(retries, error)
+                log.warning("%s: %s; trying again in %.0f s", what, error, seconds)
+                self._closing.wait(seconds)
 
     @contextmanager
-    def _answer(self, what: str, url: str, **options: Any) -> Iterator[requests.Response]:
+    def _answer(self, what: str, url: str, start: int = 0, **options: Any) -> Iterator[requests.Response]:
         timeout = (self._patience.connect_s, self._patience.read_s)
         try:
-            with self._session.get(url, timeout=timeout, **options) as response:
+            with self._session.get(url, timeout=timeout, stream=True, **options) as response:
                 self._has_contact = True
-                _check_status(what, response)
+                self._check_status(what, response, start)
                 yield response
         except _HOPELESS as error:
-            raise RockspaceError(f"{what} cannot be asked for: {type(error).__name__}") from error
-        except requests.RequestException as error:
-            raise passing_error(error, self._patience) from error
+            raise RockspaceError(f"{what} cannot be requested: {type(error).__name__}") from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise PassingError(_in_words(error, self._patience)) from error
 
-    def _check_open(self, what: str) -> None:
-        if self._closing.is_set():
-            raise RockspaceError(f"{what}: abandoned")
+    def _check_status(self, what: str, response: requests.Response, start: int) -> None:
+        status = response.status_code
+        advice = f": {self._advice[status]}" if status in self._advice else ""
+        if status in PASSING_STATUSES:
+            raise PassingError(f"the server answered {_named(status)}{advice}", response.headers.get("Retry-After"))
+        if status >= 400:
+            raise RefusedError(f"{what} cannot be downloaded: the server answered {_named(status)}{advice}", status)
+        is_rest = start and response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+        if status != HTTPStatus.OK and not (status == HTTPStatus.PARTIAL_CONTENT and is_rest):
+            raise RefusedError(
+                f"{what} cannot be downloaded: the server answered {_named(status)} to a request for all of it", status
+            )
+
+    def _chunks(self, what: str, response: requests.Response) -> Iterator[bytes]:
+        """The body as it comes in, as long as it comes in at all."""
+        begin, size = time.monotonic(), 0
+        while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
+            if self._closing.is_set():
+                raise RockspaceError(f"{what}: abandoned")
+            size += len(chunk)
+            seconds = time.monotonic() - begin
+            if seconds > self._patience.read_s and size < SLOWEST * seconds:
+                raise PassingError(f"it comes at less than {SLOWEST} bytes a second")
+            yield chunk
 
 
 class _Session(requests.Session):
@@ -235,20 +306,50 @@ class _Session(requests.Session):
         return not self.auth.trusts(new_url)
 
 
-_AS_STORED = {"Accept-Encoding": "identity"}  # a compressed body would not have the published size
-_HOPELESS = (
-    requests.exceptions.InvalidSchema,
-    requests.exceptions.InvalidURL,
-    requests.exceptions.MissingSchema,
-    requests.exceptions.TooManyRedirects,
-)
+# Addresses that are none, the server's redirects among them: requests' own errors for them are ValueErrors, and
+# some of urllib's come through.
+_HOPELESS = (requests.exceptions.TooManyRedirects, ValueError)
 
 
-def _check_status(what: str, response: requests.Response) -> None:
-    status = response.status_code
-    if status in PASSING_STATUSES:
-        limit = ", too many requests" if status == TOO_MANY_REQUESTS else ""
-        retry_after_s = retry_after_seconds(response.headers.get("Retry-After"))
-        raise PassingError(f"the server answered {status}{limit}", retry_after_s=retry_after_s)
-    if status >= 400:
-        raise RefusedError(f"{what} cannot be had: the server answered {status} {response.reason}", status)
+def _named(status: int) -> str:
+    """A status with its standard name; what the server calls it may hold anything."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _pause(retries: Retry, error: PassingError) -> float:
+    """Seconds before the next attempt: what the server asks for, or ever more; a random part keeps clients apart."""
+    backoff = retries.get_backoff_time()
+    if error.retry_after is None:
+        return backoff
+    try:
+        return max(backoff, retries.parse_retry_after(error.retry_after))
+    except (urllib3.exceptions.InvalidHeader, ValueError, OverflowError):
+        return backoff
+
+
+def _in_words(error: requests.RequestException | urllib3.exceptions.HTTPError, patience: Patience) -> str:
+    """What happened to a connection."""
+    cause: Any = error.args[0] if error.args else None
+    cause = getattr(cause, "reason", None) or cause
+    match error, cause:
+        case requests.exceptions.ConnectTimeout(), _:
+            return f"no connection within {patience.connect_s:g} s"
+        case requests.exceptions.SSLError(), _:
+            detail = getattr(next(iter(getattr(cause, "args", ())), None), "verify_message", "")
+            return f"no TLS connection{detail and ': '}{detail}"
+        case requests.exceptions.ProxyError(), _:
+            return "the proxy does not answer"
+        case _, urllib3.exceptions.NameResolutionError():
+            return "its name cannot be resolved"
+        case _, urllib3.exceptions.NewConnectionError():
+            number = getattr(cause.__cause__, "errno", None)
+            return os.strerror(number).lower() if number else "no connection"
+        case (requests.exceptions.Timeout() | urllib3.exceptions.ReadTimeoutError(), _) | (
+            _,
+            urllib3.exceptions.ReadTimeoutError(),
+        ):
+            return f"no answer within {patience.read_s:g} s"
+    return "the connection was cut"
