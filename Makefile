@@ -12,7 +12,7 @@ STUDY_OF := import sys, yaml; files = ["config/config.yaml", *sys.argv[1:]]; \
 MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__.py,$(wildcard workflow/rockspace/*.py)) \
 	$(patsubst %/__init__.py,%.py,$(wildcard workflow/rockspace/*/__init__.py)))))
 
-.PHONY: demo test chaos study report new-study docs dag simulate bench env lint lock
+.PHONY: demo test coverage chaos study report new-study docs dag simulate bench env lint lock
 
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
@@ -21,6 +21,10 @@ demo: env
 
 test: env
 	$(BIN)/pytest -n 2 --dist loadfile
+
+# Branches of the library that the tests take, stages in processes of their own included; slower than the tests alone.
+coverage: env
+	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report term $(TESTS)
 
 # Kills and faults of all kinds over a whole small study; takes from half an hour.
 chaos: env
@@ -67,6 +71,7 @@ env: .venv/complete
 lint: env
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
 

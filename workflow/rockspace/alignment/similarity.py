@@ -123,10 +123,9 @@ def matrix_test(ours: np.ndarray, theirs: np.ndarray, pairings: Pairings) -> dic
 
 
 def shape_distance(features: np.ndarray, coordinates: np.ndarray, metric: str = "angular") -> float:
-    """Return the Procrustes distance between two shapes: 0 for the same up to translation, scale and
-    rotation.
+    """Return the Procrustes distance between two shapes.
 
-    A metric in the strict sense, unlike disparity; the smaller space is padded with zeros.
+    It is 0 for shapes that are the same up to translation, scale and rotation. A metric in the strict sense, unlike disparity; the smaller space is padded with zeros.
 
     Args:
         features: Shape (n, d).
@@ -149,8 +148,9 @@ def shape_distance(features: np.ndarray, coordinates: np.ndarray, metric: str = 
 
 
 def unbiased_kernel(space: np.ndarray) -> np.ndarray:
-    """Return the linear kernel of a space (n, d), centred such that products of two of them sum to Song's
-    unbiased estimate.
+    """Return the linear kernel of a space (n, d), centred for unbiased products.
+
+    The products of two such kernels sum to Song's unbiased estimate.
 
     References:
         Székely, G. J. & Rizzo, M. L. (2014). Partial distance correlation with methods for dissimilarities.

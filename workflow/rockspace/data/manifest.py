@@ -41,11 +41,13 @@ class Digest:
         self._sha256 = hashlib.sha256()
 
     def update(self, chunk: bytes) -> None:
+        """Take in the next bytes."""
         self.size += len(chunk)
         self._md5.update(chunk)
         self._sha256.update(chunk)
 
     def entry(self, path: str, url: str | None = None) -> Entry:
+        """Return the manifest's entry for the bytes so far."""
         return Entry(path, self.size, self._md5.hexdigest(), self._sha256.hexdigest(), url)
 
 

@@ -50,6 +50,7 @@ class Specimen(NamedTuple):
     index: int  # from 1
 
     def rng(self) -> np.random.Generator:
+        """Return the picture's own random generator."""
         return np.random.default_rng([self.seed, SPLITS[self.split].stream, self.subtype, self.index])
 
     def position(self) -> NDArray[np.float64]:

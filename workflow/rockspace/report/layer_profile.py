@@ -17,10 +17,9 @@ HELD_OUT, IN_SAMPLE, READOUT = BLUE, VERMILION, GREEN
 
 
 def profile_figure(profile: pd.DataFrame, title: str, outputs: Sequence[Path]) -> None:
-    """Draw mean r over the layers, held-out and in-sample with the band that chance gives each, and RSA and
-    CKA below.
+    """Draw the statistics over the layers.
 
-    Lines are means over seeds, with a thin line for each seed where there are several; intervals and bands
+    Above, mean r held-out and in-sample, each with its chance band; below, RSA and CKA. Lines are means over seeds, with a thin line for each seed where there are several; intervals and bands
     are averaged over seeds, and are over subtypes where there are enough of them: images of one subtype are not
     independent.
 
