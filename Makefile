@@ -79,3 +79,4 @@ lint: env
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links --output-file requirements.lock
+	$(BIN)/python -m tools.conda_environment

@@ -6,16 +6,10 @@ import tomllib
 import yaml
 from packaging.requirements import Requirement
 
+from tools.conda_environment import ENVIRONMENT, environment, pins
 from workflow_runs import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text()
-
-
-def pins() -> dict[str, str]:
-    """Name and version of every locked package that this Python takes."""
-    requirements = [Requirement(line.rstrip("\\ ")) for line in LOCK.splitlines() if re.match(r"[a-z]", line)]
-    taken = [each for each in requirements if each.marker is None or each.marker.evaluate()]
-    return {each.name: str(each.specifier).removeprefix("==") for each in taken}
 
 
 def test_every_locked_package_has_a_hash_and_no_address():
@@ -28,14 +22,12 @@ def test_every_locked_package_has_a_hash_and_no_address():
 
 def test_everything_the_project_asks_for_is_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = project["dependencies"] + project["optional-dependencies"]["dev"]
-    names = {re.match(r"[\w.-]+", requirement)[0] for requirement in asked}
-    assert names <= set(pins())
+    wanted = [Requirement(each) for each in project["dependencies"] + project["optional-dependencies"]["dev"]]
+    locked = pins(LOCK)
+    assert {each.name for each in wanted} <= set(locked)
+    assert [str(each) for each in wanted if locked[each.name] not in each.specifier] == []
 
 
 def test_the_conda_environment_has_the_locked_versions():
-    environment = yaml.safe_load((ROOT / "workflow/envs/rockspace.yaml").read_text())
-    wanted = dict(line.split("==") for line in environment["dependencies"][-1]["pip"])
-    assert wanted == {name: pins()[name] for name in wanted}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert {re.match(r"[\w.-]+", requirement)[0] for requirement in project["dependencies"]} == set(wanted)
+    assert ENVIRONMENT.read_text() == environment(), "run `python -m tools.conda_environment`"
+    assert set(yaml.safe_load(ENVIRONMENT.read_text())) == {"channels", "dependencies"}

@@ -114,6 +114,7 @@ class BearerToken(AuthBase):
         self._site = host.removeprefix("api.") if host.startswith("api.") else None
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the token to a request to a site that is trusted with it."""
         if self._token and self.trusts(request.url):
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
