@@ -4,6 +4,8 @@ CONFIG ?= config/config.yaml
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+# In the order of tests/conftest.py.
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 # Name of the study that config files, laid over the default, are of.
 STUDY_OF := import sys, yaml; files = ["config/config.yaml", *sys.argv[1:]]; \
 	print({k: v for file in files for k, v in yaml.safe_load(open(file)).items()}["study"])
@@ -12,7 +14,7 @@ STUDY_OF := import sys, yaml; files = ["config/config.yaml", *sys.argv[1:]]; \
 MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__.py,$(wildcard workflow/rockspace/*.py)) \
 	$(patsubst %/__init__.py,%.py,$(wildcard workflow/rockspace/*/__init__.py)))))
 
-.PHONY: demo test coverage chaos study report new-study docs dag simulate bench env lint lock
+.PHONY: demo test test-slow coverage chaos study report new-study docs dag simulate bench env lint lock
 
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
@@ -20,11 +22,15 @@ demo: env
 	@echo; cat results/demo/summary.md; echo; echo "Results: results/demo/"
 
 test: env
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(PYTEST)
+
+# What simulates failures of a whole study at length, on a Slurm of its own where there is one.
+test-slow: env
+	$(BIN)/pytest -m slow
 
 # Branches of the library that the tests take, stages in processes of their own included; slower than the tests alone.
 coverage: env
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report term $(TESTS)
+	$(PYTEST) --cov --cov-report term $(TESTS)
 
 # Kills and faults of all kinds over a whole small study; takes from half an hour.
 chaos: env

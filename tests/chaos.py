@@ -66,11 +66,14 @@ class Study:
     """A small study in a folder of its own, its archive behind a stand-in for OSF where ``api`` is given."""
 
     def __init__(self, folder: Path, api: str | None = None) -> None:
-        folder.mkdir(parents=True)
         config = TINY if api is None else re.sub(r"  source: .*\n  synthetic: .*", f"  osf: {{api: '{api}'}}", TINY)
         self.workplace = Workplace(folder, config)
         self.folder = folder
         self.output = folder.parent / f"{folder.name}.txt"
+
+    def copy(self, folder: Path) -> "Study":
+        self.workplace.copy(folder)
+        return Study(folder)
 
     def start(self, *arguments: str) -> subprocess.Popen:
         with self.output.open("w") as output:
@@ -101,7 +104,7 @@ class Study:
         assert status == 0, self.said()[-4000:]
 
 
-def whole(file: Path) -> bool:
+def is_whole(file: Path) -> bool:
     """Whether a file can be read to its end as what its name says it is."""
     try:
         match file.suffix:
@@ -140,8 +143,10 @@ def _whole_records(content: bytes) -> bool:
 
 def artifacts(study: Study) -> list[Path]:
     """Every file of the results that is not a log, a checksum, or under a temporary name."""
-    files = (file for file in (study.folder / "results").rglob("*") if file.is_file())
-    inside = ((file, file.relative_to(study.folder / "results").parts) for file in files)
+    results = study.folder / "results"
+    # Unlike `Path.rglob`, `os.walk` does not stumble over a folder that a job removes meanwhile.
+    files = (Path(folder, name) for folder, _, names in os.walk(results) for name in names)
+    inside = ((file, file.relative_to(results).parts) for file in files)
     return [
         file
         for file, parts in inside
@@ -151,8 +156,9 @@ def artifacts(study: Study) -> list[Path]:
 
 
 def assert_nothing_is_partial(study: Study) -> None:
+    """A job that outlived Snakemake may still be at work: what it removes meanwhile is not there, and not partial."""
     for file in artifacts(study):
-        assert whole(file), f"{file} is partial"
+        assert is_whole(file) or not file.exists(), f"{file} is partial"
 
 
 def assert_same_results(study: Study, reference: Study, *, all_of_them: bool = True) -> None:
@@ -356,11 +362,10 @@ def main() -> None:
         def say(text: str) -> None:
             print(f"[{time.monotonic() - began:5.0f} s] {text}", flush=True)
 
-        reference = Study(root / "undisturbed")
         if options.reference:
-            shutil.rmtree(reference.folder)
-            shutil.copytree(options.reference, reference.folder)
+            reference = Study(options.reference).copy(root / "undisturbed")
         else:
+            reference = Study(root / "undisturbed")
             reference.finish()
         say("undisturbed run ended")
         for line in _all_faults(root, reference, options.kills, random_source):

@@ -1,5 +1,6 @@
 """Shared pieces of the tests: a small drawn study, made once."""
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from browser import chromium, visit  # noqa: F401 (fixtures)
+from workflow_runs import Workplace, cannot_confine
 
 # A slow machine is no fault of what is tested.
 settings.register_profile("rockspace", deadline=None)
@@ -15,6 +17,21 @@ settings.load_profile("rockspace")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TQDM_DISABLE", "1")
+
+
+# The files that take longest, the longest first, so that no worker is left with one of them in the end.
+LONGEST = ("workflow", "backbones", "search", "resume", "chaos", "docs", "slurm", "human_choices")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """The tests of a file stay together, on one worker, unless they say otherwise: they share what they have made."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        order = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
 @pytest.fixture(scope="session")
@@ -74,12 +91,28 @@ def validation_set(study, geometry):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """The workplace of a tiny study that has run to its end, where it could write to its results alone."""
-    from workflow_runs import Workplace, cannot_confine
-
-    workplace = Workplace(tmp_path_factory.mktemp("finished"))
-    result = workplace.snakemake(confined=cannot_confine() is None)
-    assert result.returncode == 0, result.stdout + result.stderr
-    workplace.said = result.stdout
+def finished_once(tmp_path_factory) -> Workplace:
+    """A tiny study that ran to its end, where it could write to its results alone; one for all workers, never changed."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    workplace, said = Workplace(root / "finished"), root / "finished.txt"
+    with open(root / "finished.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            result = workplace.snakemake(confined=cannot_confine() is None)
+            assert result.returncode == 0, result.stdout + result.stderr
+            said.write_text(result.stdout)
     return workplace
+
+
+@pytest.fixture(scope="module")
+def finished(finished_once, tmp_path_factory) -> Workplace:
+    """A copy of the study that has run to its end, for the tests of one file to change."""
+    return finished_once.copy(tmp_path_factory.mktemp("copy") / "finished")
+
+
+@pytest.fixture(scope="session")
+def said_at_the_end(finished_once) -> str:
+    """What the terminal showed of the study that has run to its end."""
+    return finished_once.folder.with_suffix(".txt").read_text()

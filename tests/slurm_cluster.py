@@ -64,10 +64,15 @@ SLURM_CONF={folder}/slurm.conf exec {srun} "$@"
 """
 
 
+class CannotStart(Exception):
+    """Slurm is not here, or this machine does not let it run."""
+
+
 class SlurmCluster:
     """A controller and two nodes with four processors and one (pretended) GPU each; stops what it started, by pid file."""
 
     def __init__(self, folder: Path) -> None:
+        """Choose a folder with a short path: that of a socket in it has no more than 107 characters."""
         self.folder = folder.resolve()
         self.environment = os.environ | {
             "SLURM_CONF": f"{self.folder}/slurm.conf",
@@ -75,6 +80,24 @@ class SlurmCluster:
         }
 
     def __enter__(self) -> "SlurmCluster":
+        """Start the daemons, and one job to see that jobs run.
+
+        Raises:
+            CannotStart: This machine does not let them run.
+        """
+        if reason := missing():
+            raise CannotStart(reason)
+        try:
+            self._start()
+        except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+            self.__exit__()
+            raise CannotStart(f"Slurm does not start here: {error}") from error
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
         for name in ("bin", "run", "log", "munge", "spool/ctld", *(f"spool/{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         (self.folder / "munge").chmod(0o700)
@@ -88,19 +111,17 @@ class SlurmCluster:
         srun = self.folder / "bin/srun"
         srun.write_text(SRUN.format(folder=self.folder, srun=shutil.which("srun")))
         srun.chmod(0o755)
-        try:
-            self._start_munge()
-            self.run("slurmctld", "-f", self.environment["SLURM_CONF"])
-            for node in NODES:
-                self.start_node(node)
-            self._wait_until_idle()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+        self._start_munge()
+        self.run("slurmctld", "-f", self.environment["SLURM_CONF"])
+        for node in NODES:
+            self.start_node(node)
+        self._wait_until_idle()
+        self.run("srun", "--immediate=30", "true")
 
     def __exit__(self, *_: object) -> None:
-        with suppress(RuntimeError):  # Where the controller is gone, the daemons are stopped all the same.
+        with suppress(
+            OSError, RuntimeError, subprocess.SubprocessError
+        ):  # Where the controller is gone, the daemons are stopped all the same.
             for job in self.jobs("running"):
                 self._kill_steps(job)
         for name in (*(f"slurmd-{node}" for node in NODES), "slurmctld", "munged"):

@@ -1,7 +1,6 @@
 """A small study survives kills, corruption and a full disk; `make chaos` does it for longer, see chaos.py."""
 
 import random
-import shutil
 from itertools import count
 
 import pytest
@@ -21,24 +20,22 @@ from standin_osf import StandIn
 
 
 @pytest.fixture(scope="module")
-def reference(finished, tmp_path_factory) -> Study:
+def reference(finished) -> Study:
     """A study that nothing disturbed."""
-    study = Study(tmp_path_factory.mktemp("reference") / "study")
-    shutil.rmtree(study.folder)
-    shutil.copytree(finished.folder, study.folder)
-    return study
+    return Study(finished.folder)
 
 
-@pytest.fixture(scope="module")
-def killed(reference, tmp_path_factory) -> Study:
-    """The same study, killed four times on its way to its end."""
-    root, numbers = tmp_path_factory.mktemp("killed"), count(1)
+@pytest.fixture
+def study(reference, tmp_path) -> Study:
+    """A copy of it, to be disturbed."""
+    return reference.copy(tmp_path / "study")
+
+
+@pytest.mark.slow
+def test_a_study_that_was_killed_again_and_again_ends_with_the_same_results(reference, tmp_path):
+    numbers = count(1)
     with StandIn(reference.folder / RESULTS / "raw") as osf:
-        return survive_kills(lambda: Study(root / f"{next(numbers)}", osf.api), reference, 4, random.Random(0))
-
-
-def test_a_study_that_was_killed_again_and_again_ends_with_the_same_results(killed, reference):
-    assert_same_results(killed, reference)
+        survive_kills(lambda: Study(tmp_path / f"{next(numbers)}", osf.api), reference, 4, random.Random(0))
 
 
 @pytest.mark.parametrize(
@@ -53,17 +50,11 @@ def test_a_study_that_was_killed_again_and_again_ends_with_the_same_results(kill
         "images/train/*/*_01.jpg",
     ],
 )
-def test_a_corrupted_artifact_is_noticed_in_one_line(reference, tmp_path, artifact):
-    study = Study(tmp_path / "study")
-    shutil.rmtree(study.folder)
-    shutil.copytree(reference.folder, study.folder)
+def test_a_corrupted_artifact_is_noticed_in_one_line(study, artifact):
     notice_corruption(study, artifact, random.Random(artifact))
 
 
-def test_what_the_line_says_heals_the_study(reference, tmp_path):
-    study = Study(tmp_path / "study")
-    shutil.rmtree(study.folder)
-    shutil.copytree(reference.folder, study.folder)
+def test_what_the_line_says_heals_the_study(study, reference):
     heal_corruption(study, "models/lite0/seed-0/alignment/penultimate.json", random.Random(0))
     assert_same_results(study, reference)
 

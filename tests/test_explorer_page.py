@@ -124,7 +124,7 @@ def validation_images(study) -> list[int]:
 
 @pytest.mark.parametrize(("width", "height"), [(1366, 768), (390, 844)])
 @pytest.mark.parametrize("dark", [False, True])
-def test_the_page_shows_both_spaces_in_every_size_and_light(visit, path, width, height, dark, tmp_path):
+def test_the_page_shows_both_spaces_in_every_size_and_light(visit, path, width, height, dark):
     page = ready(visit(path, width=width, height=height, dark=dark, touch=width < 500))
     assert page.title() == "rocks: explorer"
     for plot in ("human", "model-space"):
@@ -134,8 +134,6 @@ def test_the_page_shows_both_spaces_in_every_size_and_light(visit, path, width, 
     assert page.evaluate("document.documentElement.scrollWidth") == width
     if width > 1000:
         assert page.evaluate("document.querySelector('main').getBoundingClientRect().bottom") <= height
-    page.screenshot(path=tmp_path / "page.png")
-    assert (tmp_path / "page.png").stat().st_size > 20_000
 
 
 def test_other_dimensions_move_the_images_and_name_the_axes(page, study):

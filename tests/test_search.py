@@ -11,12 +11,13 @@ import sklearn.metrics
 import yaml
 from scipy.spatial import procrustes
 
+from chaos import is_whole
 from rockspace.config import validated
 from rockspace.errors import RockspaceError
 from rockspace.inference.ensembles import Moments, ensemble, ensemble_alignment, mean_coordinates
 from rockspace.inference.evaluation import Outputs
 from rockspace.networks.classifier import pooled_backbone
-from rockspace.report.search import search_figure
+from rockspace.report.search import CRITERIA, search_figure
 from rockspace.report.summary import as_markdown, ensemble_rows
 from rockspace.search.cross_validation import Candidate, answer_left_out
 from rockspace.search.search import LeftOut, left_out_of, search_table
@@ -111,8 +112,14 @@ def test_the_table_has_the_figures_of_scikit_learn_and_scipy_and_marks_the_winne
     assert row["mean_r"] == pytest.approx(r.mean())
     assert row["disparity"] == pytest.approx(np.mean([procrustes(o, p)[2] for p, o in pairs]))
     assert (row["n_features"], row["seconds"], row["networks"]) == (7, 8.0, 1)
-    search_figure(table, [tmp_path / "search.png"])
-    assert (tmp_path / "search.png").stat().st_size > 5000
+
+
+def test_the_picture_names_every_recipe_the_best_first_and_what_is_measured(tmp_path):
+    search_figure(table_of(answers_of({"weak": 0.5, "strong": 2.0})), [tmp_path / "search.svg"])
+    svg = (tmp_path / "search.svg").read_text()
+    assert svg.index(">strong<") < svg.index(">weak<")
+    assert all(f">{label},<" in svg for _, label in CRITERIA.values())
+    assert ">best of its kind<" in svg
 
 
 def test_an_ensemble_is_scored_on_the_mean_of_its_members_and_wins_among_ensembles():
@@ -368,7 +375,8 @@ def test_a_search_ends_with_a_table_and_a_picture(searched):
     assert 0 <= table.loc["frozen", "top1"] <= 1
     assert table.loc["both", "networks"] == 2
     assert table[["mean_r", "disparity"]].notna().all().all()
-    assert (searched.folder / "results/tiny/search.png").stat().st_size > 5000
+    assert is_whole(searched.folder / "results/tiny/search.png")
+    assert all(f">{name}<" in (searched.folder / "results/tiny/search.svg").read_text() for name in table.index)
     assert searched.planned("search") == {}
     assert searched.planned("cross_validate") == {}
 
@@ -400,7 +408,7 @@ def test_a_study_of_such_models_and_an_ensemble_runs_to_its_summary(searched):
     assert together.probabilities.shape == (36, 4)
     assert together.coordinates.shape == (36, 8)
     for name in ("metrics.json", "predictions.csv", "coordinates.csv", "alignment.json", "confusion.png"):
-        assert (results / "ensembles/both" / name).stat().st_size > 0
+        assert is_whole(results / "ensembles/both" / name)
     table = pd.read_csv(results / "models/tuned/seed-0/coordinates.csv")
     assert len(table) == 12
     assert len(table.columns) == 2 + 16

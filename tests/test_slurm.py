@@ -2,14 +2,16 @@
 
 import shutil
 import subprocess
+import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from slurm_cluster import SlurmCluster, missing
+from slurm_cluster import CannotStart, SlurmCluster
 from workflow_runs import ROOT, TINY, Workplace
 
 # Long enough to be ended twice, and with as few jobs as a study can have.
@@ -21,16 +23,18 @@ TRAINED = ("features", "train_head", "finetune", "evaluate", "activations")
 THREADS = ["--set-threads", *(f"{rule}=2" for rule in TRAINED)]
 QUICK = ["--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "2"]
 
-needs_slurm = pytest.mark.skipif(missing() is not None, reason=missing() or "")
-
 
 def profile(name: str) -> list[str]:
     return ["--profile", str(ROOT / "workflow/profiles" / name)]
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    with SlurmCluster(tmp_path_factory.mktemp("slurm")) as running:
+def cluster():
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, ExitStack() as stack:
+        try:
+            running = stack.enter_context(SlurmCluster(Path(folder)))
+        except CannotStart as reason:
+            pytest.skip(str(reason))
         yield running
 
 
@@ -87,7 +91,7 @@ def jobs_of(rule: str, jobs: dict[str, dict[str, str]]) -> list[dict[str, str]]:
     return sorted(found, key=lambda job: int(job["JobId"]))
 
 
-@needs_slurm
+@pytest.mark.slow
 def test_jobs_that_are_cancelled_or_lose_their_node_are_submitted_again_and_go_on(study):
     workplace, jobs = study
     assert [job["JobState"] for job in jobs_of("finetune", jobs)] == ["CANCELLED", "NODE_FAIL", "COMPLETED"]
@@ -95,7 +99,7 @@ def test_jobs_that_are_cancelled_or_lose_their_node_are_submitted_again_and_go_o
     assert not list(workplace.folder.glob("results/tiny/checkpoints/*/*"))
 
 
-@needs_slurm
+@pytest.mark.slow
 def test_results_are_those_of_a_local_run_to_the_last_digit(study, tmp_path):
     workplace, _ = study
     local = Workplace(tmp_path / "local", STUDY)
@@ -109,7 +113,7 @@ def test_results_are_those_of_a_local_run_to_the_last_digit(study, tmp_path):
     np.testing.assert_array_equal(*(file["embedding"] for file in embeddings))
 
 
-@needs_slurm
+@pytest.mark.slow
 def test_each_job_asks_for_what_its_rule_and_the_profile_say(study):
     workplace, jobs = study
     finetune = jobs_of("finetune", jobs)[0]

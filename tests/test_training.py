@@ -1,5 +1,8 @@
 """Both phases of training: what they learn, what they watch, and that they repeat themselves."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import keras
@@ -267,31 +270,38 @@ def test_a_damaged_model_file_is_named(tmp_path):
         load_classifier(tmp_path / "model.keras")
 
 
-def test_two_devices_share_the_batches_and_learn_the_same(train_set, tmp_path):
+def test_two_devices_share_the_batches_and_learn_what_one_does(train_set, tmp_path):
     """Run in a process of its own, since logical devices are made before TensorFlow starts."""
-    import subprocess
-    import sys
-
     script = f"""
-import tensorflow as tf, numpy as np, sys
+import contextlib, json, sys
+import tensorflow as tf
 sys.path[:0] = {sys.path!r}
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from test_training import classifier, recipe
-from rockspace.training.finetune import for_as_long
+from test_training import attach_head, backbone, build_head, defaults, for_as_long, recipe, repeatable
 from rockspace.training.pipeline import ImageSet
 from rockspace.data.catalog import read_catalog
 from rockspace.data.tfrecords import Geometry
-shards = {[str(s) for s in train_set.shards]!r}
-images = ImageSet.open(shards, Geometry(32, 8, "pad", (255, 255, 255)), read_catalog({str(train_set.shards[0].with_name("catalog.csv"))!r}))
-with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
-    network, history = for_as_long(classifier(), images, [0.01] * 3, recipe())
-print(history["loss"].tolist())
+catalog = read_catalog({str(train_set.shards[0].with_name("catalog.csv"))!r})
+images = ImageSet.open({[str(shard) for shard in train_set.shards]!r}, Geometry(32, 8, "pad", (255, 255, 255)), catalog)
+learnt = []
+for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
+    repeatable(0)
+    strategy = tf.distribute.MirroredStrategy(devices)
+    with strategy.scope():
+        network = attach_head(backbone(), build_head(8, 3, defaults("head", units=[16], dropout=0), 0))
+        network, history = for_as_long(network, images, [0.01] * 3, recipe(optimizer="sgd", clipnorm=None))
+    weights = [weight.tolist() for weight in network.get_weights()]
+    learnt.append([strategy.num_replicas_in_sync, history["loss"].tolist(), weights])
+print(json.dumps(learnt))
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    losses = eval(result.stdout.strip().splitlines()[-1])
-    assert len(losses) == 3
-    assert losses[-1] < losses[0]
+    (one, loss, weights), (two, shared_loss, shared_weights) = json.loads(result.stdout.splitlines()[-1])
+    assert (one, two) == (1, 2)
+    assert loss[-1] < 0.9 * loss[0]
+    np.testing.assert_allclose(shared_loss, loss, rtol=1e-3)
+    for a, b in zip(shared_weights, weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
 
 
 def test_nothing_but_the_one_device_is_used_where_there_is_no_gpu():

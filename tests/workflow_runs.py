@@ -31,13 +31,24 @@ procrustes: {permutations: 99, bootstraps: 99}
 
 
 class Workplace:
-    """A folder with the project's configuration in it, where the workflow runs."""
+    """A folder with the project's configuration in it, where the workflow runs.
+
+    Args:
+        folder: Of it; one that is there already is taken as it is.
+        config: The configuration of the study, laid over that of the project.
+    """
 
     def __init__(self, folder: Path, config: str = TINY) -> None:
         self.folder, self.home = folder, folder.with_name(f"{folder.name}.home")
-        shutil.copytree(ROOT / "config", folder / "config")
-        (folder / "tiny.yaml").write_text(config)
+        if not (folder / "config").exists():
+            shutil.copytree(ROOT / "config", folder / "config")
+            (folder / "tiny.yaml").write_text(config)
         self.environment = {key: value for key, value in os.environ.items() if key != "TQDM_DISABLE"}
+
+    def copy(self, folder: Path) -> "Workplace":
+        """Copy the folder and all that was made in it, with the times of its files, by which Snakemake goes."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Workplace(folder)
 
     def arguments(self, *arguments: str) -> list[str]:
         """Complete the arguments of a command with what every run here has."""
