@@ -88,7 +88,7 @@ class Workplace:
         jobs = Counter(
             {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", table[1], re.MULTILINE)} if table else {}
         )
-        del jobs["all"]
+        del jobs["default"], jobs["all"]
         return jobs
 
 
