@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, entries_table, scored
 from rockspace.alignment.layer_profile import layer_profile
-from rockspace.alignment.layer_report import OBSERVED, PREDICTED
 from rockspace.report.alignment import displacement_maps, predicted_against_observed
 from rockspace.report.comparison import comparison_figure
 from rockspace.report.confusion import confusion_matrix_figure

@@ -14,7 +14,6 @@ from rockspace.inference.embeddings import Embeddings, join_activations, save_ac
 from rockspace.inference.evaluation import metrics, prediction_table
 from rockspace.inference.prediction import answers
 from rockspace.networks.classifier import named_outputs
-from rockspace.report.summary import as_markdown, summary_row
 
 
 def drawn(seed: int, n: int = 40, n_labels: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -113,25 +112,3 @@ def test_shards_are_joined_in_the_catalogs_order_and_a_missing_image_is_named(tm
     assert joined.label.tolist() == list("xyxy")
     with pytest.raises(RockspaceError, match=r"0\.npz: no activations of image 'a'"):
         join_activations([tmp_path / "0.npz"], "conv", catalog)
-
-
-def test_the_summary_shows_the_three_numbers_side_by_side():
-    score = {"n": 4, "top1": 0.5, "top3": 0.75, "loss": 1.0, "top1_ci": [0.2, 0.8]}
-    fit = {"disparity": 0.4, "r": [0.6], "mean_r": 0.6, "mean_r_ci": [0.5, 0.7], "mean_r_ci_subtypes": None}
-    permutation = {"n": 999, "p_value": 0.001, "null_mean_r": 0.45, "null_disparity": 0.8}
-    nulls = {"images": {"held_out": {"p_mean_r": 0.002}}, "subtypes": None}
-    alignment = {"in_sample": fit | {"mean_r": 0.8}, "held_out": fit, "permutation": permutation | nulls}
-    row = summary_row("m", 3, "penultimate", {"train": score, "validation": score}, alignment)
-    assert (row["in_sample_mean_r"], row["held_out_mean_r"], row["null_mean_r"]) == (0.8, 0.6, 0.45)
-    text = as_markdown(pd.DataFrame([row]), "rocks")
-    assert "0.800" in text
-    assert "0.600 (0.500 to 0.700)" in text
-    assert "0.0020" in text
-    # Where images come in subtypes, what is said of subtypes leads.
-    alignment["held_out"] = fit | {"mean_r_ci_subtypes": [0.4, 0.8]}
-    alignment["permutation"] = permutation | nulls | {"subtypes": {"held_out": {"p_mean_r": 0.03}}}
-    row = summary_row("m", 3, "penultimate", {"train": score, "validation": score}, alignment)
-    text = as_markdown(pd.DataFrame([row]), "rocks")
-    assert "0.600 (0.400 to 0.800)" in text
-    assert "0.0300" in text
-    assert "50.0% (20.0% to 80.0%)" in text

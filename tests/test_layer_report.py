@@ -8,8 +8,9 @@ from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
+from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.alignment.bootstrap import disparity_from_moments, disparity_interval, disparity_moments
-from rockspace.alignment.layer_report import OBSERVED, PREDICTED, layer_report
+from rockspace.alignment.layer_report import layer_report
 from rockspace.alignment.noise_ceiling import noise_ceiling
 from rockspace.alignment.permutation import image_pairings, permutation_nulls
 from rockspace.alignment.procrustes import Procrustes

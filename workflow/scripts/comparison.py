@@ -6,8 +6,8 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
+    from rockspace.alignment.aligned import read_aligned
     from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, entries_table, scored
-    from rockspace.alignment.layer_report import read_aligned
     from rockspace.report.comparison import comparison_figure
 
     out, settings = snakemake.output, snakemake.params.settings

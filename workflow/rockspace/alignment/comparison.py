@@ -177,14 +177,14 @@ def _pairs(entries: Sequence[Entry]) -> Iterator[tuple[str, Entry, Entry]]:
 
 def _row(kind: str, a: Entry, b: Entry, labels: np.ndarray, resampling: Resampling) -> dict:
     both = np.stack([a.moments, b.moments], axis=1)
-    mean_r = _mean_r(both.sum(axis=0))
+    each = mean_r(both.sum(axis=0))
     sides = {f"{name}_{side}": getattr(entry, name) for side, entry in (("a", a), ("b", b)) for name in ENTRY}
     row = {
         "differs_in": kind,
         **sides,
-        "mean_r_a": mean_r[0],
-        "mean_r_b": mean_r[1],
-        "difference": mean_r[0] - mean_r[1],
+        "mean_r_a": each[0],
+        "mean_r_b": each[1],
+        "difference": each[0] - each[1],
     }
     row |= _intervals(both, labels, resampling, lambda r: r[..., 0] - r[..., 1])
     for units, groups in (("images", None), ("subtypes", labels)):
@@ -206,19 +206,19 @@ def exchange_test(sums: np.ndarray, resampling: Resampling) -> float:
     rng = np.random.default_rng(resampling.seed)
     total = sums.sum(axis=0)
     change = sums[:, 1] - sums[:, 0]
-    observed = abs(np.subtract(*_mean_r(total)))
+    observed = abs(np.subtract(*mean_r(total)))
     as_large, done = 0, 0
     while done < resampling.permutations:
         size = min(BATCH, resampling.permutations - done)
         moved = np.tensordot(rng.integers(0, 2, size=(size, len(sums))).astype(float), change, axes=1)
-        mean_r = _mean_r(np.stack([total[0] + moved, total[1] - moved], axis=1))
-        as_large += int(np.sum(np.abs(mean_r[:, 0] - mean_r[:, 1]) >= observed - TIE))
+        sides = mean_r(np.stack([total[0] + moved, total[1] - moved], axis=1))
+        as_large += int(np.sum(np.abs(sides[:, 0] - sides[:, 1]) >= observed - TIE))
         done += size
     return (as_large + 1) / (resampling.permutations + 1)
 
 
-def _mean_r(totals: np.ndarray) -> np.ndarray:
-    """Mean r over dimensions and seeds from totals of shape (..., seeds, 6, k)."""
+def mean_r(totals: np.ndarray) -> np.ndarray:
+    """Return mean r over dimensions and seeds from total moments of shape (..., seeds, 6, k)."""
     return correlations_from_moments(totals).mean(axis=(-2, -1))
 
 
@@ -227,7 +227,7 @@ def _intervals(moments: np.ndarray, labels: np.ndarray, resampling: Resampling, 
     for units, groups in (("images", None), ("subtypes", labels)):
         interval = bootstrap_interval(
             unit_sums(moments, groups),
-            lambda totals: figure(_mean_r(totals))[..., None],
+            lambda totals: figure(mean_r(totals))[..., None],
             resamples=resampling.bootstraps,
             seed=resampling.seed,
         )

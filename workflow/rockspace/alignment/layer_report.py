@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from rockspace.alignment.aligned import aligned_table
 from rockspace.alignment.noise_ceiling import noise_ceiling
 from rockspace.alignment.rotation_report import Settings, both_rotations
 from rockspace.alignment.spaces import Spaces, UnusableSpaces
 from rockspace.alignment.statistics import BY_KEY, Estimate, Splits, sections
-
-# Columns of the aligned coordinates, by dimension.
-OBSERVED, PREDICTED = "{} observed", "{} predicted"
 
 
 @dataclass(frozen=True)
@@ -49,17 +46,6 @@ def _in_words(found: Estimate) -> str:
     if found.has_null:
         words += f", chance {found.null:.3f}, p = {found.p:.4f} over {found.null_over}"
     return words
-
-
-def read_aligned(path: str | Path) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Read aligned coordinates as they were written.
-
-    Returns:
-        The table, and the observed and the predicted coordinates in it, shapes (n, k).
-    """
-    table = pd.read_csv(path, dtype={"image_id": str, "label": str}, keep_default_na=False)
-    sides = (table.filter(regex=form.format("^.*") + "$").to_numpy() for form in (OBSERVED, PREDICTED))
-    return table, *sides
 
 
 def layer_report(
@@ -100,7 +86,8 @@ def layer_report(
     figures["shape_distance"]["p_value"] = rotations["zero_pad"].summary["permutation"]["p_value"]
     tables = [report.dimensions.assign(reduction=name) for name, report in rotations.items()]
     dimensions = pd.concat(sorted(tables, key=lambda table: table["reduction"].iloc[0] != settings.reduction))
-    return LayerReport(figures, dimensions, _aligned(validation, names, leading.predicted))
+    images = validation.image_id, validation.label
+    return LayerReport(figures, dimensions, aligned_table(*images, names, validation.coordinates, leading.predicted))
 
 
 def _ceiling(
@@ -136,11 +123,3 @@ def _notes(train: Spaces, validation: Spaces) -> list[str]:
         if constant:
             notes.append(f"{constant} of {split.features.shape[1]} features are constant over the {name} images")
     return notes
-
-
-def _aligned(validation: Spaces, names: list[str], predicted: np.ndarray) -> pd.DataFrame:
-    columns: dict[str, np.ndarray] = {"image_id": validation.image_id, "label": validation.label}
-    for i, name in enumerate(names):
-        columns[OBSERVED.format(name)] = validation.coordinates[:, i]
-        columns[PREDICTED.format(name)] = predicted[:, i]
-    return pd.DataFrame(columns)

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.alignment.bootstrap import bootstrap_interval, unit_sums
 from rockspace.alignment.spaces import Spaces, UnusableSpaces
 from rockspace.choices.human_choices import ChoiceReport, Choices, ChoiceSpace, choice_report, read_choices
 
 PEOPLE = "people"
-# Columns of the choices, by category.
-OBSERVED, PREDICTED = "{} observed", "{} predicted"
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from rockspace.alignment.aligned import read_aligned
 from rockspace.alignment.bootstrap import correlation_intervals
-from rockspace.alignment.layer_report import read_aligned
 from rockspace.alignment.procrustes import remaining_disparity
 from rockspace.alignment.spaces import centred, correlations
 from rockspace.errors import RockspaceError

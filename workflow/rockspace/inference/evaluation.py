@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from rockspace.alignment.aligned import aligned_table
 from rockspace.alignment.bootstrap import correlation_intervals
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.spaces import correlations
@@ -208,7 +209,4 @@ def predicted_coordinates(outputs: Outputs, split: str) -> pd.DataFrame:
     part = outputs.of_split(split)
     if part.coordinates is None:
         raise RockspaceError("these outputs hold no coordinates: the objective is classification")
-    columns = {"image_id": part.image_id, "label": part.label}
-    for i, name in enumerate(part.dimensions):
-        columns[f"{name} observed"], columns[f"{name} predicted"] = part.observed[:, i], part.coordinates[:, i]
-    return pd.DataFrame(columns)
+    return aligned_table(part.image_id, part.label, part.dimensions, part.observed, part.coordinates)

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
-from rockspace.alignment.layer_report import OBSERVED, PREDICTED
+from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style, save
 from rockspace.report.thumbnails import scatter_photographs, thumbnails
 
@@ -30,7 +30,7 @@ def predicted_against_observed(
     """Draw each dimension's held-out prediction against people's coordinate, with the images as markers.
 
     Args:
-        aligned: A row for each image, with the columns of `rockspace.alignment.layer_report`.
+        aligned: A row for each image, with the columns of `rockspace.alignment.aligned.aligned_table`.
         dimensions: A row for each dimension: `dimension`, `r_held_out` and its intervals over images and subtypes; the
             latter are shown where there are any.
         photographs: Image files, in the order of `aligned`.

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
-from rockspace.alignment.bootstrap import bootstrap_interval, correlation_moments, correlations_from_moments
+from rockspace.alignment.bootstrap import bootstrap_interval, correlation_moments
+from rockspace.alignment.comparison import mean_r
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.spaces import correlations
 from rockspace.artifacts import read_arrays, write_arrays
@@ -172,7 +173,7 @@ def figures(rounds: Sequence[Round], names: Sequence[str], *, resamples: int, se
         pairs = [(each.coordinates, each.observed) for each in rounds]
         r = np.mean([correlations(*pair) for pair in pairs], axis=0)
         moments = np.stack([correlation_moments(*pair) for pair in pairs], axis=1)
-        low, high = _ends(moments, _mean_r, resamples, seed)
+        low, high = _ends(moments, lambda totals: mean_r(totals)[..., None], resamples, seed)
         row |= {"mean_r": r.mean(), "mean_r_low": low, "mean_r_high": high}
         row["disparity"] = np.mean([Procrustes().fit(*pair).disparity_ for pair in pairs])
         row |= {f"r {name}": value for name, value in zip(names, r, strict=True)}
@@ -181,10 +182,6 @@ def figures(rounds: Sequence[Round], names: Sequence[str], *, resamples: int, se
 
 def _ratio(totals: np.ndarray) -> np.ndarray:
     return totals[..., :1] / totals[..., 1:]
-
-
-def _mean_r(totals: np.ndarray) -> np.ndarray:
-    return correlations_from_moments(totals).mean(axis=(-2, -1))[..., None]
 
 
 def _ends(values: np.ndarray, statistic: Any, resamples: int, seed: int) -> tuple[float, float]:

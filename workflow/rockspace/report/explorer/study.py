@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rockspace.alignment.layer_report import read_aligned
+from rockspace.alignment.aligned import read_aligned
 from rockspace.alignment.neighbours import nearest_neighbours
 from rockspace.alignment.reduction import reduced_procrustes
 from rockspace.alignment.spaces import Spaces, read_dimensions, read_spaces
