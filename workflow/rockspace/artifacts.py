@@ -71,7 +71,7 @@ def write_csv(path: str | Path, table: "pd.DataFrame", *, index: bool = False) -
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray | None]) -> None:
     """Write an ``npz`` file of named arrays; a name for None is left out."""
     with replacing(path) as partial:
-        np.savez(partial, **{name: value for name, value in arrays.items() if value is not None})
+        np.savez(partial, allow_pickle=False, **{name: value for name, value in arrays.items() if value is not None})
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:

@@ -95,7 +95,7 @@ def _inline(node: Any, definitions: dict[str, Any]) -> Any:
     return [_inline(item, definitions) for item in node] if isinstance(node, list) else node
 
 
-_SCALARS = {"integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
+_SCALARS: dict[str, Any] = {"integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
 
 
 def _from_text(value: str, schema: dict[str, Any]) -> Any:

@@ -71,7 +71,7 @@ def new_study(name: str, folder: Path | None) -> str:
     Raises:
         RockspaceError: The name is no name of a study, or the folder cannot be read as a dataset.
     """
-    dataset = propose_dataset(folder) if folder else PLACEHOLDER
+    dataset: dict[str, Any] = propose_dataset(folder) if folder else PLACEHOLDER
     text = TEMPLATE.format(
         study=name,
         directory=_quoted(dataset["directory"]),

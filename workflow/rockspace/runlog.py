@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 
 from rockspace.checksums import forget, record, verify_files
@@ -48,9 +49,8 @@ def recorded(
         os.environ["TF_NUM_INTEROP_THREADS"] = "1" if threads == 1 else "2"
     logger = logging.getLogger("rockspace")
     logger.setLevel(logging.INFO)
-    to_file = logging.FileHandler(log, mode="w", encoding="utf-8")
+    to_file = _LogFile(log, mode="w", encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    to_file.handleError = lambda _: None  # On a full disk; the terminal has the message too.
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter("%(message)s"))
     logger.handlers = [to_file, to_terminal]
@@ -80,7 +80,14 @@ def recorded(
             to_file.close()
 
 
-def _import_tensorflow(log: logging.FileHandler) -> None:
+class _LogFile(logging.FileHandler):
+    stream: TextIOWrapper
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say nothing of a full disk: the terminal has the message too."""
+
+
+def _import_tensorflow(log: _LogFile) -> None:
     """Import TensorFlow while the process's standard error is the log: its libraries write there directly."""
     terminal = os.dup(2)
     try:

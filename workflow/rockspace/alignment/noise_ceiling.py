@@ -91,9 +91,9 @@ def _mean(people: Sequence[Splits]) -> Splits:
 
 
 def _on_judged(space: Splits, individual: Splits, settings: Settings) -> dict[str, float]:
-    both = [_judged(ours) & _judged(theirs) for ours, theirs in zip(space, individual, strict=True)]
-    kept = (tuple(split[rows] for split, rows in zip(one, both, strict=True)) for one in (space, individual))
-    return statistics_of(*kept, settings)
+    both = [_judged(one) & _judged(other) for one, other in zip(space, individual, strict=True)]
+    ours, theirs = (tuple(split[rows] for split, rows in zip(one, both, strict=True)) for one in (space, individual))
+    return statistics_of(ours, theirs, settings)
 
 
 def _averaged(figures: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -38,7 +39,7 @@ def optimal_rotation(cross: np.ndarray, reflection: bool = True) -> tuple[np.nda
     return left @ right, singular.sum(axis=-1)
 
 
-def remaining_disparity(trace: np.ndarray, *norms: np.ndarray) -> np.ndarray:
+def remaining_disparity(trace: ArrayLike, *norms: ArrayLike) -> np.ndarray:
     """Return the share of the variance that an optimal scale leaves, once both spaces have norm 1.
 
     Args:
@@ -106,12 +107,12 @@ class Procrustes(TransformerMixin, BaseEstimator):
         """
         X, y = self._checked(X, y)
         features, target = centred(X), centred(y)
-        norm, target_norm = np.linalg.norm(features), np.linalg.norm(target)
+        norm, target_norm = float(np.linalg.norm(features)), float(np.linalg.norm(target))
         self.rotation_, trace = optimal_rotation(features.T @ target, self.reflection)
         unit, target_unit = (norm, target_norm) if self.symmetric else (1.0, 1.0)
         self.mean_ = X.mean(axis=0)
         self.target_mean_ = np.zeros(y.shape[1]) if self.symmetric else y.mean(axis=0)
-        stretch = max(trace, 0.0) / norm**2 if self.scale else target_unit / unit
+        stretch = max(float(trace), 0.0) / norm**2 if self.scale else target_unit / unit
         self.scale_ = stretch / target_unit
         self.disparity_ = float(remaining_disparity(trace, norm, target_norm))
         # |sXR - y|² written out; its terms are in the unit of `transform`.

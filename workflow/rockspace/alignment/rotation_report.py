@@ -84,7 +84,7 @@ def rotation_report(
     nulls = nulls_by_units(analyses, train, validation, settings)
     targets = train.coordinates, validation.coordinates
     observed = {name: analysis(*targets) for name, analysis in analyses.items()}
-    summary = {name: _figures(figures) for name, figures in observed.items()}
+    summary: dict[str, Any] = {name: _figures(figures) for name, figures in observed.items()}
     summary["train"] = _figures(RotationScorer(learn, learn, settings.reflection)(targets[0], targets[0]))
     predicted = across.predict(targets[0])
     moved = {

@@ -59,7 +59,7 @@ class RotationScorer:
 
     def __init__(self, learn: np.ndarray, score: np.ndarray, reflection: bool = True) -> None:
         self._learn, self._score, self._features = centred(learn), centred(score), learn.shape[1]
-        self._norm = np.linalg.norm(self._score)
+        self._norm = float(np.linalg.norm(self._score))
         self._reflection = reflection
         # With few more features than images, turning costs more than it saves.
         if self._features > 2 * len(learn):

@@ -123,7 +123,8 @@ class Statistic:
 
     def estimate(self, figures: Mapping[str, Any]) -> Estimate:
         """Read value, interval and null from a layer's JSON: over subtypes, or over images where there is none."""
-        interval, null = {}, {}
+        interval: dict[str, Any] = {}
+        null: dict[str, Any] = {}
         for units in UNITS:
             found = {part: number(figures, path) for part, path in self.paths(units).items()}
             if not interval and not np.isnan(found.get("low", MISSING)):
@@ -159,7 +160,8 @@ def _rotation(analysis: str, figure: str, label: str, about: str, under: str = "
     def compute(features: Splits, coordinates: Splits, settings: Settings) -> float:
         reduction = reducer(settings.reduction, features[0], coordinates[-1].shape[1]).fit(features[0])
         learnt_on = 0 if analysis == "held_out" else -1
-        scorer = RotationScorer(*map(reduction.transform, (features[learnt_on], features[-1])), settings.reflection)
+        learn, score = (reduction.transform(features[split]) for split in (learnt_on, -1))
+        scorer = RotationScorer(learn, score, settings.reflection)
         return float(getattr(scorer(coordinates[learnt_on], coordinates[-1]), figure))
 
     null = f"{under}permutation.{{units}}.{analysis}"
@@ -191,7 +193,7 @@ def _validation(statistic: Callable[[np.ndarray, np.ndarray], float]) -> Compute
 
 def _rsa_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str, Any]:
     spaces = validation.features, validation.coordinates
-    resampling = {"resamples": settings.bootstraps, "seed": settings.seed, "metric": settings.distance}
+    resampling: dict[str, Any] = {"resamples": settings.bootstraps, "seed": settings.seed, "metric": settings.distance}
     return {
         "distance": settings.distance,
         **rsa(*spaces, metric=settings.distance),
@@ -209,7 +211,7 @@ def _cka_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str,
     if len(validation) < 4:
         return None
     spaces = validation.features, validation.coordinates
-    resampling = {"resamples": settings.bootstraps, "seed": settings.seed}
+    resampling: dict[str, Any] = {"resamples": settings.bootstraps, "seed": settings.seed}
     return {
         "linear": linear_cka(*spaces),
         "debiased": debiased_cka(*spaces),
@@ -233,10 +235,10 @@ def _pairings(validation: Spaces, settings: Settings) -> dict[str, Pairings | No
     return {"permutation": images, "permutation_subtypes": subtypes}
 
 
-_SHARE = {"bounds": (0.0, 1.0), "higher_is_closer": False}
+_SHARE: dict[str, Any] = {"bounds": (0.0, 1.0), "higher_is_closer": False}
 _RIDGE_NULL = "ridge.permutation.{units}"
 # Shape distances fall as disparity falls, so they share its test in-sample under zero-padding.
-_SHAPE = {
+_SHAPE: dict[str, Any] = {
     "section": _shape_section,
     "higher_is_closer": False,
     "p": "reductions.zero_pad.permutation.{units}.in_sample.p_disparity",

@@ -170,7 +170,7 @@ def spaces_table(explained: Sequence[Explained], *, resamples: int, seed: int = 
                 row = where | _row(figures, split)
                 if own is not None and entry.model != PEOPLE:
                     ours = entry.table[entry.table["space"] == space]
-                    row |= _beyond(*(t[t["split"] == split] for t in (ours, own)), resamples, seed)
+                    row |= _beyond(ours[ours["split"] == split], own[own["split"] == split], resamples, seed)
                 rows.append(row)
     return pd.DataFrame(rows)
 

@@ -130,7 +130,7 @@ class ExemplarModel(BaseEstimator):
     def _starting_points(self, squares: np.ndarray) -> list[np.ndarray]:
         rng, k = np.random.default_rng(self.seed), squares.shape[-1]
         weights = [np.full(k, 1 / k), *rng.dirichlet(np.ones(k), size=self.starts - 1)]
-        reaches = [2.0, *np.exp(rng.uniform(*np.log(START_RANGE), size=self.starts - 1))]
+        reaches = [2.0, *np.exp(rng.uniform(np.log(START_RANGE[0]), np.log(START_RANGE[1]), size=self.starts - 1))]
         return [
             np.log((reach / max(np.median(np.sqrt(squares @ weight)), 1e-3)) ** 2 * weight + 1e-6)
             for weight, reach in zip(weights, reaches, strict=True)

@@ -147,7 +147,8 @@ def choice_report(
     """
     model = ExemplarModel(space.places["train"][exemplars], categories, seed=seed)
     figures: dict[str, Any] = {"dimensions": space.dimensions, "n_parameters": len(space.dimensions)}
-    predicted, fitted = {}, {}
+    predicted: dict[str, Any] = {}
+    fitted = {}
     for split, chosen in choices.items():
         places = space.places[split][chosen.images]
         model.fit(places, chosen.counts)

@@ -138,7 +138,8 @@ def _filling(size: tuple[int, int], light: float, hue: float, striped: float) ->
 
 
 def _rgb(hue: float, lightness: float) -> tuple[int, int, int]:
-    return tuple(round(255 * value) for value in colorsys.hls_to_rgb(hue, lightness, 0.65))
+    red, green, blue = (round(255 * value) for value in colorsys.hls_to_rgb(hue, lightness, 0.65))
+    return red, green, blue
 
 
 def main(arguments: list[str]) -> None:

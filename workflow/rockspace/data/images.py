@@ -72,7 +72,7 @@ def _upright(image: Image.Image) -> Image.Image:
         orientation = _orientation(image.info.get("exif", b""))
         if orientation is None:  # Pillow knows of further places, such as XMP.
             orientation = image.getexif().get(ExifTags.Base.Orientation)
-        turn = _UPRIGHT.get(orientation)
+        turn = _UPRIGHT.get(orientation or 0)
     except Exception:  # Metadata that cannot be read say nothing of the orientation, and the pixels are fine.
         turn = None
     return image if turn is None else image.transpose(turn)

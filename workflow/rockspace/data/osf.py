@@ -79,7 +79,7 @@ def list_files(client: Client, api: str, node: str, patterns: Sequence[str]) -> 
     where, api = f"OSF node {node!r}", api.rstrip("/")
 
     def items_of(address: str) -> dict[str, Mapping[str, Any]]:
-        root = Folder(f"{address}/files/osfstorage/")
+        root: Any = Folder(f"{address}/files/osfstorage/")
         try:
             return find(root, lambda folder: _children(client, folder, where), patterns, where)
         except MissingError as error:
@@ -160,7 +160,7 @@ def _fetch_all(
     entries = []
     sizes = [file.expected.size for file in files.values()]
     bar = tqdm(
-        total=None if None in sizes else sum(sizes),
+        total=None if None in sizes else sum(filter(None, sizes)),
         desc="downloading",
         unit="B",
         unit_scale=True,
@@ -209,7 +209,9 @@ def _bring(
 
 def _children(client: Client, folder: Folder, where: str) -> Iterator[Child]:
     """The entries of a folder, page by page; a file's item is what the API says of it."""
-    url, params, asked = folder.url, {"page[size]": PAGE_SIZE}, set()
+    url: str | None = folder.url
+    params: dict[str, int] | None = {"page[size]": PAGE_SIZE}
+    asked: set[str] = set()
     while url:
         if url in asked or len(asked) == MAX_PAGES:
             raise RockspaceError(f"{url}: the pages of this listing never end")

@@ -5,6 +5,7 @@ treats it as if it had been downloaded.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +42,8 @@ _PICTURE_SIZES = (32, 2048)  # pixels
 _JPEG_QUALITY = 92
 
 
-class Specimen(NamedTuple):
+@dataclass(frozen=True)
+class Specimen:
     """One picture to draw: it depends on the seed, the split, the subtype and the index alone."""
 
     seed: int

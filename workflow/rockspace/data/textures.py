@@ -4,7 +4,7 @@ Every field is a square float32 array that depends only on the generator it is g
 units of half a picture (a picture spans -1 to 1), so a texture looks the same at any size.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +67,8 @@ def profile(rng: np.random.Generator, position: Field, cycles: float, falloff: f
     return line[below % samples] * (1 - share) + line[(below + 1) % samples] * share
 
 
-class Cells(NamedTuple):
+@dataclass(frozen=True)
+class Cells:
     """A field cut into cells around scattered seeds (a Voronoi diagram).
 
     Attributes:
@@ -104,7 +105,7 @@ def cells(rng: np.random.Generator, points: NDArray[np.float32], spacing: float)
 def slope(height: Field) -> tuple[Field, Field]:
     """Return the gradient of a height field (same length unit across and up) along x and y."""
     pixels_per_unit = np.float32(height.shape[0] / 2)
-    along_y, along_x = np.gradient(height)
+    along_y, along_x = (np.gradient(height, axis=axis) for axis in (0, 1))
     return along_x * pixels_per_unit, along_y * pixels_per_unit
 
 

@@ -115,7 +115,7 @@ class BearerToken(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the token to a request to a site that is trusted with it."""
-        if self._token and self.trusts(request.url):
+        if self._token and request.url and self.trusts(request.url):
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 

@@ -71,5 +71,5 @@ def join_activations(paths: Sequence[str | Path], layer: str, catalog: pd.DataFr
     if missing:
         raise RockspaceError(f"{paths[0]}: no activations of image '{missing[0]}'; run the stage 'activations' again")
     order = [row_of[name] for name in catalog["image_id"]]
-    columns = (catalog[name].to_numpy(str) for name in ("image_id", "split", "label"))
-    return Embeddings(*columns, np.concatenate(values)[order])
+    image_id, split, label = (catalog[name].to_numpy(str) for name in ("image_id", "split", "label"))
+    return Embeddings(image_id, split, label, np.concatenate(values)[order])

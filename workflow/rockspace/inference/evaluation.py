@@ -193,7 +193,7 @@ def predictions(outputs: Outputs) -> pd.DataFrame:
         return pd.DataFrame({name: getattr(outputs, name) for name in ("image_id", "split", "label")})
     names = outputs.labels.tolist()
     tables = [
-        prediction_table(part.image_id, split, part.label_index, part.probabilities, names)
+        prediction_table(part.image_id.tolist(), split, part.label_index, part.probabilities, names)
         for split in dict.fromkeys(outputs.split.tolist())
         for part in [outputs.of_split(split)]
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -53,7 +54,7 @@ def predicted_against_observed(
         save(figure, outputs)
 
 
-def _r(dimension: tuple) -> str:
+def _r(dimension: Any) -> str:
     low, high = dimension.r_held_out_low_subtypes, dimension.r_held_out_high_subtypes
     if np.isnan(low):
         low, high = dimension.r_held_out_low_images, dimension.r_held_out_high_images

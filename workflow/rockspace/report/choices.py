@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
 
 from rockspace.choices.choice_tables import PEOPLE, confusion
 from rockspace.report.confusion import mark_superclasses
@@ -82,7 +83,7 @@ def _right(correct: Mapping[str, float] | None, side: str) -> str:
     return "" if correct is None else f": {correct[side]:.0%} right"
 
 
-def _matrix(axis: Axes, shares: np.ndarray, order: Sequence[str], superclasses: Sequence[str]):
+def _matrix(axis: Axes, shares: np.ndarray, order: Sequence[str], superclasses: Sequence[str]) -> AxesImage:
     # Most shares are small and the errors are what is to be seen, so colours follow the square root.
     picture = axis.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="none")
     axis.set_facecolor("0.85")

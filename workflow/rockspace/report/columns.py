@@ -118,7 +118,7 @@ def _estimate(
 
 def _plain(*keys: str) -> Iterator[Column]:
     """The values alone of some statistics; ``layer_profile.csv`` has their intervals and nulls."""
-    for statistic in map(BY_KEY.get, keys):
+    for statistic in map(BY_KEY.__getitem__, keys):
         yield Column(statistic.name, statistic.label, statistic.about, "{:.3f}", (ALIGNMENT, statistic.key))
 
 
@@ -190,7 +190,7 @@ TABLES = {"summary": SUMMARY, "comparison": COMPARISON, "comparison.entries": EN
 
 def estimate_of(row: Mapping[str, Any], name: str) -> Estimate:
     """Read a value with its interval and null from a row of a table with these columns."""
-    parts = {part: row.get(f"{name}_{part}") for part, _, _ in _PARTS}
+    parts: dict[str, Any] = {part: row.get(f"{name}_{part}") for part, _, _ in _PARTS}
     return Estimate(row[name], **{part: value for part, value in parts.items() if not pd.isna(value)})
 
 

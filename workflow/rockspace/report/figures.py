@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -57,7 +58,10 @@ _STYLE = {
 }
 
 # By format. Of photographs a JPEG is a fifth of a PNG, and at this quality letters stay clean.
-_OPTIONS = {".svg": {"metadata": {"Date": None}}, ".jpg": {"pil_kwargs": {"quality": 92, "subsampling": 0}}}
+_OPTIONS: dict[str, Any] = {
+    ".svg": {"metadata": {"Date": None}},
+    ".jpg": {"pil_kwargs": {"quality": 92, "subsampling": 0}},
+}
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +119,7 @@ def _is_drawn(character: str) -> bool:
 
 def _further_fonts() -> Iterator[str]:
     for package in FONT_PACKAGES:
-        yield from sorted(str(path) for path in files(package).iterdir() if path.suffix in (".ttf", ".otf"))
+        yield from sorted(str(path) for path in files(package).iterdir() if path.name.endswith((".ttf", ".otf")))
     yield from sorted(findSystemFonts())
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -72,9 +73,7 @@ def mistakes_figure(
         save(figure, [output])
 
 
-def _mistake(
-    cell: SubFigure, mistake: tuple, photographs: Mapping[str, Path], background: tuple[int, int, int]
-) -> None:
+def _mistake(cell: SubFigure, mistake: Any, photographs: Mapping[str, Path], background: tuple[int, int, int]) -> None:
     place = {"left": 0.02, "right": 0.93, "bottom": 0.04, "top": 0.83, "wspace": 0.05}
     left, right = cell.subplots(1, 2, gridspec_kw=place)
     _photograph(left, photographs[mistake.image_id], background)

@@ -83,7 +83,8 @@ class LeftOut:
     @classmethod
     def load(cls, path: str | Path) -> LeftOut:
         """Read what `save` wrote."""
-        return cls(**{name: value[()] if value.ndim == 0 else value for name, value in read_arrays(path).items()})
+        arrays: dict[str, Any] = dict(read_arrays(path))
+        return cls(**{name: value[()] if value.ndim == 0 else value for name, value in arrays.items()})
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What a rock is made of: grains of a few minerals, sorted into layers or not, and the relief they leave."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +52,8 @@ class Material(NamedTuple):
     glitter: Field
 
 
-class _Grains(NamedTuple):
+@dataclass(frozen=True)
+class _Grains:
     """The grains, for each pixel inside the rock."""
 
     index: NDArray[np.intp]

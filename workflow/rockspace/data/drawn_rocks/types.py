@@ -155,9 +155,15 @@ def rock_type(seed: int, number: int) -> RockType:
         ]
         return RockType(superclass, name, centre + rng.normal(0, _GUIDE_JITTER, len(DIMENSIONS)), habit)
     superclass = SUPERCLASSES[number % len(SUPERCLASSES)]
-    centre = rng.normal(_SUPERCLASS_CENTRE[superclass], _INVENTED_SPREAD)
-    habit = Habit(rng.uniform(0.15, 0.8), *(rng.random(3) * (rng.random(3) < 0.4)), rng.random())
-    return RockType(superclass, _invented_name(number - len(_FIELD_GUIDE)), centre, habit)
+    place = rng.normal(_SUPERCLASS_CENTRE[superclass], _INVENTED_SPREAD)
+    coarse = rng.uniform(0.15, 0.8)
+    second, third, fourth = rng.random(3) * (rng.random(3) < 0.4)
+    return RockType(
+        superclass,
+        _invented_name(number - len(_FIELD_GUIDE)),
+        place,
+        Habit(coarse, second, third, fourth, rng.random()),
+    )
 
 
 def _invented_name(number: int) -> str:

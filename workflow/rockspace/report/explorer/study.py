@@ -77,7 +77,8 @@ def describe_study(
         if run.predictions is not None and _holds_guesses(run.predictions):
             guesses.setdefault(run.predictions, len(guesses))
         described.append(
-            _describe_run(catalog, coordinates, run, reflection, metric) | {"guesses": guesses.get(run.predictions)}
+            _describe_run(catalog, coordinates, run, reflection, metric)
+            | {"guesses": guesses.get(run.predictions) if run.predictions else None}
         )
     return {
         "dimensions": read_dimensions(coordinates["train"]),
