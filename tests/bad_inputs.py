@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 from rockspace.config import validated
 from rockspace.data.archive import fetch
-from rockspace.data.catalog import build_catalog, image_files, read_catalog, restructure
+from rockspace.data.catalog import build_catalog, read_catalog, restructure
 from rockspace.data.images import read_rgb
 from rockspace.data.manifest import verify
 from rockspace.people.coordinates import people_coordinates
@@ -79,17 +79,16 @@ class Study:
         fetch(dataset, RAW, RAW.with_name("raw.manifest.json"))
         verify(RAW, RAW.with_name("raw.manifest.json"))
         catalog = build_catalog(RAW, dataset)
-        self.files = image_files(RAW, dataset, catalog)
-        restructure(RAW, catalog, self.files, RAW.with_name("images"))
+        restructure(RAW, catalog, RAW.with_name("images"))
         catalog.to_csv(RAW.with_name("catalog.csv"), index=False)
         self.catalog = read_catalog(RAW.with_name("catalog.csv"))
-        self.tables = people_coordinates(RAW, dataset, self.catalog)
+        self.tables, _ = people_coordinates(RAW, dataset, self.catalog)
         return self
 
     def pixels(self, name: str = TRAIN[0]) -> np.ndarray:
         """An image as it will be trained on, once the study has run."""
-        files = {file.stem: file for file in self.files}
-        return np.asarray(read_rgb(files[name]))
+        files = self.catalog.set_index("image_id")["file"]
+        return np.asarray(read_rgb(RAW / files[name]))
 
 
 @dataclass(frozen=True)
@@ -220,7 +219,7 @@ wrong_value(
     "A file name pattern without a label",
     "dataset.filename",
     ".*",
-    'config: dataset.filename: found ".*"; allowed: a pattern with a group (?P<label>...)',
+    'config: dataset.filename: found ".*"; allowed: a pattern with a group (?P<label>...), unless dataset.columns.label names a column',
 )
 wrong_value(
     "A pattern of images that leaves the archive",
@@ -238,7 +237,7 @@ wrong_value(
     "More names for dimensions than columns",
     "dataset.dimensions",
     ["a", "b", "c"],
-    "results/rocks/raw/mds_360.txt: 2 columns, but config key dataset.dimensions names 3; make them agree",
+    "results/rocks/raw/mds_360.txt: 2 columns of coordinates, but config key dataset.dimensions names 3; make them agree",
 )
 wrong_value(
     "An unknown source",
@@ -351,13 +350,15 @@ def label_with_separator(study: Study) -> None:
     study.config["dataset"]["filename"] = r"(?P<label>.+/[A-Z])_.*"
 
 
-@refused(
-    ARCHIVES,
-    "One image name in both splits",
-    "image name 'I_Andesite_01' stands 2 times (images/train/Andesite/I_Andesite_01.jpg, images/validation/Andesite/I_Andesite_01.jpg); rename all but one",
-)
+@handled(ARCHIVES, "One image name in two folders", "The images are told apart by their folders.")
 def one_name_twice(study: Study) -> None:
     study.rename(VALIDATION[0], "I_Andesite_01.jpg")
+    names = study.run().catalog["image_id"].tolist()
+    assert [name for name in names if "Andesite" in name] == [
+        "360 Rocks/I_Andesite_01",
+        "I_Andesite_02",
+        "120 Rocks/I_Andesite_01",
+    ]
 
 
 @refused(ARCHIVES, "Only one label", "only one label, 'Andesite'; a classifier needs at least two")
@@ -588,41 +589,40 @@ def wrong_coordinates(what: str, content: str | bytes, line: str, split: str = "
         study.coordinates(content, split)
 
 
-ONE_EACH = "every row holds one number a dimension, separated by commas, semicolons, tabs or white space"
 wrong_coordinates(
     "One row more than images",
     "1 2\n3 4\n5 6\n7 8\n9 9\n",
-    "5 rows for 4 images; each image needs one row",
+    "5 rows without names for 4 images in '360 Rocks'; each image needs one row",
 )
 wrong_coordinates(
     "One row less than images",
     "1 2\n3 4\n5 6\n",
-    "3 rows for 4 images; each image needs one row",
+    "3 rows without names for 4 images in '360 Rocks'; each image needs one row",
 )
 wrong_coordinates("A row of NaN", "1 2\nnan nan\n5 6\n7 8\n", "row 2: found 'nan'; every coordinate must be finite")
 wrong_coordinates(
     "An infinite number", "1 2\n3 4\n5 1e999\n7 8\n", "row 3: found '1e999'; every coordinate must be finite"
 )
 wrong_coordinates(
-    "A word among the numbers", "1 2\n3 4\n\n5 x\n7 8\n", f"row 4: found 'x' where a number is expected; {ONE_EACH}"
+    "A word among the numbers", "1 2\n3 4\n\n5 x\n7 8\n", "row 4: found 'x' where a number is expected (column 2)"
 )
-wrong_coordinates("A missing number", "1,2\n3,\n5,6\n7,8\n", f"row 2: found '' where a number is expected; {ONE_EACH}")
-wrong_coordinates("A row that is too short", "1 2\n3 4\n5\n7 8\n", "row 3: 1 numbers where row 1 has 2")
+wrong_coordinates("A missing number", "1.5,2\n3,\n5,6\n7,8\n", "row 2: found '' where a number is expected (column 2)")
+wrong_coordinates("A row that is too short", "1 2\n3 4\n5\n7 8\n", "row 3: 1 cells where other rows have 2")
 wrong_coordinates(
-    "An unknown delimiter",
-    "1|2\n3|4\n5|6\n7|8\n",
-    f"row 1: the header needs distinct names, one a dimension; {ONE_EACH}",
+    "Commas that may separate columns or decimals",
+    "0,502\n1,3\n-0,5\n0,25\n",
+    "row 1: '0,502' may hold decimal commas or whole numbers; write decimal points, separate columns by semicolons, or name every column in a header",
 )
 wrong_coordinates(
     "A column that is the same in every row",
     "1 2\n3 2\n5 2\n7 2\n",
-    "column 2 (dimension 2) is the same in every row; take it out",
+    "column 2 is the same in every row; take it out",
 )
-wrong_coordinates("An empty file", "\n\n", "the coordinates file is empty; expected one row of numbers an image")
+wrong_coordinates("An empty file", "\n\n", "the file is empty; expected one row an image")
 wrong_coordinates(
-    "UTF-16, as some spreadsheets save",
-    "1 2\n".encode("utf-16"),
-    "not a text file (byte 0 is not UTF-8); save it as text in UTF-8",
+    "A workbook",
+    b"PK\x03\x04" + bytes(40),
+    "a workbook or archive, not a text file; save it as CSV",
 )
 wrong_coordinates(
     "An image without a row",
@@ -633,13 +633,13 @@ wrong_coordinates(
 wrong_coordinates(
     "A row without an image",
     "image,a,b\nI_Andesite_1_120,1,2\nS_Rock Salt_1_120,3,4\nghost,5,6\n",
-    "image 'ghost' has a row but no file among the images",
+    "row 4: image 'ghost' has a row but no file; take the row out or add the image (images have names such as 'I_Andesite_1_120.jpg')",
     "120",
 )
 wrong_coordinates(
     "Two rows for one image",
     "image,a,b\nI_Andesite_1_120,1,2\nI_Andesite_1_120,3,4\n",
-    "row 3: image 'I_Andesite_1_120' stands there twice; keep one row",
+    "row 3: duplicate row for image 'I_Andesite_1_120', as row 2; keep one row",
     "120",
 )
 wrong_coordinates(
@@ -650,10 +650,38 @@ wrong_coordinates(
 )
 
 
+wrong_coordinates(
+    "A name that is no image's",
+    "image,a,b\nI_Andesite,1.5,2\nS_Rock Salt_1_120,3,4\n",
+    "row 2: image 'I_Andesite' has a row but no file; take the row out or add the image (images have names such as 'I_Andesite_1_120.jpg')",
+    "120",
+)
+wrong_coordinates(
+    "A square matrix of dissimilarities",
+    "0 1 2 3\n1 0 4 5\n2 4 0 6\n3 5 6 0\n",
+    "a symmetric matrix of 4 x 4 (dis)similarities, not coordinates; scale it to a few dimensions first (multidimensional scaling), one row an image",
+)
+wrong_coordinates(
+    "Numbers of images that are no image's",
+    "id,a,b\n301,1.5,2\n302,3,4\n303,5,6\n304,7,8\n",
+    "column 'id' seems to name the images, but '301' (row 2) is no image; images have names such as 'I_Andesite_01.jpg'",
+)
+
+
+@refused(
+    COORDINATES,
+    "Rows without names, where two orders are as likely",
+    "results/rocks/raw/mds_360.txt: row 2 without a name may be '360 Rocks/I_Andesite_10.jpg' (order of file names) or '360 Rocks/I_Andesite_2.jpg' (natural order of paths); name the images in a column, or set dataset.order to name, natural or path",
+)
+def doubtful_order(study: Study) -> None:
+    for old, new in zip(TRAIN, ("I_Andesite_1", "I_Andesite_2", "I_Andesite_10", "S_Rock Salt_1"), strict=True):
+        study.rename(old, f"{new}.jpg")
+
+
 @refused(
     COORDINATES,
     "Different dimensions in the two splits",
-    "coordinates of the splits differ: train has ['dimension 1', 'dimension 2'], validation ['dimension 1', 'dimension 2', 'dimension 3']",
+    "the splits have different dimensions: mds_360.txt has dimension 1, dimension 2, mds_120.txt dimension 1, dimension 2, dimension 3",
 )
 def different_dimensions(study: Study) -> None:
     study.coordinates("1 2 3\n3 4 5\n", "120")
@@ -674,6 +702,10 @@ same_coordinates(
     b"\xef\xbb\xbf1.5 2\r\n3 4\r\n-5 6e-1\r\n7 8\r\n",
     "Read as if they were not there.",
 )
+same_coordinates(
+    "UTF-16, as some spreadsheets save", "1.5\t2\n3\t4\n-5\t6e-1\n7\t8\n".encode("utf-16"), "Read as text."
+)
+same_coordinates("Another delimiter", "1.5|2\n3|4\n-5|0.6\n7|8\n", "Recognised.")
 same_coordinates("Decimal commas between white space", "1,5 2\n3 4\n-5 6e-1\n7 8,0\n", "Read as decimal points.")
 same_coordinates("Decimal commas between semicolons", "1,5;2\n3;4\n-5;0,6\n7;8\n", "Read as decimal points.")
 same_coordinates("Empty lines and ragged white space", "\n  1.5\t2  \n\n3    4\n-5 6e-1\n7 8\n\n\n", "Ignored.")

@@ -15,7 +15,7 @@ TABLE = pd.DataFrame({"hue": [0.5, -1.5, 2.0], "size": [1.0, 2.0, -3.0]}, index=
 def read(folder: Path, text: str, dimensions: list[str] | None = None) -> pd.DataFrame:
     path = folder / "coordinates"
     path.write_text(text)
-    return read_coordinates(path, dimensions or [])
+    return read_coordinates(path, sorted(TABLE.index), dimensions=dimensions or []).table
 
 
 @pytest.mark.parametrize(
@@ -34,45 +34,53 @@ def read(folder: Path, text: str, dimensions: list[str] | None = None) -> pd.Dat
     ids=["image", "pandas", "filename", "tabs", "semicolons", "middle", "write.csv", "write.table", "spreadsheet"],
 )
 def test_a_table_with_image_names_is_read_whoever_wrote_it(tmp_path, text):
-    pd.testing.assert_frame_equal(read(tmp_path, text), TABLE)
+    pd.testing.assert_frame_equal(read(tmp_path, text), TABLE.sort_index())
 
 
 def test_names_without_a_header_are_names_still(tmp_path):
     table = read(tmp_path, TABLE.to_csv(header=False), ["hue", "size"])
-    pd.testing.assert_frame_equal(table, TABLE)
+    pd.testing.assert_frame_equal(table, TABLE.sort_index())
     assert list(read(tmp_path, TABLE.to_csv(header=False))) == ["dimension 1", "dimension 2"]
 
 
-def test_a_header_over_bare_rows_names_the_dimensions(tmp_path):
-    for text in (TABLE.to_csv(index=False), TABLE.to_csv(index=False, sep=" ")):
-        table = read(tmp_path, text, ["names", "of another", "study"])
-        pd.testing.assert_frame_equal(table, TABLE.reset_index(drop=True))
+def test_a_header_over_bare_rows_names_the_dimensions_and_of_these_some_may_be_chosen(tmp_path):
+    for text in (TABLE.sort_index().to_csv(index=False), TABLE.sort_index().to_csv(index=False, sep=" ")):
+        pd.testing.assert_frame_equal(read(tmp_path, text), TABLE.sort_index())
+        pd.testing.assert_frame_equal(read(tmp_path, text, ["size"]), TABLE.sort_index()[["size"]])
+        with pytest.raises(
+            RockspaceError, match=r"no column 'names' .*dataset\.dimensions.* its columns are hue, size"
+        ):
+            read(tmp_path, text, ["names", "of another", "study"])
 
 
 def test_a_decimal_comma_is_a_decimal_point(tmp_path):
     for index in (True, False):
-        text = TABLE.to_csv(sep=";", decimal=",", index=index)
-        np.testing.assert_array_equal(read(tmp_path, text), TABLE)
+        text = TABLE.sort_index().to_csv(sep=";", decimal=",", index=index)
+        np.testing.assert_array_equal(read(tmp_path, text), TABLE.sort_index())
 
 
 def test_pandas_own_column_numbers_are_a_header(tmp_path):
     numbered = TABLE.set_axis([0, 1], axis=1)
     for text in (numbered.to_csv(), numbered.to_csv(index_label="image")):
-        np.testing.assert_array_equal(read(tmp_path, text), TABLE)
+        np.testing.assert_array_equal(read(tmp_path, text), TABLE.sort_index())
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("image,hue\n", "row 1: a header and nothing below it"),
-        ("image,hue,hue\na,1,2\n", "row 1: the header needs distinct names"),
-        ("image\na\n", "row 1: the header needs distinct names"),
-        ("a.png,0.5,x\nb.png,1,2\n", "row 1: found 'x' where a number is expected"),
-        ("0.5 x\n1 2\n", "row 1: found 'x' where a number is expected"),
+        ("image,hue,hue\na,1,2\n", "the header needs distinct names, and has 'hue' twice"),
+        ("image,kind\na.png,A\nb.png,B\nc c.png,C\n", "no column of numbers that differ; its columns are image, kind"),
+        ("a.png,0.5,x\nb.png,1,2\nc c.png,1,2\n", "row 1: found 'x' where a number is expected (column 3)"),
+        ("0.5 x\n1 2\n2 3\n", "row 1: found 'x' where a number is expected (column 2)"),
         ("hue,size\n0.5,1\n2\n", "row 3: 1 cells where the header has 2"),
-        ("hue,size\n1,2\n1 2,3\n", "row 3: found '1 2' where a number is expected"),
-        ("a.png,1,2\nb.png,3,4\na.png,5,6\n", "row 3: image 'a.png' stands there twice"),
-        ("image,hue\n\na,1\nb,nan\n", "row 4: found 'nan'; every coordinate must be finite"),
+        ("hue,size\n1,2\n1 2,3\n2,3\n", "row 3: found '1 2' where a number is expected (hue)"),
+        ("a.png,1.5,2\nb.png,3,4\na.png,5,6\n", "row 3: duplicate row for image 'a.png', as row 1"),
+        ("image,hue\n\na.png,1\nb.png,nan\nc c.png,2\n", "row 4: found 'nan'; every coordinate must be finite"),
+        ("image,hue\na.png,1\nb.png,\nc c.png,2\n", "row 3: found '' where a number is expected (hue)"),
+        ("image,hue\na.png,1\nb.png,-1e999\nc c.png,2\n", "row 3: found '-1e999'; every coordinate must be finite"),
+        ("image,image_id,hue\na.png,0.5,1\nb.png,1.5,2\nc c.png,2.5,3\n", "a dimension cannot be called 'image_id'"),
+        ('image,hue\na.png,"1\n', "no row for image 'b.png'"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_row(tmp_path, text, expected):

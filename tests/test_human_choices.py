@@ -33,12 +33,12 @@ LABELS = [f"L{i}" for i in range(6)]
 
 def catalog() -> pd.DataFrame:
     rows = [
-        (f"{label}_{split}_{i}", split, label, "IMS"[n // 2], f"images/{split}/{label}/{label}_{split}_{i}.jpg")
+        (f"{label}_{split}_{i}", split, label, "IMS"[n // 2], f"photos/{label}_{split}_{i}.jpg")
         for split, count in (("train", 5), ("validation", 3))
         for n, label in enumerate(LABELS)
         for i in range(count)
     ]
-    return pd.DataFrame(rows, columns=["image_id", "split", "label", "superclass", "path"])
+    return pd.DataFrame(rows, columns=["image_id", "split", "label", "superclass", "file"])
 
 
 @pytest.fixture(scope="module")
@@ -104,19 +104,21 @@ def test_people_may_choose_among_superclasses_or_some_of_the_labels():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("name,L0,L1\nL0_train_0,1,2\n", r"a column 'image'"),
         ("image,L0,L9\nL0_train_0,1,2\n", r"column 'L9' is no label of the study"),
         ("image,L0\nL0_train_0,1\n", r"people need two"),
-        ("image,L0,L0\nL0_train_0,1,2\n", r"row 1: the header needs distinct names"),
+        ("image,L0,L0\nL0_train_0,1,2\n", r"the header needs distinct names, and has 'L0' twice"),
         ("image,L0,L1\nL0_train_0,1\n", r"row 2: 2 cells where the header has 3"),
-        ("image,L0,L1\nquartz,1,2\n", r"row 2: no image 'quartz'"),
-        ("image,L0,L1\nL0_train_0,1,2\nL0_train_0.jpg,1,2\n", r"row 3: image 'L0_train_0.jpg' stands there twice"),
+        ("image,L0,L1\nquartz,1,2\n", r"column 'image' seems to name the images, but 'quartz' \(row 2\) is no image"),
+        (
+            "image,L0,L1\nL0_train_0,1,2\nL0_train_0.jpg,1,2\n",
+            r"row 3: duplicate row for image 'L0_train_0.jpg', as row 2",
+        ),
         ("image,L0,L1\nL0_train_0,1,0.5\n", r"row 2: found '0.5' for 'L1'"),
         ("image,L0,L1\nL0_train_0,1,-2\n", r"row 2: found '-2'"),
         ("image,L0,L1\nL0_train_0,1,nan\n", r"row 2: found 'nan'"),
         ("image,L0,L1\nL0_train_0,0,0\n", r"row 2: no response to image 'L0_train_0'"),
         ("image,L0,L1\nL0_validation_0,1,1\n", r"no row for any train image"),
-        ("", r"expected a CSV"),
+        ("", r"the file is empty"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_one_line_with_file_and_row(tmp_path, text, words):

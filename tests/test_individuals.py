@@ -9,7 +9,7 @@ CATALOG = pd.DataFrame(
     {
         "image_id": ["a_1", "b_1", "c_1", "x_1"],
         "split": ["validation"] * 3 + ["train"],
-        "path": [f"images/s/l/{name}.jpg" for name in ("a_1", "b_1", "c_1", "x_1")],
+        "file": [f"photos/{name}.jpg" for name in ("a_1", "b_1", "c_1", "x_1")],
     }
 )
 DATASET = {"splits": {"validation": {"individual": "people/*.txt"}}, "dimensions": ["hue", "size"]}
@@ -37,18 +37,49 @@ def test_named_rows_are_found_by_file_name_or_image_id(raw):
     assert table["hue"].tolist() == [1, 3, 5]
 
 
+@pytest.mark.parametrize("write", ["photos/{}.jpg", "/home/me/photos/{}.JPG", "{}", "{}.png"])
+def test_rows_are_named_as_in_the_groups_table(raw, write):
+    rows = "".join(f"{write.format(name)};{x},5;{x}\n" for x, name in enumerate(("c_1", "a_1", "b_1")))
+    (raw / "people" / "p.txt").write_text("stimulus;hue;size\n" + rows)
+    table = individual_coordinates(raw, DATASET, CATALOG, "validation")
+    assert table["hue"].tolist() == [1.5, 2.5, 0.5]
+
+
+def test_people_count_on_the_images_they_judged_on_every_dimension(raw):
+    (raw / "people" / "p.txt").write_text("image,hue,size,age\nc_1,5,6,30\na_1,1,,30\nb_1,NA,4,30\n")
+    (raw / "people" / "q.txt").write_text("image,hue,size\nb_1,3,4\n")
+    table = individual_coordinates(raw, DATASET, CATALOG, "validation")
+    assert table.to_numpy().tolist() == [["p", "c_1", 5, 6], ["q", "b_1", 3, 4]]
+
+
+def test_one_file_may_hold_the_images_of_both_splits(raw):
+    (raw / "people" / "p.txt").write_text("image,hue,size\nx_1,7,8\nc_1,5,6\na_1,1,2\n")
+    table = individual_coordinates(raw, DATASET, CATALOG, "validation")
+    assert table["image_id"].tolist() == ["a_1", "c_1"]
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("1 2\n3 4\n", r"p\.txt: 2 rows for 3 images"),
-        ("image,hue,size\na_1,1,2\nb_1,3,4\n", r"p\.txt: no row for image 'c_1'"),
-        ("1 2\n3 nan\n5 6\n", r"p\.txt: row 2"),
+        ("1 2\n3 4\n", r"p\.txt: 2 rows without names for 3 images"),
+        ("image,hue,size\na_1,1,2\nghost,3,4\n", r"p\.txt: row 3: image 'ghost' has a row but no file"),
+        ("image,hue,size\na_1,1,2\na_1.jpg,3,4\n", r"p\.txt: row 3: duplicate row for image 'a_1\.jpg', as row 2"),
+        ("image,hue\na_1,1\nb_1,3\nc_1,2\n", r"p\.txt: no column 'size' \(config key dataset\.dimensions\)"),
+        ("image,hue,size\na_1,1,x\nb_1,3,2\nc_1,2,3\n", r"p\.txt: row 2: found 'x' where a number is expected"),
+        ("image,hue,size\na_1,1,inf\nb_1,3,2\nc_1,2,3\n", r"p\.txt: row 2: found 'inf'"),
     ],
 )
 def test_a_file_that_does_not_fit_is_named(raw, content, words):
     (raw / "people" / "p.txt").write_text(content)
     with pytest.raises(RockspaceError, match=words):
         individual_coordinates(raw, DATASET, CATALOG, "validation")
+
+
+def test_people_with_different_dimensions_are_refused(raw):
+    (raw / "people" / "p.txt").write_text("image,hue,size\na_1,1,2\nb_1,3,4\nc_1,5,6\n")
+    (raw / "people" / "q.txt").write_text("image,hue,gloss\na_1,1,2\nb_1,3,4\nc_1,5,6\n")
+    with pytest.raises(RockspaceError, match=r"q\.txt: its dimensions are hue, gloss, and hue, size in p\.txt"):
+        individual_coordinates(raw, DATASET | {"dimensions": []}, CATALOG, "validation")
 
 
 def test_a_pattern_without_files_is_named(raw):

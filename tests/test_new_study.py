@@ -90,14 +90,14 @@ def test_the_published_archive_would_be_found_as_it_is_configured(folder):
     [
         ([], {}, "not a folder"),
         (FLAT, {}, "no file of coordinates"),
-        (FLAT, {"a": 11}, "12 images in '.'; 11 rows in 'a.txt', which do not go together"),
-        (FLAT, {"a": [*FLAT[:-1], "ghost.png"]}, "do not go together"),
+        (FLAT, {"a": 11}, "a.txt: 11 rows without names for 12 images"),
+        (FLAT, {"a": [*FLAT[:-1], "ghost.png"]}, "row 13: image 'ghost.png' has a row but no file"),
         ([f"{i:02d}.png" for i in range(12)], {"a": 12}, "no label found in names such as '00.png'"),
-        ([*FLAT, "below/cat_99.png"], {"a": 13}, "images lie at different depths"),
+        ([*FLAT, "below/cat_99.png"], {"a": [*FLAT, "cat_99.png"]}, "images lie at different depths"),
         (
             [f"{'val' if i % 4 else 'train'}/{name}" for i, name in enumerate(FLAT)],
             {"a": 12},
-            "bare rows for two folders",
+            "without a name may be 'val/",
         ),
     ],
 )
@@ -110,8 +110,10 @@ def test_a_folder_that_cannot_be_understood_says_why(folder, images, tables, exp
 
 
 def test_a_table_with_a_fault_is_named_with_it(folder):
-    (fill(folder, FLAT) / "mds.csv").write_text("image,hue\ncat_00,0.1\ncat_01,nan\n")
-    with pytest.raises(RockspaceError, match=r"mds.csv: row 3: found 'nan'"):
+    (fill(folder, FLAT) / "mds.csv").write_text(
+        "image,hue\n" + "".join(f"{name},{0.1 if i else 'nan'}\n" for i, name in enumerate(FLAT))
+    )
+    with pytest.raises(RockspaceError, match=r"mds.csv: row 2: found 'nan'"):
         propose_dataset(folder)
 
 
@@ -129,7 +131,8 @@ def test_the_config_that_is_written_is_valid_and_says_what_was_found(folder, mon
     assert config["dataset"]["directory"] == ("mine" if given else "path/to/folder")
     assert config["dataset"]["splits"]["validation"] == {"fraction": 0.25, "seed": 0}
     said = capsys.readouterr().out
-    assert ("12 images of 3 labels" in said) == given
+    assert ("12 images: 9 train, 3 validate." in said) == given
+    assert ("coordinates.csv: column 'image' names the images, 12 images\ndimensions: hue, size\n" in said) == given
     assert "--configfile config/pets.yaml" in said
     with pytest.raises(RockspaceError, match=r"config/pets.yaml exists"):
         main(["pets"])

@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 from rockspace.config import validated
-from rockspace.data.catalog import build_catalog, image_files, restructure
+from rockspace.data.catalog import build_catalog, restructure
 from rockspace.errors import RockspaceError
 from rockspace.people.coordinates import people_coordinates
 from rockspace.people.individuals import individual_coordinates
@@ -36,7 +36,7 @@ def images(folder: Path, names: list[str]) -> None:
 def coordinates(names: list[str]) -> pd.DataFrame:
     """Coordinates that tell which image they belong to."""
     values = [[LABELS.index(Path(name).stem.split("_")[0]), int(Path(name).stem.split("_")[1])] for name in names]
-    return pd.DataFrame(values, index=names, columns=["label", "number"], dtype=float)
+    return pd.DataFrame(values, index=names, columns=["hue", "size"], dtype=float)
 
 
 @pytest.fixture
@@ -54,13 +54,13 @@ def assert_each_has_its_own_coordinates(catalog: pd.DataFrame, tables: dict[str,
 
 def test_a_fraction_of_one_set_validates_and_every_label_gives_its_share(folder):
     catalog = build_catalog(folder, DRAWN)
-    tables = people_coordinates(folder, DRAWN, catalog)
+    tables, _ = people_coordinates(folder, DRAWN, catalog)
     counts = catalog.groupby(["split", "label"]).size()
     assert counts.xs("train").tolist() == [6, 6, 6]
     assert counts.xs("validation").tolist() == [2, 2, 2]
     assert catalog["split"].tolist() == ["train"] * 18 + ["validation"] * 6
     assert_each_has_its_own_coordinates(catalog, tables)
-    restructure(folder, catalog, image_files(folder, DRAWN, catalog), folder / "images")
+    restructure(folder, catalog, folder / "images")
     assert all((folder / path).is_file() for path in catalog["path"])
 
 
@@ -89,7 +89,7 @@ def test_one_table_may_name_the_images_of_both_splits(tmp_path):
     for index in (table.index, table.index.map(lambda name: Path(name).name), table.index.map(lambda n: Path(n).stem)):
         table.set_axis(index).to_csv(tmp_path / "all.csv", index_label="image")
         catalog = build_catalog(tmp_path, dataset(**given))
-        tables = people_coordinates(tmp_path, dataset(**given), catalog)
+        tables, _ = people_coordinates(tmp_path, dataset(**given), catalog)
         assert catalog["split"].value_counts().to_dict() == {"train": 18, "validation": 6}
         assert_each_has_its_own_coordinates(catalog, tables)
     table.loc["ghost"] = 0
@@ -108,7 +108,7 @@ def test_a_pattern_with_a_slash_takes_the_label_from_the_folder(tmp_path):
         validation={"fraction": 0.5, "seed": 0},
     )
     catalog = build_catalog(tmp_path, given)
-    tables = people_coordinates(tmp_path, given, catalog)
+    tables, _ = people_coordinates(tmp_path, given, catalog)
     assert sorted(catalog["label"].unique()) == list(LABELS)
     assert_each_has_its_own_coordinates(catalog, tables)
 
@@ -125,7 +125,7 @@ def test_single_peoples_coordinates_of_one_set_are_divided_as_the_images_are(fol
         table = individual_coordinates(folder, given, catalog, split)
         for _, person in table.groupby("individual"):
             expected = coordinates(catalog.loc[catalog["split"] == split, "image_id"].tolist())
-            np.testing.assert_array_equal(person[["label", "number"]], expected)
+            np.testing.assert_array_equal(person[["hue", "size"]], expected)
 
 
 def with_validation(validation: dict | None) -> dict:

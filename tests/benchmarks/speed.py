@@ -26,7 +26,7 @@ from speed_rounds import Worker  # noqa: E402
 
 from rockspace.artifacts import write_json  # noqa: E402
 from rockspace.config import validated  # noqa: E402
-from rockspace.data.catalog import SPLITS, build_catalog, image_files, restructure  # noqa: E402
+from rockspace.data.catalog import SPLITS, build_catalog, restructure  # noqa: E402
 
 EPOCHS = 10
 # Forward, and backward to weights and to inputs.
@@ -82,7 +82,7 @@ def prepare(folder: Path, archive: Path | None) -> None:
         archive = folder / "raw"
         draw_archive(archive, image_size=800, workers=len(os.sched_getaffinity(0)))
     catalog = build_catalog(archive, config["dataset"])
-    restructure(archive, catalog, image_files(archive, config["dataset"], catalog), folder / "images")
+    restructure(archive, catalog, folder / "images")
     catalog.to_csv(folder / "catalog.csv", index=False)
 
     from rockspace.data.tfrecords import Geometry, write_shard

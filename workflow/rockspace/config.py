@@ -55,6 +55,7 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
     _check(filled, _with_whole_recipes(schema))
     _check_across_keys(filled)
     _settle_validation(filled["dataset"]["splits"])
+    _settle_dimensions(filled["dataset"])
     return filled
 
 
@@ -194,11 +195,10 @@ def _check_across_keys(config: dict[str, Any]) -> None:
     dataset = config["dataset"]
     if dataset["source"] == "directory" and "directory" not in dataset:
         raise RockspaceError("config: dataset.directory: missing; with 'source: directory' it names the folder to read")
-    groups = re.compile(dataset["filename"]).groupindex
-    if "label" not in groups:
+    if not dataset["columns"].get("label") and "label" not in re.compile(dataset["filename"] or "").groupindex:
         raise RockspaceError(
             f"config: dataset.filename: found {json.dumps(dataset['filename'])}; "
-            "allowed: a pattern with a group (?P<label>...)"
+            "allowed: a pattern with a group (?P<label>...), unless dataset.columns.label names a column"
         )
     names = [model["name"] for model in config["models"]]
     for i, name in enumerate(names):
@@ -276,3 +276,11 @@ def _settle_validation(splits: dict[str, Any]) -> None:
             )
     for key in ("fraction", "seed"):
         validation.pop(key, None)
+
+
+def _settle_dimensions(dataset: dict[str, Any]) -> None:
+    """Of names for each coordinates file, keep those of the study's own files."""
+    if isinstance(dataset["dimensions"], dict):
+        files = [split["coordinates"] for split in dataset["splits"].values() if "coordinates" in split]
+        names = [dataset["dimensions"].get(file) for file in files]
+        dataset["dimensions"] = names[0] if names[0] and all(each == names[0] for each in names) else []

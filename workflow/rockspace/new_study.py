@@ -13,7 +13,7 @@ import yaml
 from rockspace.artifacts import replacing
 from rockspace.config import laid_over, validated
 from rockspace.data.catalog import SPLITS, build_catalog
-from rockspace.errors import RockspaceError
+from rockspace.errors import RockspaceError, listed
 from rockspace.people.coordinates import people_coordinates
 from rockspace.people.proposal import propose_dataset
 
@@ -21,6 +21,7 @@ DEFAULT = Path("config/config.yaml")
 PLACEHOLDER = {
     "directory": "path/to/folder",
     "filename": r"(?P<label>.+?)_\d+\.png",
+    "dimensions": [],
     "splits": {
         "train": {"images": "*.png", "coordinates": "coordinates.csv"},
         "validation": {"fraction": 0.25, "seed": 0},
@@ -33,16 +34,16 @@ study: {study}
 dataset:
   source: directory
   directory: {directory}
-  # A regular expression for a whole file name (or for the path below the folder, if it holds a slash). Its group
-  # `label` is what the network learns to tell apart; a group `superclass` may gather labels.
-  filename: {filename}
-  # Patterns below the folder. A coordinates file names each row's image in its first column, or holds bare rows in
-  # the order of the sorted file names. `fraction` takes that share of every label's images to validate; images
-  # and coordinates of their own may stand in its place.
+  # What the network learns to tell apart. `filename` is a regular expression for a whole file name (or for the path below
+  # the folder, if it holds a slash) with a group `label`, perhaps `superclass`; `columns.label` names a column instead.
+  {labels}
+  # Patterns below the folder, and the table of coordinates, whose rows belong to the images that a column names.
+  # `fraction` takes that share of every label's images to validate; images and coordinates of their own may stand in
+  # its place.
   splits:
     train: {train}
     validation: {validation}
-  dimensions: [] # names of the columns, where the file has no header
+  dimensions: {dimensions} # the columns to take; all of numbers if empty, but those that number or code the images
 
 models: # each is trained, and compared with the others
   - {{name: lite0, backbone: efficientnet_lite0, weights: imagenet}} # small and quick; its weights need no network
@@ -75,7 +76,8 @@ def new_study(name: str, folder: Path | None) -> str:
     text = TEMPLATE.format(
         study=name,
         directory=_quoted(dataset["directory"]),
-        filename=_quoted(dataset["filename"]),
+        labels=_labels(dataset),
+        dimensions="[" + ", ".join(map(_quoted, dataset["dimensions"])) + "]",
         **{split: _flow(dataset["splits"][split]) for split in SPLITS},
     )
     validated(laid_over(yaml.safe_load(DEFAULT.read_text(encoding="utf-8")), yaml.safe_load(text)))
@@ -83,15 +85,26 @@ def new_study(name: str, folder: Path | None) -> str:
 
 
 def in_words(dataset: dict[str, Any]) -> str:
-    """Say what a dataset holds, after matching every image with its label and its coordinates."""
+    """Say what a dataset holds, after matching every image with its label and its coordinates, and what was taken."""
     folder = Path(dataset["directory"])
     catalog = build_catalog(folder, dataset)
-    counts, dimensions = catalog["split"].value_counts(), list(people_coordinates(folder, dataset, catalog)["train"])
-    return (
-        f"{len(catalog)} images of {catalog['label'].nunique()} labels ({', '.join(sorted(set(catalog['label']))[:3])}, "
-        f"...): {counts['train']} train, {counts['validation']} validate. "
-        f"{len(dimensions)} dimensions: {', '.join(dimensions)}."
+    _, readings = people_coordinates(folder, dataset, catalog)
+    counts = catalog["split"].value_counts()
+    column = dataset.get("columns", {}).get("label")
+    source = f"column {column!r}" if column else f"the names ({dataset['filename']})"
+    return "\n".join(
+        [
+            f"{len(catalog)} images: {counts['train']} train, {counts['validation']} validate.",
+            f"{catalog['label'].nunique()} labels from {source}: {listed(sorted(set(catalog['label'])))}.",
+            *(line for reading in readings for line in reading.in_words()),
+        ]
     )
+
+
+def _labels(dataset: dict[str, Any]) -> str:
+    if dataset.get("columns"):
+        return f"columns: {_flow(dataset['columns'])}"
+    return f"filename: {_quoted(dataset['filename'])}"
 
 
 def _flow(split: dict[str, Any]) -> str:

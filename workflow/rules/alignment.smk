@@ -23,7 +23,7 @@ rule individuals:
     resources:
         mem_mb=1000,
     params:
-        dataset={key: config["dataset"][key] for key in ("splits", "dimensions")},
+        dataset=people("individual", "fraction"),
     message:
         "Reading the {wildcards.split} coordinates of single people"
     script:

@@ -47,10 +47,20 @@ MODELS = {model["name"]: model for model in config["models"]}
 REGRESSES = {name: model["objective"] != "classification" for name, model in MODELS.items()}
 SEEDS = config["seeds"]
 SPLITS = list(config["dataset"]["splits"])
-# What decides which images there are, and which of them validate.
-IMAGE_SETS = {
-    split: {key: value for key, value in files.items() if key in ("images", "fraction", "seed")}
-    for split, files in config["dataset"]["splits"].items()
+DATASET = config["dataset"]
+# What decides which images there are, of which label, and which of them validate.
+IMAGES = {
+    "filename": DATASET["filename"],
+    "columns": DATASET["columns"] if DATASET["columns"].get("label") else {},
+    "splits": {
+        split: {
+            key: value
+            for key, value in files.items()
+            if key in ("images", "fraction", "seed")
+            or (key in ("labels", "coordinates") and DATASET["columns"].get("label"))
+        }
+        for split, files in DATASET["splits"].items()
+    },
 }
 ENSEMBLES = {
     each["name"]: each | {"models": each["models"] or list(MODELS), "seeds": each["seeds"] or SEEDS}
@@ -79,6 +89,17 @@ for model in config["models"]:
 for split, path in RESPONSES.items():
     if not Path(path).is_file():
         raise WorkflowError(f"config: dataset.splits.{split}.responses: no file '{path}'; give the path of a CSV")
+
+
+def people(*files):
+    """What decides how people's tables are read: these files of each split, and which column is what."""
+    return {
+        **{key: DATASET[key] for key in ("dimensions", "columns", "order")},
+        "splits": {
+            split: {key: value for key, value in given.items() if key in files}
+            for split, given in DATASET["splits"].items()
+        },
+    }
 
 
 def shards(split, pattern):

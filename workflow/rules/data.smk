@@ -45,7 +45,7 @@ rule restructure:
     resources:
         mem_mb=1000,
     params:
-        dataset={"filename": config["dataset"]["filename"], "splits": IMAGE_SETS},
+        dataset=IMAGES,
     message:
         "Checking images, and filing them by label"
     script:
@@ -58,6 +58,7 @@ rule coordinates:
         catalog=rules.restructure.output.catalog,
     output:
         **{split: f"{STUDY}/coordinates/{split}.csv" for split in SPLITS},
+        reading=f"{STUDY}/coordinates/reading.json",
     log:
         f"{STUDY}/logs/coordinates.log",
     benchmark:
@@ -68,14 +69,7 @@ rule coordinates:
     resources:
         mem_mb=1000,
     params:
-        dataset={
-            "dimensions": config["dataset"]["dimensions"],
-            "splits": {
-                split: {"coordinates": files["coordinates"]}
-                for split, files in config["dataset"]["splits"].items()
-                if "coordinates" in files
-            },
-        },
+        dataset=people("coordinates"),
     message:
         "Giving each image its row of people's coordinates"
     script:

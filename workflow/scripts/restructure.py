@@ -6,12 +6,12 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.data.catalog import build_catalog, image_files, restructure
+    from rockspace.data.catalog import build_catalog, restructure
     from rockspace.data.manifest import verify
 
     raw, dataset = Path(snakemake.input.raw), snakemake.params.dataset
     verify(raw, Path(snakemake.input.manifest))
     catalog = build_catalog(raw, dataset)
-    restructure(raw, catalog, image_files(raw, dataset, catalog), Path(snakemake.output.images))
+    restructure(raw, catalog, Path(snakemake.output.images))
     write_csv(snakemake.output.catalog, catalog)
     log.info("%d images of %d labels", len(catalog), catalog["label"].nunique())

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -12,11 +12,14 @@ from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from rockspace.artifacts import link_or_copy, replacing
+from rockspace.checksums import verified
 from rockspace.data.images import read_rgb
-from rockspace.errors import RockspaceError
+from rockspace.data.pairing import pair
+from rockspace.data.tables import read_table
+from rockspace.errors import RockspaceError, listed
 
 SPLITS = ("train", "validation")
-COLUMNS = ["image_id", "split", "label", "superclass", "path"]
+COLUMNS = ["image_id", "split", "label", "superclass", "path", "file"]
 
 
 def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
@@ -27,43 +30,39 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
         dataset: The section of the configuration.
 
     Returns:
-        One row an image with the columns of `COLUMNS`, ``path`` as it will be below the study's folder. Training images
-        come first; within a split they are in plain sorted order of their file names.
+        One row an image with the columns of `COLUMNS`: ``image_id`` is the file's name without its suffix, with as many
+        folders before it as tell it from the others; ``path`` is where it will be below the study's folder, ``file`` where
+        it is in the archive. Training images come first; within a split they are in plain order of their file names.
 
     Raises:
         RockspaceError: With the file, for the first thing that does not fit.
     """
-    sets = {split: given["images"] for split, given in dataset["splits"].items() if "images" in given}
-    images = [
-        pd.DataFrame(
-            [_entry(file.relative_to(raw), dataset["filename"]) for file in sorted_images(raw, pattern)]
-        ).assign(split=split)
-        for split, pattern in sets.items()
-    ]
-    catalog = pd.concat(images, ignore_index=True)
+    sets = {
+        split: sorted_images(raw, given["images"]) for split, given in dataset["splits"].items() if "images" in given
+    }
+    catalog = pd.concat(
+        [pd.DataFrame({"file": files, "split": split}) for split, files in sets.items()], ignore_index=True
+    )
+    catalog["image_id"] = _image_ids(catalog["file"].tolist())
+    labels = _labels_in_tables(raw, dataset, sets) if _column(dataset, "label") else _labels_in_names(dataset, sets)
+    catalog = catalog.merge(labels, on="file", validate="one_to_one")
     if "fraction" in dataset["splits"]["validation"]:
         catalog["split"] = _drawn_splits(catalog["label"], **dataset["splits"]["validation"])
     catalog = catalog.sort_values("split", kind="stable")  # training comes first
-    catalog["path"] = "images/" + catalog["split"] + "/" + catalog["label"] + "/" + catalog["file"]
+    catalog["path"] = "images/" + catalog["split"] + "/" + catalog["label"] + "/" + catalog["image_id"]
+    catalog["path"] += catalog["file"].map(lambda file: PurePosixPath(file).suffix)
     catalog = catalog[COLUMNS].reset_index(drop=True)
-    _check_names(catalog)
+    _check_superclasses(catalog)
     _check_labels(catalog)
     return catalog
 
 
-def image_files(raw: Path, dataset: dict[str, Any], catalog: pd.DataFrame) -> list[Path]:
-    """Return the file in ``raw`` of each image of the catalog."""
-    patterns = [given["images"] for given in dataset["splits"].values() if "images" in given]
-    files = {file.stem: file for pattern in patterns for file in sorted_images(raw, pattern)}
-    return [files[image_id] for image_id in catalog["image_id"]]
-
-
-def sorted_images(raw: Path, pattern: str) -> list[Path]:
-    """Return the files that ``pattern`` names, in plain sorted order of their names."""
-    files = sorted((f for f in raw.glob(pattern) if f.is_file()), key=lambda f: f.name)
+def sorted_images(raw: Path, pattern: str) -> list[str]:
+    """Return the files that ``pattern`` names, relative to ``raw``, in plain order of their names."""
+    files = sorted(PurePosixPath(f.relative_to(raw).as_posix()) for f in raw.glob(pattern) if f.is_file())
     if not files:
         raise RockspaceError(f"{raw}: no image matches '{pattern}'; check dataset.splits.*.images")
-    return files
+    return list(map(str, sorted(files, key=lambda file: file.name)))
 
 
 def label_names(catalog: pd.DataFrame) -> list[str]:
@@ -85,20 +84,19 @@ def label_indices(catalog: pd.DataFrame, image_ids: Sequence[str]) -> np.ndarray
     return np.array([index_of[label_of[image]] for image in image_ids])
 
 
-def restructure(raw: Path, catalog: pd.DataFrame, files: list[Path], images: Path) -> None:
+def restructure(raw: Path, catalog: pd.DataFrame, images: Path) -> None:
     """Lay the images out as ``images/{split}/{label}/``, each decoded once to see that it is whole.
 
     Args:
         raw: Folder with the archive's files.
         catalog: From `build_catalog`.
-        files: The image files, in the catalog's order.
         images: Folder to make; it appears only when every image is in its place.
     """
     with replacing(images) as partial:
-        rows = zip(catalog["path"], files, strict=True)
-        for path, file in tqdm(rows, total=len(files), desc="checking images", unit="image"):
-            read_rgb(file)
-            link_or_copy(file, partial / PurePosixPath(path).relative_to(images.name))
+        rows = zip(catalog["path"], catalog["file"], strict=True)
+        for path, file in tqdm(rows, total=len(catalog), desc="checking images", unit="image"):
+            read_rgb(raw / file)
+            link_or_copy(raw / file, partial / PurePosixPath(path).relative_to(images.name))
 
 
 def read_catalog(path: Path) -> pd.DataFrame:
@@ -106,18 +104,63 @@ def read_catalog(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False)
 
 
-def _entry(file: Path, pattern: str) -> dict[str, str]:
-    """Take a file's name apart, or its path where the pattern has a slash."""
-    match = re.fullmatch(pattern, file.as_posix() if "/" in pattern else file.name)
-    if match is None:
-        raise RockspaceError(
-            f"{file}: the name does not match dataset.filename ({pattern}); rename it or change the key"
-        )
-    label = (match["label"] or "").strip()
+def _image_ids(files: list[str]) -> list[str]:
+    """Name each file by the shortest end of its path that no other file has; by its suffix where nothing else differs."""
+    stems = [PurePosixPath(file).with_suffix("").parts for file in files]
+    ends = Counter(parts[-depth:] for parts in stems for depth in range(1, len(parts) + 1))
+    ids = []
+    for file, parts in zip(files, stems, strict=True):
+        own = next((parts[-depth:] for depth in range(1, len(parts) + 1) if ends[parts[-depth:]] == 1), None)
+        ids.append("/".join(own) if own else file)
+    return ids
+
+
+def _column(dataset: Mapping[str, Any], role: str) -> str | None:
+    return (dataset.get("columns") or {}).get(role)
+
+
+def _labels_in_names(dataset: Mapping[str, Any], sets: Mapping[str, list[str]]) -> pd.DataFrame:
+    """Take the files' names apart, or their paths where the pattern has a slash."""
+    pattern, rows = dataset["filename"], []
+    for file in (file for files in sets.values() for file in files):
+        match = re.fullmatch(pattern, file if "/" in pattern else PurePosixPath(file).name)
+        if match is None:
+            raise RockspaceError(
+                f"{file}: the name does not match dataset.filename ({pattern}); rename it or change the key"
+            )
+        label = _checked_label(match["label"] or "", file, "dataset.filename")
+        rows.append({"file": file, "label": label, "superclass": match.groupdict().get("superclass") or ""})
+    return pd.DataFrame(rows)
+
+
+def _labels_in_tables(raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, list[str]]) -> pd.DataFrame:
+    """Read labels from a column of a table: one of their own, or that of the coordinates."""
+    rows = []
+    for split, files in sets.items():
+        given = dataset["splits"][split]
+        path = raw / (given.get("labels") or given["coordinates"])
+        table = read_table(verified(path))
+        others = [file for other, them in sets.items() if other != split for file in them]
+        pairing = pair(table, files, others=others, column=_column(dataset, "image"), order=dataset.get("order"))
+        for role in ("label", "superclass"):
+            if _column(dataset, role) not in (*table.cells, None):
+                raise RockspaceError(
+                    f"{path}: no column {_column(dataset, role)!r} (config key dataset.columns.{role}); "
+                    f"its columns are {listed(table.cells)}"
+                )
+        superclass = _column(dataset, "superclass")
+        for file, row in zip(files, pairing.rows, strict=True):
+            cells = table.cells.iloc[row]
+            label = _checked_label(cells[_column(dataset, "label")], f"{path}: row {cells.name}", "it")
+            rows.append({"file": file, "label": label, "superclass": cells[superclass] if superclass else ""})
+    return pd.DataFrame(rows)
+
+
+def _checked_label(label: str, where: str, cause: str) -> str:
+    label = label.strip()
     if label in {"", ".", ".."} or "/" in label:
-        raise RockspaceError(f"{file}: the label is {label!r}, which is no name for one folder; check dataset.filename")
-    superclass = match.groupdict().get("superclass") or ""
-    return {"image_id": file.stem, "label": label, "superclass": superclass, "file": file.name}
+        raise RockspaceError(f"{where}: the label is {label!r}, which is no name for one folder; check {cause}")
+    return label
 
 
 def _drawn_splits(labels: pd.Series, fraction: float, seed: int, **_: Any) -> np.ndarray:
@@ -132,13 +175,7 @@ def _drawn_splits(labels: pd.Series, fraction: float, seed: int, **_: Any) -> np
     return np.where(np.isin(np.arange(len(labels)), drawn), "validation", "train")
 
 
-def _check_names(catalog: pd.DataFrame) -> None:
-    for image_id, count in Counter(catalog["image_id"]).items():
-        if count > 1:
-            paths = catalog.loc[catalog["image_id"] == image_id, "path"].tolist()
-            raise RockspaceError(
-                f"image name '{image_id}' stands {count} times ({', '.join(paths)}); rename all but one"
-            )
+def _check_superclasses(catalog: pd.DataFrame) -> None:
     superclasses = catalog.groupby("label")["superclass"].nunique()
     for label in superclasses.index[superclasses > 1]:
         raise RockspaceError(f"label '{label}' has images of several superclasses; check dataset.filename")

@@ -37,13 +37,16 @@ def wanted_patterns(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
     Args:
         splits: the config's ``dataset.splits``: a mapping with ``images``, ``coordinates`` and, where given,
-            ``individual`` each.
+            ``labels`` and ``individual`` each.
 
     Raises:
         RockspaceError: a pattern is absolute or climbs out of the archive.
     """
     patterns = [
-        split[key] for split in splits.values() for key in ("images", "coordinates", "individual") if split.get(key)
+        split[key]
+        for split in splits.values()
+        for key in ("images", "labels", "coordinates", "individual")
+        if split.get(key)
     ]
     for pattern in patterns:
         if any(segment in ("", ".", "..") for segment in pattern.split("/")):

@@ -1,9 +1,9 @@
 """Human coordinates: what multidimensional scaling made of people's similarity judgments."""
 
-import csv
-import math
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,54 @@ import pandas as pd
 
 from rockspace.checksums import verified
 from rockspace.data.catalog import SPLITS
-from rockspace.errors import RockspaceError
+from rockspace.data.pairing import pair
+from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, numbers, read_table
+from rockspace.errors import RockspaceError, listed
 
-IMAGE_COLUMN = "image"
-_FORM = "every row holds one number a dimension, separated by commas, semicolons, tabs or white space"
+LABEL_COLUMNS = ("label", "subtype", "category", "class", "kind", "type", "species", "concept")
+SUPERCLASS_COLUMNS = ("superclass", "supercategory", "superordinate")
+_RESERVED = {"image_id", "individual"}  # columns of the artifacts
+_OTHER_CODES = re.compile(
+    r"(?:sub_?)?(?:condition|group|cluster|split|fold|set|block|session|batch|list|subject|participant|gender|sex|age)s?"
+)
+_COUNTS = re.compile(
+    r"n|count|(?:n|num|number|count)[\W_].+|.+[\W_](?:n|count)|raters|judges|ratings|responses", re.IGNORECASE
+)
+_MIN_ROWS_OF_CODES = 6  # fewer rows of whole numbers tell nothing
 
-Rows = list[tuple[int, list[str]]]  # the cells of each row that holds something, with its number from 1
+
+@dataclass(frozen=True)
+class Reading:
+    """Coordinates of images, and what was taken for them.
+
+    Attributes:
+        table: One float64 column a dimension; the index holds the images' paths.
+        file: Name of the file.
+        named_by: What names the images, in words.
+        labels: The columns of labels and superclasses.
+        ignored: Why each other column was left out.
+    """
+
+    table: pd.DataFrame
+    file: str
+    named_by: str
+    labels: tuple[str, ...]
+    ignored: Mapping[str, str]
+
+    def in_words(self) -> list[str]:
+        """Three lines: file and names, labels and dimensions, what was ignored."""
+        left_out = [f"{name} ({reason})" for name, reason in self.ignored.items()]
+        return [
+            f"{self.file}: {self.named_by}, {len(self.table)} images",
+            f"dimensions: {', '.join(self.table.columns)}"
+            + (f"; labels: {', '.join(self.labels)}" if self.labels else ""),
+            f"ignored: {', '.join(left_out) or 'nothing'}",
+        ]
 
 
-def people_coordinates(raw: Path, dataset: dict[str, Any], catalog: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def people_coordinates(
+    raw: Path, dataset: Mapping[str, Any], catalog: pd.DataFrame
+) -> tuple[dict[str, pd.DataFrame], list[Reading]]:
     """Read the coordinates files and give each image of the catalog its row.
 
     Args:
@@ -28,22 +67,172 @@ def people_coordinates(raw: Path, dataset: dict[str, Any], catalog: pd.DataFrame
         catalog: From `rockspace.data.catalog.build_catalog`.
 
     Returns:
-        For each split its coordinates, indexed by ``image_id`` in the catalog's order.
+        For each split its coordinates, indexed by ``image_id`` in the catalog's order; and how each file was read.
 
     Raises:
         RockspaceError: With file and row, for the first thing that does not fit.
     """
     given = {split: files["coordinates"] for split, files in dataset["splits"].items() if "coordinates" in files}
-    files = pd.Series([PurePosixPath(path).name for path in catalog["path"]], index=catalog["image_id"])
-    tables = []
-    for split, file in given.items():
+    readings = []
+    for file in dict.fromkeys(given.values()):
         # A file that is the only one has rows for the images of both splits.
-        images = files[((catalog["split"] == split) | (len(given) == 1)).to_numpy()].sort_values()
-        table = read_coordinates(verified(raw / file), dataset["dimensions"])
-        tables.append(table.iloc[_rows_of(raw / file, table, images, files)].set_axis(images.index))
-    _check_dimensions(dict(zip(given, tables, strict=True)))
-    table = pd.concat(tables).rename_axis("image_id")
-    return {split: table.loc[catalog.loc[catalog["split"] == split, "image_id"]] for split in SPLITS}
+        splits = SPLITS if len(set(given.values())) == 1 else [split for split in given if given[split] == file]
+        own = catalog["split"].isin(splits)
+        readings.append(
+            read_coordinates(
+                raw / file,
+                catalog.loc[own, "file"].tolist(),
+                others=catalog.loc[~own, "file"].tolist(),
+                dimensions=dataset["dimensions"],
+                columns=dataset.get("columns", {}),
+                order=dataset.get("order"),
+            )
+        )
+    _check_dimensions(readings)
+    id_of = dict(zip(catalog["file"], catalog["image_id"], strict=True))
+    table = pd.concat([reading.table for reading in readings]).rename(index=id_of).rename_axis("image_id")
+    return {split: table.loc[catalog.loc[catalog["split"] == split, "image_id"]] for split in SPLITS}, readings
+
+
+def read_coordinates(
+    path: Path,
+    images: Sequence[str],
+    *,
+    others: Sequence[str] = (),
+    dimensions: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    order: str | None = None,
+    partial: bool = False,
+) -> Reading:
+    """Read a coordinates file: whose row is whose, and which columns are the dimensions.
+
+    A column is a dimension if it holds numbers and neither names or numbers images, nor labels, nor always the same.
+
+    Args:
+        path: Anything that `rockspace.data.tables.read_table` reads.
+        images: Paths of the images that need a row, separated by ``/``.
+        others: Paths of images that may have one.
+        dimensions: Of a file with a header, the columns to take; of one without, their names. Empty takes all, and
+            names them ``dimension 1``, ... where the file does not.
+        columns: By ``image``, ``label`` and ``superclass``, which column is which, where that is known.
+        order: The order of rows without names, one of `rockspace.data.pairing.ORDERS`.
+        partial: Whether images, or single numbers of them, may be missing; such images are then left out.
+
+    Returns:
+        The rows of the images, in their order, and what was taken.
+
+    Raises:
+        RockspaceError: With file and row, for the first thing that does not fit.
+    """
+    columns = columns or {}
+    table = read_table(verified(path))
+    _refuse_matrix(table, images)
+    pairing = pair(table, images, others=others, column=columns.get("image"), order=order, partial=partial)
+    labels = tuple(columns[role] for role in ("label", "superclass") if columns.get(role) in table.cells)
+    taken, ignored = _dimensions(table, {pairing.names, *labels}, pairing.numbering, dimensions, partial)
+    values = pd.DataFrame({name: numbers(table, column, gaps=partial) for name, column in taken.items()})
+    has_row = pairing.rows >= 0
+    kept = values.iloc[pairing.rows[has_row]].set_axis(np.array(images, dtype=object)[has_row])
+    return Reading(kept.dropna() if partial else kept, path.name, pairing.how, labels, ignored)
+
+
+def _dimensions(
+    table: Table, known: set[str | None], numbering: Sequence[str], wanted: Sequence[str], partial: bool
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The column of each dimension, and why each other column is none."""
+    if wanted and table.has_header:
+        missing = next((name for name in wanted if name not in table.cells), None)
+        if missing is not None:
+            raise RockspaceError(
+                f"{table.path}: no column {missing!r} (config key dataset.dimensions); its columns are {listed(table.cells)}"
+            )
+        others = [name for name in table.cells if name not in wanted and name not in known]
+        return {name: name for name in wanted}, dict.fromkeys(others, "not in dataset.dimensions")
+    taken, ignored = [], {}
+    for column in table.cells:
+        if column in known:
+            continue
+        reason = _reason_to_ignore(table, column, numbering, constant=not (partial or wanted))
+        if reason:
+            ignored[column] = reason
+        else:
+            taken.append(column)
+    if not taken:
+        raise RockspaceError(f"{table.path}: no column of numbers that differ; its columns are {listed(table.cells)}")
+    if table.has_header:
+        _refuse_doubtful(table, taken, partial)
+        return {name: name for name in taken}, ignored
+    if wanted and len(wanted) != len(taken):
+        raise RockspaceError(
+            f"{table.path}: {len(taken)} columns of coordinates, but config key dataset.dimensions names {len(wanted)}; make them agree"
+        )
+    if not wanted:
+        _refuse_doubtful(table, taken, partial)
+    return dict(zip(wanted or [f"dimension {i}" for i in range(1, len(taken) + 1)], taken, strict=True)), ignored
+
+
+def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], constant: bool) -> str | None:
+    cells = table.cells[column].tolist()
+    word = "" if column in table.unnamed else column.strip().lower()
+    if column in numbering:
+        return "numbers the rows"
+    if word in LABEL_COLUMNS + SUPERCLASS_COLUMNS:
+        return "labels"
+    if not are_numbers(cells):
+        # A word among numbers is a fault, and the error names its row.
+        return None if 2 * sum(map(is_number, cells)) >= len(cells) else "text"
+    if _OTHER_CODES.fullmatch(word):
+        return "codes"
+    if _COUNTS.fullmatch(word) and are_integers(cells):
+        return "counts"
+    if constant and len(cells) > 1 and len(set(cells)) == 1:
+        if column in table.unnamed:
+            raise RockspaceError(f"{table.path}: {column} is the same in every row; take it out")
+        return "the same in every row"
+    return None
+
+
+def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
+    """Refuse names that the artifacts need, and whole numbers that look like codes beside numbers with decimals."""
+    reserved = next((name for name in taken if name in _RESERVED), None)
+    if reserved is not None:
+        raise RockspaceError(f"{table.path}: a dimension cannot be called {reserved!r}; rename the column")
+    if partial or len(table.cells) < _MIN_ROWS_OF_CODES:
+        return
+    whole = [name for name in taken if are_integers(table.cells[name].tolist())]
+    for name in whole if len(whole) < len(taken) else []:
+        values = numbers(table, name)
+        if (values >= 0).all() and 2 * len(np.unique(values)) <= len(values):
+            raise RockspaceError(
+                f"{table.path}: column {name!r} holds whole numbers ({values.min():.0f} to {values.max():.0f}) where others have "
+                "decimals, so it may be a code; list the dimensions in config key dataset.dimensions, or take it out"
+            )
+
+
+def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
+    """Refuse a square matrix of (dis)similarities between images: symmetric, or half of it."""
+    columns = [name for name in table.cells if all(is_number(cell) or is_missing(cell) for cell in table.cells[name])]
+    n = len(table.cells)
+    if n < 3 or len(columns) < n:
+        return
+    # Row numbers may stand before it.
+    matrix = np.column_stack([numbers(table, name, gaps=True) for name in columns[-n:]])
+    matrix = np.where(np.isnan(matrix), matrix.T, matrix)
+    diagonal, spread = np.unique(np.diag(matrix)[~np.isnan(np.diag(matrix))]), np.nanmax(np.abs(matrix))
+    if np.allclose(matrix, matrix.T, atol=1e-3 * spread, equal_nan=True) and diagonal.size <= 1:
+        raise RockspaceError(
+            f"{table.path}: a symmetric matrix of {n} x {n} (dis)similarities, not coordinates; scale it to a few dimensions first "
+            "(multidimensional scaling), one row an image"
+        )
+
+
+def _check_dimensions(readings: Sequence[Reading]) -> None:
+    first, *others = readings
+    for other in others:
+        if list(other.table) != list(first.table):
+            raise RockspaceError(
+                f"the splits have different dimensions: {first.file} has {listed(first.table)}, {other.file} {listed(other.table)}"
+            )
 
 
 def coordinates_of(table: pd.DataFrame | None, image_ids: Sequence[str]) -> np.ndarray:
@@ -56,184 +245,6 @@ def coordinates_of(table: pd.DataFrame | None, image_ids: Sequence[str]) -> np.n
             f"image '{missing[0]}' has no row in the study's coordinates; run again with `--forcerun coordinates`"
         )
     return table.loc[list(image_ids)].to_numpy(np.float32)
-
-
-def read_coordinates(path: Path, dimensions: list[str]) -> pd.DataFrame:
-    """Read a coordinates file: bare rows of numbers, or a table that names its images or its columns.
-
-    Bare rows are separated by white space or commas. A table is separated by commas, semicolons, tabs or
-    white space. Its header, where it has one, names the dimensions. Images are named by the column ``image`` or else
-    by a first column of text, as R and pandas write row names. Without names, rows follow the images' sorted names.
-
-    Args:
-        path: Text file.
-        dimensions: Names for the columns of a file without a header; empty names them ``dimension 1``, ...
-
-    Returns:
-        One float64 column a dimension. The index holds the image names where the file has them, else 0, 1, 2, ...
-
-    Raises:
-        RockspaceError: With file and row, where something is missing, doubled or not a finite number.
-    """
-    everything = _rows(path)
-    header, rows = _header(path, everything)
-    image_at = _image_column(header, rows)
-    columns = [name for i, name in enumerate(header) if i != image_at] if header else None
-    if columns is not None and (not all(columns) or len(set(columns)) != len(columns) or not columns):
-        raise RockspaceError(
-            f"{path}: row {everything[0][0]}: the header needs distinct names, one a dimension; {_FORM}"
-        )
-    names, values = [], []
-    for number, cells in rows:
-        if len(cells) != len(header or rows[0][1]):
-            raise RockspaceError(_unequal(path, number, cells, header, rows[0]))
-        if image_at is not None:
-            names.append(cells[image_at])
-            cells = cells[:image_at] + cells[image_at + 1 :]
-        values.append(_numbers(path, number, cells))
-    table = pd.DataFrame(values, columns=columns or _names(path, dimensions, len(values[0])), dtype="float64")
-    if image_at is not None:
-        _refuse_doubled(path, rows, names)
-        table.index = pd.Index(names)
-    _refuse_constant(path, table)
-    return table
-
-
-def _rows(path: Path) -> Rows:
-    """The cells of each row; the first row decides how they are separated."""
-    lines = _lines(path)
-    first = lines[0][1]
-    if not first.startswith(",") and all(map(_is_number, first.replace(",", " ").split())):
-        return [(number, _bare_cells(line)) for number, line in lines]
-    delimiter = next((mark for mark in ";\t," if mark in first), " ")
-    cells = csv.reader([line for _, line in lines], delimiter=delimiter, skipinitialspace=True)
-    return [
-        (number, [cell.strip() for cell in row if cell or delimiter != " "])
-        for (number, _), row in zip(lines, cells, strict=True)
-    ]
-
-
-def _bare_cells(line: str) -> list[str]:
-    """Split at commas, or else at white space; where both occur apart, the commas are decimal ones."""
-    words = line.split()
-    is_decimal = len(words) > 1 and not any(word.startswith(",") or word.endswith(",") for word in words)
-    return words if is_decimal or "," not in line else [cell.strip() for cell in line.split(",")]
-
-
-def _header(path: Path, rows: Rows) -> tuple[list[str] | None, Rows]:
-    """Take the header off, where there is one: a first row without numbers, or with the word ``image``."""
-    (number, first), *rest = rows
-    if IMAGE_COLUMN not in first and first[0] and any(map(_is_number, first)):
-        return None, rows
-    if not rest:
-        raise RockspaceError(f"{path}: row {number}: a header and nothing below it; expected one row an image")
-    # R leaves out the name of the column of row names.
-    unnamed = IMAGE_COLUMN not in first and all(len(cells) == len(first) + 1 for _, cells in rest)
-    return ["", *first] if unnamed else first, rest
-
-
-def _image_column(header: list[str] | None, rows: Rows) -> int | None:
-    if header and IMAGE_COLUMN in header:
-        return header.index(IMAGE_COLUMN)
-    return 0 if (header and not header[0]) or not _is_number(rows[0][1][0]) else None
-
-
-def _names(path: Path, dimensions: list[str], width: int) -> list[str]:
-    names = dimensions or [f"dimension {i + 1}" for i in range(width)]
-    if len(names) != width:
-        raise RockspaceError(
-            f"{path}: {width} columns, but config key dataset.dimensions names {len(names)}; make them agree"
-        )
-    return names
-
-
-def _unequal(path: Path, number: int, cells: list[str], header: list[str] | None, first: tuple[int, list[str]]) -> str:
-    if header:
-        return f"{path}: row {number}: {len(cells)} cells where the header has {len(header)}"
-    return f"{path}: row {number}: {len(cells)} numbers where row {first[0]} has {len(first[1])}"
-
-
-def _number(cell: str) -> float:
-    """A number as written with a decimal point, or with the decimal comma of half the world's spreadsheets."""
-    return float(cell.replace(",", "."))
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        _number(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """The lines that hold something, with their row numbers from 1."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise RockspaceError(f"{path}: the coordinates file is missing; check dataset.splits") from error
-    except UnicodeDecodeError as error:
-        raise RockspaceError(
-            f"{path}: not a text file (byte {error.start} is not UTF-8); save it as text in UTF-8"
-        ) from error
-    lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    if not lines:
-        raise RockspaceError(f"{path}: the coordinates file is empty; expected one row of numbers an image")
-    return lines
-
-
-def _numbers(path: Path, number: int, cells: list[str]) -> list[float]:
-    values = []
-    for cell in cells:
-        try:
-            value = _number(cell)
-        except ValueError:
-            raise RockspaceError(f"{path}: row {number}: found {cell!r} where a number is expected; {_FORM}") from None
-        if not math.isfinite(value):
-            raise RockspaceError(f"{path}: row {number}: found {cell!r}; every coordinate must be finite")
-        values.append(value)
-    return values
-
-
-def _refuse_doubled(path: Path, rows: Rows, names: list[str]) -> None:
-    seen: set[str] = set()
-    for (number, _), image in zip(rows, names, strict=True):
-        if image in seen:
-            raise RockspaceError(f"{path}: row {number}: image {image!r} stands there twice; keep one row")
-        seen.add(image)
-
-
-def _refuse_constant(path: Path, table: pd.DataFrame) -> None:
-    for position, name in enumerate(table.columns, start=1):
-        if len(table) > 1 and table[name].nunique() == 1:
-            raise RockspaceError(f"{path}: column {position} ({name}) is the same in every row; take it out")
-
-
-def _rows_of(path: Path, table: pd.DataFrame, images: pd.Series, everything: pd.Series) -> list[int]:
-    """Return the row of each image: by name where the table has names, else by sorted order of the file names.
-
-    A row may also be that of another image of ``everything``, in the other split.
-    """
-    if isinstance(table.index, pd.RangeIndex):
-        if len(table) != len(images):
-            raise RockspaceError(f"{path}: {len(table)} rows for {len(images)} images; each image needs one row")
-        return list(range(len(images)))
-    row_of = {PurePosixPath(name).name: row for row, name in enumerate(table.index)}
-    for image_id, file in images.items():
-        if file not in row_of and image_id not in row_of:
-            raise RockspaceError(f"{path}: no row for image '{file}'; add one or take the image out")
-    known = {row_of.get(file, row_of.get(image_id)) for image_id, file in everything.items()}
-    unmatched = sorted(set(range(len(table))) - known)
-    if unmatched:
-        raise RockspaceError(f"{path}: image '{table.index[unmatched[0]]}' has a row but no file among the images")
-    return [row_of.get(file, row_of.get(image_id)) for image_id, file in images.items()]
-
-
-def _check_dimensions(tables: dict[str, pd.DataFrame]) -> None:
-    (split, first), *others = ((split, list(table.columns)) for split, table in tables.items())
-    for other, columns in others:
-        if columns != first:
-            raise RockspaceError(f"coordinates of the splits differ: {split} has {first}, {other} {columns}")
 
 
 def read_coordinates_tables(paths: Sequence[str | Path]) -> pd.DataFrame | None:

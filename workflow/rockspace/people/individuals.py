@@ -1,17 +1,17 @@
 """Coordinates of single people, or of halves of them, where a study gives them."""
 
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from rockspace.checksums import verified
-from rockspace.errors import RockspaceError
+from rockspace.errors import RockspaceError, listed
 from rockspace.people.coordinates import read_coordinates
 
 
-def individual_coordinates(raw: Path, dataset: dict[str, Any], catalog: pd.DataFrame, split: str) -> pd.DataFrame:
-    """Read one coordinates file for each person and bring it to the catalog's order.
+def individual_coordinates(raw: Path, dataset: Mapping[str, Any], catalog: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Read one coordinates file for each person, as the group's table is read.
 
     Args:
         raw: Folder with the archive's files.
@@ -22,41 +22,37 @@ def individual_coordinates(raw: Path, dataset: dict[str, Any], catalog: pd.DataF
 
     Returns:
         ``individual`` (the file's name without its suffix), ``image_id``, and one column a dimension; the
-        rows of each individual follow the catalog.
+        rows of each individual follow the catalog. An image that somebody did not judge, or not on every
+        dimension, has no row for them.
 
     Raises:
-        RockspaceError: With the file, where none matches, or one does not have the split's images.
+        RockspaceError: With the file, where none matches, one cannot be read, or people have different dimensions.
     """
     pattern = dataset["splits"][split]["individual"]
     files = sorted(file for file in raw.glob(pattern) if file.is_file())
     if not files:
         raise RockspaceError(f"{raw}: no file matches '{pattern}'; check dataset.splits.{split}.individual")
-    images = catalog[catalog["split"] == split]
-    together = "fraction" in dataset["splits"].get("validation", {})
-    everyone = catalog.sort_values("path", key=lambda paths: paths.map(_file_name)) if together else images
-    tables = []
+    own = catalog["split"] == split
+    is_of_both = "fraction" in dataset["splits"].get("validation", {})
+    expected = own | is_of_both
+    tables: list[pd.DataFrame] = []
     for file in files:
-        table = _of_images(file, read_coordinates(verified(file), dataset["dimensions"]), everyone)
-        table = table.set_axis(everyone["image_id"]).loc[images["image_id"]].reset_index(drop=True)
-        table.insert(0, "image_id", images["image_id"].to_numpy())
+        table = read_coordinates(
+            file,
+            catalog.loc[expected, "file"].tolist(),
+            others=catalog.loc[~expected, "file"].tolist(),
+            dimensions=dataset["dimensions"],
+            columns=dataset.get("columns"),
+            order=dataset.get("order"),
+            partial=True,
+        ).table
+        if tables and list(table) != list(tables[0].columns[2:]):
+            raise RockspaceError(
+                f"{file}: its dimensions are {listed(table)}, and {listed(tables[0].columns[2:])} in {files[0].name}; "
+                "list those that all have in dataset.dimensions"
+            )
+        table = table.loc[[image for image in catalog.loc[own, "file"] if image in table.index]]
+        table.insert(0, "image_id", catalog.set_index("file").loc[table.index, "image_id"])
         table.insert(0, "individual", file.stem)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
-
-
-def _of_images(file: Path, table: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    if isinstance(table.index, pd.RangeIndex):
-        if len(table) != len(images):
-            raise RockspaceError(f"{file}: {len(table)} rows for {len(images)} images; each image needs one row")
-        # Bare rows follow the sorted file names, and so does the catalog.
-        return table.copy()
-    names = {_file_name(path): image for path, image in zip(images["path"], images["image_id"], strict=True)}
-    table = table.rename(index=names)
-    missing = images.loc[~images["image_id"].isin(table.index), "image_id"]
-    if len(missing):
-        raise RockspaceError(f"{file}: no row for image '{missing.iloc[0]}'; add one")
-    return table.loc[images["image_id"]].reset_index(drop=True)
-
-
-def _file_name(path: str) -> str:
-    return PurePosixPath(path).name

@@ -1,18 +1,18 @@
 """What the ``dataset`` section should say about a folder that somebody has: images and their coordinates."""
 
+import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import pandas as pd
+from rockspace.data.pairing import READABLE, UNREADABLE, pair
+from rockspace.data.tables import Table, read_table
+from rockspace.errors import RockspaceError, listed
+from rockspace.people.coordinates import LABEL_COLUMNS, SUPERCLASS_COLUMNS, read_coordinates
 
-from rockspace.errors import RockspaceError
-from rockspace.people.coordinates import read_coordinates
-
-IMAGES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
-TABLES = {".csv", ".tsv", ".txt"}
+TABLES = {".csv", ".tsv", ".txt", ".dat", ".tab"}
 FRACTION = 0.25  # of one set of images that validates
 
 # How file names tell the label, the more particular ones first.
@@ -22,111 +22,196 @@ _STEMS = (
     r"(?P<label>[^_-]+)[_-].+",
 )
 _LABEL_FOLDERS = "(?:.*/)?(?P<label>[^/]+)/[^/]+"
+_TRAINING, _VALIDATION = r"train(ing|ed)?", r"(val(id(ation)?)?|test(ing)?|held.?out|dev)"
 _BY_HAND = "write the section 'dataset' by hand (docs/own-data.md)"
 
 
 def propose_dataset(folder: Path) -> dict[str, Any]:
     """Look through a folder of images with coordinates, and say how it can be read.
 
-    Labels come from the folders that the images lie in, or from the file names up to a number. Two sets of images with
-    a table each, or folders called ``train`` and ``validation``, become the two splits; of a single set, a quarter
-    of each label validates.
+    Labels come from a column that is called so, from the folders that the images lie in, or from the file names up to a
+    number. Two sets of images with a table each, or folders called ``train`` and ``validation``, become the two splits; of
+    a single set, a quarter of each label validates.
 
     Args:
-        folder: Anything with images (below it too) and one or two tables of coordinates.
+        folder: Anything with images (below it too) and one table of coordinates for each set; links are followed.
 
     Returns:
         The ``dataset`` section of a config.
 
     Raises:
-        RockspaceError: No images, no coordinates for them, or no labels in their names.
+        RockspaceError: No images, no coordinates for them or two tables that may be them, or no labels.
     """
     files = _visible_files(folder)
-    images = sorted(file for file in files if file.suffix.lower() in IMAGES)
+    images = [file for file in files if file.suffix.lower() in READABLE]
     if not images:
-        raise RockspaceError(f"{folder}: no images there (looked for {', '.join(sorted(IMAGES))})")
-    splits = _splits(folder, images, _tables(folder, files), files)
-    return {
-        "source": "directory",
-        "directory": str(folder),
-        "filename": _filename(folder, images, [split["images"] for split in splits.values() if "images" in split]),
-        "splits": splits,
-        "dimensions": [],
+        raise RockspaceError(f"{folder}: no images there (looked for {', '.join(sorted(READABLE))})")
+    tables = [str(file) for file in files if file.suffix.lower() in TABLES]
+    if not tables:
+        raise RockspaceError(f"{folder}: no file of coordinates ({', '.join(sorted(TABLES))}) there")
+    sets, chosen = _coordinates(folder, images, tables, files)
+    splits: dict[str, dict[str, Any]] = {
+        split: {"images": _pattern(folder, sets[split], files), "coordinates": file} for split, file in chosen.items()
     }
+    dataset: dict[str, Any] = {"source": "directory", "directory": str(folder), "splits": splits, "dimensions": []}
+    labels = _label_columns(folder, sets, chosen, tables)
+    if labels:
+        dataset["columns"], files_of = labels
+        for split, file in files_of.items():
+            splits[split] |= {"labels": file} if file != chosen[split] else {}
+    else:
+        dataset["filename"] = _filename(folder, images, [split["images"] for split in splits.values()])
+    if len(splits) == 1:
+        splits["validation"] = {"fraction": FRACTION, "seed": 0}
+    return dataset
 
 
 def _visible_files(folder: Path) -> list[PurePosixPath]:
-    """All files below a folder, relative to it; nothing hidden."""
+    """All files below a folder, relative to it; nothing hidden, and no folder twice where links go in circles."""
     if not folder.is_dir():
         raise RockspaceError(f"{folder} is not a folder; it must hold images and their coordinates")
-    paths = (PurePosixPath(file.relative_to(folder).as_posix()) for file in folder.rglob("*") if file.is_file())
-    return sorted(path for path in paths if not any(part.startswith(".") for part in path.parts))
+    found, seen = [], set()
+    for place, below, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        below.sort()
+        below[:] = [] if real in seen else [name for name in below if not name.startswith(".")]
+        if real not in seen:
+            relative = PurePosixPath(Path(place).relative_to(folder).as_posix())
+            found += [relative / name for name in names if not name.startswith(".") and Path(place, name).is_file()]
+        seen.add(real)
+    return sorted(found)
 
 
-def _tables(folder: Path, files: list[PurePosixPath]) -> dict[str, pd.DataFrame]:
-    """Every text file that can be read as coordinates."""
-    tables, refused = {}, []
-    for file in files:
-        if file.suffix.lower() in TABLES:
-            try:
-                tables[str(file)] = read_coordinates(folder / file, [])
-            except RockspaceError as error:
-                refused.append(str(error))
-    if not tables:
-        reason = f"; {refused[0]}" if refused else ""
-        raise RockspaceError(f"{folder}: no file of coordinates ({', '.join(sorted(TABLES))}) there{reason}")
-    return tables
-
-
-def _splits(
-    folder: Path, images: list[PurePosixPath], tables: Mapping[str, pd.DataFrame], files: list[PurePosixPath]
-) -> dict[str, dict[str, Any]]:
-    sets = _by_top_folder(images)
-    train, validation = _training_first(sets)
-    whole = [name for name, table in tables.items() if _covers(table, images)]
-    if whole and validation is None:
-        pattern = _pattern(folder, images, files)
-        return {"train": {"images": pattern, "coordinates": whole[0]}, "validation": {"fraction": FRACTION, "seed": 0}}
-    if whole:
-        if isinstance(tables[whole[0]].index, pd.RangeIndex):
-            raise RockspaceError(f"{folder / whole[0]}: bare rows for two folders; name the images in a first column")
-        tables_of = {train: whole[0], validation: whole[0]}
-    else:
-        tables_of = {top: next((n for n, t in tables.items() if _covers(t, sets[top])), None) for top in sets}
-        if len(sets) != 2 or None in tables_of.values():
-            raise RockspaceError(f"{folder}: {_counts(sets, tables)}, which do not go together; {_BY_HAND}")
-        train, validation = _training_first(sets) if validation else sorted(sets, key=lambda top: -len(sets[top]))
-    return {
-        split: {"images": _pattern(folder, sets[top], files), "coordinates": tables_of[top]}
-        for split, top in (("train", train), ("validation", validation))
-    }
-
-
-def _by_top_folder(images: list[PurePosixPath]) -> dict[str, list[PurePosixPath]]:
+def _top_folders(images: Sequence[PurePosixPath]) -> dict[str, list[PurePosixPath]]:
+    """The images by the first folders that not all of them share."""
+    depth = 0
+    while all(len(image.parts) > depth + 1 for image in images) and len({image.parts[depth] for image in images}) == 1:
+        depth += 1
     sets: dict[str, list[PurePosixPath]] = {}
     for image in images:
-        sets.setdefault(image.parts[0] if len(image.parts) > 1 else "", []).append(image)
+        sets.setdefault(image.parts[depth] if len(image.parts) > depth + 1 else "", []).append(image)
     return sets
 
 
-def _training_first(sets: Mapping[str, Any]) -> tuple[str, str | None]:
-    """The two folders whose names say that they are training and validation images."""
-    if len(sets) == 2:
-        for train, other in (sorted(sets), sorted(sets, reverse=True)):
-            if re.match("train", train, re.IGNORECASE) and re.match("val|test|held", other, re.IGNORECASE):
-                return train, other
-    return "", None
+def _named_splits(folder: Path, tops: Mapping[str, list[PurePosixPath]]) -> dict[str, list[PurePosixPath]]:
+    """The images of each split, where the folders' names say which is which; else nothing."""
+    training = [name for name in tops if re.fullmatch(_TRAINING, name, re.IGNORECASE)]
+    others = [name for name in tops if re.fullmatch(_VALIDATION, name, re.IGNORECASE)]
+    if len(tops) < 2 or len(training) + len(others) < len(tops):
+        return {}
+    if len(training) != 1 or len(others) != 1:
+        raise RockspaceError(
+            f"{folder}: the folders {listed(sorted(tops))} look like splits, and a study has two, one to train and one to "
+            f"validate; {_BY_HAND}"
+        )
+    return {"train": tops[training[0]], "validation": tops[others[0]]}
 
 
-def _covers(table: pd.DataFrame, images: list[PurePosixPath]) -> bool:
-    """Whether a table has a row for each of these images: by name, or as many bare rows."""
-    if isinstance(table.index, pd.RangeIndex):
-        return len(table) == len(images)
-    names = {PurePosixPath(name).name for name in table.index}
-    return len(names) == len(images) and all(image.name in names or image.stem in names for image in images)
+def _coordinates(
+    folder: Path, images: Sequence[PurePosixPath], tables: Sequence[str], files: Sequence[PurePosixPath]
+) -> tuple[dict[str, list[PurePosixPath]], dict[str, str]]:
+    """The images of each split, and the one table that gives them coordinates."""
+    tops = _top_folders(images)
+    splits = _named_splits(folder, tops)
+    reasons: list[str] = []
+    table = _only_fitting(folder, tables, images, (), reasons)
+    if table is not None:
+        splits = splits or {"train": list(images)}
+        return splits, dict.fromkeys(splits, table)
+    if len(tops) == 2:
+        larger_first = sorted(tops.values(), key=len, reverse=True)
+        splits = splits or dict(zip(("train", "validation"), larger_first, strict=True))
+        chosen = {}
+        for split, others in (("train", "validation"), ("validation", "train")):
+            chosen[split] = _only_fitting(folder, tables, splits[split], splits[others], reasons)
+        if None not in chosen.values():
+            return splits, chosen
+    counts = ", ".join(f"{len(found)} in '{top or '.'}'" for top, found in list(tops.items())[:5])
+    unreadable = [file for file in files if file.suffix.lower() in UNREADABLE]
+    hint = (
+        f"; {len(unreadable)} files such as '{unreadable[0]}' have a format that is not read, so save them as JPEG or PNG"
+        if unreadable
+        else ""
+    )
+    raise RockspaceError(f"{folder}: no table fits the images ({counts}): {reasons[0]}{hint}")
 
 
-def _pattern(folder: Path, images: list[PurePosixPath], files: list[PurePosixPath]) -> str:
+def _only_fitting(
+    folder: Path,
+    tables: Sequence[str],
+    images: Sequence[PurePosixPath],
+    others: Sequence[PurePosixPath],
+    reasons: list[str],
+) -> str | None:
+    """The table with coordinates of these images, if there is one; why others do not fit goes to ``reasons``."""
+    fitting = []
+    # A file of far fewer lines than images is some other file, of which there may be hundreds.
+    for table in [table for table in tables if 2 * _count_lines(folder / table) >= len(images)] or tables[:1]:
+        try:
+            read_coordinates(folder / table, list(map(str, images)), others=list(map(str, others)))
+            fitting.append(table)
+        except RockspaceError as error:
+            reasons.append(str(error))
+    if len(fitting) > 1:
+        raise RockspaceError(
+            f"{folder}: {listed(fitting)} each give all images coordinates; name one in dataset.splits.train.coordinates, "
+            "or take the others out of the folder"
+        )
+    return fitting[0] if fitting else None
+
+
+def _count_lines(path: Path) -> int:
+    return len(path.read_bytes().replace(b"\r", b"\n").split(b"\n"))
+
+
+def _label_columns(
+    folder: Path, splits: Mapping[str, list[PurePosixPath]], chosen: Mapping[str, str], tables: Sequence[str]
+) -> tuple[dict[str, str], dict[str, str]] | None:
+    """The columns of labels, and the file of each split that has them: that of the coordinates, or one of their own."""
+    if columns := _columns_of_labels(folder, splits, chosen):
+        return columns, dict(chosen)
+    own = {
+        table: columns
+        for table in tables
+        if (columns := _columns_of_labels(folder, splits, dict.fromkeys(splits, table)))
+    }
+    if len(own) > 1:
+        raise RockspaceError(f"{folder}: {listed(own)} each give all images a label; {_BY_HAND}")
+    return next(((columns, dict.fromkeys(splits, table)) for table, columns in own.items()), None)
+
+
+def _columns_of_labels(
+    folder: Path, splits: Mapping[str, list[PurePosixPath]], files: Mapping[str, str]
+) -> dict[str, str]:
+    """Columns that are called labels, if the tables of the splits have them for all images."""
+    labels: list[str] = []
+    columns: dict[str, str] = {}
+    for split, images in splits.items():
+        others = [str(image) for other, found in splits.items() if other != split for image in found]
+        try:
+            table = read_table(folder / files[split])
+            pairing = pair(table, list(map(str, images)), others=others)
+        except RockspaceError:
+            return {}
+        columns = {
+            role: name
+            for role, words in (("label", LABEL_COLUMNS), ("superclass", SUPERCLASS_COLUMNS))
+            if (name := _column_called(table, words)) and name != pairing.names
+        }
+        if "label" not in columns or pairing.names is None:
+            return {}
+        labels += table.cells[columns["label"]].iloc[pairing.rows].tolist()
+    counts = Counter(labels)
+    return columns if len(counts) > 1 and min(counts.values()) > 1 and "" not in counts else {}
+
+
+def _column_called(table: Table, words: Sequence[str]) -> str | None:
+    """The column that is called by the first of these words."""
+    named = {name.strip().lower(): name for name in table.cells if name not in table.unnamed}
+    return next((named[word] for word in words if word in named), None)
+
+
+def _pattern(folder: Path, images: Sequence[PurePosixPath], files: Sequence[PurePosixPath]) -> str:
     """The glob that names these images and no other file."""
     depth = {len(image.parts) for image in images}
     if len(depth) > 1:
@@ -153,7 +238,7 @@ def _file_globs(suffixes: set[str]) -> list[str]:
     return [f"*{first}", f"*{any_case}", "*.[jJ][pP]*[gG]", "*"]
 
 
-def _filename(folder: Path, images: list[PurePosixPath], patterns: list[str]) -> str:
+def _filename(folder: Path, images: Sequence[PurePosixPath], patterns: Sequence[str]) -> str:
     """The expression that finds the labels: the folders that a pattern leaves open, or a part of the file names."""
     if all(PurePosixPath(pattern).parent.name == "*" for pattern in patterns):
         return _LABEL_FOLDERS
@@ -161,17 +246,14 @@ def _filename(folder: Path, images: list[PurePosixPath], patterns: list[str]) ->
     ending = rf"\.{suffixes[0]}" if len(suffixes) == 1 else rf"\.(?:{'|'.join(suffixes)})"
     for stem in _STEMS:
         found = [re.fullmatch(stem + ending, image.name) for image in images]
-        if all(found) and _usable(Counter(match["label"] for match in found)):
+        if all(found) and _usable(Counter(match["label"] for match in found if match)):
             return stem + ending
-    raise RockspaceError(f"{folder}: no label found in names such as '{images[0].name}'; {_BY_HAND}")
+    raise RockspaceError(
+        f"{folder}: no label found in names such as '{images[0].name}', and no column called {', '.join(LABEL_COLUMNS[:4])}; "
+        f"{_BY_HAND}"
+    )
 
 
-def _usable(labels: Counter) -> bool:
+def _usable(labels: Counter[str]) -> bool:
     """Whether these can be labels: several words, each of several images."""
     return len(labels) > 1 and min(labels.values()) > 1 and all(re.search(r"[^\W\d_]", label) for label in labels)
-
-
-def _counts(sets: Mapping[str, list[PurePosixPath]], tables: Mapping[str, pd.DataFrame]) -> str:
-    images = ", ".join(f"{len(found)} images in '{top or '.'}'" for top, found in sets.items())
-    rows = ", ".join(f"{len(table)} rows in '{name}'" for name, table in tables.items())
-    return f"{images}; {rows}"

@@ -1,20 +1,20 @@
 """How often people chose each category for each image."""
 
-import csv
 import difflib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
+from rockspace.data.pairing import pair
+from rockspace.data.tables import is_integer, number, read_table
 from rockspace.errors import RockspaceError
-from rockspace.people.coordinates import IMAGE_COLUMN
 
 
 def read_responses(path: Path, catalog: pd.DataFrame, split: str) -> pd.DataFrame:
     """Read a table of response counts.
 
     Args:
-        path: CSV with a column ``image`` (names of files, or ``image_id``) and one column for each category that
+        path: Table with a column that names the images (as a table of coordinates does) and one for each category that
             people could choose: labels, or superclasses. Cells hold how often it was chosen.
         catalog: From `rockspace.data.catalog.read_catalog`.
         split: Which images to take. Images of the other split are left out, so one file may hold both.
@@ -26,29 +26,23 @@ def read_responses(path: Path, catalog: pd.DataFrame, split: str) -> pd.DataFram
     Raises:
         RockspaceError: With file and row, where something is missing, doubled, unknown or not a count.
     """
-    header, rows = _rows(path)
-    categories = [name for name in header if name != IMAGE_COLUMN]
+    table, own = read_table(path), catalog["split"] == split
+    files, others = catalog.loc[own, "file"].tolist(), catalog.loc[~own, "file"].tolist()
+    pairing = pair(table, files, others=others, partial=True)
+    if pairing.names is None:
+        raise RockspaceError(f"{path}: no column names the images; expected one, and one column a category")
+    categories = [name for name in table.cells if name != pairing.names and name not in pairing.numbering]
     category_of_label(catalog, categories, path)
-    known = {PurePosixPath(file).name: image for file, image in zip(catalog["path"], catalog["image_id"], strict=True)}
-    known |= {image: image for image in catalog["image_id"]}
-    counts: dict[str, list[int]] = {}
-    for number, cells in rows:
-        if len(cells) != len(header):
-            raise RockspaceError(f"{path}: row {number}: {len(cells)} cells where the header has {len(header)}")
-        row = dict(zip(header, cells, strict=True))
-        name = row.pop(IMAGE_COLUMN)
-        if name not in known:
-            raise RockspaceError(f"{path}: row {number}: no image '{name}' in the study; take the row out")
-        if known[name] in counts:
-            raise RockspaceError(f"{path}: row {number}: image '{name}' stands there twice; add its rows up")
-        counts[known[name]] = [_count(path, number, category, row[category]) for category in categories]
-        if not any(counts[known[name]]):
-            raise RockspaceError(f"{path}: row {number}: no response to image '{name}'; take the row out")
-    order = [image for image in catalog.loc[catalog["split"] == split, "image_id"] if image in counts]
-    if not order:
+    counts = table.cells[categories].apply(lambda row: [_count(path, row.name, *cell) for cell in row.items()], axis=1)
+    for line, row in counts.items():
+        if not any(row):
+            image = table.cells.loc[line, pairing.names]
+            raise RockspaceError(f"{path}: row {line}: no response to image {image!r}; take the row out")
+    shown = pairing.rows >= 0
+    if not shown.any():
         raise RockspaceError(f"{path}: no row for any {split} image; check dataset.splits.{split}.responses")
-    table = pd.DataFrame.from_dict(counts, orient="index", columns=categories, dtype="int64")
-    return table.loc[order].rename_axis("image_id")
+    index = pd.Index(catalog.loc[own, "image_id"][shown], name="image_id")
+    return pd.DataFrame(counts.iloc[pairing.rows[shown]].tolist(), index, categories, dtype="int64")
 
 
 def category_of_label(catalog: pd.DataFrame, categories: list[str], path: Path) -> dict[str, str]:
@@ -78,29 +72,9 @@ def category_of_label(catalog: pd.DataFrame, categories: list[str], path: Path) 
     )
 
 
-def _rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header, and the cells of each row below it with the row's number from 1."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [(i, [cell.strip() for cell in row]) for i, row in enumerate(csv.reader(file), start=1)]
-    except UnicodeDecodeError as error:
-        raise RockspaceError(f"{path}: not a text file (byte {error.start}); expected a CSV of counts") from error
-    lines = [(number, cells) for number, cells in lines if any(cells)]
-    if len(lines) < 2 or IMAGE_COLUMN not in lines[0][1]:
-        raise RockspaceError(f"{path}: expected a CSV with a column '{IMAGE_COLUMN}' and one column a category")
-    header = lines[0][1]
-    if len(set(header)) < len(header) or not all(header):
-        raise RockspaceError(f"{path}: row {lines[0][0]}: the header needs distinct names")
-    return header, lines[1:]
-
-
-def _count(path: Path, number: int, category: str, cell: str) -> int:
-    try:
-        count = float(cell)
-    except ValueError:
-        count = -1.0
-    if count < 0 or not count.is_integer():
+def _count(path: Path, line: int, category: str, cell: str) -> int:
+    if not is_integer(cell) or number(cell) < 0:
         raise RockspaceError(
-            f"{path}: row {number}: found '{cell}' for '{category}'; a count is a whole number, 0 or more"
+            f"{path}: row {line}: found '{cell}' for '{category}'; a count is a whole number, 0 or more"
         )
-    return int(count)
+    return int(number(cell))

@@ -1,0 +1,687 @@
+"""Every image gets its own row of people's table, or the study is refused in one line: never another image's row.
+
+The numbers in the names of the tests are those of a list of faults: each was one small input that gave wrong rows without a word.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from rockspace.data.catalog import build_catalog
+from rockspace.errors import RockspaceError
+from rockspace.people.coordinates import people_coordinates
+from rockspace.people.proposal import propose_dataset
+
+KINDS = ("arrow", "bolt", "circle")
+NAMES = [f"{kind}_{i:02d}.png" for kind in KINDS for i in range(1, 5)]
+NUMBERED = [f"{kind}/{4 * k + i:03d}.png" for k, kind in enumerate(KINDS) for i in range(1, 5)]
+PER_FOLDER = [f"{kind}/{i:03d}.png" for kind in KINDS for i in range(1, 5)]
+
+Own = dict[str, tuple[float, float]]
+
+
+def own_rows(images: Sequence[str]) -> Own:
+    """Two numbers that belong to each image and to no other."""
+    rng = np.random.default_rng(len(images))
+    return {
+        image: (round(x, 3), round(y, 3))
+        for image, (x, y) in zip(images, rng.normal(size=(len(images), 2)), strict=True)
+    }
+
+
+def fill(folder: Path, images: Sequence[str]) -> None:
+    for image in images:
+        (folder / image).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(folder / image, format="png")
+
+
+def written(
+    own: Own,
+    name_of: Callable[[str], str] | None = str,
+    header: str | None = "image,x,y",
+    shuffled: bool = True,
+    delimiter: str = ",",
+    row: Callable[[str, str, str], str] | None = None,
+) -> str:
+    """A table as text, one row an image."""
+    images = list(own)
+    if shuffled:
+        random.Random(0).shuffle(images)
+    cells = [[*([name_of(image)] if name_of else []), *map(str, own[image])] for image in images]
+    lines = [row(*each) if row else delimiter.join(each) for each in cells]
+    return "\n".join([*([header] if header is not None else []), *lines]) + "\n"
+
+
+def name(image: str) -> str:
+    return PurePosixPath(image).name
+
+
+def stem(image: str) -> str:
+    return PurePosixPath(image).stem
+
+
+def read(folder: Path, **changes: object) -> tuple[pd.DataFrame, Own, list[str]]:
+    """Look through a folder and read all of it: the catalog, each image's row, and what was taken for what."""
+    dataset = propose_dataset(folder) | changes
+    catalog = build_catalog(folder, dataset)
+    tables, readings = people_coordinates(folder, dataset, catalog)
+    table = pd.concat(tables.values()).loc[catalog["image_id"]]
+    rows = dict(zip(catalog["file"], map(tuple, table.to_numpy()), strict=True))
+    return catalog, rows, [line for reading in readings for line in reading.in_words()]
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(RockspaceError) as error:
+        read(folder)
+    line = str(error.value)
+    assert line.isprintable(), line
+    assert len(line) < 900, line
+    return line
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return tmp_path / "photos"
+
+
+# 1.1 and 1.2: names that look like numbers
+
+HEADERS = ["id", "image_id", "file", "name", "stimulus", "filename", "Stim Nr", "photo", "Bild", "whatever"]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("write", [stem, name, lambda image: str(int(stem(image)))], ids=["001", "001.png", "1"])
+def test_1_1_numbered_images_are_paired_by_their_numbers(photos, header, write):
+    fill(photos, NUMBERED)
+    own = own_rows(NUMBERED)
+    (photos / "mds.csv").write_text(written(own, write, f"{header},x,y"))
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[0].startswith(f"mds.csv: column '{header}' names ")
+    assert said[1:] == ["dimensions: x, y", "ignored: nothing"]
+
+
+def test_1_2_names_that_python_would_read_as_numbers_stay_names(photos):
+    images = [f"{kind}/{k}_{i:02d}.png" for k, kind in enumerate(KINDS, 1) for i in range(1, 5)]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.csv").write_text(written(own, stem, "stimulus,x,y"))
+    assert read(photos)[1] == own
+
+
+@pytest.mark.parametrize(
+    "stems", [["1e1", "1e2", "2e1", "2e2"], ["inf", "nan", "NA", "None"], ["0x1", "0b1", "1.0", "01"]]
+)
+def test_names_that_look_like_other_numbers_or_like_nothing_stay_names(photos, stems):
+    images = [f"{kind}/{s}{suffix}.png" for kind, suffix in (("arrow", ""), ("bolt", "b")) for s in stems]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.csv").write_text(written(own, stem, "stimulus,x,y"))
+    assert read(photos)[1] == own
+
+
+def test_numbers_inside_names_are_found_where_nothing_else_differs(photos):
+    images = [f"{kind}/stim{4 * k + i}.png" for k, kind in enumerate(KINDS) for i in range(1, 5)]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.csv").write_text(written(own, lambda image: stem(image)[4:], "stimulus,x,y"))
+    _, rows, said = read(photos)
+    assert rows == own
+    assert "column 'stimulus' names the numbers in the images' names" in said[0]
+
+
+def test_numbers_that_spreadsheets_made_decimal_are_numbers_still(photos):
+    fill(photos, NUMBERED)
+    own = own_rows(NUMBERED)
+    (photos / "mds.csv").write_text(written(own, lambda image: f"{int(stem(image))}.0"))
+    assert read(photos)[1] == own
+
+
+# 1.3: row numbers
+
+
+@pytest.mark.parametrize("first", [1, 0])
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        (None, '"{}" {} {}'),  # R's write.table(col.names = FALSE)
+        ('"","V1","V2"', '"{}",{},{}'),  # R's write.csv
+        ('"V1" "V2"', '"{}" {} {}'),  # R's write.table
+        (",0,1", "{},{},{}"),  # pandas' to_csv of a bare array
+        ("X,x,y", "{},{},{}"),  # read by R and written again
+        ("...1,x,y", "{},{},{}"),  # readr
+        ("Unnamed: 0,x,y", "{},{},{}"),  # read by pandas and written again
+        (None, "{}\t{}\t{}"),
+    ],
+)
+def test_1_3_row_numbers_in_the_order_of_the_files_are_no_dimension(photos, first, header, form):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    lines = [form.format(i, *own[image]) for i, image in enumerate(sorted(NAMES), start=first)]
+    (photos / "mds.csv").write_text("\n".join([*([header] if header else []), *lines]) + "\n")
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[0] == "mds.csv: rows without names, in the order of file names, 12 images"
+    assert re.fullmatch(r"ignored: .+ \(numbers the rows\)", said[2])
+
+
+def test_row_numbers_out_of_order_without_names_are_refused(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    numbers = {image: str(i) for i, image in enumerate(sorted(NAMES), start=1)}
+    for header in ("id,x,y", ",x,y", None):
+        (photos / "mds.csv").write_text(written(own, numbers.__getitem__, header))
+        assert "seems to name the images" in refusal(photos)
+
+
+def test_row_numbers_beside_names_are_left_out_in_any_order(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    table = pd.DataFrame(own, index=["x", "y"]).T.rename_axis("image").reset_index()
+    table.sample(frac=1, random_state=0).to_csv(photos / "mds.csv")
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[1:] == ["dimensions: x, y", "ignored: column 1 (numbers the rows)"]
+
+
+# 1.4 and 1.5: rows without names
+
+
+def numbered_plainly(folder: str = "") -> list[str]:
+    return [f"{folder}{kind}_{i}.png" for kind in ("cat", "dog") for i in range(1, 13)]
+
+
+def test_1_4_bare_rows_are_refused_where_natural_and_plain_order_differ(photos):
+    images = numbered_plainly()
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.txt").write_text(written(own, None, None, shuffled=False, delimiter=" "))
+    line = refusal(photos)
+    assert (
+        "row 2 without a name may be 'cat_10.png' (order of file names) or 'cat_2.png' (natural order of paths)" in line
+    )
+    assert "dataset.order" in line
+
+
+@pytest.mark.parametrize("order", ["name", "natural"])
+def test_1_4_bare_rows_follow_the_order_that_the_configuration_names(photos, order):
+    images = numbered_plainly()
+    fill(photos, images)
+    own = own_rows(sorted(images) if order == "name" else images)
+    (photos / "mds.txt").write_text(written(own, None, None, shuffled=False, delimiter=" "))
+    dataset = {
+        "filename": r"(?P<label>[a-z]+)_\d+\.png",
+        "splits": {
+            "train": {"images": "*.png", "coordinates": "mds.txt"},
+            "validation": {"fraction": 0.25, "seed": 0},
+        },
+        "dimensions": [],
+        "order": order,
+    }
+    catalog = build_catalog(photos, dataset)
+    tables, _ = people_coordinates(photos, dataset, catalog)
+    for table in tables.values():
+        for image_id, row in zip(table.index, table.to_numpy(), strict=True):
+            assert tuple(row) == own[f"{image_id}.png"]
+
+
+def test_1_4_whatever_the_case_counts_as_another_order(photos):
+    images = [*(f"B_{i}.png" for i in range(1, 5)), *(f"a_{i}.png" for i in range(1, 5))]
+    fill(photos, images)
+    (photos / "mds.txt").write_text(written(own_rows(images), None, None, shuffled=False, delimiter=" "))
+    assert "row 1 without a name may be 'B_1.png' (order of file names) or 'a_1.png'" in refusal(photos)
+
+
+@pytest.mark.parametrize("order", [None, "path"])
+def test_1_5_bare_rows_in_the_order_of_folders_are_refused_unless_that_is_said(photos, order):
+    images = [
+        f"{kind}/{letter}{i}.png" for kind, letter in (("cats", "z"), ("dogs", "y"), ("owls", "x")) for i in range(4)
+    ]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.txt").write_text(written(own, None, None, shuffled=False, delimiter=" "))
+    if order is None:
+        assert "row 1 without a name may be 'owls/x0.png' (order of file names) or 'cats/z0.png'" in refusal(photos)
+        return
+    dataset = {
+        "filename": "(?P<label>[^/]+)/[^/]+",
+        "splits": {
+            "train": {"images": "*/*.png", "coordinates": "mds.txt"},
+            "validation": {"fraction": 0.25, "seed": 0},
+        },
+        "dimensions": [],
+        "order": order,
+    }
+    catalog = build_catalog(photos, dataset)
+    tables, _ = people_coordinates(photos, dataset, catalog)
+    files = dict(zip(catalog["image_id"], catalog["file"], strict=True))
+    assert {
+        files[i]: tuple(row) for table in tables.values() for i, row in zip(table.index, table.to_numpy(), strict=True)
+    } == own
+
+
+def test_bare_rows_are_taken_where_all_orders_agree(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.txt").write_text(written(own, None, None, shuffled=False, delimiter=" "))
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said == [
+        "mds.txt: rows without names, in the order of file names, 12 images",
+        "dimensions: dimension 1, dimension 2",
+        "ignored: nothing",
+    ]
+
+
+# 1.6: matrices
+
+
+def distances(n: int = 12) -> np.ndarray:
+    points = np.random.default_rng(0).normal(size=(n, 3))
+    return np.linalg.norm(points[:, None] - points[None], axis=-1).round(3)
+
+
+@pytest.mark.parametrize("kind", ["dissimilarities", "similarities", "lower half", "ranks on a line"])
+@pytest.mark.parametrize("named", [True, False])
+def test_1_6_a_symmetric_matrix_is_no_coordinates(photos, kind, named):
+    fill(photos, NAMES)
+    matrix = distances()
+    matrix = {
+        "dissimilarities": matrix,
+        "similarities": (1 - matrix / matrix.max()).round(3),
+        "lower half": np.where(np.tri(12, k=-1), matrix, np.nan),
+        "ranks on a line": np.abs(np.subtract.outer(np.arange(12), np.arange(12))).astype(float),
+    }[kind]
+    table = pd.DataFrame(matrix, index=NAMES, columns=NAMES)
+    table.to_csv(photos / "mds.csv", header=named, index=named)
+    line = refusal(photos)
+    # Without names, the first row of a lower half is an empty line.
+    assert "a symmetric matrix of 12 x 12 (dis)similarities, not coordinates" in line or "11 rows without names" in line
+
+
+def test_a_list_of_pairs_is_no_coordinates(photos):
+    fill(photos, NAMES)
+    rows = [f"{a},{b},{abs(hash((a, b))) % 100 / 100}" for a in NAMES for b in NAMES if a < b]
+    (photos / "mds.csv").write_text("\n".join(["image1,image2,similarity", *rows]) + "\n")
+    assert "duplicate row for image" in refusal(photos)
+
+
+# 1.7: two tables
+
+
+@pytest.mark.parametrize("other", ["familiarity_norms.csv", "individuals/s00.csv", "Zusatz.txt"])
+def test_1_7_two_tables_that_fit_are_refused_and_named(photos, other):
+    fill(photos, NAMES)
+    (photos / other).parent.mkdir(exist_ok=True)
+    for file in (other, "mds.csv"):
+        (photos / file).write_text(written(own_rows(NAMES)))
+    line = refusal(photos)
+    assert other in line
+    assert "mds.csv" in line
+
+
+def test_1_7_the_only_table_that_fits_is_named(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "readme.txt").write_text("Drawn shapes, 12 of them.\nSee the paper.\n")
+    (photos / "mds_final.csv").write_text(written(own))
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[0] == "mds_final.csv: column 'image' names the images, 12 images"
+
+
+# 1.8: decimal commas
+
+
+def comma(number: float) -> str:
+    return str(number).replace(".", ",")
+
+
+def test_1_8_decimal_commas_between_commas_are_refused(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    for header, with_name in ((None, False), ("x", False), (None, True), ("image,x", True)):
+        lines = [",".join([*([image] if with_name else []), comma(x)]) for image, (x, _) in own.items()]
+        (photos / "mds.csv").write_text("\n".join([*([header] if header else []), *lines]) + "\n")
+        assert "may hold decimal commas" in refusal(photos)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", " ", "|"])
+def test_1_8_decimal_commas_between_anything_else_are_decimal_points(photos, delimiter):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(
+        written(
+            own,
+            header=delimiter.join(["image", "x", "y"]),
+            delimiter=delimiter,
+            row=lambda i, x, y: delimiter.join([i, x.replace(".", ","), y.replace(".", ",")]),
+        )
+    )
+    assert read(photos)[1] == own
+
+
+def test_1_8_a_single_column_of_quoted_decimal_commas_is_read(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(
+        written(own, row=lambda i, x, y: f'{i},"{x.replace(".", ",")}","{y.replace(".", ",")}"')
+    )
+    assert read(photos)[1] == own
+
+
+def test_commas_that_divide_thousands_are_refused(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(
+        written(own, row=lambda i, x, y: f'{i},"1,{abs(int(1000 * float(x))):03d}",{y}')
+        .replace('"1,', '"1,', 1)
+        .replace(",x,", ",x,")
+    )
+    text = (photos / "mds.csv").read_text().splitlines()
+    text[1] = re.sub(r'"[^"]*"', "0.5", text[1])
+    (photos / "mds.csv").write_text("\n".join(text) + "\n")
+    assert re.search(r"x: a decimal point in row 2 and a comma in row \d+; write all alike", refusal(photos))
+
+
+# 1.9, 1.10 and 1.11: columns
+
+
+def with_columns(own: Own, header: str, cells: Callable[[str], str]) -> str:
+    return written(own, header=header, row=lambda image, x, y: f"{image},{cells(image)},{x},{y}")
+
+
+@pytest.mark.parametrize("header", ["label", "class", "category", "subtype", "Category"])
+@pytest.mark.parametrize("as_number", [True, False])
+def test_1_9_a_column_of_labels_gives_labels_and_is_no_dimension(photos, header, as_number):
+    images = [f"IMG{i:04d}.png" for i in range(12)]
+    fill(photos, images)
+    own = own_rows(images)
+    label_of = {image: str(i % 3) if as_number else KINDS[i % 3] for i, image in enumerate(images)}
+    (photos / "mds.csv").write_text(with_columns(own, f"image,{header},x,y", label_of.__getitem__))
+    catalog, rows, said = read(photos)
+    assert rows == own
+    assert dict(zip(catalog["file"], catalog["label"], strict=True)) == label_of
+    assert said[1:] == [f"dimensions: x, y; labels: {header}", "ignored: nothing"]
+
+
+def test_1_9_constant_and_other_columns_are_listed_as_ignored(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(
+        with_columns(
+            own,
+            "image,n_raters,condition,rater_count,notes,x,y",
+            lambda image: f"20,{len(image) % 2},{len(image)},seen by {image[0]}",
+        )
+    )
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[2] == "ignored: n_raters (counts), condition (codes), rater_count (counts), notes (text)"
+
+
+def test_1_9_whole_numbers_beside_decimals_are_not_taken_for_a_dimension_in_silence(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(
+        with_columns(own, "image,k,x,y", lambda image: str(KINDS.index(image.split("_")[0])))
+    )
+    assert "column 'k' holds whole numbers (0 to 2) where others have decimals" in refusal(photos)
+
+
+def test_labels_may_stand_in_a_table_of_their_own(photos):
+    images = [f"IMG{i:04d}.png" for i in range(12)]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.csv").write_text(written(own))
+    label_of = {image: KINDS[i % 3] for i, image in enumerate(images)}
+    rows = [f"{stem(image)};{label};L" for image, label in label_of.items()]
+    (photos / "kinds.csv").write_text("\n".join(["stimulus;category;superclass", *rows[::-1]]) + "\n")
+    catalog, found, _ = read(photos)
+    assert found == own
+    assert dict(zip(catalog["file"], catalog["label"], strict=True)) == label_of
+    assert set(catalog["superclass"]) == {"L"}
+
+
+def test_1_10_dimensions_are_selected_by_name(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(with_columns(own, "image,Gloss,Brightness,Hue", lambda image: "0.5"))
+    _, rows, said = read(photos, dimensions=["Hue", "Brightness"])
+    assert rows == {image: (y, x) for image, (x, y) in own.items()}
+    assert said[1:] == ["dimensions: Hue, Brightness", "ignored: Gloss (not in dataset.dimensions)"]
+    with pytest.raises(
+        RockspaceError, match=r"no column 'Glow' .*dataset\.dimensions.*; its columns are image, Gloss, Brightness, Hue"
+    ):
+        read(photos, dimensions=["Brightness", "Glow"])
+
+
+# 1.12, 1.13 and 1.18: paths, suffixes, case
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        str,
+        lambda i: i.removesuffix(".png"),
+        lambda i: f"/home/me/photos/{i}",
+        lambda i: "C:\\me\\" + i.replace("/", "\\"),
+        lambda i: f"./{i}",
+        str.upper,
+    ],
+    ids=["path", "no suffix", "absolute", "Windows", "dot", "upper"],
+)
+def test_1_12_images_of_one_name_in_several_folders_are_paired_by_path(photos, write):
+    fill(photos, PER_FOLDER)
+    own = own_rows(PER_FOLDER)
+    (photos / "mds.csv").write_text(written(own, write))
+    catalog, rows, _ = read(photos)
+    assert rows == own
+    assert catalog["image_id"].is_unique
+    assert set(catalog["label"]) == set(KINDS)
+
+
+def test_1_12_names_that_two_folders_have_are_refused_with_both(photos):
+    fill(photos, PER_FOLDER)
+    (photos / "mds.csv").write_text(written(own_rows(PER_FOLDER), stem))
+    assert re.search(r"'\d{3}' may be 'arrow/\d{3}\.png' or 'bolt/\d{3}\.png'; write more of its path", refusal(photos))
+
+
+@pytest.mark.parametrize(
+    "write", [lambda i: i.replace(".png", ".PNG"), lambda i: i.replace(".png", ".jpg"), str.upper, str.title]
+)
+def test_1_13_suffix_and_case_need_not_be_those_of_the_files(photos, write):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(written(own, write))
+    assert read(photos)[1] == own
+
+
+@pytest.mark.parametrize("write", [str, stem])
+def test_1_13_formats_that_are_not_read_are_named(photos, write):
+    fill(photos, NAMES)
+    for image in NAMES[::2]:
+        (photos / image).rename((photos / image).with_suffix(".HEIC"))
+    own = {
+        image.replace(".png", ".HEIC") if i % 2 == 0 else image: row
+        for i, (image, row) in enumerate(own_rows(NAMES).items())
+    }
+    (photos / "mds.csv").write_text(written(own, write))
+    line = refusal(photos)
+    assert ".HEIC" in line
+    assert "JPEG or PNG" in line
+
+
+def test_1_13_a_line_break_in_a_header_is_a_space(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(written(own, header='image,"size\n(cm)",y'))
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[1] == "dimensions: size (cm), y"
+
+
+def test_letters_of_two_parts_are_the_letters_of_one(photos):
+    images = [f"{kind}é_{i}.png" for kind in KINDS for i in range(4)]
+    fill(photos, images)
+    own = own_rows(images)
+    import unicodedata
+
+    (photos / "mds.csv").write_text(written(own, lambda image: unicodedata.normalize("NFD", image)))
+    assert read(photos)[1] == own
+    (photos / "mds.csv").write_bytes(written(own).encode("cp1252"))
+    assert read(photos)[1] == own
+
+
+@pytest.mark.parametrize("suffixes", [(".png", ".jpg"), (".png", ".PNG")])
+def test_files_that_differ_in_their_suffix_alone_need_it_in_the_table(photos, suffixes):
+    images = [f"{kind}_1{suffix}" for kind in "abcdef" for suffix in suffixes]
+    fill(photos, images)
+    own = own_rows(images)
+    label = {
+        "filename": "(?P<label>.)_1.*",
+        "splits": {"train": {"images": "*_1.*", "coordinates": "mds.csv"}, "validation": {"fraction": 0.5}},
+        "dimensions": [],
+    }
+    (photos / "mds.csv").write_text(written(own))
+    label["splits"]["validation"]["seed"] = 0
+    catalog = build_catalog(photos, label)
+    tables, _ = people_coordinates(photos, label, catalog)
+    table = pd.concat(tables.values()).loc[catalog["image_id"]]
+    assert dict(zip(catalog["file"], map(tuple, table.to_numpy()), strict=True)) == own
+    (photos / "mds.csv").write_text(written(own, stem))
+    with pytest.raises(RockspaceError, match="may be"):
+        people_coordinates(photos, label, catalog)
+
+
+# 1.16 to 1.19
+
+
+@pytest.mark.parametrize(
+    "folders", [("train", "val"), ("Training", "Test"), ("train", "validation"), ("train", "held-out")]
+)
+@pytest.mark.parametrize("below", ["", "photos/"])
+def test_1_16_folders_of_splits_are_the_splits(photos, folders, below):
+    images = [f"{below}{folders[i % 4 == 0]}/{image}" for i, image in enumerate(NAMES)]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.csv").write_text(written(own))
+    catalog, rows, _ = read(photos)
+    assert rows == own
+    assert set(catalog["label"]) == set(KINDS)
+    assert all(
+        (folders[1] in file) == (split == "validation")
+        for file, split in zip(catalog["file"], catalog["split"], strict=True)
+    )
+
+
+def test_1_16_labels_below_the_folders_of_splits(photos):
+    images = [f"{'val' if i == 4 else 'train'}/{kind}/{kind[0]}{i}.png" for kind in KINDS for i in range(1, 5)]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.csv").write_text(written(own))
+    catalog, rows, _ = read(photos)
+    assert rows == own
+    assert set(catalog["label"]) == set(KINDS)
+    assert (catalog["split"] == "validation").sum() == 3
+
+
+def test_1_16_three_folders_of_splits_are_refused(photos):
+    images = [f"{('train', 'val', 'test')[i % 3]}/{image}" for i, image in enumerate(NAMES)]
+    fill(photos, images)
+    (photos / "mds.csv").write_text(written(own_rows(images)))
+    assert "the folders test, train, val look like splits, and a study has two" in refusal(photos)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda own: "sep=;\n" + written(own, header="image;x;y", delimiter=";"),
+        lambda own: "# x y\n" + written(own, None, None, shuffled=False, delimiter=" "),
+        lambda own: "# made on Monday\n# x, y\n" + written(own, None, None, shuffled=False, delimiter=", "),
+        lambda own: "% x y\n" + written(own, None, None, shuffled=False, delimiter="\t"),
+        lambda own: written(own, header="image,x,y,", row=lambda i, x, y: f"{i},{x},{y},"),
+        lambda own: written(own, header="image,x,y", row=lambda i, x, y: f"{i},{x},{y},"),
+        lambda own: written(own, header="image;x;y;;", row=lambda i, x, y: f"{i};{x};{y};;"),
+        lambda own: "# a comment\n" + written(own).replace("\n", "\n# another\n", 1),
+        lambda own: "Coordinates of 12 shapes, by MDS, in 2 dimensions\n\nStress: see the paper.\n" + written(own),
+        lambda own: "\ufeff" + written(own).replace("\n", "\r\n"),
+        lambda own: written(own).replace("\n", "\r"),
+        lambda own: written(own, header="'image','x','y'", row=lambda i, x, y: f"'{i}',{x},{y}"),
+        lambda own: written(own).replace("-", "\u2212"),
+    ],
+    ids=["sep", "savetxt", "comments", "percent", "trailing", "trailing below", "two trailing", "comment", "prose", "BOM", "old Mac", "quotes", "minus"],
+)  # fmt: skip
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_1_17_and_1_18_what_programs_write_around_a_table_is_understood(photos, form, encoding):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_bytes(form(own).encode(encoding))
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[1] == "dimensions: x, y"
+
+
+def test_1_18_names_in_another_case_of_a_large_table_with_prose_above(photos):
+    images = [f"{i:02d}f_an_{'abcdefghijklmnopqrst'[j]}.jpg" for i in range(18) for j in range(20)]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.txt").write_text(
+        "MDS solution\nDimensions, in order: brightness, size\n\n"
+        + written(own, lambda i: stem(i).upper(), "stimulus\tx\ty", delimiter="\t")
+    )
+    dataset = {
+        "filename": r"(?P<label>\d+)f.*",
+        "splits": {"train": {"images": "*.jpg", "coordinates": "mds.txt"}, "validation": {"fraction": 0.25, "seed": 0}},
+        "dimensions": [],
+    }
+    catalog = build_catalog(photos, dataset)
+    tables, readings = people_coordinates(photos, dataset, catalog)
+    assert readings[0].in_words()[0] == "mds.txt: column 'stimulus' names the images, 360 images"
+    for table in tables.values():
+        assert all(tuple(row) == own[f"{i}.jpg"] for i, row in zip(table.index, table.to_numpy(), strict=True))
+
+
+def test_1_18_folders_that_are_links_are_followed_and_circles_are_not(photos, tmp_path):
+    fill(tmp_path / "elsewhere", NAMES)
+    own = own_rows(NAMES)
+    photos.mkdir()
+    (photos / "stimuli").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(photos)
+    (photos / "mds.csv").write_text(written(own))
+    _, rows, _ = read(photos)
+    assert rows == {f"stimuli/{image}": row for image, row in own.items()}
+
+
+def test_1_18_hundreds_of_other_files_make_no_long_message(photos):
+    fill(photos, NAMES)
+    for i in range(350):
+        (photos / f"participant_{i:03d}.txt").write_text("trial rt\n1 0.5\n2 0.75\n")
+    assert "no table fits the images (12 in '.')" in refusal(photos)
+    (photos / "mds.csv").write_text(written(own_rows(NAMES)))
+    assert read(photos)[1] == own_rows(NAMES)
+
+
+@pytest.mark.parametrize("header", ["image_id", "id", "stimulus", "image"])
+def test_1_19_numbers_that_name_no_image_are_refused_at_the_start(photos, header):
+    fill(photos, NAMES)
+    (photos / "mds.csv").write_text(
+        written(own_rows(NAMES), lambda image: str(100 + NAMES.index(image)), f"{header},x,y")
+    )
+    assert f"column '{header}' seems to name the images, but " in refusal(photos)
+
+
+def test_names_that_match_no_image_are_refused_with_both_kinds_of_name(photos):
+    fill(photos, NAMES)
+    (photos / "mds.csv").write_text(written(own_rows(NAMES), lambda image: f"item {NAMES.index(image)} of mine"))
+    line = refusal(photos)
+    assert "column 'image' seems to name the images" in line
+    assert "images have names such as 'arrow_01.png'" in line

@@ -1,0 +1,323 @@
+"""Which row of a table belongs to which image: by names wherever these can be recognised, never by a doubtful order."""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+from natsort import natsort_keygen, ns
+
+from rockspace.data.tables import Table, are_integers, are_numbers, number
+from rockspace.errors import RockspaceError
+
+READABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
+UNREADABLE = frozenset(
+    {".heic", ".heif", ".avif", ".svg", ".pdf", ".eps", ".psd", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".jp2"}
+)
+ORDERS = ("name", "natural", "path")
+SHORTEST_NUMBERING = 3  # rows, below which 1, 2 may as well be coordinates
+
+_NUMBERING = re.compile(
+    r"(?:.*[\W_])?(?:id|idx|index|no|nr|num|number|row|rows|rownames?|row names?|obs|case|order|position|rank|trial|"
+    r"image|img|file|filename|name|stim|stimulus|photo|picture|item|object)(?:[\W_].*)?|#|unnamed.*|\.\.\.\d+",
+)
+_natural = natsort_keygen(alg=ns.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The row of each image.
+
+    Attributes:
+        rows: For each image the position of its row, or -1 where an image may lack one.
+        names: The column that names the images; None for bare rows.
+        numbering: Columns that only number the rows.
+        how: What was taken for the images' names, in words.
+    """
+
+    rows: np.ndarray
+    names: str | None
+    numbering: tuple[str, ...]
+    how: str
+
+
+@dataclass(frozen=True)
+class _Match:
+    """One column held against the images: for each row the images that its cell may mean, the best ones only."""
+
+    column: str
+    found: list[list[int]]
+    by_number: bool = False
+
+    def recognised(self) -> int:
+        """How many images its cells may mean."""
+        return len({image for likely in self.found for image in likely})
+
+
+def pair(
+    table: Table,
+    images: Sequence[str],
+    *,
+    others: Sequence[str] = (),
+    column: str | None = None,
+    order: str | None = None,
+    partial: bool = False,
+) -> Pairing:
+    """Find the row of each image.
+
+    A column names the images if its cells are their paths, ends of paths, or file names, in whatever case and
+    Unicode form, with this, another or no image suffix; or else their numbers. Without such a column, rows follow the
+    images, provided that the plain order of names, the natural one (2 before 10) and the order of paths agree or ``order``
+    says which it is; a column that counts 1, 2, 3, ... down the rows is then left out.
+
+    Args:
+        table: From `rockspace.data.tables.read_table`.
+        images: Paths of the images that need a row, separated by ``/``.
+        others: Paths of images that may have one.
+        column: The column that names the images; None looks for it.
+        order: One of `ORDERS`, for bare rows.
+        partial: Whether images may lack a row.
+
+    Raises:
+        RockspaceError: With file and row, where an image has no row or two, a row no image or two, or where two columns or
+            two orders are as likely.
+    """
+    if column is not None and column not in table.cells:
+        known = ", ".join(map(repr, list(table.cells)[:5]))
+        raise RockspaceError(f"{table.path}: no column {column!r} (config key dataset.columns.image); it has {known}")
+    numbering = tuple(name for name in table.cells if column != name and _numbers_rows(table, name))
+    wanted = [column] if column else [name for name in table.cells if _may_name(table, name, numbering)]
+    known = [*images, *others]
+    matches = [_by_text(table, name, known) for name in wanted]
+    whole = [match for match in matches if not _faults(table, match, known, len(images), partial)]
+    if not whole:
+        by_number = [_by_number(table, name, known) for name in wanted]
+        whole = [m for m in by_number if m and not _faults(table, m, known, len(images), partial)]
+    if whole:
+        _refuse_two_columns(table, whole, known)
+        best = whole[0]
+        counts = tuple(name for name in table.cells if name != best.column and _may_number(table, name))
+        means = "the numbers in the images' names" if best.by_number else "the images"
+        return Pairing(_rows_of(best, len(images)), best.column, counts, f"{_column(table, best.column)} names {means}")
+    matches = [match for match in matches if column or not _are_ratings(table, match.column)]
+    best = max(matches, key=_Match.recognised, default=None)
+    if best and (column or 2 * best.recognised() >= min(len(best.found), len(images))):
+        raise RockspaceError(_faults(table, best, known, len(images), partial)[0])
+    _refuse_unknown_names(table, images, numbering)
+    return _by_order(table, images, order, numbering)
+
+
+def _by_text(table: Table, column: str, images: Sequence[str]) -> _Match:
+    """Hold the cells of a column against the ends of the images' paths; the longest common end counts."""
+    ends: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for i, image in enumerate(images):
+        parts = _parts(image)
+        for length in range(1, len(parts) + 1):
+            ends[parts[:length]].append(i)
+    found, lengths = [], []
+    for cell in table.cells[column]:
+        parts = _parts(cell)
+        length = next((n for n in range(len(parts), 0, -1) if parts[:n] in ends), 0)
+        likely = ends[parts[:length]] if length else []
+        for same in (_folded, str):  # files that differ in their suffix or in case alone
+            exact = [i for i in likely if same(_name(images[i])) == same(_name(cell))]
+            likely = exact if len(likely) > 1 and exact else likely
+        found.append(likely)
+        lengths.append(length)
+    # Of two rows with one file name, the one whose folders are the image's own is the image's.
+    longest: dict[int, int] = {}
+    for likely, length in zip(found, lengths, strict=True):
+        for i in likely:
+            longest[i] = max(longest.get(i, 0), length)
+    return _Match(
+        column, [[i for i in likely if longest[i] == length] for likely, length in zip(found, lengths, strict=True)]
+    )
+
+
+def _by_number(table: Table, column: str, images: Sequence[str]) -> _Match | None:
+    """Hold whole numbers against the one number in which the images' names differ; None where that cannot be done."""
+    cells = table.cells[column].tolist()
+    pieces = [re.split(r"(\d+)", PurePosixPath(_folded(image)).stem) for image in images]
+    if not are_integers(cells) or len({tuple(words[::2]) for words in pieces}) > 1:
+        return None
+    figures = [[int(figure) for figure in words[1::2]] for words in pieces]
+    differing = [position for position in zip(*figures, strict=True) if len(set(position)) > 1]
+    if len(differing) != 1 or len(set(differing[0])) < len(images):
+        return None
+    image_of = {figure: i for i, figure in enumerate(differing[0])}
+    values = [number(cell) for cell in cells]
+    return _Match(column, [[image_of[value]] if value in image_of else [] for value in values], by_number=True)
+
+
+def _faults(table: Table, match: _Match, images: Sequence[str], needed: int, partial: bool) -> list[str]:
+    """What keeps a column from naming the images; one line for the first thing, or nothing."""
+    cells = table.cells[match.column]
+    taken: dict[int, int] = {}
+    for line, cell, likely in zip(cells.index, cells, match.found, strict=True):
+        where = f"{table.path}: row {line}"
+        if not likely:
+            return [f"{where}: image {cell!r} has a row but no file{_cause(cell, images)}"]
+        if len(likely) > 1:
+            names = " or ".join(repr(images[i]) for i in likely[:2])
+            return [f"{where}: {cell!r} may be {names}; write more of its path"]
+        if likely[0] in taken:
+            return [f"{where}: duplicate row for image {cell!r}, as row {taken[likely[0]]}; keep one row"]
+        taken[likely[0]] = line
+    missing = [image for i, image in enumerate(images[:needed]) if i not in taken]
+    if missing and not partial:
+        name = _name(missing[0])
+        more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
+        return [f"{table.path}: no row for image '{name}'{more}; add one or take the image out"]
+    return []
+
+
+def _cause(cell: str, images: Sequence[str]) -> str:
+    suffix = PurePosixPath(cell.replace("\\", "/")).suffix
+    if suffix.lower() in UNREADABLE:
+        return f"; {suffix} is a format that is not read, so save the photographs as JPEG or PNG"
+    return f"; take the row out or add the image (images have names such as '{_name(images[0])}')"
+
+
+def _refuse_two_columns(table: Table, matches: Sequence[_Match], images: Sequence[str]) -> None:
+    first, *others = matches
+    for other in others:
+        for line, one, two in zip(table.cells.index, first.found, other.found, strict=True):
+            if one != two:
+                raise RockspaceError(
+                    f"{table.path}: row {line}: column {first.column!r} names {images[one[0]]!r} and column "
+                    f"{other.column!r} {images[two[0]]!r}; say which names the images (config key dataset.columns.image)"
+                )
+
+
+def _refuse_unknown_names(table: Table, images: Sequence[str], numbering: Sequence[str]) -> None:
+    """Refuse rows that do bear names or numbers of their own, which match no image."""
+    for column in table.cells:
+        cells, is_first = table.cells[column].tolist(), column == table.cells.columns[0]
+        is_text = any(cells) and not are_numbers(cells)
+        has_word = column not in table.unnamed and _NUMBERING.fullmatch(column.lower())
+        numbers_images = (
+            column not in numbering
+            and are_integers(cells)
+            and len(set(cells)) == len(cells) >= 3
+            and (has_word or (is_first and set(map(number, cells)) in _counts(len(cells))))
+        )
+        if numbers_images or (is_text and len(set(cells)) == len(cells) and _is_mostly_text(cells)):
+            raise RockspaceError(
+                f"{table.path}: {_column(table, column)} seems to name the images, but {cells[0]!r} (row "
+                f"{table.cells.index[0]}) is no image; images have names such as '{_name(images[0])}'"
+            )
+
+
+def _by_order(table: Table, images: Sequence[str], order: str | None, numbering: tuple[str, ...]) -> Pairing:
+    """Bare rows: accepted where the orders that are as likely agree."""
+    if len(table.cells) != len(images):
+        folder = PurePosixPath(images[0]).parent
+        raise RockspaceError(
+            f"{table.path}: {len(table.cells)} rows without names for {len(images)} images in '{folder}'; each image needs one row"
+        )
+    sequences = {name: ordered(images, name) for name in ORDERS}
+    if order is None:
+        for name in ("natural", "path"):
+            for row, (one, other) in enumerate(zip(sequences["name"], sequences[name], strict=True)):
+                if one != other:
+                    raise RockspaceError(
+                        f"{table.path}: row {table.cells.index[row]} without a name may be '{images[one]}' ({_WORDS['name']}) or "
+                        f"'{images[other]}' ({_WORDS[name]}); name the images in a column, or set dataset.order to "
+                        f"{', '.join(ORDERS[:-1])} or {ORDERS[-1]}"
+                    )
+    rows = np.empty(len(images), dtype=np.int64)
+    rows[sequences[order or "name"]] = np.arange(len(images))
+    return Pairing(rows, None, numbering, f"rows without names, in the {_WORDS[order or 'name']}")
+
+
+_WORDS = {"name": "order of file names", "natural": "natural order of paths", "path": "order of paths"}
+
+
+def ordered(images: Sequence[str], order: str) -> list[int]:
+    """Return the positions of images in an order.
+
+    Args:
+        images: Their paths, separated by ``/``.
+        order: ``name`` (plain order of file names), ``path`` (plain order of folders, then of file names) or
+            ``natural`` (as ``path``, with 2 before 10 and whatever the case).
+    """
+    paths = [PurePosixPath(image).parts for image in images]
+    keys = {
+        "name": lambda i: (paths[i][-1], paths[i]),
+        "path": lambda i: paths[i],
+        "natural": lambda i: ([_natural(part) for part in paths[i]], paths[i]),
+    }
+    return sorted(range(len(images)), key=keys[order])
+
+
+def _rows_of(match: _Match, images: int) -> np.ndarray:
+    rows = np.full(images, -1, dtype=np.int64)
+    for row, (image,) in enumerate(match.found):
+        if image < images:
+            rows[image] = row
+    return rows
+
+
+def _counts(length: int) -> tuple[set[float], set[float]]:
+    return set(map(float, range(1, length + 1))), set(map(float, range(length)))
+
+
+def _may_name(table: Table, column: str, numbering: Sequence[str]) -> bool:
+    """Whether a column may name images: any of text; of whole numbers, the first one or one that is called so."""
+    if not are_numbers(table.cells[column].tolist()):
+        return True
+    return (column not in numbering or column not in table.unnamed) and _stands_as_index(table, column)
+
+
+def _stands_as_index(table: Table, column: str) -> bool:
+    is_first = column == table.cells.columns[0]
+    return is_first or (column not in table.unnamed and _NUMBERING.fullmatch(column.lower()) is not None)
+
+
+def _numbers_rows(table: Table, column: str) -> bool:
+    """Whether a column only counts the rows: 1, 2, 3, ... or 0, 1, 2, ... where an index would stand."""
+    cells = [re.sub(r"[.,]0+$", "", cell) for cell in table.cells[column]]
+    counts = [str(i) for i in range(len(cells) + 1)]
+    return len(cells) >= SHORTEST_NUMBERING and cells in (counts[1:], counts[:-1]) and _stands_as_index(table, column)
+
+
+def _may_number(table: Table, column: str) -> bool:
+    """Whether a column beside one of names numbers its rows, in any order: pandas' index of rows that were shuffled."""
+    is_index = (column in table.unnamed and table.has_header) or (column == "X" == table.cells.columns[0])  # R's name
+    is_called_so = column not in table.unnamed and _NUMBERING.fullmatch(column.lower()) is not None
+    return (is_index or is_called_so) and are_integers(table.cells[column].tolist())
+
+
+def _are_ratings(table: Table, column: str) -> bool:
+    """Whether these are whole numbers that repeat, in a column that is not called as if it named images."""
+    cells = table.cells[column].tolist()
+    is_called_so = column not in table.unnamed and _NUMBERING.fullmatch(column.lower()) is not None
+    repeat = len(set(cells)) < len(cells) and not any(re.match(r"0\d", cell) for cell in cells)
+    return repeat and not is_called_so and are_integers(cells)
+
+
+def _is_mostly_text(cells: Sequence[str]) -> bool:
+    return 2 * sum(are_numbers([cell]) for cell in cells) < len(cells)
+
+
+def _column(table: Table, column: str) -> str:
+    return f"the {column}" if column in table.unnamed else f"column {column!r}"
+
+
+def _name(path: str) -> str:
+    return PurePosixPath(path.replace("\\", "/")).name
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFC", text.replace("\\", "/").casefold())
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """The segments of a path from its end, without an image's suffix."""
+    parts = [part for part in " ".join(_folded(name).split()).split("/") if part not in ("", ".")]
+    if parts and PurePosixPath(parts[-1]).suffix in READABLE | UNREADABLE:
+        parts[-1] = PurePosixPath(parts[-1]).stem
+    return tuple(reversed(parts))

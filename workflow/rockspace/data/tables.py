@@ -1,0 +1,311 @@
+"""Tables that people keep as text, as R, pandas, NumPy, SPSS and spreadsheets write them: read as text, cell by cell."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import clevercsv.detect
+import numpy as np
+import pandas as pd
+
+from rockspace.errors import RockspaceError
+
+DELIMITERS = [",", ";", "\t", "|", " "]
+SNIFFED_LINES = 100  # from which the delimiter is told
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-"})  # in lower case
+
+_NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_INTEGER = re.compile(r"[+-]?\d+(?:[.,]0+)?")
+_COMMENT = re.compile(r"\s*[#%]+")
+_SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)  # what Excel reads and writes on top of a CSV
+# What tells a header whose other cells are numbers: a word for the column of the images' names.
+_NAMES_WORD = re.compile(
+    r"(?:.*[\W_])?(?:image|img|file|file ?name|name|stim|stimulus|photo|picture|item|object|path|id)s?(?:[\W_].*)?"
+)
+
+Row = tuple[int, list[str]]  # the number of a line, from 1, and its cells
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text.
+
+    Attributes:
+        path: Where it was read.
+        cells: One text column a column of the file; the index holds the numbers of the lines, from 1. A column
+            without a name is called ``column 1``, ``column 2``, ...
+        unnamed: The columns that the file gives no name.
+        skipped: Text above the table, which was left out.
+    """
+
+    path: Path
+    cells: pd.DataFrame
+    unnamed: frozenset[str]
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the file names any of its columns."""
+        return len(self.unnamed) < self.cells.shape[1]
+
+
+def read_table(path: Path) -> Table:
+    """Read a table of whatever delimiter, encoding, header and decimal mark; every cell stays text.
+
+    Lines that start with ``#`` or ``%`` are comments; the last one above bare rows names the columns if it has a word for
+    each, as NumPy's ``savetxt`` writes it. Prose above the table is skipped.
+
+    Args:
+        path: Text in UTF-8, UTF-16 with its mark, or else Windows' western encoding.
+
+    Raises:
+        RockspaceError: With file and row: no text, no table, rows of unequal length, a header with one name twice, or
+            commas that may separate columns or decimals.
+    """
+    text = _decoded(path)
+    lines = text.splitlines()
+    given = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
+    lines = ["", *lines[1:]] if given else lines
+    lines, comment = _without_comments(lines)
+    if not any(line.strip() for line in lines):
+        raise RockspaceError(f"{path}: the file is empty; expected one row an image")
+    delimiter, quote = _dialect(lines)
+    delimiter = given[1] if given else delimiter
+    header, whole, rows, skipped = _table_of(path, _parsed(path, lines, delimiter, quote), delimiter)
+    if header is None and comment is not None:
+        header = _names_in(comment, delimiter, len(rows[0][1]))
+    if delimiter == "," and not whole:
+        _refuse_decimal_commas(path, rows, bare=header is None)
+    return _table(path, header, rows, skipped)
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell holds nothing, or a word for nothing."""
+    return cell.lower() in MISSING
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number with a decimal point or comma; ``1_01``, ``007a`` and ``0x1F`` are none."""
+    return _NUMBER.fullmatch(_plain(cell)) is not None
+
+
+def is_integer(cell: str) -> bool:
+    """Whether a cell is a whole number, also where a spreadsheet made ``7.0`` of it."""
+    return _INTEGER.fullmatch(_plain(cell)) is not None
+
+
+def number(cell: str) -> float:
+    """The number in a cell that `is_number`, with a decimal point or a decimal comma."""
+    return float(_plain(cell).replace(",", "."))
+
+
+def are_numbers(cells: Sequence[str]) -> bool:
+    """Whether these hold numbers and, beside them, nothing but gaps."""
+    kept = [cell for cell in cells if not is_missing(cell)]
+    return bool(kept) and all(map(is_number, kept))
+
+
+def are_integers(cells: Sequence[str]) -> bool:
+    """Whether all of these are whole numbers."""
+    return len(cells) > 0 and all(map(is_integer, cells))
+
+
+def numbers(table: Table, column: str, *, gaps: bool = False) -> np.ndarray:
+    """Return a column as numbers.
+
+    Args:
+        table: From `read_table`.
+        column: One of its columns.
+        gaps: Whether a cell may hold nothing, which gives NaN.
+
+    Raises:
+        RockspaceError: With file and row: a cell is no finite number, or some have a decimal point and others a comma.
+    """
+    values, marks = [], {}
+    for line, cell in table.cells[column].items():
+        if is_missing(cell) and gaps:
+            values.append(np.nan)
+            continue
+        if cell and (is_missing(cell) or (is_number(cell) and not np.isfinite(number(cell)))):
+            raise RockspaceError(f"{table.path}: row {line}: found {cell!r}; every coordinate must be finite")
+        if not is_number(cell):
+            raise RockspaceError(f"{table.path}: row {line}: found {cell!r} where a number is expected ({column})")
+        values.append(number(cell))
+        marks |= {mark: line for mark in ".," if mark in cell}
+    if len(marks) > 1:
+        raise RockspaceError(
+            f"{table.path}: {column}: a decimal point in row {marks['.']} and a comma in row {marks[',']}; write all alike"
+        )
+    return np.array(values, dtype=np.float64)
+
+
+def _plain(cell: str) -> str:
+    """A typographic minus sign is a minus sign."""
+    return cell.replace("\u2212", "-")
+
+
+def _decoded(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise RockspaceError(f"{path}: the file is missing; check dataset.splits") from error
+    except OSError as error:
+        raise RockspaceError(f"{path}: the file cannot be read: {error.strerror}") from error
+    if content.startswith(b"PK\x03\x04"):
+        raise RockspaceError(f"{path}: a workbook or archive, not a text file; save it as CSV")
+    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252", "latin-1"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if not re.search(r"[\x00-\x08\x0e-\x1f]", text):
+            return text
+    raise RockspaceError(f"{path}: not a text file; save it as text in UTF-8")
+
+
+def _without_comments(lines: list[str]) -> tuple[list[str], str | None]:
+    """Blank the comments, so that rows keep their numbers; return also the text of the last one above the rows."""
+    comments = [i for i, line in enumerate(lines) if _COMMENT.match(line)]
+    if 2 * len(comments) > sum(bool(line.strip()) for line in lines):
+        # Rows may be names that start so.
+        above = next((i for i, line in enumerate(lines) if line.strip() and not _COMMENT.match(line)), 0)
+        comments = [i for i in comments if i < above]
+    first = next((i for i, line in enumerate(lines) if line.strip() and i not in set(comments)), 0)
+    above_rows = [i for i in comments if i < first]
+    kept = ["" if i in set(comments) else line for i, line in enumerate(lines)]
+    return kept, _COMMENT.sub("", lines[above_rows[-1]], count=1).strip() if above_rows else None
+
+
+def _dialect(lines: list[str]) -> tuple[str, str]:
+    """What separates cells, and what quotes them; a space stands for white space of any kind and length."""
+    sample = "\n".join([line.strip(" ") for line in lines if line.strip()][:SNIFFED_LINES]) + "\n"
+    found = clevercsv.detect.Detector().detect(sample, delimiters=DELIMITERS)
+    delimiter = (found.delimiter if found else "") or " "
+    return delimiter, "'" if found and found.quotechar == "'" else '"'
+
+
+def _parsed(path: Path, lines: list[str], delimiter: str, quote: str) -> list[Row]:
+    if delimiter == " ":
+        lines = [line.replace("\t", " ") for line in lines]
+    escapes = {"doublequote": False, "escapechar": "\\"} if any('\\"' in line for line in lines) else {}  # R's
+    reader = csv.reader(
+        (f"{line}\n" for line in lines),
+        delimiter=delimiter,
+        quotechar=quote,
+        skipinitialspace=delimiter != "\t",
+        **escapes,
+    )
+    rows, start = [], 1
+    try:
+        for cells in reader:
+            cells = [" ".join(cell.split()) for cell in cells]
+            cells = [cell for cell in cells if cell] if delimiter == " " else cells
+            if any(cells):
+                rows.append((start, cells))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise RockspaceError(f"{path}: row {start}: cannot be read as a row of a table ({error})") from error
+    return rows
+
+
+def _table_of(path: Path, rows: list[Row], delimiter: str) -> tuple[list[str] | None, bool, list[Row], list[str]]:
+    """Tell header, whether it names each column, rows and the prose above them; the usual number of cells is the table's."""
+    counts = Counter(len(cells) for _, cells in rows)
+    width = max(counts, key=lambda count: (counts[count], count))
+    narrow = width
+    while narrow > 1 and all(not cells[narrow - 1] for _, cells in rows if len(cells) == width):
+        narrow -= 1  # each row ends with a delimiter
+    rows = [(line, cells[:narrow] if not any(cells[narrow:]) else cells) for line, cells in rows]
+    start = _first_of_numbers([cells for _, cells in rows], narrow)
+    while start > 0 and len(rows[start - 1][1]) == narrow:
+        start -= 1
+    above, body = rows[:start], rows[start:]
+    header, whole = None, False
+    if above and len(above[-1][1]) == narrow - 1 and not any(map(is_number, above[-1][1])) and not _heads(body):
+        header, above = ["", *above[-1][1]], above[:-1]  # R leaves out the name of the column of row names
+    elif _heads(body):
+        header, whole, body = body[0][1], True, body[1:]
+        if not body:
+            raise RockspaceError(
+                f"{path}: row {rows[start][0]}: a header and nothing below it; expected one row an image"
+            )
+    for line, cells in (*above, *body):
+        is_prose = line < body[0][0] and not any(map(is_number, cells))
+        if len(cells) != narrow and not is_prose:
+            than = "the header has" if header else "other rows have"
+            hint = "; decimal commas need another delimiter" if delimiter == "," and len(cells) > narrow else ""
+            raise RockspaceError(f"{path}: row {line}: {len(cells)} cells where {than} {narrow}{hint}")
+    return header, whole, body, [" ".join(cells) for _, cells in above]
+
+
+def _first_of_numbers(rows: list[list[str]], width: int) -> int:
+    """The first row that holds numbers where most rows hold some; else the first of the table's width."""
+    whole = [cells for cells in rows if len(cells) == width]
+    of_numbers = [i for i in range(width) if 2 * sum(is_number(cells[i]) for cells in whole) > len(whole)]
+    for i, cells in enumerate(rows):
+        if len(cells) == width and of_numbers and all(is_number(cells[j]) for j in of_numbers):
+            return i
+    return next(i for i, cells in enumerate(rows) if len(cells) == width)
+
+
+def _heads(rows: list[Row]) -> bool:
+    """Whether the first row names the columns of the others."""
+    (_, first), rest = rows[0], [cells for _, cells in rows[1:] if len(cells) == len(rows[0][1])]
+    counted = [str(i) for i in range(len(first))]
+    if not rest:
+        return not any(map(is_number, first)) and any(map(_is_word_for_names, first))
+    of_numbers = [i for i in range(len(first)) if are_numbers([cells[i] for cells in rest])]
+    words = [i for i in of_numbers if not is_number(first[i]) and not is_missing(first[i])]
+    figures = [first[i] for i in of_numbers if is_number(first[i])]
+    is_counted = len(figures) > 0 and figures in (counted[: len(figures)], [str(i + 1) for i in range(len(figures))])
+    if words:
+        return not figures or (is_counted and len(words) == 1)
+    if not figures:
+        return any(map(_is_word_for_names, first))
+    if is_counted and (first[0] == "" or _is_word_for_names(first[0])):
+        return True
+    # pandas' numbers of the columns of a bare array
+    return first == counted and len(first) > 1 and any(not is_integer(cell) for cells in rest for cell in cells)
+
+
+def _is_word_for_names(cell: str) -> bool:
+    return _NAMES_WORD.fullmatch(cell.lower()) is not None
+
+
+def _names_in(comment: str, delimiter: str, width: int) -> list[str] | None:
+    """The columns' names in a comment, if it has as many words as there are columns."""
+    for words in (comment.split(delimiter), comment.split(","), comment.split("\t"), comment.split()):
+        names = [word.strip().strip('"') for word in words]
+        if len(names) == width and all(names) and not any(map(is_number, names)):
+            return names
+    return None
+
+
+def _refuse_decimal_commas(path: Path, rows: list[Row], bare: bool) -> None:
+    """Refuse whole numbers between commas which may be halves of numbers with a decimal comma."""
+    columns = [[cells[i] for _, cells in rows] for i in range(len(rows[0][1]))]
+    counted = [str(i) for i in range(len(rows) + 1)]
+    figures = [column for column in columns if are_numbers(column) and column not in (counted[1:], counted[:-1])]
+    are_halves = all(re.fullmatch(r"[+-]?\d*", _plain(cell)) for column in figures for cell in column)
+    if are_halves and figures and (len(figures) % 2 == 0 or not bare):
+        line, cells = rows[0]
+        raise RockspaceError(
+            f"{path}: row {line}: '{','.join(cells)}' may hold decimal commas or whole numbers; write decimal points, "
+            "separate columns by semicolons, or name every column in a header"
+        )
+
+
+def _table(path: Path, header: list[str] | None, rows: list[Row], skipped: list[str]) -> Table:
+    width = len(rows[0][1])
+    names = [name or f"column {i}" for i, name in enumerate(header or [""] * width, start=1)]
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise RockspaceError(f"{path}: the header needs distinct names, and has {twice!r} twice")
+    cells = pd.DataFrame([cells for _, cells in rows], columns=names, index=[line for line, _ in rows], dtype=str)
+    unnamed = frozenset(name for name, given in zip(names, header or [""] * width, strict=True) if not given)
+    empty = [name for name in names if (cells[name] == "").all() and name in unnamed]
+    return Table(path, cells.drop(columns=empty), unnamed - set(empty), tuple(skipped))
