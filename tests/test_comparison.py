@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rockspace.alignment.bootstrap import correlation_moments, unit_sums
 from rockspace.alignment.comparison import (
     Prediction,
     Resampling,
@@ -13,6 +12,7 @@ from rockspace.alignment.comparison import (
     exchange_test,
     scored,
 )
+from rockspace.alignment.intervals import correlation_moments, unit_sums
 from rockspace.alignment.layer_profile import layer_profile
 from rockspace.alignment.multiplicity import holm
 from rockspace.alignment.spaces import correlations

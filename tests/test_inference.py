@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from rockspace.alignment.bootstrap import (
-    bootstrap_interval,
+from rockspace.alignment.intervals import (
+    confidence_interval,
     correlation_intervals,
     correlation_moments,
     correlations_from_moments,
@@ -49,25 +49,45 @@ def test_every_order_is_as_likely_as_any_other():
 
 
 def test_subtypes_change_places_as_wholes_and_alike_in_both_splits():
-    train = np.repeat(["a", "b", "c", "d"], 3)
-    validation = np.array(["d", "c", "b", "a"] * 2)
+    train = np.repeat(list("abcde"), 3)
+    validation = np.array(list("edcba") * 2)
     for over_train, over_validation in zip(*orders_of(subtype_pairings([train, validation], 200, 0)), strict=True):
-        assert sorted(over_train) == list(range(12))
-        partners = {label: set(train[over_train][train == label]) for label in "abcd"}
+        assert sorted(over_train) == list(range(15))
+        partners = {label: set(train[over_train][train == label]) for label in "abcde"}
         assert all(len(partner) == 1 for partner in partners.values())
         for label, partner in partners.items():
             assert set(validation[over_validation][validation == label]) == partner
 
 
-def test_subtypes_of_different_size_keep_their_places():
-    labels = np.array(["a", "a", "b", "b", "c", "c", "c"])
-    (orders,) = orders_of(subtype_pairings([labels], 100, 0))
-    assert {tuple(sorted(order[4:])) for order in orders} == {(4, 5, 6)}
-    assert len({tuple(sorted(order[:2])) for order in orders}) == 2
+def test_subtypes_of_unequal_size_change_places_too_and_no_image_is_left_out_before_another_comes_twice():
+    labels = np.repeat(list("abcdef"), [1, 2, 2, 3, 5, 8])
+    (orders,) = orders_of(subtype_pairings([labels], 400, 0))
+    size = {label: np.sum(labels == label) for label in "abcdef"}
+    partners = {label: set() for label in "abcdef"}
+    for order in orders:
+        assert len(set(labels[order])) == 6
+        for label in "abcdef":
+            taken = order[labels == label]
+            (partner,) = set(labels[taken])
+            partners[label].add(partner)
+            times = np.bincount(taken, minlength=len(labels))[labels == partner]
+            assert np.ptp(times) <= 1
+            assert times.sum() == size[label]
+    assert all(others == set("abcdef") for others in partners.values())
 
 
-def test_no_subtype_pairings_where_none_can_change_places():
-    assert subtype_pairings([np.array(["a", "b", "b", "c", "c", "c"])], 10, 0) is None
+def test_subtypes_of_one_split_alone_change_places_among_themselves():
+    train, validation = np.repeat(list("abcdefxy"), 2), np.repeat(list("abcdef"), 3)
+    over_train, over_validation = orders_of(subtype_pairings([train, validation], 100, 0))
+    assert all(set(train[order][12:]) == {"x", "y"} for order in over_train)
+    assert {tuple(train[order][:12:2]) for order in over_train} == {
+        tuple(validation[order][::3]) for order in over_validation
+    }
+
+
+@pytest.mark.parametrize("labels", [["a"] * 9, np.repeat(list("abcd"), 4), np.repeat(list("abcd"), [1, 2, 3, 9])])
+def test_there_is_no_test_over_a_handful_of_exchanges(labels):
+    assert subtype_pairings([np.array(labels)], 10, 0) is None
 
 
 def test_p_values_count_the_observed_pairing_and_are_never_zero():
@@ -225,7 +245,7 @@ def test_sums_over_subtypes_add_up_to_the_sum_over_images():
 def test_interval_of_a_mean_is_close_to_the_textbooks():
     values = np.random.default_rng(0).normal(size=(400, 1))
     with_count = np.hstack([values, np.ones((400, 1))])
-    interval = bootstrap_interval(with_count, lambda s: s[..., :1] / s[..., 1:], resamples=2000, seed=0)
+    interval = confidence_interval(with_count, lambda s: s[..., :1] / s[..., 1:], resamples=2000, seed=0)
     expected = stats.t.interval(0.95, 399, values.mean(), stats.sem(values[:, 0]))
     np.testing.assert_allclose(interval[:, 0], expected, atol=0.02)
 

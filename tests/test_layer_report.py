@@ -9,7 +9,7 @@ from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
-from rockspace.alignment.bootstrap import disparity_from_moments, disparity_interval, disparity_moments
+from rockspace.alignment.intervals import disparity_from_moments, disparity_interval, disparity_moments
 from rockspace.alignment.layer_report import layer_report
 from rockspace.alignment.noise_ceiling import noise_ceiling
 from rockspace.alignment.permutation import image_pairings, permutation_nulls
@@ -20,6 +20,7 @@ from rockspace.alignment.rotation_report import Settings, predict_folds, rotatio
 from rockspace.alignment.spaces import (
     Spaces,
     UnusableSpaces,
+    centred,
     correlations,
     read_dimensions,
     read_individuals,
@@ -130,17 +131,28 @@ def test_the_table_has_a_row_for_each_dimension_and_reduction_with_adjusted_p_va
     assert (table["r_held_out"] <= table["r_held_out_high_images"]).all()
 
 
-def test_aligned_coordinates_correlate_as_reported_and_share_the_observed_unit(report):
+def test_aligned_coordinates_correlate_as_reported_and_lie_where_the_observed_ones_do(report):
     _, validation = study()
     assert report.aligned["image_id"].tolist() == validation.image_id.tolist()
     for i, name in enumerate(NAMES):
         observed, predicted = report.aligned[OBSERVED.format(name)], report.aligned[PREDICTED.format(name)]
         np.testing.assert_allclose(observed, validation.coordinates[:, i])
         assert np.corrcoef(observed, predicted)[0, 1] == pytest.approx(report.figures["held_out"]["r"][i])
-    spaces = [report.aligned[[form.format(n) for n in NAMES]].to_numpy() for form in (OBSERVED, PREDICTED)]
-    # No further scale would bring the prediction closer.
-    gaps = [np.linalg.norm(spaces[0] - c * spaces[1] - (1 - c) * spaces[0].mean(axis=0)) for c in (0.98, 1, 1.02)]
-    assert gaps[1] == min(gaps)
+        assert predicted.mean() == pytest.approx(observed.mean())
+
+
+def test_the_validation_images_have_no_say_in_the_scale_of_what_is_predicted_for_them():
+    train, validation = study()
+    turned_over = replace(validation, coordinates=-validation.coordinates)
+    there, back = (rotation_report(train, v, NAMES, "pca", QUICK) for v in (validation, turned_over))
+    spread = centred(there.predicted)
+    np.testing.assert_allclose(centred(back.predicted), spread)
+    # With one solution for both splits the scale is that of the rotation learnt on the training images.
+    moved = reduced_procrustes("pca", train.features, 3, True).fit(train.features, train.coordinates)
+    np.testing.assert_allclose(
+        rotation_report(train, train, NAMES, "pca", QUICK).predicted, moved.transform(train.features)
+    )
+    assert back.summary["held_out"]["mean_r"] == pytest.approx(-there.summary["held_out"]["mean_r"])
 
 
 def test_the_same_seed_gives_the_same_report_and_another_seed_another(report):

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import minimize
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 
 from rockspace.alignment.permutation import image_pairings, subtype_pairings
-from rockspace.alignment.rsa import compare, kendall_tau_a, rsa, rsa_intervals, rsa_null
+from rockspace.alignment.rsa import compare, dissimilarities, kendall_tau_a, rsa, rsa_intervals, rsa_null
 from rockspace.alignment.similarity import (
     cka_interval,
     cka_null,
@@ -183,17 +183,66 @@ def test_cka_intervals_leave_out_an_image_paired_with_its_own_copy():
 
 def test_cka_interval_equals_a_plain_loop_over_resampled_pairs():
     features, coordinates = related(n=12, noise=3)
-    groups = np.repeat(np.arange(6), 2)
     ours, theirs = unbiased_kernel(features), unbiased_kernel(coordinates)
     draws = []
-    for counts in np.random.default_rng(5).multinomial(6, np.full(6, 1 / 6), size=100):
-        index = [(image, copy) for image in range(12) for copy in range(counts[groups[image]])]
-        pairs = [(i, j) for i, a in index for j, b in index if i != j and (groups[i] != groups[j] or a == b)]
+    for counts in np.random.default_rng(5).multinomial(12, np.full(12, 1 / 12), size=100):
+        drawn = np.repeat(np.arange(12), counts)
+        pairs = [(i, j) for i in drawn for j in drawn if i != j]
         a, b = (np.array([kernel[pair] for pair in pairs]) for kernel in (ours, theirs))
         draws.append(a @ b / np.sqrt((a @ a) * (b @ b)))
-    found = cka_interval(features, coordinates, groups, resamples=100, seed=5)
+    found = cka_interval(features, coordinates, resamples=100, seed=5)
     assert found == pytest.approx(np.percentile(draws, [2.5, 97.5]), abs=1e-10)
-    assert cka_interval(features, coordinates, np.repeat(np.arange(4), 3), resamples=99, seed=0) is None
+
+
+def test_intervals_over_subtypes_are_the_jackknife_of_leaving_each_out():
+    features, coordinates = related(n=24, noise=3)
+    groups = np.repeat(np.arange(8), [1, 1, 2, 2, 3, 4, 5, 6])
+    ours, theirs = unbiased_kernel(features), unbiased_kernel(coordinates)
+    for found, statistic in (
+        (rsa_intervals(features, coordinates, groups, resamples=9, seed=0)["spearman"],
+         lambda kept: rsa(features[kept], coordinates[kept])["spearman"]),
+        (rsa_intervals(features, coordinates, groups, resamples=9, seed=0)["cosine"],
+         lambda kept: rsa(features[kept], coordinates[kept])["cosine"]),
+        (cka_interval(features, coordinates, groups, resamples=9, seed=0),
+         lambda kept: np.sum((ours * theirs)[np.ix_(kept, kept)])
+         / np.linalg.norm(ours[np.ix_(kept, kept)]) / np.linalg.norm(theirs[np.ix_(kept, kept)])),
+    ):  # fmt: skip
+        without = np.arctanh([statistic(np.flatnonzero(groups != group)) for group in range(8)])
+        error = np.sqrt(7 / 8 * np.sum((without - without.mean()) ** 2))
+        reach = stats.t.ppf(0.975, 7) * error
+        middle = np.arctanh(statistic(np.arange(24)))
+        assert found == pytest.approx(np.tanh([middle - reach, middle + reach]), abs=1e-9)
+    assert cka_interval(features, coordinates, np.repeat(np.arange(4), 6), resamples=9, seed=0) is None
+
+
+def test_an_interval_of_rsa_over_images_is_that_of_ranking_each_resample_anew():
+    features, coordinates = related(n=15, noise=3)
+    features[3] = features[4]
+    ours, theirs = (squareform(pdist(space)) for space in (features, coordinates))
+    draws = []
+    for drawn in np.random.default_rng(2).integers(15, size=(80, 15)):
+        pairs = [(i, j) for a, i in enumerate(drawn) for j in drawn[a + 1 :] if i != j]
+        found = compare(*(np.array([distances[pair] for pair in pairs]) for distances in (ours, theirs)))
+        draws.append([found["spearman"], found["cosine"]])
+    found = rsa_intervals(features, coordinates, resamples=80, seed=2)
+    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
+    assert found["spearman"] == pytest.approx([low[0], high[0]], abs=1e-10)
+    assert found["cosine"] == pytest.approx([low[1], high[1]], abs=1e-10)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "correlation"])
+def test_images_without_a_direction_are_at_right_angles_to_all_others(metric):
+    features, coordinates = related(n=12)
+    features[[2, 7]] = 0
+    distances = squareform(dissimilarities(features, metric))
+    others = np.delete(np.arange(12), [2, 7])
+    assert (distances[np.ix_([2, 7], others)] == 1).all()
+    assert distances[2, 7] == 0
+    np.testing.assert_allclose(distances[np.ix_(others, others)], squareform(pdist(features[others], metric)))
+    assert all(np.isfinite(list(rsa(features, coordinates, metric).values())))
+    assert np.isfinite(rsa_intervals(features, coordinates, resamples=49, seed=0, metric=metric)["spearman"]).all()
+    pairings = image_pairings([12], 19, 0)
+    assert np.isfinite(rsa_null(features, coordinates, pairings, metric)["spearman"]["p_value"])
 
 
 def test_cka_null_over_subtypes_is_lifted_by_what_subtypes_share():

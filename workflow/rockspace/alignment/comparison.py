@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from rockspace.alignment.bootstrap import (
-    bootstrap_interval,
+from rockspace.alignment.intervals import (
+    confidence_interval,
     correlation_moments,
     correlations_from_moments,
     unit_sums,
 )
 from rockspace.alignment.multiplicity import holm
-from rockspace.alignment.permutation import BATCH, PROGRESS, TIE
+from rockspace.alignment.permutation import BATCH, MIN_EXCHANGES, PROGRESS, TIE
 from rockspace.alignment.spaces import UnusableSpaces
 
 ALL_SEEDS = "all"
@@ -109,7 +109,7 @@ def entries_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resa
     for entry in _over_seeds(entries):
         each = correlations_from_moments(entry.moments.sum(axis=0)).mean(axis=-1)
         row = {name: getattr(entry, name) for name in ENTRY} | {"mean_r": each.mean()}
-        row |= _intervals(entry.moments[:, None], labels, resampling, lambda r: r[..., 0])
+        row |= _intervals(entry.moments[:, None], labels, resampling, lambda r: r[..., 0], (-1.0, 1.0))
         rows.append(row | {"seeds_low": each.min(), "seeds_high": each.max()})
     return pd.DataFrame(rows)
 
@@ -118,9 +118,9 @@ def comparison_table(entries: Sequence[Entry], labels: np.ndarray, resampling: R
     """Compare all pairs that differ in one thing: the model, the layer or the seed.
 
     Models and layers are compared by the mean over their seeds. The difference of two mean r has paired
-    bootstrap intervals (both sides see the same resampled images) and a two-sided permutation test that
-    exchanges the two predictions of random images, or of all images of random subtypes. p-values are adjusted
-    after Holm over all comparisons of one kind.
+    intervals (both sides lose the same images) and a two-sided permutation test that exchanges the two
+    predictions of random images, or of all images of random subtypes. p-values are adjusted after Holm over
+    all comparisons of one kind.
 
     Args:
         entries: As from `scored`.
@@ -129,7 +129,8 @@ def comparison_table(entries: Sequence[Entry], labels: np.ndarray, resampling: R
 
     Returns:
         A row for each pair: `differs_in`, both sides (`model_a, seed_a, layer_a, mean_r_a`, the same for b),
-        `difference` (a less b), its intervals and p-values over images and over subtypes.
+        `difference` (a less b), its intervals and p-values over images and over subtypes; NaN where there are too
+        few of them to say.
     """
     pairs = list(_pairs(entries))
     counts = Counter(kind for kind, _, _ in pairs)
@@ -140,8 +141,8 @@ def comparison_table(entries: Sequence[Entry], labels: np.ndarray, resampling: R
     rows = [_row(*pair, labels, enough[pair[0]]) for pair in tqdm(pairs, desc="comparing", **PROGRESS)]
     table = pd.DataFrame(rows, columns=_columns())
     for units in ("images", "subtypes"):
-        adjusted = table.groupby("differs_in", sort=False)[f"p_{units}"].transform(lambda p: holm(p.to_numpy()))
-        table[f"p_{units}_holm"] = adjusted.astype(float)
+        p = table[f"p_{units}"].astype(float).groupby(table["differs_in"], sort=False)
+        table[f"p_{units}_holm"] = p.transform(lambda p: p if p.isna().any() else holm(p.to_numpy()))
     return table
 
 
@@ -186,13 +187,13 @@ def _row(kind: str, a: Entry, b: Entry, labels: np.ndarray, resampling: Resampli
         "mean_r_b": each[1],
         "difference": each[0] - each[1],
     }
-    row |= _intervals(both, labels, resampling, lambda r: r[..., 0] - r[..., 1])
+    row |= _intervals(both, labels, resampling, lambda r: r[..., 0] - r[..., 1], (-2.0, 2.0))
     for units, groups in (("images", None), ("subtypes", labels)):
         row[f"p_{units}"] = exchange_test(unit_sums(both, groups), resampling)
     return row
 
 
-def exchange_test(sums: np.ndarray, resampling: Resampling) -> float:
+def exchange_test(sums: np.ndarray, resampling: Resampling) -> float | None:
     """Return the two-sided p-value of a difference of two mean r.
 
     Args:
@@ -201,8 +202,11 @@ def exchange_test(sums: np.ndarray, resampling: Resampling) -> float:
 
     Returns:
         Share of random exchanges of the two sides, unit by unit, with a difference as large; the observed
-        one is counted among them.
+        one is counted among them. None where the units can be exchanged in fewer than `MIN_EXCHANGES` ways.
     """
+    # Exchanging all units changes the sign alone.
+    if 2 ** (len(sums) - 1) < MIN_EXCHANGES:
+        return None
     rng = np.random.default_rng(resampling.seed)
     total = sums.sum(axis=0)
     change = sums[:, 1] - sums[:, 0]
@@ -222,15 +226,23 @@ def mean_r(totals: np.ndarray) -> np.ndarray:
     return correlations_from_moments(totals).mean(axis=(-2, -1))
 
 
-def _intervals(moments: np.ndarray, labels: np.ndarray, resampling: Resampling, figure) -> dict[str, float]:
-    ends = {}
+def _intervals(
+    moments: np.ndarray,
+    labels: np.ndarray,
+    resampling: Resampling,
+    figure: Callable[[np.ndarray], np.ndarray],
+    bounds: tuple[float, float],
+) -> dict[str, float]:
+    found = {}
     for units, groups in (("images", None), ("subtypes", labels)):
-        interval = bootstrap_interval(
-            unit_sums(moments, groups),
+        ends = confidence_interval(
+            moments,
             lambda totals: figure(mean_r(totals))[..., None],
+            groups,
             resamples=resampling.bootstraps,
             seed=resampling.seed,
+            bounds=bounds,
         )
-        low, high = (np.nan, np.nan) if interval is None else interval[:, 0]
-        ends |= {f"low_{units}": low, f"high_{units}": high}
-    return ends
+        low, high = (np.nan, np.nan) if ends is None else ends[:, 0]
+        found |= {f"low_{units}": low, f"high_{units}": high}
+    return found

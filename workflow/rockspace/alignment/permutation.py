@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,8 @@ from rockspace.alignment.rotation_scores import Figures
 BATCH = 128
 # Differences below this are rounding, and count as a tie, as in vegan's protest.
 TIE = 1e-9
+# Ways in which units can change places below which there is no test over them: p would be one of a handful of values.
+MIN_EXCHANGES = 100
 
 # A bar for what takes longer than some seconds, gone once it is done.
 PROGRESS = {"delay": 3, "leave": False}
@@ -43,7 +46,8 @@ def subtype_pairings(labels: Sequence[np.ndarray], count: int, seed: int) -> Pai
 
     Images of one subtype resemble each other in any sensible space, so shuffling single images asks only
     whether the model knows subtypes at all. Here every subtype keeps its images together and gets the
-    coordinates of another one, the same one in every split; inside a subtype images pair at random.
+    coordinates of another one, the same one in every split; inside a subtype images pair at random. A subtype of more
+    images than the one whose coordinates it gets takes some of them again, one of fewer takes as many at random.
 
     Args:
         labels: Subtype of each image, an array for each split.
@@ -51,21 +55,30 @@ def subtype_pairings(labels: Sequence[np.ndarray], count: int, seed: int) -> Pai
         seed: Decides every order.
 
     Returns:
-        Batches as from `image_pairings`, or None where no two subtypes have as many images as each other in
-        every split, so that none can change places.
+        Batches as from `image_pairings`, or None where subtypes can change places in fewer than
+        `MIN_EXCHANGES` ways. Subtypes that are in other splits than most stay in place unless others are in the
+        same ones.
     """
     names = sorted(set().union(*(set(split) for split in labels)))
     positions = [[np.flatnonzero(split == name) for split in labels] for name in names]
-    alike: dict[tuple[int, ...], list[list[np.ndarray]]] = {}
+    alike: dict[tuple[bool, ...], list[list[np.ndarray]]] = {}
     for subtype in positions:
-        alike.setdefault(tuple(map(len, subtype)), []).append(subtype)
-    if all(len(subtypes) == 1 for subtypes in alike.values()):
+        alike.setdefault(tuple(len(images) > 0 for images in subtype), []).append(subtype)
+    if math.prod(math.factorial(len(subtypes)) for subtypes in alike.values()) < MIN_EXCHANGES:
         return None
     blocks = [
-        [np.stack([subtype[split] for subtype in subtypes]) for split in range(len(labels))]
+        [_block([subtype[split] for subtype in subtypes]) for split in range(len(labels))]
         for subtypes in alike.values()
     ]
     return _block_orders(blocks, [len(split) for split in labels], count, seed)
+
+
+def _block(positions: list[np.ndarray]) -> np.ndarray:
+    """A row of positions for each subtype, filled up with -1 to the length of the longest."""
+    block = np.full((len(positions), max(map(len, positions))), -1)
+    for row, images in zip(block, positions, strict=True):
+        row[: len(images)] = images
+    return block
 
 
 def _block_orders(blocks: list[list[np.ndarray]], sizes: list[int], count: int, seed: int) -> Pairings:
@@ -75,8 +88,19 @@ def _block_orders(blocks: list[list[np.ndarray]], sizes: list[int], count: int, 
         for group in blocks:
             places = rng.permuted(np.tile(np.arange(len(group[0])), (size, 1)), axis=1)
             for order, block in zip(orders, group, strict=True):
-                order[:, block] = rng.permuted(block[places], axis=2)
+                taken = _repeated(rng.permuted(block[places], axis=2))
+                order[:, block[block >= 0]] = taken[:, block >= 0]
         yield orders
+
+
+def _repeated(positions: np.ndarray) -> np.ndarray:
+    """Bring the -1 in rows (last axis) of positions to the end and write the others over them, from the first again."""
+    missing = positions < 0
+    if not missing.any():
+        return positions
+    first = np.take_along_axis(positions, np.argsort(missing, axis=-1, kind="stable"), axis=-1)
+    filled = (~missing).sum(axis=-1, keepdims=True)
+    return np.take_along_axis(first, np.arange(positions.shape[-1]) % filled, axis=-1)
 
 
 def _batches(count: int) -> Iterator[int]:

@@ -10,7 +10,7 @@ from sklearn.model_selection import BaseCrossValidator, GroupKFold, KFold, cross
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from rockspace.alignment.bootstrap import correlation_intervals, disparity_interval
+from rockspace.alignment.intervals import disparity_interval, mean_intervals
 from rockspace.alignment.rotation_report import Settings, nulls_by_units
 from rockspace.alignment.rotation_scores import Figures, figures_of
 from rockspace.alignment.spaces import Spaces, correlations
@@ -129,9 +129,8 @@ def ridge_readout(train: Spaces, validation: Spaces, settings: Settings) -> dict
         grouped = GroupKFold(min(FOLDS, subtypes), shuffle=True, random_state=settings.seed)
         summary["nested_cv_new_subtypes"] = _nested(train, grouped)
     resampling = {"resamples": settings.bootstraps, "seed": settings.seed}
+    summary["held_out"] |= mean_intervals(predicted, validation.coordinates, validation.label, **resampling)
     for suffix, groups in (("", None), ("_subtypes", validation.label)):
-        ends = correlation_intervals(predicted, validation.coordinates, groups, **resampling)
-        summary["held_out"][f"mean_r_ci{suffix}"] = None if ends is None else ends[:, -1].tolist()
         summary["held_out"][f"disparity_ci{suffix}"] = disparity_interval(
             predicted, predicted, validation.coordinates, groups, **resampling
         )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold
 
-from rockspace.alignment.bootstrap import correlation_intervals, disparity_interval
+from rockspace.alignment.intervals import correlation_intervals, disparity_interval
 from rockspace.alignment.multiplicity import holm
 from rockspace.alignment.permutation import Null, image_pairings, permutation_nulls, subtype_pairings
 from rockspace.alignment.reduction import REDUCTIONS, reduced_procrustes, reducer
@@ -48,8 +48,8 @@ class RotationReport:
         summary: `in_sample`, `held_out`, `train`, `train_cv`, `new_subtypes` and `permutation`, ready for
             JSON.
         dimensions: One row for each human dimension.
-        predicted: Coordinates of the validation images by the rotation learnt on the training images, with
-            translation and scale fitted to the observed ones, shape (n, k).
+        predicted: Coordinates of the validation images by the rotation and the scale learnt on the training images,
+            in the unit and place of the validation images' coordinates, shape (n, k).
     """
 
     summary: dict[str, Any]
@@ -85,8 +85,9 @@ def rotation_report(
     targets = train.coordinates, validation.coordinates
     observed = {name: analysis(*targets) for name, analysis in analyses.items()}
     summary: dict[str, Any] = {name: _figures(figures) for name, figures in observed.items()}
-    summary["train"] = _figures(RotationScorer(learn, learn, settings.reflection)(targets[0], targets[0]))
-    predicted = across.predict(targets[0])
+    on_train = RotationScorer(learn, learn, settings.reflection)
+    fitted, predicted = on_train.predict(targets[0]), across.predict(targets[0])
+    summary["train"] = _figures(on_train(targets[0], targets[0]))
     moved = {
         "in_sample": (within.predict(targets[1]), validation),
         "held_out": (predicted, validation),
@@ -106,7 +107,7 @@ def rotation_report(
             summary[name] |= _disparity_intervals(score, space, images, settings)
     summary["permutation"] = _permutation_summary(nulls)
     table = _dimension_table(names, observed, nulls, intervals["held_out"])
-    return RotationReport(summary, table, _rescaled(predicted, validation.coordinates))
+    return RotationReport(summary, table, _in_data_units(predicted, fitted, *targets))
 
 
 def both_rotations(
@@ -245,9 +246,19 @@ def _dimension_table(
     return table
 
 
-def _rescaled(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Give predictions the place and the uniform scale that suit the observed coordinates best."""
-    features, target = centred(predicted), centred(observed)
-    power = np.sum(features**2)
-    scale = max(np.sum(features * target), 0.0) / power if power > 0 else 0.0
-    return features * scale + observed.mean(axis=0)
+def _in_data_units(predicted: np.ndarray, fitted: np.ndarray, train: np.ndarray, validation: np.ndarray) -> np.ndarray:
+    """Scale turned validation images as suits the training images, and write them in the validation solution's unit.
+
+    The two solutions differ in unit and place; only the spread and the centroid of the validation coordinates are used,
+    never how they agree with what was predicted.
+
+    Args:
+        predicted: Turned features of the validation images, shape (m, k).
+        fitted: Turned features of the training images, shape (n, k).
+        train: Human coordinates of the training images, shape (n, k).
+        validation: Human coordinates of the validation images, shape (m, k).
+    """
+    target, power = centred(train), np.sum(centred(fitted) ** 2)
+    scale = np.sum(centred(fitted) * target) / power if power > 0 else 0.0
+    unit = np.sqrt(np.mean(centred(validation) ** 2) / np.mean(target**2))
+    return centred(predicted) * scale * unit + validation.mean(axis=0)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from rockspace.alignment.permutation import TIE, Pairings
+from rockspace.alignment.intervals import jackknife_interval
+from rockspace.alignment.permutation import Pairings
 from rockspace.alignment.procrustes import optimal_rotation
+from rockspace.alignment.rsa import MIN_UNITS_OF_PAIRS, null_summary
 from rockspace.alignment.spaces import UnusableSpaces, centred, checked_pair
 
 
@@ -41,7 +45,7 @@ def debiased_cka(features: np.ndarray, coordinates: np.ndarray) -> float:
     return _alignment(ours, theirs)
 
 
-def cka_null(features: np.ndarray, coordinates: np.ndarray, pairings: Pairings) -> dict[str, float]:
+def cka_null(features: np.ndarray, coordinates: np.ndarray, pairings: Pairings) -> dict[str, Any]:
     """Test debiased CKA against random pairings of the images, one-sided.
 
     Args:
@@ -50,8 +54,8 @@ def cka_null(features: np.ndarray, coordinates: np.ndarray, pairings: Pairings) 
         pairings: Orders of the images; the last array of each batch is taken.
 
     Returns:
-        `p_value`, the observed pairing counted among the random ones, and `null`, the mean over the random
-        pairings.
+        `p_value`, the observed pairing counted among the random ones, and of the random pairings the mean, `null`, and
+        the middle 95 %, `null_band`.
     """
     ours, theirs = (unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
     return matrix_test(ours, theirs, pairings)
@@ -66,42 +70,44 @@ def cka_interval(
     seed: int,
     confidence: float = 0.95,
 ) -> list[float] | None:
-    """Return the percentile interval of debiased CKA.
+    """Return the interval of debiased CKA: percentiles of a bootstrap over images, or a jackknife over subtypes.
 
     Args:
         features: Shape (n, d), at least four images.
         coordinates: Shape (n, k).
-        groups: Subtypes to resample as wholes, shape (n,); None resamples images.
-        resamples: Number of bootstrap resamples.
+        groups: Subtype of each image, shape (n,), for an interval over subtypes; None takes one over images.
+        resamples: Bootstrap resamples of the images.
         seed: Decides every resample.
         confidence: Coverage aimed at, in (0, 1).
 
     Returns:
-        Lower and upper end; None for fewer than five units, whose resamples hold too few pairs. The kernels
-        stay centred as they are, and pairs of images from two copies of one unit are left out, as in
-        `rockspace.alignment.rsa.rsa_intervals`.
+        Lower and upper end; None for fewer than five images or subtypes, which make too few pairs. The kernels stay
+        centred as they are, and an image's pair with a copy of its own in a resample is left out.
     """
     ours, theirs = (unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
     units = np.arange(len(ours)) if groups is None else np.unique(groups, return_inverse=True)[1]
     count = units.max() + 1
-    if count < 5:
+    if count < MIN_UNITS_OF_PAIRS:
         return None
-    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     members = (units[:, None] == np.arange(count)).astype(np.float64)
-
-    def total(products: np.ndarray) -> np.ndarray:
-        # A pair is drawn as often as its two units together, but within a unit only as often as that unit.
-        sums = members.T @ products @ members
-        return np.einsum("ru,ru->r", times @ sums, times) - (times**2 - times) @ np.diag(sums)
-
-    both, own, other = (total(products) for products in (ours * theirs, ours**2, theirs**2))
-    norms = np.sqrt(own * other)
-    draws = np.divide(both, norms, out=np.zeros(resamples), where=norms > 0)
+    sums = [members.T @ products @ members for products in (ours * theirs, ours**2, theirs**2)]
+    if groups is not None:
+        without = _ratio(*(total.sum() - 2 * total.sum(axis=1) + np.diag(total) for total in sums))
+        ends = jackknife_interval(np.array([_alignment(ours, theirs)]), without[:, None], confidence=confidence)
+        return ends[:, 0].tolist()
+    times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    # A pair is drawn as often as its two images together.
+    draws = _ratio(*(np.einsum("ru,ru->r", times @ total, times) for total in sums))
     tail = 50 * (1 - confidence)
     return np.percentile(draws, [tail, 100 - tail]).tolist()
 
 
-def matrix_test(ours: np.ndarray, theirs: np.ndarray, pairings: Pairings) -> dict[str, float]:
+def _ratio(both: np.ndarray, own: np.ndarray, other: np.ndarray) -> np.ndarray:
+    norms = np.sqrt(own * other)
+    return np.divide(both, norms, out=np.zeros_like(both), where=norms > 0)
+
+
+def matrix_test(ours: np.ndarray, theirs: np.ndarray, pairings: Pairings) -> dict[str, Any]:
     """Test the cosine of two matrices over images against random orders of the second's rows and columns.
 
     Args:
@@ -110,7 +116,7 @@ def matrix_test(ours: np.ndarray, theirs: np.ndarray, pairings: Pairings) -> dic
         pairings: Orders of the images; the last array of each batch is taken.
 
     Returns:
-        `p_value`, one-sided, and `null`, the mean over the random orders.
+        `p_value`, one-sided, and of the random orders the mean, `null`, and the middle 95 %, `null_band`.
     """
     observed = _alignment(ours, theirs)
     norms = np.linalg.norm(ours) * np.linalg.norm(theirs)
@@ -118,8 +124,7 @@ def matrix_test(ours: np.ndarray, theirs: np.ndarray, pairings: Pairings) -> dic
     pairs, flat = 2 * ours[rows, columns], theirs.ravel()
     products = [pairs @ flat.take(o[rows] * len(ours) + o[columns]) for *_, orders in pairings for o in orders]
     null = np.array(products) / norms if norms > 0 else np.zeros(len(products))
-    p_value = (np.sum(null >= observed - TIE) + 1) / (len(null) + 1)
-    return {"p_value": float(p_value), "null": float(null.mean())}
+    return null_summary(observed, null)
 
 
 def shape_distance(features: np.ndarray, coordinates: np.ndarray, metric: str = "angular") -> float:

@@ -298,9 +298,11 @@ STATISTICS = (
         "spearman", "RSA (Spearman)",
         "Rank correlation of the distances between images in the two spaces.",
     ),
-    _rsa(
-        "kendall_tau_a", "RSA (Kendall's tau-a)",
+    Statistic(
+        "rsa.kendall_tau_a", "RSA (Kendall's tau-a)",
         "Share of concordant less discordant pairs of distances.",
+        lambda features, coordinates, settings: rsa(features[-1], coordinates[-1], settings.distance)["kendall_tau_a"],
+        _rsa_section,
     ),
     _rsa(
         "cosine", "RSA (cosine)",

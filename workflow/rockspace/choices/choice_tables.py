@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
-from rockspace.alignment.bootstrap import bootstrap_interval, unit_sums
+from rockspace.alignment.intervals import confidence_interval
 from rockspace.alignment.spaces import Spaces, UnusableSpaces
 from rockspace.choices.human_choices import ChoiceReport, Choices, ChoiceSpace, choice_report, read_choices
 
@@ -157,7 +157,7 @@ def spaces_table(explained: Sequence[Explained], *, resamples: int, seed: int = 
     Returns:
         A row for each model, seed, layer, space and split: `leading` says what the parameters were fitted to, then
         its figures, those of `in_sample` with AIC and BIC, and by how much a response is more likely than in people's
-        own space (`beyond_people`, nats), with paired bootstrap intervals over images and over subtypes.
+        own space (`beyond_people`, nats), with paired intervals over images and over subtypes.
     """
     own = next((entry.table for entry in explained if entry.model == PEOPLE), None)
     rows = []
@@ -196,8 +196,8 @@ def _beyond(ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int, seed: int)
     each = np.stack([gain, ours["responses"].to_numpy()], axis=1)
     row = {"beyond_people": gain.sum() / each[:, 1].sum()}
     for units, groups in (("images", None), ("subtypes", ours["label"].to_numpy())):
-        ends = bootstrap_interval(
-            unit_sums(each, groups), lambda sums: sums[..., :1] / sums[..., 1:], resamples=resamples, seed=seed
+        ends = confidence_interval(
+            each, lambda sums: sums[..., :1] / sums[..., 1:], groups, resamples=resamples, seed=seed
         )
         low, high = (np.nan, np.nan) if ends is None else ends[:, 0]
         row |= {f"beyond_people_low_{units}": low, f"beyond_people_high_{units}": high}

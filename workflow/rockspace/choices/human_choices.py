@@ -10,11 +10,10 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold
 
-from rockspace.alignment.bootstrap import (
-    bootstrap_interval,
+from rockspace.alignment.intervals import (
+    confidence_interval,
     correlation_moments,
     correlations_from_moments,
-    unit_sums,
 )
 from rockspace.alignment.reduction import reduced_procrustes, reducer
 from rockspace.alignment.spaces import Spaces, UnusableSpaces, correlations
@@ -203,11 +202,11 @@ def _figures(log_p: np.ndarray, chosen: Choices, resamples: int, seed: int) -> d
         **_accuracy(p, observed, chosen.category),
     }
     for suffix, groups in (("", None), ("_subtypes", chosen.label)):
-        for key, values, statistic in (
-            ("log_likelihood_per_response", each, lambda sums: sums[..., :1] / sums[..., 1:]),
-            ("r", moments, correlations_from_moments),
+        for key, values, statistic, bounds in (
+            ("log_likelihood_per_response", each, lambda sums: sums[..., :1] / sums[..., 1:], None),
+            ("r", moments, correlations_from_moments, (-1.0, 1.0)),
         ):
-            ends = bootstrap_interval(unit_sums(values, groups), statistic, resamples=resamples, seed=seed)
+            ends = confidence_interval(values, statistic, groups, resamples=resamples, seed=seed, bounds=bounds)
             figures[f"{key}_ci{suffix}"] = None if ends is None else ends[:, 0].tolist()
     return figures
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rockspace.alignment.aligned import read_aligned
-from rockspace.alignment.bootstrap import correlation_intervals
+from rockspace.alignment.intervals import mean_intervals
 from rockspace.alignment.procrustes import remaining_disparity
 from rockspace.alignment.spaces import centred, correlations
 from rockspace.errors import RockspaceError
@@ -112,7 +112,5 @@ def ensemble_alignment(paths: Sequence[str | Path], *, resamples: int, seed: int
         "r": r.tolist(),
         "mean_r": float(r.mean()),
     }
-    for key, groups in (("mean_r_ci", None), ("mean_r_ci_subtypes", images["label"].to_numpy())):
-        ends = correlation_intervals(mean, observed, groups, resamples=resamples, seed=seed)
-        held_out[key] = None if ends is None else ends[:, -1].tolist()
+    held_out |= mean_intervals(mean, observed, images["label"].to_numpy(), resamples=resamples, seed=seed)
     return {"n_members": len(tables), "held_out": held_out}

@@ -10,13 +10,15 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from rockspace.alignment.aligned import aligned_table
-from rockspace.alignment.bootstrap import correlation_intervals
+from rockspace.alignment.intervals import mean_intervals, proportion_interval
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.spaces import correlations
 from rockspace.artifacts import read_arrays, write_arrays
 from rockspace.errors import RockspaceError
 
 TOP_K = 3
+# Figures of `metrics` that there are none of without a softmax.
+NEEDS_PROBABILITIES = ("top1", "top3", "loss", "top1_ci", "top1_ci_subtypes", "chance")
 FIXED = ("labels", "dimensions")
 """Of `Outputs`: what does not go by image."""
 
@@ -72,7 +74,7 @@ def joined(parts: Sequence[Outputs]) -> Outputs:
     return replace(first, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in rows})
 
 
-def metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float | int | list[float]]:
+def metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Score probabilities against labels.
 
     Args:
@@ -80,18 +82,25 @@ def metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float | 
         labels: ``(n,)`` label indices.
 
     Returns:
-        ``n``, ``top1`` and ``top3`` (0 to 1), ``loss`` (mean cross-entropy, nats), and ``top1_ci``: the 95 %
-        interval of ``top1`` after Wilson (1927), which treats images as independent.
+        ``n``, ``top1`` and ``top3`` (0 to 1), ``loss`` (mean cross-entropy, nats); 95 % intervals of ``top1``:
+        ``top1_ci_subtypes`` over labels (`rockspace.alignment.intervals.proportion_interval`; None for fewer than three)
+        and ``top1_ci`` over images, as if they were independent (Wilson, 1927); and what guesses reach without looking:
+        ``chance`` with ``uniform`` (one of the labels at random) and ``largest_label`` (always the most common one).
     """
     above = ranks(probabilities, labels)
-    hits = int((above == 0).sum())
-    interval = binomtest(hits, len(labels)).proportion_ci(method="wilson")
+    hits = above == 0
+    over_images = binomtest(int(hits.sum()), len(labels)).proportion_ci(method="wilson")
     return {
         "n": len(labels),
-        "top1": hits / len(labels),
+        "top1": int(hits.sum()) / len(labels),
         "top3": float((above < TOP_K).mean()),
         "loss": float(losses(probabilities, labels).mean()),
-        "top1_ci": [float(interval.low), float(interval.high)],
+        "top1_ci": [float(over_images.low), float(over_images.high)],
+        "top1_ci_subtypes": proportion_interval(hits, labels),
+        "chance": {
+            "uniform": 1 / probabilities.shape[1],
+            "largest_label": float(np.bincount(labels).max() / len(labels)),
+        },
     }
 
 
@@ -107,28 +116,31 @@ def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return -np.log(np.maximum(of_label, np.finfo(np.float32).tiny))
 
 
-def coordinate_metrics(predicted: np.ndarray, observed: np.ndarray, *, resamples: int, seed: int) -> dict[str, Any]:
+def coordinate_metrics(
+    predicted: np.ndarray, observed: np.ndarray, labels: np.ndarray, *, resamples: int, seed: int
+) -> dict[str, Any]:
     """Score predicted coordinates against people's, which may come in another unit.
 
     Args:
         predicted: ``(n, k)``.
         observed: ``(n, k)``.
-        resamples: Bootstrap resamples behind the interval.
+        labels: ``(n,)`` label of each image.
+        resamples: Bootstrap resamples behind the interval over images.
         seed: Decides every resample.
 
     Returns:
-        ``n``; ``r``: Pearson's r of each dimension; ``mean_r``, and ``mean_r_ci``: its 95 % bootstrap interval over
-        images; ``r2``: share of each dimension's variance that its prediction explains after the best shift and the
-        best scale that is not negative, fitted to these images (``max(r, 0)^2``); ``disparity``: what is left of the
-        variance after the best translation, uniform scale and rotation, as in `scipy.spatial.procrustes`.
+        ``n``; ``r``: Pearson's r of each dimension; ``mean_r``, and its 95 % intervals ``mean_r_ci_subtypes`` over labels
+        (None for fewer than three) and ``mean_r_ci`` over images; ``r2``: share of each dimension's variance that its
+        prediction explains after the best shift and the best scale that is not negative, fitted to these images
+        (``max(r, 0)^2``); ``disparity``: what is left of the variance after the best translation, uniform scale and
+        rotation, as in `scipy.spatial.procrustes`.
     """
     r = correlations(predicted, observed)
-    ends = correlation_intervals(predicted, observed, resamples=resamples, seed=seed)
     return {
         "n": len(predicted),
         "r": r.tolist(),
         "mean_r": float(r.mean()),
-        "mean_r_ci": None if ends is None else ends[:, -1].tolist(),
+        **mean_intervals(predicted, observed, labels, resamples=resamples, seed=seed),
         "r2": (np.maximum(r, 0) ** 2).tolist(),
         "disparity": Procrustes().fit(predicted, observed).disparity_,
     }
@@ -150,25 +162,42 @@ def evaluation(outputs: Outputs, *, resamples: int, seed: int) -> dict[str, Any]
     splits = {split: outputs.of_split(split) for split in dict.fromkeys(outputs.split.tolist())}
     for name, split in splits.items():
         if split.probabilities is None:
-            figures[name] = dict.fromkeys(("n", "top1", "top3", "loss", "top1_ci")) | {"n": len(split.label)}
+            figures[name] = {"n": len(split.label)} | dict.fromkeys(NEEDS_PROBABILITIES)
         else:
             figures[name] = metrics(split.probabilities, split.label_index)
     if outputs.coordinates is not None:
         figures["coordinates"] = {
-            name: coordinate_metrics(split.coordinates, split.observed, resamples=resamples, seed=seed)
+            name: coordinate_metrics(split.coordinates, split.observed, split.label, resamples=resamples, seed=seed)
             for name, split in splits.items()
         }
     return figures
+
+
+def leading_interval(scores: dict[str, Any], name: str) -> tuple[float, float, str] | None:
+    """Return the ends of a figure's interval and what it is over: ``labels``, or ``images`` where labels are too few."""
+    for key, over in ((f"{name}_ci_subtypes", "labels"), (f"{name}_ci", "images")):
+        if scores[key] is not None:
+            return *scores[key], over
+    return None
 
 
 def in_words(figures: dict[str, Any], split: str) -> str:
     """Return the figures of one split, from `evaluation`, in one line."""
     words = [f"{split}:"]
     if figures[split]["top1"] is not None:
-        words.append(f"{100 * figures[split]['top1']:.1f} % of {figures[split]['n']} right")
+        scores = figures[split]
+        low, high, over = leading_interval(scores, "top1")
+        guess = 100 * scores["chance"]["largest_label"]
+        words.append(
+            f"{100 * scores['top1']:.1f} % of {scores['n']} right (95 % interval over {over}: {100 * low:.1f} to "
+            f"{100 * high:.1f} %; {guess:.1f} % have the most common label)"
+        )
     if "coordinates" in figures:
         scores = figures["coordinates"][split]
-        words.append(f"mean r of coordinates {scores['mean_r']:.3f}, disparity {scores['disparity']:.3f}")
+        words.append(f"mean r of coordinates {scores['mean_r']:.3f}")
+        if interval := leading_interval(scores, "mean_r"):
+            words[-1] += f" (95 % interval over {interval[2]}: {interval[0]:.3f} to {interval[1]:.3f})"
+        words.append(f"disparity {scores['disparity']:.3f}")
     return " ".join([words[0], ", ".join(words[1:])])
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
-from rockspace.alignment.bootstrap import bootstrap_interval, correlation_moments
 from rockspace.alignment.comparison import mean_r
+from rockspace.alignment.intervals import confidence_interval, correlation_moments
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.spaces import correlations
 from rockspace.artifacts import read_arrays, write_arrays
@@ -186,7 +186,7 @@ def _ratio(totals: np.ndarray) -> np.ndarray:
 
 
 def _ends(values: np.ndarray, statistic: Any, resamples: int, seed: int) -> tuple[float, float]:
-    ends = bootstrap_interval(values, statistic, resamples=resamples, seed=seed)
+    ends = confidence_interval(values, statistic, resamples=resamples, seed=seed)
     return (np.nan, np.nan) if ends is None else (float(ends[0, 0]), float(ends[1, 0]))
 
 

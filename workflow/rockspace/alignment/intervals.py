@@ -1,0 +1,331 @@
+"""Confidence intervals over what was scored: single images, or whole subtypes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+from rockspace.alignment.spaces import centred
+
+# Resamples handled at once; bounds the memory whatever their number.
+BATCH = 100
+# Units below which there is no interval.
+MIN_UNITS = 3
+
+
+def unit_sums(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
+    """Add up the values of the images that are resampled together.
+
+    Args:
+        values: One entry for each image, shape (n, ...).
+        groups: Subtype of each image, shape (n,); None resamples single images.
+
+    Returns:
+        Shape (units, ...): `values` itself, or its sum over each subtype.
+    """
+    if groups is None:
+        return values
+    names, index = np.unique(groups, return_inverse=True)
+    sums = np.zeros((len(names), *values.shape[1:]))
+    np.add.at(sums, index, values)
+    return sums
+
+
+def confidence_interval(
+    values: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    groups: np.ndarray | None = None,
+    *,
+    resamples: int,
+    seed: int,
+    bounds: tuple[float, float] | None = None,
+    confidence: float = 0.95,
+) -> np.ndarray | None:
+    """Return confidence intervals of statistics that depend on sums over images.
+
+    Over images, a bias-corrected and accelerated bootstrap (Efron, 1987). Over subtypes, a jackknife that leaves out one
+    subtype at a time, with quantiles of Student's t: subtypes are few, and few units bootstrapped give
+    intervals that are too narrow (`make simulate` shows how often each holds the true value).
+
+    Args:
+        values: What each image adds, shape (n, ...).
+        statistic: From totals, shape (batch, ...), to statistics, shape (batch, s).
+        groups: Subtype of each image, shape (n,); None resamples images.
+        resamples: Bootstrap resamples of the images.
+        seed: Decides every resample.
+        bounds: Lowest and highest value of the statistics; see `jackknife_interval`.
+        confidence: Coverage aimed at, in (0, 1).
+
+    Returns:
+        Lower and upper ends, shape (2, s); None for fewer than three units.
+
+    References:
+        Efron, B. (1987). Better bootstrap confidence intervals. Journal of the American Statistical
+        Association 82, 171-185.
+    """
+    if groups is None:
+        return _bootstrap_interval(values, statistic, resamples=resamples, seed=seed, confidence=confidence)
+    sums = unit_sums(values, groups)
+    if len(sums) < MIN_UNITS:
+        return None
+    total = sums.sum(axis=0)
+    return jackknife_interval(statistic(total[None])[0], statistic(total - sums), bounds, confidence)
+
+
+def jackknife_interval(
+    whole: np.ndarray,
+    without: np.ndarray,
+    bounds: tuple[float, float] | None = (-1.0, 1.0),
+    confidence: float = 0.95,
+) -> np.ndarray:
+    """Return confidence intervals from what statistics are without each unit.
+
+    Args:
+        whole: The statistics, shape (s,).
+        without: The same without one unit (a subtype and all its images) at a time, shape (units, s).
+        bounds: Lowest and highest value; the interval is made after Fisher's z transformation of that range, so that it
+            stays inside and leans to the middle. None makes it on the statistics as they are.
+        confidence: Coverage aimed at, in (0, 1).
+
+    Returns:
+        Lower and upper ends, shape (2, s).
+
+    References:
+        Efron, B. & Stein, C. (1981). The jackknife estimate of variance. Annals of Statistics 9, 586-596.
+    """
+    units = len(without)
+    z, without_z = (_transformed(values, bounds) for values in (whole, without))
+    error = np.sqrt((units - 1) / units * np.sum((without_z - without_z.mean(axis=0)) ** 2, axis=0))
+    reach = stats.t.ppf((1 + confidence) / 2, units - 1) * error
+    ends = np.stack([z - reach, z + reach])
+    if bounds is None:
+        return ends
+    low, high = bounds
+    # Where no unit moves the statistic, the transformation would cost its last digits.
+    return np.where(error > 0, low + (high - low) * (np.tanh(ends) + 1) / 2, whole)
+
+
+def _transformed(values: np.ndarray, bounds: tuple[float, float] | None) -> np.ndarray:
+    if bounds is None:
+        return values
+    low, high = bounds
+    return np.arctanh(np.clip(2 * (values - low) / (high - low) - 1, -1 + 1e-12, 1 - 1e-12))
+
+
+def proportion_interval(hits: np.ndarray, groups: np.ndarray, confidence: float = 0.95) -> list[float] | None:
+    """Return the confidence interval of a proportion over subtypes, whose images tend to be right or wrong together.
+
+    Clopper and Pearson's exact interval for as many independent images as the clustered ones are worth (their number
+    over the design effect), with the degrees of freedom of the subtypes. Where all images are right, or all wrong,
+    the data say nothing of the clustering, and a subtype is taken to be worth one image.
+
+    Args:
+        hits: Whether each image is right, shape (n,).
+        groups: Subtype of each image, shape (n,).
+        confidence: Coverage aimed at, in (0, 1).
+
+    Returns:
+        Lower and upper end, in [0, 1]; None for fewer than three subtypes.
+
+    References:
+        Korn, E. L. & Graubard, B. I. (1998). Confidence intervals for proportions with small expected number of
+        positive counts estimated from survey data. Survey Methodology 24, 193-201.
+    """
+    right, sizes = unit_sums(np.stack([hits, np.ones(len(hits))], axis=1).astype(np.float64), groups).T
+    units, n = len(sizes), len(hits)
+    if units < MIN_UNITS:
+        return None
+    p = right.sum() / n
+    # What it would be if the images of a subtype were copies of one.
+    design_effect = float(np.sum(sizes**2) / n)
+    if 0 < p < 1:
+        clustered = units / (units - 1) * np.sum((right - p * sizes) ** 2) / n**2
+        design_effect = max(clustered / (p * (1 - p) / n), 1.0)
+    tail = (1 - confidence) / 2
+    quantiles = stats.t.ppf(1 - tail, [n - 1, units - 1])
+    worth = n / design_effect * (quantiles[0] / quantiles[1]) ** 2
+    low = stats.beta.ppf(tail, p * worth, worth * (1 - p) + 1) if p > 0 else 0.0
+    high = stats.beta.ppf(1 - tail, p * worth + 1, worth * (1 - p)) if p < 1 else 1.0
+    return [float(low), float(high)]
+
+
+def _bootstrap_interval(
+    values: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    resamples: int,
+    seed: int,
+    confidence: float,
+) -> np.ndarray | None:
+    if len(values) < MIN_UNITS:
+        return None
+
+    def of_units(index: np.ndarray, axis: int = -1) -> np.ndarray:
+        totals = values[np.moveaxis(index, axis, -1)].sum(axis=index.ndim - 1)
+        return np.moveaxis(statistic(totals), -1, 0)
+
+    def ends(method: str) -> np.ndarray:
+        result = stats.bootstrap(
+            (np.arange(len(values)),), of_units, n_resamples=resamples, batch=BATCH, vectorized=True,
+            method=method, confidence_level=confidence, rng=np.random.default_rng(seed),
+        )  # fmt: skip
+        return np.stack(result.confidence_interval)
+
+    with warnings.catch_warnings():
+        # A statistic that no resample moves has no acceleration; its percentiles are what can be said.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = ends("BCa")
+        if np.isnan(found).any():
+            found = np.where(np.isnan(found), ends("percentile"), found)
+    return found
+
+
+def correlation_moments(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return what each image adds to the sums that Pearson's r is made of.
+
+    Args:
+        predicted: Shape (n, k).
+        observed: Shape (n, k).
+
+    Returns:
+        Shape (n, 6, k): ones, x, y, x squared, y squared, x times y, with both sides standardised first,
+        which r does not notice and rounding does.
+    """
+    x, y = (_standardised(space) for space in (predicted, observed))
+    return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
+
+
+def correlations_from_moments(totals: np.ndarray) -> np.ndarray:
+    """Return r of each dimension from total moments of shape (..., 6, k); 0 where a side is constant."""
+    n, x, y, xx, yy, xy = np.moveaxis(totals, -2, 0)
+    spread_x, spread_y = xx - x * x / n, yy - y * y / n
+    scale = np.sqrt(np.clip(spread_x, 0, None) * np.clip(spread_y, 0, None))
+    constant = scale <= n * 1e-12
+    return np.where(constant, 0.0, np.clip((xy - x * y / n) / np.where(constant, 1.0, scale), -1.0, 1.0))
+
+
+def correlation_intervals(
+    predicted: np.ndarray,
+    observed: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    resamples: int,
+    seed: int,
+    confidence: float = 0.95,
+) -> np.ndarray | None:
+    """Return intervals of r of each dimension and of their mean; the map that predicted stays as it is.
+
+    Args:
+        predicted: Predicted coordinates, shape (n, k).
+        observed: Human coordinates, shape (n, k).
+        groups: Subtype of each image, shape (n,), for an interval over subtypes; None takes one over images.
+        resamples: Bootstrap resamples of the images.
+        seed: Decides every resample.
+        confidence: Coverage aimed at, in (0, 1).
+
+    Returns:
+        Shape (2, k + 1): lower and upper ends, the mean last; None for fewer than three units.
+    """
+
+    def statistic(totals: np.ndarray) -> np.ndarray:
+        r = correlations_from_moments(totals)
+        return np.concatenate([r, r.mean(axis=-1, keepdims=True)], axis=-1)
+
+    moments = correlation_moments(predicted, observed)
+    return confidence_interval(
+        moments, statistic, groups, resamples=resamples, seed=seed, bounds=(-1.0, 1.0), confidence=confidence
+    )
+
+
+def mean_intervals(
+    predicted: np.ndarray, observed: np.ndarray, labels: np.ndarray, *, resamples: int, seed: int
+) -> dict[str, list[float] | None]:
+    """Return both intervals of mean r by their keys in a JSON: `mean_r_ci` over images, `mean_r_ci_subtypes`.
+
+    Args:
+        predicted: As for `correlation_intervals`, like the next.
+        observed: Shape (n, k).
+        labels: Subtype of each image, shape (n,).
+        resamples: Bootstrap resamples of the images.
+        seed: Decides every resample.
+    """
+    found = {}
+    for key, groups in (("mean_r_ci", None), ("mean_r_ci_subtypes", labels)):
+        ends = correlation_intervals(predicted, observed, groups, resamples=resamples, seed=seed)
+        found[key] = None if ends is None else ends[:, -1].tolist()
+    return found
+
+
+def disparity_moments(features: np.ndarray, predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Return what each image adds to the sums that Procrustes disparity under a fixed rotation is made of.
+
+    Args:
+        features: The space that was turned, shape (n, d).
+        predicted: Its part that was turned onto the dimensions, shape (n, k).
+        observed: Human coordinates, shape (n, k).
+
+    Returns:
+        Shape (n, 4 + min(n, d) + 2 k): ones, squared lengths of both spaces, their product, and both spaces and
+        the predictions themselves.
+    """
+    scale, unit = np.linalg.norm(centred(features)), np.linalg.norm(centred(observed))
+    x, p = (centred(space) / (scale or 1.0) for space in (features, predicted))
+    y = centred(observed) / unit
+    # Lengths are all that counts of the features, and as many axes as images are enough for those.
+    x = x @ np.linalg.qr(x.T).Q if x.shape[1] > len(x) else x
+    lengths = np.stack([np.ones(len(x)), np.sum(x * x, 1), np.sum(y * y, 1), np.sum(p * y, 1)], axis=1)
+    return np.concatenate([lengths, p, y, x], axis=1)
+
+
+def disparity_from_moments(totals: np.ndarray, k: int) -> np.ndarray:
+    """Return disparity from total moments of shape (..., 4 + d + 2 k), translation and scale fitted to them."""
+    n, xx, yy, py = np.moveaxis(totals[..., :4], -1, 0)
+    p, y, x = np.split(totals[..., 4:], [k, 2 * k], axis=-1)
+    spread = (xx - np.sum(x * x, -1) / n) * (yy - np.sum(y * y, -1) / n)
+    shared = np.maximum(py - np.sum(p * y, -1) / n, 0.0)
+    constant = spread <= 1e-24
+    return np.where(constant, 1.0, np.clip(1 - shared**2 / np.where(constant, 1.0, spread), 0.0, 1.0))
+
+
+def disparity_interval(
+    features: np.ndarray,
+    predicted: np.ndarray,
+    observed: np.ndarray,
+    groups: np.ndarray | None = None,
+    *,
+    resamples: int,
+    seed: int,
+) -> list[float] | None:
+    """Return the 95 % interval of Procrustes disparity, the rotation staying as it is.
+
+    Args:
+        features: As for `disparity_moments`, like the next two.
+        predicted: Shape (n, k).
+        observed: Shape (n, k).
+        groups: Subtype of each image, shape (n,), for an interval over subtypes; None takes one over images.
+        resamples: Bootstrap resamples of the images.
+        seed: Decides every resample.
+
+    Returns:
+        Lower and upper end; None for fewer than three units.
+    """
+    k = observed.shape[1]
+    ends = confidence_interval(
+        disparity_moments(features, predicted, observed),
+        lambda totals: disparity_from_moments(totals, k)[..., None],
+        groups,
+        resamples=resamples,
+        seed=seed,
+        bounds=(0.0, 1.0),
+    )
+    return None if ends is None else ends[:, 0].tolist()
+
+
+def _standardised(space: np.ndarray) -> np.ndarray:
+    space = centred(space)
+    deviation = space.std(axis=0)
+    return space / np.where(deviation > 0, deviation, 1.0)
