@@ -3,6 +3,7 @@
 import re
 import tomllib
 
+import hatchling.build
 import yaml
 from packaging.requirements import Requirement
 
@@ -31,3 +32,14 @@ def test_everything_the_project_asks_for_is_locked():
 def test_the_conda_environment_has_the_locked_versions():
     assert ENVIRONMENT.read_text() == environment(), "run `python -m tools.conda_environment`"
     assert set(yaml.safe_load(ENVIRONMENT.read_text())) == {"channels", "dependencies"}
+
+
+def test_nothing_is_needed_to_install_the_library_but_what_is_locked(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    needed = {
+        *build,
+        *hatchling.build.get_requires_for_build_editable(),
+        *hatchling.build.get_requires_for_build_wheel(),
+    }
+    assert needed <= set(pins(LOCK))
