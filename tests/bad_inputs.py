@@ -817,7 +817,7 @@ def unknown_output_layer() -> None:
 def unknown_from_layer() -> None:
     from rockspace.training.finetune import set_trainable
 
-    set_trainable(built(), {"from_layer": "conv9", "batch_norm": "folded"})
+    set_trainable(built(), "conv9")
 
 
 @bad_network("An unknown layer to embed", "config: embeddings.layers: ... 'conv9'...")

@@ -6,13 +6,12 @@ import pytest
 from PIL import Image
 
 from rockspace.data.catalog import read_catalog
-from rockspace.report.augmentation_preview import augmentation_figure, mixed_views, pipeline_views, preview_members
+from rockspace.report.augmentation_preview import augmentation_figure, pipeline_views, preview_members
 from rockspace.report.curves import all_learning_curves
 from rockspace.report.dataset_sheet import MOST_PICTURES, TILE, dataset_sheet
 from rockspace.report.figures import COLUMN, RESOLUTION
 from rockspace.report.mistakes import confident_mistakes, mistakes_figure
 from rockspace.training.augmentation import Augmentation
-from rockspace.training.mixing import Mixing
 
 FULL_WIDTH = 2 * COLUMN + 0.2
 
@@ -73,19 +72,6 @@ def test_the_preview_is_drawn_one_photograph_a_row(tmp_path):
     assert dark.sum() == pytest.approx(FULL_WIDTH * RESOLUTION / 4, rel=0.1)
 
 
-def test_mixtures_are_those_of_the_first_batch_and_stand_in_a_row_of_their_own(train_set, tmp_path):
-    mixing = Mixing(mixup=1.0)
-    shown = mixed_views(train_set, Augmentation(), mixing, seed=3, batch_size=8, count=4)
-    first, _ = next(iter(train_set.augmented(Augmentation(), seed=3, batch_size=8, mixing=mixing)))
-    np.testing.assert_array_equal(shown, first.numpy()[:4].clip(0, 255).round())
-    views = np.zeros((1, 6, 32, 32, 3), np.uint8)
-    augmentation_figure(views, ["Basalt"], "what it sees", tmp_path / "picture.svg", shown)
-    svg = (tmp_path / "picture.svg").read_text()
-    assert svg.count("<image") == 6 + 4
-    assert "mixed, epoch 1" in svg
-
-
-@pytest.fixture
 def predictions():
     rows = [
         ("t1", "train", "A", "A", 0.6, 0.6, True),

@@ -13,8 +13,9 @@ from rockspace.inference.evaluation import Outputs, coordinate_metrics, evaluati
 from rockspace.inference.prediction import Views, answers, outputs_of
 from rockspace.networks.classifier import attach_head, build_head, named_outputs, pooled_backbone
 from rockspace.networks.device import repeatable
-from rockspace.networks.layers import CosineClassifier, Foreground2D, _cell_means, find_layer
+from rockspace.networks.layers import find_layer
 from rockspace.networks.objectives import Objective
+from rockspace.networks.pooling import _cell_means, foreground
 from rockspace.training.augmentation import TEST_STREAM, Augmentation
 from rockspace.training.exact_heads import PENALTIES, Rows, logistic, ridge
 from rockspace.training.features import Features
@@ -89,7 +90,7 @@ def test_finetuning_learns_standardized_coordinates_and_gives_them_in_their_unit
     objective = Objective.of(model, train_set.coordinates)
     head = build_head(8, 3, defaults("head", units=[16, 8], dropout=0.0), 0, objective)
     network = attach_head(backbone(), head)
-    objective.give_unit(network)
+    objective.to_data_units(network)
     settings = recipe(train_set, model, selection="validation", epochs=2)
     trained, history = finetune(network, None, train_set, train_set, settings)
     said = named_outputs(trained).predict(train_set.pixels(24), verbose=0)
@@ -102,7 +103,7 @@ def test_finetuning_learns_standardized_coordinates_and_gives_them_in_their_unit
 def test_with_selection_none_every_epoch_is_trained_on_all_images(train_set):
     settings = recipe(train_set, JOINT, selection="none")
     _, history = finetune(joint_classifier(train_set.coordinates), None, train_set, None, settings)
-    assert history["phase"].tolist() == ["refit"] * 3
+    assert history["phase"].tolist() == ["train"] * 3
     assert history["val_accuracy"].isna().all()
 
 
@@ -224,14 +225,19 @@ def test_a_cosine_head_learns_and_takes_features_as_they_are(units):
 
 
 @pytest.mark.parametrize(("scale", "trainable"), [(None, 2), (5.0, 1)])
-def test_a_cosine_layer_is_the_softmax_of_scaled_cosines(scale, trainable):
-    layer, x = CosineClassifier(4, scale), np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32)
-    answer = np.asarray(layer(x))
-    kernel, factor = (np.asarray(weight) for weight in layer.get_weights())
-    assert len(layer.trainable_weights) == trainable
-    cosines = x / np.linalg.norm(x, axis=1, keepdims=True) @ (kernel / np.linalg.norm(kernel, axis=0))
-    expected = np.exp(factor * cosines)
-    np.testing.assert_allclose(answer, expected / expected.sum(1, keepdims=True), rtol=1e-5)
+def test_a_cosine_head_is_the_softmax_of_scaled_cosines_before_and_after_training(scale, trainable):
+    repeatable(0)
+    head = build_head(3, 4, defaults("head", units=[], dropout=0.0, logits="cosine", cosine_scale=scale), seed=0)
+    x, labels = np.random.default_rng(0).normal(size=(6, 3)).astype(np.float32), np.eye(4)[[0, 1, 2, 3, 0, 1]]
+    assert len(head.trainable_weights) == trainable
+    head.compile("adam", "categorical_crossentropy")
+    for _ in range(2):
+        kernel = np.asarray(head.get_layer("head_cosines").kernel)
+        factor = scale or np.asarray(head.get_layer("head_scale").kernel)
+        cosines = x / np.linalg.norm(x, axis=1, keepdims=True) @ (kernel / np.linalg.norm(kernel, axis=0))
+        expected = np.exp(factor * cosines)
+        np.testing.assert_allclose(np.asarray(head(x)), expected / expected.sum(1, keepdims=True), rtol=1e-5)
+        head.fit(x, labels, epochs=3, verbose=0)
 
 
 def test_features_of_several_layers_stand_side_by_side_and_survive_saving(train_set, tmp_path):
@@ -257,14 +263,15 @@ def test_features_of_the_foreground_leave_the_background_out(tmp_path):
     images = np.full((3, 32, 32, 3), (250, 240, 20), np.float32)
     images[0, 8:24, 4:20] = rng.uniform(0, 200, (16, 16, 3))
     images[1, :12, :12] = rng.uniform(0, 200, (12, 12, 3))  # one corner is no background
-    shown = np.zeros((3, 32, 32, 1), np.float32)
+    shown = np.zeros((3, 32, 32), np.float32)
     shown[0, 8:24, 4:20], shown[1, :12, :12] = 1, 1
-    np.testing.assert_array_equal(Foreground2D()(images), shown)
+    inputs = keras.Input([32, 32, 3])
+    np.testing.assert_array_equal(keras.Model(inputs, foreground(inputs))(images), shown)
     pooled = pooled_backbone(base, ["conv"], "foreground")
     assert pooled.layers[-1].name == "pooled"
     maps = keras.Model(base.input, base.get_layer("conv").output).predict(images, verbose=0)
     factor = 32 // maps.shape[1]
-    share = shown[..., 0].reshape(3, maps.shape[1], factor, maps.shape[2], factor).mean((2, 4))
+    share = shown.reshape(3, maps.shape[1], factor, maps.shape[2], factor).mean((2, 4))
     share[2] = 1  # nothing is seen of it, so all of it is pooled
     expected = [
         np.concatenate(

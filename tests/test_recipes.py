@@ -7,21 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rockspace.networks.backbones import blocks_of
 from rockspace.networks.device import repeatable
+from rockspace.networks.training_copy import trained, training_copy
 from rockspace.training.augmentation import CROP_DRAWS, DRAWS, Augmentation, _transforms
-from rockspace.training.finetune import Recipe, finetune, for_as_long
-from rockspace.training.head import ViewBatches
-from rockspace.training.mixing import Mixing, mixed
-from rockspace.training.optimizers import make_optimizer, rate_shares
-from rockspace.training.schedules import MovingAverage, Schedule
-from test_training import FLIPS, classifier, defaults, drawn_features, recipe
-
-MIXED = Mixing(mixup=0.4, cutmix=1.0)
-
-
-def seed(number: int = 0) -> tf.Tensor:
-    return tf.constant([number, 7], tf.int64)
+from rockspace.training.finetune import Recipe, finetune, train_for
+from rockspace.training.schedules import Schedule
+from test_training import FLIPS, classifier, recipe
 
 
 def factors(section: dict, steps: int, epochs: range) -> list[float]:
@@ -82,125 +73,6 @@ def test_a_schedule_sets_the_rate_of_every_step_and_gives_it_back():
     np.testing.assert_allclose(schedule.last_rates, expected[3::4], rtol=1e-6)
 
 
-def test_the_moving_average_is_that_of_keras_and_is_what_is_tested_and_kept():
-    def train(momentum: float | None, callbacks: list) -> tuple[keras.Model, list[float]]:
-        model = small_model()
-        average = {"use_ema": True, "ema_momentum": 0.7} if momentum is None else {}
-        model.compile(keras.optimizers.SGD(0.1, **average), "mse")
-        history = model.fit(
-            *data(), batch_size=3, epochs=3, callbacks=callbacks, validation_data=data(), shuffle=False, verbose=0
-        )
-        return model, history.history["val_loss"]
-
-    # Keras puts its average into the weights at the end of training, by itself.
-    expected, _ = train(None, [])
-    model, val_loss = train(0.7, [MovingAverage(0.7)])
-    for one, other in zip(model.get_weights(), expected.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
-    assert model.evaluate(*data(), verbose=0) == pytest.approx(val_loss[-1], rel=1e-5)
-    again, _ = train(0.7, [MovingAverage(0.7)])
-    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights(), strict=True))
-
-
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-def test_every_layer_trains_at_its_share_of_the_rate(optimizer):
-    section = defaults("finetune", optimizer=optimizer, learning_rate=0.1, weight_decay=0.5, clipnorm=None)
-    model = small_model()
-    shares = {v.path: 0.25 if "first" in v.path else 1.0 for v in model.variables}
-    model.compile(make_optimizer(section, shares), "mse")
-    model.fit(*data(), batch_size=12, epochs=3, shuffle=False, verbose=0)
-    # The same steps with Keras' own optimizers, one for each rate.
-    expected = small_model()
-    groups = [[v for v in expected.trainable_variables if name in v.path] for name in ("first", "last")]
-    optimizers = [make_optimizer(section | {"learning_rate": rate}) for rate in (0.025, 0.1)]
-    x, y = data()
-    for _ in range(3):
-        with tf.GradientTape() as tape:
-            loss = tf.reduce_mean((expected(x) - y) ** 2)
-        gradients = tape.gradient(loss, [[v.value for v in group] for group in groups])
-        for each, of_group, group in zip(optimizers, gradients, groups, strict=True):
-            each.apply(of_group, group)
-    for one, other in zip(model.get_weights(), expected.get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
-
-
-def test_blocks_are_counted_from_the_stem_and_the_head_has_the_whole_rate():
-    pixels = keras.Input([8, 8, 3])
-    x = keras.layers.Conv2D(4, 1, name="stem_conv")(pixels)
-    for name in ("block1a_conv", "block1a_more", "block2a_conv", "top_conv"):
-        x = keras.layers.Conv2D(4, 1, name=name)(x)
-    x = keras.layers.GlobalAveragePooling2D(name="pooled")(x)
-    network = keras.Model(pixels, keras.layers.Dense(2, name="predictions")(x))
-    assert blocks_of(network.layers[1:6]) == {
-        "stem_conv": 0, "block1a_conv": 1, "block1a_more": 1, "block2a_conv": 2, "top_conv": 2
-    }  # fmt: skip
-    shares = rate_shares(network, defaults("finetune", layer_decay=0.5, backbone_rate=0.1))
-    assert shares["predictions/kernel"] == 1
-    expected = {"stem_conv": 0.0125, "block1a_more": 0.025, "block2a_conv": 0.05, "top_conv": 0.05}
-    assert {name: shares[f"{name}/kernel"] for name in expected} == pytest.approx(expected)
-    assert rate_shares(network, defaults("finetune")) is None
-
-
-def test_mixup_blends_images_and_targets_by_the_same_share():
-    images = tf.random.stateless_uniform([6, 4, 4, 3], [1, 2])
-    targets = {"predictions": tf.eye(6), "coordinates": tf.reshape(tf.range(12.0), [6, 2])}
-    blended, blends = mixed(images, targets, Mixing(mixup=1.0), seed())
-    shares = np.asarray(blends["predictions"])
-    np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-6)
-    np.testing.assert_allclose(blended, np.tensordot(shares, images, 1), atol=1e-6)
-    np.testing.assert_allclose(blends["coordinates"], shares @ np.asarray(targets["coordinates"]), rtol=1e-5)
-
-
-def test_the_shares_are_drawn_from_a_beta_distribution():
-    def share(number: int) -> float:
-        _, target = mixed(tf.zeros([2, 1, 1, 1]), tf.constant([0.0, 1.0]), Mixing(mixup=0.4), seed(number))
-        return float(target[0])
-
-    drawn = np.array([share(number) for number in range(300)])
-    # Mean and variance of Beta(0.4, 0.4): 1/2 and 1/7.2, and half of the pairs are of an image with itself.
-    mixed_with_another = drawn[(drawn > 0) & (drawn < 1)]
-    assert abs(mixed_with_another.mean() - 0.5) < 0.1
-    assert abs(mixed_with_another.var() - 1 / 7.2) < 0.03
-
-
-@pytest.mark.parametrize("number", range(6))
-def test_cutmix_covers_a_rectangle_and_counts_its_pixels(number):
-    images = tf.ones([4, 10, 10, 1]) * tf.reshape(tf.range(4.0), [4, 1, 1, 1])
-    patched, targets = mixed(images, tf.eye(4), Mixing(cutmix=1.0), seed(number))
-    patched, targets = np.asarray(patched)[..., 0], np.asarray(targets)
-    for i in range(4):
-        own = (patched[i] == i).mean()
-        assert targets[i, i] == pytest.approx(own, abs=1e-6)
-        rows, columns = np.nonzero(patched[i] != i)
-        if len(rows):
-            assert len(rows) == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
-
-
-def test_mixing_depends_on_seed_epoch_and_batch_alone(train_set):
-    def batches(first: int, epochs: int, **changes: object) -> list:
-        options = {"seed": 3, "batch_size": 10, "mixing": MIXED} | changes
-        found = train_set.augmented(FLIPS, first_epoch=first, epochs=epochs, **options)
-        return [(images.numpy(), targets.numpy()) for images, targets in found]
-
-    whole, second = batches(0, 2), batches(1, 1)
-    for (images, targets), (again, targets_again) in zip(whole[3:], second, strict=True):
-        np.testing.assert_array_equal(images, again)
-        np.testing.assert_array_equal(targets, targets_again)
-    assert not np.array_equal(whole[0][1], whole[1][1])
-    np.testing.assert_allclose(whole[0][1].sum(1), 1, rtol=1e-6)
-    plain = batches(0, 1, mixing=None)
-    assert set(np.unique(plain[0][1])) == {0, 1}
-
-
-def test_features_are_mixed_as_images_are():
-    drawn = drawn_features(12)
-    batch = [ViewBatches(drawn, np.eye(12, dtype=np.float32), 12, seed=1, mixup=1.0)[0] for _ in range(2)]
-    np.testing.assert_array_equal(batch[0][0], batch[1][0])
-    views, targets = batch[0]
-    np.testing.assert_allclose(views, targets @ drawn.views[:, 0], atol=1e-5)
-    assert 0 < targets.max(1).min() < 1
-
-
 def test_a_crop_shows_its_share_of_the_picture_and_stays_inside(geometry):
     geometry = replace(geometry, image_size=32, margin=8)
     draws = np.zeros((200, DRAWS + CROP_DRAWS), np.float32)
@@ -225,8 +97,8 @@ def test_a_crop_leaves_the_other_draws_as_they_are(train_set):
 
 
 EVERYTHING = {
-    "optimizer": "adamw", "weight_decay": 0.01, "mixup": 0.2, "cutmix": 1.0, "schedule": "cosine", "warmup_epochs": 1,
-    "layer_decay": 0.8, "backbone_rate": 0.5, "ema": 0.9, "label_smoothing": 0.1, "holdout_fraction": 0.25,
+    "optimizer": "adamw", "weight_decay": 0.01, "schedule": "cosine", "warmup_epochs": 1,
+    "ema": 0.9, "label_smoothing": 0.1, "holdout_fraction": 0.25,
 }  # fmt: skip
 
 
@@ -251,12 +123,24 @@ def test_all_recipes_together_train_refit_on_the_same_schedule_and_repeat_to_the
 def test_the_averaged_weights_are_the_best_ones_and_the_last_ones(train_set):
     settings = recipe(ema=0.5, selection="validation", epochs=3)
     repeatable(0)
-    trained, history = finetune(classifier(), None, train_set, train_set, settings)
-    trained.compile(loss="categorical_crossentropy")
+    network, history = finetune(classifier(), None, train_set, train_set, settings)
+    network.compile(loss="categorical_crossentropy")
     best = history.loc[history["best"], "val_loss"].item()
-    assert trained.evaluate(train_set.plain(8), verbose=0, return_dict=True)["loss"] == pytest.approx(best, rel=1e-5)
+    assert network.evaluate(train_set.plain(8), verbose=0, return_dict=True)["loss"] == pytest.approx(best, rel=1e-5)
     repeatable(0)
-    plain, _ = for_as_long(classifier(), train_set, [0.01] * 2, recipe())
+
+
+def test_the_average_is_what_keras_keeps_over_the_same_steps(train_set):
+    """With nothing watched, no callback of Keras' touches the average before the end."""
     repeatable(0)
-    averaged, _ = for_as_long(classifier(), train_set, [0.01] * 2, recipe(ema=0.5))
-    assert not np.array_equal(plain.get_weights()[0], averaged.get_weights()[0])
+    averaged, _ = train_for(classifier(), train_set, [0.01] * 2, recipe(ema=0.5), "train")
+    repeatable(0)
+    settings, network = recipe(), classifier()
+    model = training_copy(network, "float32", freeze_norms=True)
+    model.compile(
+        keras.optimizers.Adam(0.01, global_clipnorm=1.0, use_ema=True, ema_momentum=0.5), "categorical_crossentropy"
+    )
+    batches = train_set.augmented(settings.augmentation, seed=1, batch_size=8, epochs=2)
+    model.fit(batches, epochs=2, steps_per_epoch=train_set.steps(8), verbose=0)
+    for one, other in zip(averaged.get_weights(), trained(network, model).get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)

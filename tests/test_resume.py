@@ -68,13 +68,11 @@ RECIPES = {
         },
         10,
     ),
-    "an average of the weights, a rate for each step and layer, mixed images": (
+    "an average of the weights, a rate for each step": (
         {
             "ema": 0.9,
             "schedule": "cosine",
             "warmup_epochs": 2,
-            "layer_decay": 0.5,
-            "mixup": 0.3,
             "optimizer": "adamw",
             "weight_decay": 0.1,
         },

@@ -26,7 +26,7 @@ from rockspace.networks.layers import find_layer
 from rockspace.networks.loading import load_classifier
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.features import Features, compute_features
-from rockspace.training.finetune import Recipe, for_as_long, select_and_refit, set_trainable, until_best
+from rockspace.training.finetune import Recipe, select_and_refit, set_trainable, train_for, train_with_early_stopping
 from rockspace.training.head import ViewBatches, train_head
 from rockspace.training.pipeline import View
 from rockspace.training.selection import stratified_holdout, training_members
@@ -194,7 +194,7 @@ def test_features_are_read_back_shard_after_shard(tmp_path):
 @pytest.mark.parametrize("monitor", ["accuracy", "loss"])
 def test_the_best_epoch_is_kept_and_marked(train_set, validation_set, monitor):
     repeatable(0)
-    trained, history = until_best(
+    trained, history = train_with_early_stopping(
         classifier(),
         train_set,
         validation_set,
@@ -209,7 +209,7 @@ def test_the_best_epoch_is_kept_and_marked(train_set, validation_set, monitor):
     assert accuracy == pytest.approx(best["val_accuracy"])
 
 
-def test_the_network_is_trained_again_on_all_images_for_as_long_and_at_the_same_rates(train_set):
+def test_the_network_is_trained_again_on_all_images_train_for_and_at_the_same_rates(train_set):
     repeatable(0)
     held_out = stratified_holdout(train_set.labels, 0.25, 0)
     trained, history = select_and_refit(classifier(), classifier(1), train_set, held_out, recipe())
@@ -225,7 +225,7 @@ def test_the_same_seed_gives_the_same_history_and_weights_to_the_last_digit(trai
     runs = []
     for _ in range(2):
         repeatable(1)
-        runs.append(until_best(classifier(), train_set, validation_set, recipe()))
+        runs.append(train_with_early_stopping(classifier(), train_set, validation_set, recipe()))
     assert runs[0][1].equals(runs[1][1])
     assert all(np.array_equal(a, b) for a, b in zip(runs[0][0].get_weights(), runs[1][0].get_weights(), strict=True))
 
@@ -234,26 +234,26 @@ def test_the_same_seed_gives_the_same_history_and_weights_to_the_last_digit(trai
 def test_batch_norm_moves_only_where_the_configuration_says_train(train_set, batch_norm, moves):
     network = classifier()
     before = [np.array(w) for w in network.get_layer("norm").get_weights()]
-    trained, _ = for_as_long(network, train_set, [0.01], recipe(batch_norm=batch_norm))
+    trained, _ = train_for(network, train_set, [0.01], recipe(batch_norm=batch_norm), "train")
     after = trained.get_layer("norm").get_weights()
     assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True)) is not moves
 
 
 def test_layers_before_from_layer_stay_and_the_head_always_trains():
     network = classifier()
-    set_trainable(network, defaults("finetune", from_layer="norm", batch_norm="train"))
+    set_trainable(network, "norm")
     assert not network.get_layer("conv").trainable
     assert network.get_layer("norm").trainable
     assert all(layer.trainable for layer in network.layers if is_head_layer(layer))
     with pytest.raises(RockspaceError, match=r"finetune\.from_layer: classifier has no layer 'nothing'"):
-        set_trainable(network, defaults("finetune", from_layer="nothing"))
+        set_trainable(network, "nothing")
 
 
 def test_a_loss_that_is_no_number_is_one_line_that_names_the_rate(train_set):
     network = classifier()
     network.set_weights([np.full_like(weights, np.nan) for weights in network.get_weights()])
     with pytest.raises(RockspaceError, match=r"finetune\.learning_rate"):
-        for_as_long(network, train_set, [0.01], recipe())
+        train_for(network, train_set, [0.01], recipe(), "train")
 
 
 def test_penultimate_is_what_the_softmax_stands_on_with_and_without_dense_layers():
@@ -278,7 +278,7 @@ import tensorflow as tf
 sys.path[:0] = {sys.path!r}
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from test_training import attach_head, backbone, build_head, defaults, for_as_long, recipe, repeatable
+from test_training import attach_head, backbone, build_head, defaults, recipe, repeatable, train_for
 from rockspace.training.pipeline import ImageSet
 from rockspace.data.catalog import read_catalog
 from rockspace.data.tfrecords import Geometry
@@ -290,7 +290,7 @@ for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
     strategy = tf.distribute.MirroredStrategy(devices)
     with strategy.scope():
         network = attach_head(backbone(), build_head(8, 3, defaults("head", units=[16], dropout=0), 0))
-        network, history = for_as_long(network, images, [0.01] * 3, recipe(optimizer="sgd", clipnorm=None))
+        network, history = train_for(network, images, [0.01] * 3, recipe(optimizer="sgd", clipnorm=None), "train")
     weights = [weight.tolist() for weight in network.get_weights()]
     learnt.append([strategy.num_replicas_in_sync, history["loss"].tolist(), weights])
 print(json.dumps(learnt))

@@ -20,7 +20,8 @@ import numpy as np
 from rockspace.networks.backbones import build
 from rockspace.networks.classifier import attach_head, build_head
 from rockspace.networks.folding import fold
-from rockspace.networks.precision import choose, fast_inference, with_precision
+from rockspace.networks.precision import choose, fast_inference
+from rockspace.networks.training_copy import training_copy
 
 BACKBONES = (
     "resnet50",
@@ -47,7 +48,7 @@ def contenders(backbone: str) -> dict[str, dict[str, Callable[[], object]]]:
     head = build_head(plain.output_shape[-1], LABELS, HEAD, seed=0)
     whole, folded = attach_head(plain, head), attach_head(fold(plain), head)
     train = {"Keras": training_step(whole)}
-    train |= {precision: training_step(with_precision(folded, precision)) for precision in PRECISIONS}
+    train |= {precision: training_step(training_copy(whole, precision, freeze_norms=True)) for precision in PRECISIONS}
     networks = {precision: fast_inference(folded, precision) for precision in PRECISIONS}
     embed: dict[str, Callable[[], object]] = {"Keras": lambda: whole.predict_on_batch(IMAGES)}
     embed |= {precision: partial(network, IMAGES) for precision, network in networks.items()}

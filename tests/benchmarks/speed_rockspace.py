@@ -17,10 +17,10 @@ from rockspace.networks.device import repeatable
 from rockspace.networks.layers import PENULTIMATE, find_layer
 from rockspace.networks.loading import for_inference, precision_for, starting_backbone
 from rockspace.networks.objectives import Objective
-from rockspace.networks.precision import with_precision
+from rockspace.networks.rewiring import rebuild
+from rockspace.networks.training_copy import training_copy
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.features import compute_features
-from rockspace.training.finetune import set_trainable
 from rockspace.training.head import train_head
 from rockspace.training.optimizers import make_optimizer
 from rockspace.training.pipeline import ImageSet
@@ -46,14 +46,14 @@ def classifier(n_labels: int) -> keras.Model:
     network = backbone()
     head = build_head(network.output_shape[-1], n_labels, CONFIG["head"], seed=0)
     # Built anew, as it is when a stage loads it from its file.
-    return with_precision(attach_head(network, head), "float32")
+    return rebuild(attach_head(network, head))
 
 
 def finetune(folder: Path) -> Round:
     repeatable(0)
     train = images(folder, "train")
-    model = with_precision(classifier(train.n_labels), precision_for(PRECISION, MODEL["backbone"], "train"))
-    set_trainable(model, CONFIG["finetune"])
+    precision = precision_for(PRECISION, MODEL["backbone"], "train")
+    model = training_copy(classifier(train.n_labels), precision, freeze_norms=True)
     Objective().compile(model, make_optimizer(CONFIG["finetune"]), CONFIG["finetune"]["label_smoothing"])
     batches = train.augmented(AUGMENTATION, seed=0, batch_size=BATCH).take(STEPS)
 

@@ -19,6 +19,14 @@ SCHEMA = Path(__file__).with_name("config.schema.yaml")
 RECIPE_SECTIONS = ("head", "train_head", "finetune", "augmentation", "evaluate")
 """Sections that a model may lay its own values over, under its key ``recipe``."""
 
+REMOVED = {
+    "mixup": "it gained nothing on photographs of eight a kind (docs/rocks-study.md)",
+    "cutmix": "it gained nothing on photographs of eight a kind (docs/rocks-study.md)",
+    "layer_decay": "rates are now those of the network as it was published; lower finetune.learning_rate",
+    "backbone_rate": "rates are now those of the network as it was published; lower finetune.learning_rate",
+}
+"""Keys that there were, and why they went or what serves instead."""
+
 
 def load_schema() -> dict[str, Any]:
     """Return the JSON schema of the configuration, with its references resolved in place."""
@@ -149,6 +157,8 @@ def _explain(error: ValidationError) -> str:
         case "additionalProperties":
             allowed = sorted(error.schema["properties"])
             unknown = sorted(set(error.instance) - set(allowed))[0]
+            if unknown in REMOVED:
+                return f"config: {where}.{unknown}: removed; {REMOVED[unknown]}"
             close = difflib.get_close_matches(unknown, allowed, n=1)
             hint = f"did you mean '{close[0]}'? " if close else ""
             prefix = f"{where}." if error.absolute_path else ""
@@ -245,12 +255,18 @@ def _check_model(config: dict[str, Any], model: dict[str, Any], where: str) -> N
         raise RockspaceError(
             f"{where}.recipe.augmentation.crop: found [{smallest}, {largest}]; allowed: the smaller share first"
         )
+    for section in ("train_head", "finetune"):
+        optimizer, decay = recipe[section]["optimizer"], recipe[section]["weight_decay"]
+        if decay and optimizer != "adamw":
+            raise RockspaceError(
+                f"{where}.recipe.{section}.weight_decay: found {decay} with the optimizer {optimizer}, which has none; "
+                "allowed: 0, or the optimizer adamw"
+            )
     if recipe["train_head"]["solver"] == "exact":
         needed = {
             "head.units": (recipe["head"]["units"], []),
             "head.logits": (recipe["head"]["logits"], "linear"),
             "train_head.label_smoothing": (recipe["train_head"]["label_smoothing"], 0),
-            "train_head.mixup": (recipe["train_head"]["mixup"], 0),
         }
         for key, (found, allowed) in needed.items():
             if found != allowed:

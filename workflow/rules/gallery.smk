@@ -49,7 +49,6 @@ rule augmentation_preview:
     params:
         geometry=geometry,
         augmentation=recipe("augmentation"),
-        finetune=recipe("finetune", "epochs", "batch_size", "mixup", "cutmix"),
         seed=SEEDS[0],
     message:
         "{wildcards.model}: drawing what it sees in training"

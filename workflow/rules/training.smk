@@ -56,7 +56,6 @@ rule train_head:
         head=recipe("head"),
         train_head=recipe("train_head"),
         selection=recipe("finetune", "selection", "holdout_fraction"),
-        batch_norm=lambda wildcards: recipe("finetune")(wildcards)["batch_norm"],
         checkpoints=f"{STUDY}/checkpoints/train_head/{{model}}-{{seed}}",
     message:
         "{wildcards.model}, seed {wildcards.seed}: training the head on the frozen base"

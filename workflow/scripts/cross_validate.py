@@ -19,16 +19,12 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     known = read_catalog(inputs.catalog), read_coordinates_tables(inputs.coordinates)
     features = Features.load(inputs.features, *known)
     images = ImageSet.open(inputs.train, geometry, *known) if inputs.train else None
-    weights, batch_norm = (
-        Path(inputs.weights) if inputs.get("weights") else None,
-        model["recipe"]["finetune"]["batch_norm"],
-    )
-
+    weights = Path(inputs.weights) if inputs.get("weights") else None
     candidate = Candidate(
         model,
         params.precision,
         int(wildcards.seed),
-        backbone=lambda: starting_backbone(model, geometry.image_size, weights, batch_norm),
+        backbone=lambda: starting_backbone(model, geometry.image_size, weights),
     )
     left_out = left_out_of(features.label, params.folds, int(wildcards.fold))
     answer = answer_left_out(candidate, features, images, left_out)

@@ -31,7 +31,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     recipe = {"n_labels": len(label_names(catalog)), "head": params.head, "training": params.train_head, "seed": seed}
     recipe |= {"objective": objective}
     weights = Path(snakemake.input.weights) if snakemake.input.get("weights") else None
-    backbone = starting_backbone(model, params.image_size, weights, params.batch_norm)
+    backbone = starting_backbone(model, params.image_size, weights)
 
     head, history = train_head(learning, watched, **recipe, checkpoints=checkpoints / "select")
     log.info("after %d epochs: %s", len(history), history.iloc[-1].to_dict())
@@ -43,7 +43,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     with replacing(snakemake.output.model) as partial:
         network.save(partial)
     if snakemake.output.get("refit"):
-        head, _ = train_head(train, watched, **recipe, checkpoints=checkpoints / "refit")
+        head, _ = train_head(train, None, **recipe, checkpoints=checkpoints / "refit", phase="head refit")
         with replacing(snakemake.output.refit) as partial:
             attach_head(backbone, head, model["feature_layers"], model["pooling"]).save(partial)
     write_csv(snakemake.output.history, history)

@@ -8,7 +8,7 @@ every layer can be named.
 import difflib
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from rockspace.errors import RockspaceError
 from rockspace.networks import lite
 from rockspace.networks.flattening import final_names, flat
 from rockspace.networks.layers import check_name, find_layer
-from rockspace.networks.preprocessing import IMAGENET_STD, MODES, Preprocessing
+from rockspace.networks.preprocessing import IMAGENET_STD, MODES
 from rockspace.networks.weight_files import load_weights
 
 PREPROCESSING_MODES = ("backbone", "unit")
@@ -130,7 +130,7 @@ def build(
             constants = _loaded_normalization(network)
         else:
             constants = MODES[backbone.preprocessing]
-        model = flat(network, name, Preprocessing(**constants, name="preprocessing"), backbone.built_in)
+        model = flat(network, name, constants, backbone.built_in)
     if output_layer is None:
         return model
     return keras.Model(model.input, find_layer(model, output_layer, "models: output_layer").output, name=name)
@@ -162,25 +162,6 @@ def preset_layers(model: keras.Model) -> list[str]:
         closing = [add.name for add in sums if any(tensor is layer.output for tensor in add.input)]
         ends.append(closing[0] if closing and not _BLOCK.match(closing[0]) else layer.name)
     return ends
-
-
-def blocks_of(layers: Iterable[keras.layers.Layer]) -> dict[str, int]:
-    """Number the blocks of a backbone from the input: the stem is 0, and a layer outside blocks belongs to the last.
-
-    Args:
-        layers: from the input on.
-
-    Returns:
-        The number of the block of each layer, by the layer's name.
-    """
-    numbers: dict[str, int] = {}
-    blocks, current = {}, 0
-    for layer in layers:
-        block = _BLOCK.match(layer.name)
-        if block:
-            current = numbers.setdefault(block.group(), len(numbers) + 1)
-        blocks[layer.name] = current
-    return blocks
 
 
 _BLOCK = re.compile(

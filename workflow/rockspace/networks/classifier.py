@@ -5,21 +5,16 @@ from typing import Any
 
 import keras
 
-from rockspace.networks.folding import ChannelAffine
-from rockspace.networks.layers import (
-    PENULTIMATE,
-    POOLED,
-    CosineClassifier,
-    DeviationPooling2D,
-    Foreground2D,
-    ForegroundPooling2D,
-    find_layer,
-)
+from rockspace.networks.layers import PENULTIMATE, POOLED, find_layer
 from rockspace.networks.objectives import COORDINATES, PREDICTIONS, Objective
+from rockspace.networks.pooling import deviation_pooling, foreground, foreground_pooling
 from rockspace.networks.rewiring import copy_of
 
 OUTPUTS = (PREDICTIONS, COORDINATES)
 STANDARDIZE = "head_standardize"
+
+FIRST_COSINE_SCALE = 10.0
+"""What cosines are multiplied by at first, where that is learnt."""
 
 
 def build_head(
@@ -42,8 +37,8 @@ def build_head(
     x = inputs = keras.Input([n_features], name="features", dtype="float32")
     cosine = head["logits"] == "cosine"
     if cosine and not units:
-        # A cosine is not blind to place and scale, so there is no layer that could absorb those of the features.
-        x = ChannelAffine(name=STANDARDIZE, dtype="float32")(x)
+        # A cosine depends on place and scale, so there is no layer that could absorb those of the features.
+        x = keras.layers.Rescaling(1.0, name=STANDARDIZE, dtype="float32")(x)
     for i, width in enumerate(units):
         name = PENULTIMATE if i == len(units) - 1 else f"head_dense_{i + 1}"
         start = keras.initializers.HeNormal(seed=seed * 1000 + i)
@@ -52,8 +47,7 @@ def build_head(
     first = seed * 1000 + len(units)
     outputs = {}
     if objective.classifies and cosine:
-        layer = CosineClassifier(n_labels, head["cosine_scale"], first, name=PREDICTIONS, dtype="float32")
-        outputs[PREDICTIONS] = layer(x)
+        outputs[PREDICTIONS] = _cosine_classifier(x, n_labels, head["cosine_scale"], first)
     elif objective.classifies:
         outputs[PREDICTIONS] = _linear(n_labels, "softmax", first, PREDICTIONS)(x)
     if objective.regresses:
@@ -83,14 +77,13 @@ def attach_head(
     backbone: keras.Model, head: keras.Model, feature_layers: Sequence[str] | None = None, pooling: str = "mean"
 ) -> keras.Model:
     """Put a copy of ``head`` on the features of ``backbone``; the result is one flat model."""
-    x, outputs = _features(backbone, feature_layers, pooling), {}
+    tensors, outputs = {id(head.input): _features(backbone, feature_layers, pooling)}, {}
     for layer in head.layers[1:]:
         copy = copy_of(layer)
-        if layer.name in OUTPUTS:
-            outputs[layer.name] = copy(x)
-        else:
-            x = copy(x)
+        tensors[id(layer.output)] = copy(tensors[id(layer.input)])
         copy.set_weights(layer.get_weights())
+        if layer.name in OUTPUTS:
+            outputs[layer.name] = tensors[id(layer.output)]
     return keras.Model(backbone.input, _one_or_all(outputs), name="classifier")
 
 
@@ -111,6 +104,36 @@ def _linear(units: int, activation: str, seed: int, name: str) -> keras.layers.D
     return keras.layers.Dense(units, activation=activation, kernel_initializer=start, name=name, dtype="float32")
 
 
+def _cosine_classifier(x: keras.KerasTensor, n_labels: int, scale: float | None, seed: int) -> keras.KerasTensor:
+    """Softmax of the cosines between the input and a vector for each label, times a scale (None: a learnt one).
+
+    References:
+        Gidaris, S. & Komodakis, N. (2018). Dynamic few-shot visual learning without forgetting. CVPR.
+    """
+    x = keras.layers.UnitNormalization(name="head_direction", dtype="float32")(x)
+    length_1 = keras.constraints.UnitNorm(axis=0)
+    start = keras.initializers.GlorotUniform(seed=seed)
+    cosines = keras.layers.Dense(
+        n_labels,
+        use_bias=False,
+        kernel_initializer=start,
+        kernel_constraint=length_1,
+        name="head_cosines",
+        dtype="float32",
+    )
+    x = cosines(x)
+    cosines.kernel.assign(length_1(cosines.kernel))
+    if scale is not None:
+        x = keras.layers.Rescaling(scale, name="head_scale", dtype="float32")(x)
+    else:
+        first = keras.initializers.Constant(FIRST_COSINE_SCALE)
+        factor = keras.layers.EinsumDense(
+            "nl,o->nlo", (n_labels, 1), kernel_initializer=first, name="head_scale", dtype="float32"
+        )
+        x = keras.layers.Reshape((n_labels,), name="head_logits", dtype="float32")(factor(x))
+    return keras.layers.Activation("softmax", name=PREDICTIONS, dtype="float32")(x)
+
+
 def _one_or_all(outputs: dict[str, keras.KerasTensor]) -> Any:
     return outputs if len(outputs) > 1 else next(iter(outputs.values()))
 
@@ -121,18 +144,17 @@ def _features(backbone: keras.Model, feature_layers: Sequence[str] | None, pooli
     else:
         found = {name: find_layer(backbone, name, "models: feature_layers") for name in feature_layers}
         maps = {f"_{name}": layer.output for name, layer in found.items()}
-    foreground = Foreground2D(name="foreground", dtype="float32")(backbone.input) if pooling == "foreground" else None
-    alone = len(maps) == 1 and pooling != "mean_std"
+    seen = foreground(backbone.input) if pooling == "foreground" else None
+    alone = len(maps) == 1 and pooling == "mean"
     parts = []
     for suffix, feature_map in maps.items():
-        name = POOLED if alone else f"{POOLED}_{{}}{suffix}"
         if len(feature_map.shape) == 2:
             parts.append(feature_map)
-        elif foreground is not None:
-            pool = ForegroundPooling2D(name=name.format("foreground"), dtype="float32")
-            parts.append(pool([feature_map, foreground]))
+        elif seen is not None:
+            parts += foreground_pooling(feature_map, seen)
         else:
-            parts.append(keras.layers.GlobalAveragePooling2D(name=name.format("mean"), dtype="float32")(feature_map))
+            name = POOLED if alone else f"{POOLED}_mean{suffix}"
+            parts.append(keras.layers.GlobalAveragePooling2D(name=name, dtype="float32")(feature_map))
             if pooling == "mean_std":
-                parts.append(DeviationPooling2D(name=name.format("std"), dtype="float32")(feature_map))
+                parts.append(deviation_pooling(feature_map))
     return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=POOLED, dtype="float32")(parts)

@@ -3,7 +3,7 @@
 Measured with TensorFlow 2.21 on AMX: oneDNN's weight gradient of a 1 x 1 convolution takes two to five times
 as long as the matrix product that it is; a strided 1 x 1 convolution is faster as a subsampling and a dense
 one; and the gradients of depthwise convolutions are several times slower in bfloat16 than in float32.
-The layers exist while a model trains. A saved model holds Keras' own.
+The layers exist while a model trains (see ``training_copy``). A saved model holds Keras' own.
 """
 
 from typing import Any
@@ -37,12 +37,6 @@ def fast_equivalent(layer: keras.layers.Layer) -> type[keras.layers.Layer] | Non
     if type(layer) is keras.layers.DepthwiseConv2D and layer.dilation_rate == (1, 1):
         return DepthwiseConv2D if layer.strides[0] == layer.strides[1] else None
     return None
-
-
-def plain_equivalent(layer: keras.layers.Layer) -> type[keras.layers.Layer]:
-    """Keras' class for ``layer``, which may be one of the above."""
-    plain = {PointwiseConv2D: keras.layers.Conv2D, DepthwiseConv2D: keras.layers.DepthwiseConv2D}
-    return plain.get(type(layer), type(layer))
 
 
 def _finish(layer: Any, outputs: tf.Tensor) -> tf.Tensor:

@@ -5,17 +5,24 @@ from typing import Any
 
 import keras
 
-from rockspace.networks.preprocessing import Preprocessing
+from rockspace.networks.preprocessing import preprocess
 from rockspace.networks.rewiring import Replacement, copy_of, rebuild
 
 _NUMBERED = re.compile(r"(?P<stem>.+?)(_(?P<number>\d+))?$")
 
 
-def flat(network: keras.Model, name: str, preprocessing: Preprocessing, built_in: tuple[type, ...]) -> keras.Model:
-    """Rebuild ``network`` behind ``preprocessing``, with nested models taken apart and stable layer names."""
+def flat(network: keras.Model, name: str, preprocessing: dict[str, Any], built_in: tuple[type, ...]) -> keras.Model:
+    """Rebuild ``network`` behind preprocessing, with nested models taken apart and stable layer names.
+
+    Args:
+        network: from ``keras.applications`` or ``lite.network``.
+        name: of the new model.
+        preprocessing: the arguments of ``preprocess``.
+        built_in: types of the network's own preprocessing layers, which are left out.
+    """
     names = _stable_names(network)
     pixels = keras.Input(network.input_shape[1:], name="pixels")
-    prepared = preprocessing(pixels)
+    prepared = preprocess(pixels, **preprocessing)
 
     def replace(layer: Any) -> Replacement | None:
         if isinstance(layer, keras.Sequential):

@@ -2,8 +2,7 @@
 
 ``gamma * (w x + b - mean) / sqrt(variance + epsilon) + beta`` is itself of the form ``w' x + b'``. Keras 3
 computes the former on TensorFlow as a dozen operations that each read and write the whole feature map; on a
-CPU they take more time than the convolutions. Fine-tuning a folded network is fine-tuning with frozen
-statistics, which is what Keras' own guide advises for small data.
+CPU they take more time than the convolutions. A folded network is run, not trained: see ``training_copy``.
 """
 
 from typing import Any
@@ -21,27 +20,11 @@ FOLDABLE = (
 )
 
 
-@keras.saving.register_keras_serializable(package="rockspace")
-class ChannelAffine(keras.layers.Layer):
-    """``x * scale + shift`` for each channel: a batch normalisation that has no layer to be folded into."""
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        shape = (input_shape[-1],)
-        self.scale = self.add_weight(shape=shape, initializer="ones", name="scale")
-        self.shift = self.add_weight(shape=shape, initializer="zeros", name="shift")
-
-    def call(self, x: Any) -> Any:
-        return x * self.scale + self.shift
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
-
 def fold(model: keras.Model) -> keras.Model:
     """The same function with no batch normalisation left in it.
 
     A batch normalisation right after a convolution or a dense layer that nothing else reads is folded into
-    it; any other becomes a ``ChannelAffine``. Statistics are those of inference. All layers keep their names:
+    it; any other becomes a ``Rescaling`` of each channel. Statistics are those of inference. All layers keep their names:
     the folded layer that of the convolution, and an identity that of the batch normalisation, so the output
     of a folded convolution is what the batch normalisation's was.
 
@@ -51,7 +34,7 @@ def fold(model: keras.Model) -> keras.Model:
     Returns:
         A model that shares no variable with ``model``.
     """
-    folded = _foldable_pairs(model)
+    folded = foldable_pairs(model)
     norms = {norm.name for norm in folded.values()}
     replaced = {layer.name for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
 
@@ -59,13 +42,13 @@ def fold(model: keras.Model) -> keras.Model:
         if not isinstance(layer, keras.layers.Layer):
             return None
         if layer.name in folded:
-            weights = _folded_weights(layer, *_scale_and_shift(folded[layer.name]))
+            weights = _folded_weights(layer, *scale_and_shift(folded[layer.name]))
             return Replacement(copy_of(layer, use_bias=True), weights)
         if layer.name in norms:
             return Replacement(keras.layers.Activation("linear", name=layer.name), [])
         if isinstance(layer, keras.layers.BatchNormalization):
-            affine = ChannelAffine(name=layer.name, trainable=layer.trainable)
-            return Replacement(affine, _scale_and_shift(layer))
+            scale, shift = (values.tolist() for values in scale_and_shift(layer))
+            return Replacement(keras.layers.Rescaling(scale, shift, name=layer.name), [])
         return None
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -75,7 +58,7 @@ def fold(model: keras.Model) -> keras.Model:
     return rebuild(model, replace, call)
 
 
-def _foldable_pairs(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
+def foldable_pairs(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
     """The batch normalisations that can be folded, by the name of the layer to fold each into."""
     producers = {id(layer.output): layer for layer in model.layers if not isinstance(layer.output, list)}
     readers: dict[int, int] = {id(tensor): 1 for tensor in keras.tree.flatten(model.outputs)}
@@ -97,7 +80,7 @@ def _normalises_channels(norm: keras.layers.BatchNormalization) -> bool:
     return norm.axis in (-1, len(norm.input.shape) - 1)
 
 
-def _scale_and_shift(norm: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
+def scale_and_shift(norm: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
     """The factor and the summand of each channel at inference, in float64.
 
     References:
@@ -116,8 +99,11 @@ def _scale_and_shift(norm: keras.layers.BatchNormalization) -> tuple[np.ndarray,
 
 def _folded_weights(layer: keras.layers.Layer, scale: np.ndarray, shift: np.ndarray) -> list[np.ndarray]:
     *kernels, last = layer.get_weights() if not layer.use_bias else layer.get_weights()[:-1]
-    # A depthwise kernel holds its output channels in its last two axes.
-    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-    factors = scale.reshape(last.shape[-2:]) if depthwise else scale
     bias = layer.get_weights()[-1] * scale if layer.use_bias else 0.0
-    return [*kernels, last * factors, bias + shift]
+    return [*kernels, last * factors_of(layer, scale), bias + shift]
+
+
+def factors_of(layer: keras.layers.Layer, scale: np.ndarray) -> np.ndarray:
+    """Return ``scale`` ``(channels,)`` in the shape in which it multiplies the last kernel of ``layer``."""
+    # A depthwise kernel holds its output channels in its last two axes.
+    return scale.reshape(-1, layer.depth_multiplier) if isinstance(layer, keras.layers.DepthwiseConv2D) else scale

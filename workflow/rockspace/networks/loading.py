@@ -17,25 +17,21 @@ from rockspace.networks.precision import choose, fast_inference
 log = logging.getLogger(__name__)
 
 
-def starting_backbone(
-    model: dict[str, Any], image_size: int, weights: Path | None, batch_norm: str = "folded"
-) -> keras.Model:
+def starting_backbone(model: dict[str, Any], image_size: int, weights: Path | None) -> keras.Model:
     """Build a model's backbone with its pretrained weights.
 
     Args:
         model: ``backbone``, ``output_layer`` and ``preprocessing``, as in an item of the configuration's ``models``.
         image_size: Side of the images (pixels).
         weights: Weights file, or None for random weights.
-        batch_norm: ``folded`` folds it into the convolutions; anything else keeps the layers.
     """
-    network = build(
+    return build(
         model["backbone"],
         image_size=image_size,
         weights=weights,
         output_layer=model["output_layer"],
         preprocessing=model["preprocessing"],
     )
-    return fold(network) if batch_norm == "folded" else network
 
 
 def precision_for(setting: str, backbone: str, phase: str) -> str:

@@ -93,14 +93,14 @@ class Objective:
         none = [np.nan] * len(columns["loss"])
         return columns | {name: none for name in ("accuracy", "val_loss", "val_accuracy") if name not in columns}
 
-    def give_unit(self, model: keras.Model) -> None:
+    def to_data_units(self, model: keras.Model) -> None:
         """Absorb mean and deviation into the layer ``coordinates``: standardized before, in the file's unit after."""
         if self.regresses:
             kernel, bias = model.get_layer(COORDINATES).get_weights()
             model.get_layer(COORDINATES).set_weights([kernel * self.deviation, bias * self.deviation + self.mean])
 
-    def take_unit(self, model: keras.Model) -> None:
-        """Undo `give_unit`, to train on."""
+    def to_standardized(self, model: keras.Model) -> None:
+        """Undo `to_data_units`, to train on."""
         if self.regresses:
             kernel, bias = model.get_layer(COORDINATES).get_weights()
             model.get_layer(COORDINATES).set_weights([kernel / self.deviation, (bias - self.mean) / self.deviation])

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from rockspace.networks.fast_layers import fast_equivalent, plain_equivalent
+from rockspace.networks.preprocessing import PREPROCESSING
 from rockspace.networks.rewiring import Replacement, copy_of, rebuild
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -24,28 +24,22 @@ FLOAT16_CAPABILITY = (7, 0)
 FASTER_IN_FLOAT32 = {"train": ("efficientnet_b", "mobilenet_v3"), "embed": ("mobilenet_v3", "convnext")}
 
 
-def with_precision(model: keras.Model, precision: str, *, for_training: bool = True) -> keras.Model:
+def with_precision(model: keras.Model, precision: str) -> keras.Model:
     """A copy of ``model`` whose backbone computes in ``precision``.
 
-    Variables, the head (whatever follows the last feature map), and all outputs stay float32.
+    Variables, the preprocessing, the head (whatever follows the last feature map), and all outputs stay float32.
 
     Args:
-        model: a flat functional model, of any precision.
-        precision: one of ``PRECISIONS``. A model in float32 is the form to save: its layers are Keras' own or
-            registered.
-        for_training: whether convolutions get the gradients that a CPU computes fastest in bfloat16.
+        model: a flat functional model of Keras' own layers, of any precision.
+        precision: one of ``PRECISIONS``.
     """
     policy = "float32" if precision == "float32" else f"mixed_{precision}"
-    wide = _head_names(model) | _output_names(model)
-    fast = for_training and precision == "bfloat16" and not tf.config.list_physical_devices("GPU")
+    wide = float32_layers(model)
 
     def replace(layer: Any) -> Replacement | None:
         if not isinstance(layer, keras.layers.Layer):
             return None
-        if layer.name in wide:
-            return Replacement(copy_of(layer, plain_equivalent(layer), dtype="float32"))
-        layer_type = (fast_equivalent(layer) if fast else None) or plain_equivalent(layer)
-        return Replacement(copy_of(layer, layer_type, dtype=policy))
+        return Replacement(copy_of(layer, dtype="float32" if layer.name in wide else policy))
 
     return rebuild(model, replace)
 
@@ -63,7 +57,7 @@ def fast_inference(model: keras.Model, precision: str) -> Callable[[Any], Any]:
     Returns:
         From a batch of images (n, height, width, 3), for any n, to what ``model`` returns, in float32.
     """
-    copy = with_precision(model, precision, for_training=False)
+    copy = with_precision(model, precision)
     signature = tf.TensorSpec((None, *copy.input_shape[1:]), tf.float32)
     return tf.function(lambda images: copy(images, training=False), input_signature=[signature])
 
@@ -75,7 +69,7 @@ def choose(backbone: str, phase: str) -> str:
         backbone: a key of ``backbones.BACKBONES``.
         phase: "train" or "embed".
     """
-    if tf.config.list_physical_devices("GPU"):
+    if has_gpu():
         capability = _compute_capability()
         if capability >= BFLOAT16_CAPABILITY:
             return "bfloat16"
@@ -123,17 +117,19 @@ def _compute_capability() -> tuple[int, int]:
     return min(detail.get("compute_capability", (0, 0)) for detail in details)
 
 
-def _head_names(model: keras.Model) -> set[str]:
-    """The layers after the last feature map (squeeze-and-excitation is followed by more of those)."""
-    names: set[str] = set()
+def has_gpu() -> bool:
+    """Whether TensorFlow sees a GPU."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
+def float32_layers(model: keras.Model) -> set[str]:
+    """The names of the layers that compute in float32 whatever the precision: preprocessing, head and outputs."""
+    head: set[str] = set()
     for layer in model.layers:
+        # What follows the last feature map; squeeze-and-excitation is followed by more of those.
         if len(layer.output.shape) == 4:
-            names.clear()
+            head.clear()
         else:
-            names.add(layer.name)
-    return names
-
-
-def _output_names(model: keras.Model) -> set[str]:
+            head.add(layer.name)
     outputs = [id(tensor) for tensor in keras.tree.flatten(model.outputs)]
-    return {layer.name for layer in model.layers if id(layer.output) in outputs}
+    return head | {PREPROCESSING} | {layer.name for layer in model.layers if id(layer.output) in outputs}

@@ -1,41 +1,32 @@
-"""Preprocessing as a layer, so that it belongs to the backbone and travels inside the saved model."""
+"""Preprocessing as layers, so that it belongs to the backbone and travels inside the saved model."""
 
 from typing import Any
 
 import keras
 
+PREPROCESSING = "preprocessing"
+"""Name of the layer that scales the pixels."""
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-@keras.saving.register_keras_serializable(package="rockspace")
-class Preprocessing(keras.layers.Layer):
-    """``pixels * scale + offset`` for each channel, after an optional swap from RGB to BGR.
+def preprocess(
+    pixels: keras.KerasTensor, scale: list[float], offset: list[float], swap_channels: bool = False
+) -> keras.KerasTensor:
+    """``pixels * scale + offset`` for each channel, after an optional swap from RGB to BGR; of Keras' own layers.
 
     Args:
+        pixels: ``(n, height, width, 3)``, RGB, 0 to 255.
         scale: three factors, one for each output channel.
         offset: three summands, one for each output channel.
         swap_channels: whether to turn RGB into BGR first.
     """
-
-    def __init__(self, scale: list[float], offset: list[float], swap_channels: bool = False, **kwargs: Any) -> None:
-        # Pixels lose nothing here by float32, whatever precision the convolutions compute in.
-        super().__init__(**({"trainable": False} | kwargs | {"dtype": "float32"}))
-        self.scale = [float(value) for value in scale]
-        self.offset = [float(value) for value in offset]
-        self.swap_channels = bool(swap_channels)
-
-    def call(self, pixels: Any) -> Any:
-        if self.swap_channels:
-            pixels = keras.ops.flip(pixels, axis=-1)
-        return pixels * keras.ops.array(self.scale, "float32") + keras.ops.array(self.offset, "float32")
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"scale": self.scale, "offset": self.offset, "swap_channels": self.swap_channels}
-        return super().get_config() | own
+    if swap_channels:
+        pixels = keras.ops.flip(pixels, axis=-1)
+    # Pixels lose nothing here by float32, whatever precision the convolutions compute in.
+    scale, offset = ([float(value) for value in values] for values in (scale, offset))
+    return keras.layers.Rescaling(scale, offset, name=PREPROCESSING, dtype="float32")(pixels)
 
 
 MODES: dict[str, dict[str, Any]] = {

@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from rockspace.report.figures import COLUMN, GREY, column_style, save
 from rockspace.training.augmentation import Augmentation
-from rockspace.training.mixing import Mixing
 from rockspace.training.pipeline import ImageSet, View
 
 PHOTOGRAPHS, VIEWS = 6, 7  # rows, and augmented views beside the unchanged one
@@ -48,18 +47,6 @@ def pipeline_views(images: ImageSet, augmentation: Augmentation, seed: int, view
     return _bytes(np.stack([_together(images.pixels(len(images), look)) for look in looks], axis=1))
 
 
-def mixed_views(
-    images: ImageSet, augmentation: Augmentation, mixing: Mixing, *, seed: int, batch_size: int, count: int = 1 + VIEWS
-) -> np.ndarray:
-    """Take the first images of the first batch of fine-tuning, mixed with others of the batch as training mixes them.
-
-    Returns:
-        ``(n, image_size, image_size, 3)`` uint8, ``n`` at most ``count``.
-    """
-    batches = images.augmented(augmentation, seed=seed, batch_size=batch_size, mixing=mixing)
-    return _bytes(next(iter(batches))[0].numpy()[:count])
-
-
 def _together(batches: Iterable[tf.Tensor]) -> np.ndarray:
     return np.concatenate([pixels.numpy() for pixels in batches])
 
@@ -68,9 +55,7 @@ def _bytes(pixels: np.ndarray) -> np.ndarray:
     return np.clip(pixels.round(), 0, 255).astype(np.uint8)
 
 
-def augmentation_figure(
-    views: np.ndarray, labels: Sequence[str], title: str, output: Path, mixtures: np.ndarray | None = None
-) -> None:
+def augmentation_figure(views: np.ndarray, labels: Sequence[str], title: str, output: Path) -> None:
     """Draw views in rows, one photograph a row.
 
     Args:
@@ -78,21 +63,17 @@ def augmentation_figure(
         labels: What each photograph shows.
         title: What sees them.
         output: File to write; the suffix says the format.
-        mixtures: As from `mixed_views`, for a row of their own; None where training mixes nothing.
     """
-    shown = [list(row) for row in views] + ([] if mixtures is None else [list(mixtures)])
-    rows, (columns, side) = len(shown), views.shape[1:3]
+    rows, columns, side = views.shape[:3]
     with column_style():
         size = WIDTH, WIDTH / columns * rows * 1.03 + 0.45
         figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
         figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
-        for row, label in enumerate([*labels, "mixed, epoch 1"][:rows]):
-            for axis, picture in zip(axes[row], shown[row], strict=False):
+        for row, label in enumerate(labels):
+            for axis, picture in zip(axes[row], views[row], strict=True):
                 axis.imshow(picture, interpolation="none")
                 axis.set(xticks=[], yticks=[])
                 axis.spines[:].set(visible=True, color=GREY, linewidth=0.4)
-            for axis in axes[row, len(shown[row]) :]:
-                axis.set_visible(False)
             axes[row, 0].set_ylabel(label, fontsize=6.5)
         for column in range(columns):
             axes[0, column].set_title(f"epoch {column}" if column else "unchanged", fontsize=6.5, pad=2)

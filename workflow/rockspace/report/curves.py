@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from rockspace.report.figures import BLUE, COLUMN, VERMILION, column_style, save
 
 TRAINING, WATCHED = BLUE, VERMILION
-PHASES = {"head": "frozen base", "select": "fine-tuning", "refit": "again,\non all images"}
+PHASES = {"head": "frozen base", "select": "fine-tuning", "train": "fine-tuning", "refit": "again,\non all images"}
 QUANTITIES = {"accuracy": (100, "accuracy (%)"), "loss": (1, "loss")}
 # What stopping watched, by `finetune.selection`.
 WATCHED_WORDS = {"holdout": "held-out training images", "validation": "validation images", "none": "nothing"}

@@ -101,7 +101,7 @@ def _heads(
     head, _ = train_head(first, watched, objective=objective, **options)
     if not refits:
         return head, None
-    return head, train_head(learning, watched, objective=objective, **options)[0]
+    return head, train_head(learning, None, objective=objective, phase="head refit", **options)[0]
 
 
 def _network(

@@ -1,4 +1,4 @@
-"""Second phase: the whole network, for as long as a held-out part of the training images gets better."""
+"""Second phase: the whole network, for as long as the stopping set, a part of the training images, gets better."""
 
 import logging
 from dataclasses import dataclass, field
@@ -9,18 +9,16 @@ import keras
 import numpy as np
 import pandas as pd
 
-from rockspace.errors import RockspaceError
 from rockspace.networks.classifier import is_head_layer
 from rockspace.networks.layers import find_layer
 from rockspace.networks.objectives import Objective
-from rockspace.networks.precision import with_precision
+from rockspace.networks.training_copy import trained, training_copy
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.checkpoint import Checkpoint
-from rockspace.training.mixing import Mixing
-from rockspace.training.optimizers import make_optimizer, rate_shares
+from rockspace.training.optimizers import make_optimizer
 from rockspace.training.pipeline import ImageSet
 from rockspace.training.progress import EpochLines
-from rockspace.training.schedules import CONSTANT, MovingAverage, Schedule
+from rockspace.training.schedules import CONSTANT, Schedule
 from rockspace.training.selection import stratified_holdout
 
 log = logging.getLogger(__name__)
@@ -70,9 +68,9 @@ def finetune(
         return network if refit is None else refit, pd.DataFrame(columns=HISTORY)
     match training["selection"]:
         case "validation":
-            return until_best(network, images, validation, recipe)
+            return train_with_early_stopping(network, images, validation, recipe)
         case "none":
-            return for_as_long(network, images, [training["learning_rate"]] * training["epochs"], recipe)
+            return train_for(network, images, [training["learning_rate"]] * training["epochs"], recipe, "train")
         case _:
             held_out = held_out_of(images, training["holdout_fraction"], recipe.seed)
             return select_and_refit(network, refit, images, held_out, recipe)
@@ -85,7 +83,7 @@ def held_out_of(images: ImageSet, fraction: float, seed: int) -> np.ndarray:
     return held_out
 
 
-def until_best(
+def train_with_early_stopping(
     network: keras.Model, images: ImageSet, watched: ImageSet, recipe: Recipe
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train until the watched images no longer get better, and keep the best weights.
@@ -105,20 +103,31 @@ def until_best(
     stop = keras.callbacks.EarlyStopping(**watch, restore_best_weights=True, **stopping)
     lower = keras.callbacks.ReduceLROnPlateau(**watch, min_delta=stopping["min_delta"], **plateau)
     callbacks = [lower, stop] if recipe.training["schedule"] == CONSTANT else [stop]
-    trained, history = _fit(network, images, recipe, "select", recipe.training["epochs"], callbacks, watched)
+    network, history = _fit(network, images, recipe, "select", recipe.training["epochs"], callbacks, watched)
     best = stop.best_epoch
     history["best"] = np.arange(len(history)) == best
     log.info("best epoch: %d", best + 1)
-    return trained, history
+    return network, history
 
 
-def for_as_long(
-    network: keras.Model, images: ImageSet, learning_rates: list[float], recipe: Recipe
+def train_for(
+    network: keras.Model, images: ImageSet, learning_rates: list[float], recipe: Recipe, phase: str
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Train on ``images`` for one epoch per learning rate given, each times what the schedule says, watching nothing."""
-    trained, history = _fit(network, images, recipe, "refit", len(learning_rates), [], None, learning_rates)
+    """Train on ``images`` for one epoch per learning rate given, each times what the schedule says, watching nothing.
+
+    Args:
+        network: Float32 classifier to start from; left as it is.
+        images: What to train on.
+        learning_rates: One an epoch.
+        recipe: How to train.
+        phase: What the history calls it: ``train``, or ``refit`` after a training with early stopping.
+
+    Returns:
+        The float32 classifier, and the history: one row an epoch, the last one marked as the best.
+    """
+    network, history = _fit(network, images, recipe, phase, len(learning_rates), [], None, learning_rates)
     history["best"] = np.arange(len(history)) == len(history) - 1
-    return trained, history
+    return network, history
 
 
 def select_and_refit(
@@ -137,22 +146,21 @@ def select_and_refit(
         The float32 classifier, and the history of both steps.
     """
     learning = images.subset(images.members & ~held_out)
-    network, history = until_best(network, learning, images.subset(held_out), recipe)
+    network, history = train_with_early_stopping(network, learning, images.subset(held_out), recipe)
     if refit is None:
         return network, history
     best = int(np.flatnonzero(history["best"])[0])
-    network, again = for_as_long(refit, images, history["learning_rate"].tolist()[: best + 1], recipe)
+    network, again = train_for(refit, images, history["learning_rate"].tolist()[: best + 1], recipe, "refit")
     return network, pd.concat([history, again], ignore_index=True)
 
 
-def set_trainable(network: keras.Model, training: dict[str, Any]) -> None:
-    """Decide which layers train: the head, the backbone from ``from_layer`` on, batch norm as ``batch_norm`` says."""
-    first = training["from_layer"] and find_layer(network, training["from_layer"], "finetune.from_layer")
+def set_trainable(network: keras.Model, from_layer: str | None) -> None:
+    """Decide which layers train: the head, and the backbone from ``from_layer`` on (None: all of it)."""
+    first = from_layer and find_layer(network, from_layer, "finetune.from_layer")
     reached = first is None
     for layer in network.layers:
         reached = reached or layer is first
-        fixed_norm = isinstance(layer, keras.layers.BatchNormalization) and training["batch_norm"] != "train"
-        layer.trainable = is_head_layer(layer) or (reached and not fixed_norm)
+        layer.trainable = is_head_layer(layer) or reached
 
 
 def _fit(
@@ -165,19 +173,20 @@ def _fit(
     watched: ImageSet | None,
     learning_rates: list[float] | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
-    model, objective = with_precision(network, recipe.precision), recipe.objective
-    set_trainable(model, recipe.training)
-    objective.take_unit(model)
-    optimizer = make_optimizer(recipe.training, rate_shares(model, recipe.training))
-    objective.compile(model, optimizer, recipe.training["label_smoothing"])
+    training, objective = recipe.training, recipe.objective
+    model = training_copy(network, recipe.precision, freeze_norms=training["batch_norm"] == "frozen")
+    set_trainable(model, training["from_layer"])
+    objective.to_standardized(model)
+    objective.compile(model, make_optimizer(training), training["label_smoothing"])
     images = images.aiming_at(objective)
     watched = None if watched is None else watched.aiming_at(objective)
-    batch_size = recipe.training["batch_size"]
-    schedule = Schedule(recipe.training, images.steps(batch_size), learning_rates)
-    lines, history = EpochLines(phase, epochs), keras.callbacks.History()
+    batch_size = training["batch_size"]
+    schedule = Schedule(training, images.steps(batch_size), learning_rates)
+    lines, history = EpochLines(phase, epochs, "finetune"), keras.callbacks.History()
     # The average has to be in the network before anything saves its weights, and the rate of the epoch be set before it
     # is noted.
-    callbacks = [MovingAverage(recipe.training["ema"]), schedule, lines, *callbacks, history]
+    average = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training["ema"] else []
+    callbacks = [*average, schedule, lines, *callbacks, history]
     folder = recipe.checkpoints and recipe.checkpoints / phase
     checkpoint = Checkpoint(folder, callbacks, [phase, network, images, watched, recipe, epochs])
     batches = images.augmented(
@@ -186,27 +195,22 @@ def _fit(
         batch_size=batch_size,
         first_epoch=checkpoint.epoch,
         epochs=epochs,
-        mixing=Mixing.from_config(recipe.training),
     )
     model.fit(
         batches,
         initial_epoch=checkpoint.epoch,
         epochs=checkpoint.last_epoch(epochs),
         steps_per_epoch=images.steps(batch_size),
-        validation_data=None if watched is None else watched.plain(batch_size).cache(),
+        validation_data=None if watched is None else watched.plain(batch_size),
         shuffle=False,
         callbacks=[*callbacks, checkpoint],
         verbose=0,
     )
-    objective.give_unit(model)
+    objective.to_data_units(model)
     table = pd.DataFrame(objective.history(history.history)).drop(columns="learning_rate", errors="ignore")
-    if not np.isfinite(table["loss"]).all():
-        raise RockspaceError(
-            "config: finetune.learning_rate: the loss is no longer a number; lower the rate or set finetune.clipnorm"
-        )
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
     table.insert(0, "phase", phase)
     table["learning_rate"], table["precision"] = lines.learning_rates, recipe.precision
     if schedule.active:
         table["last_learning_rate"] = schedule.last_rates
-    return with_precision(model, "float32"), table
+    return trained(network, model), table

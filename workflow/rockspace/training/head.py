@@ -7,8 +7,10 @@ import keras
 import numpy as np
 import pandas as pd
 
+from rockspace.errors import RockspaceError
 from rockspace.networks.classifier import OUTPUTS, STANDARDIZE, build_head
 from rockspace.networks.objectives import Objective
+from rockspace.networks.rewiring import Replacement, copy_of, rebuild
 from rockspace.training.checkpoint import Checkpoint
 from rockspace.training.exact_heads import solve
 from rockspace.training.features import Features
@@ -28,21 +30,11 @@ class ViewBatches(keras.utils.PyDataset):
         targets: ``(n, ...)`` of the same images, or a dictionary of such.
         batch_size: Images per step.
         seed: Seed of the order.
-        mixup: Both parameters of the beta distribution by which two images of a batch are mixed; 0 mixes none.
         first_epoch: Where to begin; what an epoch holds depends on the seed and its number alone.
     """
 
-    def __init__(
-        self,
-        features: Features,
-        targets: Any,
-        batch_size: int,
-        seed: int,
-        mixup: float = 0.0,
-        first_epoch: int = 0,
-    ) -> None:
+    def __init__(self, features: Features, targets: Any, batch_size: int, seed: int, first_epoch: int = 0) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        self.mixup = mixup
         self.features, self.targets = features, targets
         self.batch_size, self.seed, self.epoch = batch_size, seed, first_epoch
         self._shuffle()
@@ -53,16 +45,7 @@ class ViewBatches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         batch = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         targets = keras.tree.map_structure(lambda array: array[batch], self.targets)
-        views = self._of_epoch()[batch]
-        if not self.mixup:
-            return views, targets
-        rng = np.random.default_rng([self.seed, self.epoch, index])
-        share, partners = np.float32(rng.beta(self.mixup, self.mixup)), rng.permutation(len(batch))
-
-        def mix(array: np.ndarray) -> np.ndarray:
-            return share * array + (1 - share) * array[partners]
-
-        return mix(views), keras.tree.map_structure(mix, targets)
+        return self._of_epoch()[batch], targets
 
     def on_epoch_end(self) -> None:
         """Move on to the next view and a new order."""
@@ -88,6 +71,7 @@ def train_head(
     seed: int,
     objective: Objective | None = None,
     checkpoints: Path | None = None,
+    phase: str = "head",
 ) -> tuple[keras.Model, pd.DataFrame]:
     """Train a new head on features.
 
@@ -104,10 +88,15 @@ def train_head(
         seed: Seed of weights, order and dropout.
         objective: What to learn; None for the labels alone.
         checkpoints: Folder of the checkpoints from which a killed training goes on; None for none.
+        phase: What the lines of its epochs begin with.
 
     Returns:
         The head, and its history: one row an epoch; for the exact solution one row.
+
+    Raises:
+        RockspaceError: Where a feature is no number, or the loss no longer is one.
     """
+    _require_numbers(features)
     objective = objective or Objective()
     mean, deviation = features.plain.mean(axis=0), features.plain.std(axis=0)
     deviation = np.maximum(deviation, SMALLEST_DEVIATION * deviation.mean() + np.finfo(np.float32).tiny)
@@ -119,9 +108,9 @@ def train_head(
         history = solve(network, features, targets, seed) | _scores(network, (features.plain, targets), "")
         history |= _scores(network, seen, "val_") if seen else {}
     else:
-        history = _fit(network, features, targets, seen, training, seed, checkpoints)
-    _absorb(network, mean, deviation)
-    objective.give_unit(network)
+        history = _fit(network, features, targets, seen, training, seed, checkpoints, phase)
+    network = _absorb(network, mean, deviation)
+    objective.to_data_units(network)
     table = pd.DataFrame(objective.history(history))
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
     table.insert(0, "phase", "head")
@@ -136,16 +125,17 @@ def _fit(
     training: dict[str, Any],
     seed: int,
     checkpoints: Path | None,
+    phase: str,
 ) -> dict[str, list[float]]:
     steps = -(-len(features.label) // training["batch_size"])
     callbacks = [Schedule(training, steps), keras.callbacks.History()]
     checkpoint = Checkpoint(checkpoints, callbacks, [network, features, targets, seen, training, seed])
     network.fit(
-        ViewBatches(features, targets, training["batch_size"], seed, training["mixup"], checkpoint.epoch),
+        ViewBatches(features, targets, training["batch_size"], seed, checkpoint.epoch),
         validation_data=seen,
         initial_epoch=checkpoint.epoch,
         epochs=checkpoint.last_epoch(training["epochs"]),
-        callbacks=[*callbacks, EpochLines("head", training["epochs"]), checkpoint],
+        callbacks=[*callbacks, EpochLines(phase, training["epochs"], "train_head"), checkpoint],
         verbose=0,
     )
     return callbacks[-1].history
@@ -160,14 +150,24 @@ def _scores(network: keras.Model, data: tuple[np.ndarray, Any], prefix: str) -> 
     return {f"{prefix}{name}": [value] for name, value in scores.items()}
 
 
-def _absorb(head: keras.Model, mean: np.ndarray, deviation: np.ndarray) -> None:
-    """Change the first layers so that the head answers to features as it did to standardized ones."""
+def _absorb(head: keras.Model, mean: np.ndarray, deviation: np.ndarray) -> keras.Model:
+    """Return a head that answers to features as ``head`` does to standardized ones."""
+    if STANDARDIZE in [layer.name for layer in head.layers]:
+        scale, offset = (1 / deviation).tolist(), (-mean / deviation).tolist()
+        standardize = copy_of(head.get_layer(STANDARDIZE), scale=scale, offset=offset)
+        return rebuild(head, lambda layer: Replacement(standardize, []) if layer.name == STANDARDIZE else None)
     first = next(layer for layer in head.layers if layer.weights)
-    if first.name == STANDARDIZE:
-        scale, shift = first.get_weights()
-        first.set_weights([scale / deviation, shift - scale * mean / deviation])
-        return
     for layer in [each for each in head.layers if each.name in OUTPUTS] if first.name in OUTPUTS else [first]:
         kernel, bias = layer.get_weights()
         kernel = kernel / deviation[:, None]
         layer.set_weights([kernel, bias - mean @ kernel])
+    return head
+
+
+def _require_numbers(features: Features) -> None:
+    finite = np.isfinite(features.plain).all(axis=1) & np.isfinite(features.views).all(axis=(1, 2))
+    if not finite.all():
+        raise RockspaceError(
+            f"features of image {str(features.image_id[~finite][0])!r} ({(~finite).sum()} of {len(finite)} images): not "
+            "numbers; set precision to float32, or check the weights of the model"
+        )

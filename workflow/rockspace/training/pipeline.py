@@ -15,7 +15,6 @@ from rockspace.errors import RockspaceError
 from rockspace.networks.objectives import Objective
 from rockspace.people.coordinates import coordinates_of
 from rockspace.training.augmentation import TRAINING_STREAM, Augmentation, augmented_views, plain_views
-from rockspace.training.mixing import Mixing, mixed
 
 SHUFFLE_BUFFER = 1024
 """Images held for shuffling, which bounds the memory: 200 MB at 256 x 256 pixels."""
@@ -132,12 +131,11 @@ class ImageSet:
         batch_size: int,
         first_epoch: int = 0,
         epochs: int = 1,
-        mixing: Mixing | None = None,
     ) -> tf.data.Dataset:
         """Return shuffled batches of random views, epoch after epoch, with their targets.
 
         An epoch's order depends on ``(seed, epoch)`` and a view on ``(seed, epoch, image)``, so a run that
-        starts at ``first_epoch`` sees what an uninterrupted one would have seen. Mixing depends on ``(seed, epoch, batch)``.
+        starts at ``first_epoch`` sees what an uninterrupted one would have seen.
         """
 
         def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -149,15 +147,7 @@ class ImageSet:
             of_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, 1], tf.int64), epoch)
             order = tf.random.stateless_uniform([], of_epoch, maxval=tf.int64.max, dtype=tf.int64)
             shuffled = self._records().shuffle(SHUFFLE_BUFFER, seed=order, reshuffle_each_iteration=False)
-            batches = shuffled.batch(batch_size).map(view, num_parallel_calls=PARALLEL_BATCHES)
-            if not mixing:
-                return batches
-            of_mixing = tf.random.experimental.stateless_fold_in(tf.constant([seed, 3], tf.int64), epoch)
-
-            def mix(number: tf.Tensor, batch: tuple[tf.Tensor, Any]) -> tuple[tf.Tensor, Any]:
-                return mixed(*batch, mixing, tf.random.experimental.stateless_fold_in(of_mixing, number))
-
-            return batches.enumerate().map(mix, num_parallel_calls=PARALLEL_BATCHES)
+            return shuffled.batch(batch_size).map(view, num_parallel_calls=PARALLEL_BATCHES)
 
         return untuned(tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch).prefetch(2))
 

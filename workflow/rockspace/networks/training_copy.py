@@ -1,0 +1,151 @@
+"""The form of a network that trains: frozen batch norm computed as one with the layer before it, fast gradients.
+
+While batch normalisation keeps its statistics and its factors, ``gamma * (w x + b - mean) / sqrt(variance + epsilon) +
+beta`` is a convolution with the kernel ``s * w``, where ``s = gamma / sqrt(variance + epsilon)``. The kernel that is
+computed with is that one, which saves a dozen passes over the feature map; the kernel that the optimizer moves is ``w``.
+Were it ``s * w`` that moves, each channel's step would be ``1 / s`` times as long as in the network as it was published
+(in ResNet50's first convolution 50 times), for Adam's steps do not shrink with the numbers that they change.
+
+So training a copy is training the network itself with frozen statistics, step by step, by any optimizer. Copies exist
+while a network trains; what is saved are the layers of Keras that they were made from, with the weights that they learnt.
+"""
+
+from typing import Any
+
+import keras
+
+from rockspace.networks.fast_layers import fast_equivalent
+from rockspace.networks.folding import factors_of, foldable_pairs, scale_and_shift
+from rockspace.networks.precision import float32_layers, has_gpu
+from rockspace.networks.rewiring import Replacement, copy_of, rebuild
+
+
+class NormalizedLayer(keras.layers.Layer):
+    """A convolution or dense layer and the batch normalisation after it, whose statistics and factors are frozen.
+
+    Its variables are those of the two layers: the kernels, and the bias of the first; where that has none, the beta of
+    the batch normalisation.
+
+    Args:
+        layer: What computes: a new layer with a bias and a linear activation.
+        original: The layer that it is a copy of, built.
+        norm: The batch normalisation after that.
+    """
+
+    def __init__(
+        self, layer: keras.layers.Layer, original: keras.layers.Layer, norm: keras.layers.BatchNormalization
+    ) -> None:
+        # The inner layer casts; here, products of variables stay in float32.
+        super().__init__(name=layer.name, dtype="float32", autocast=False)
+        self.layer, self.norm_name = layer, norm.name
+        scale, shift = scale_and_shift(norm)
+        self.factors = factors_of(original, scale).astype("float32")
+        if original.use_bias:
+            self.bias_factors, self.shift = scale.astype("float32"), shift.astype("float32")
+            self.start = original.get_weights()
+        else:
+            beta = keras.ops.convert_to_numpy(norm.beta)
+            self.bias_factors, self.shift = 1.0, (shift - beta).astype("float32")
+            self.start = [*original.get_weights(), beta]
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the variables."""
+        self.layer.build(input_shape)
+
+    def call(self, x: Any) -> Any:
+        """Compute what the two layers compute."""
+        *_, kernel, bias = self.layer.weights
+        folded = [(kernel, kernel * self.factors), (bias, bias * self.bias_factors + self.shift)]
+        with keras.StatelessScope(folded, initialize_variables=False):
+            return self.layer(x)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the layer's output."""
+        return self.layer.compute_output_shape(input_shape)
+
+
+class FrozenNormalization(keras.layers.Layer):
+    """A batch normalisation that has no layer to be computed with, with frozen statistics and factors; beta trains."""
+
+    def __init__(self, norm: keras.layers.BatchNormalization, dtype: Any) -> None:
+        super().__init__(name=norm.name, dtype=dtype)
+        scale, shift = scale_and_shift(norm)
+        beta = keras.ops.convert_to_numpy(norm.beta) if norm.center else 0.0
+        self.scale, self.shift = scale.astype("float32"), (shift - beta).astype("float32")
+        self.beta = None
+        if norm.center:
+            self.beta = self.add_weight(shape=scale.shape, initializer="zeros", name="beta", autocast=False)
+            self.start = [beta]
+        else:
+            self.start = []
+
+    def call(self, x: Any) -> Any:
+        """Compute what the batch normalisation computes at inference."""
+        shift = self.shift if self.beta is None else self.beta + self.shift
+        return x * keras.ops.cast(self.scale, x.dtype) + keras.ops.cast(shift, x.dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape of the input."""
+        return input_shape
+
+
+def training_copy(network: keras.Model, precision: str, *, freeze_norms: bool) -> keras.Model:
+    """A copy of ``network`` to train, whose backbone computes in ``precision``.
+
+    Variables, the preprocessing, the head (whatever follows the last feature map), and all outputs stay float32.
+
+    Args:
+        network: a flat functional model of Keras' own layers.
+        precision: ``float32`` or ``bfloat16``.
+        freeze_norms: whether batch normalisation keeps its statistics and factors.
+    """
+    policy = "float32" if precision == "float32" else f"mixed_{precision}"
+    wide = float32_layers(network)
+    fast = precision == "bfloat16" and not has_gpu()
+    pairs = foldable_pairs(network) if freeze_norms else {}
+    # Without any shift to learn, a layer and its batch normalisation have fewer variables than a layer with a bias.
+    pairs = {name: norm for name, norm in pairs.items() if norm.center or network.get_layer(name).use_bias}
+    taken_in = {norm.name for norm in pairs.values()}
+    frozen = {
+        layer.name for layer in network.layers if freeze_norms and isinstance(layer, keras.layers.BatchNormalization)
+    }
+
+    def copied(layer: keras.layers.Layer, **changes: Any) -> keras.layers.Layer:
+        if layer.name in wide:
+            return copy_of(layer, dtype="float32", **changes)
+        return copy_of(layer, fast_equivalent(layer) if fast else None, dtype=policy, **changes)
+
+    def replace(layer: Any) -> Replacement | None:
+        if not isinstance(layer, keras.layers.Layer):
+            return None
+        if layer.name in pairs:
+            normalized = NormalizedLayer(copied(layer, use_bias=True), layer, pairs[layer.name])
+            return Replacement(normalized, normalized.start)
+        if layer.name in taken_in:
+            return Replacement(keras.layers.Activation("linear", name=layer.name, dtype=policy), [])
+        if layer.name in frozen:
+            norm = FrozenNormalization(layer, policy)
+            return Replacement(norm, norm.start)
+        return Replacement(copied(layer))
+
+    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
+        # A batch normalisation also takes a mask and a training flag, what replaces it does not.
+        return layer(*args) if layer.name in frozen else layer(*args, **kwargs)
+
+    return rebuild(network, replace, call)
+
+
+def trained(network: keras.Model, copy: keras.Model) -> keras.Model:
+    """Return ``network``, as a new model, with the weights that its training copy has learnt."""
+    result = rebuild(network)
+    for layer in copy.layers:
+        original = result.get_layer(layer.name)
+        weights = layer.get_weights()
+        if isinstance(layer, NormalizedLayer) and not original.use_bias:
+            result.get_layer(layer.norm_name).beta.assign(weights.pop())
+        if isinstance(layer, FrozenNormalization):
+            if weights:
+                original.beta.assign(weights[0])
+        elif weights:
+            original.set_weights(weights)
+    return result
