@@ -61,14 +61,14 @@ def network() -> keras.Model:
 
 def test_predictions_come_for_every_image_in_order(validation_set):
     model = network()
-    images = np.concatenate([images.numpy() for images, _ in validation_set.plain(9)])
+    images = validation_set.in_order(np.concatenate([images.numpy() for images, _ in validation_set.plain(9)]))
     said = answers(named_outputs(model), validation_set, 4)
     np.testing.assert_allclose(said["predictions"], model.predict(images, verbose=0), atol=1e-6)
 
 
 def test_embeddings_of_several_layers_come_from_one_pass_pooled_as_asked(validation_set):
     model = network()
-    images = np.concatenate([images.numpy() for images, _ in validation_set.plain(9)])
+    images = validation_set.in_order(np.concatenate([images.numpy() for images, _ in validation_set.plain(9)]))
     maps = keras.Model(model.input, model.get_layer("conv").output).predict(images, verbose=0)
     both = answers(embedding_model(model, ["conv", "penultimate"], "mean_std"), validation_set, 4)
     np.testing.assert_allclose(both["conv"][:, :4], maps.mean(axis=(1, 2)), rtol=1e-4)

@@ -16,7 +16,7 @@ from rockspace.networks.device import repeatable
 from rockspace.networks.layers import find_layer
 from rockspace.networks.objectives import Objective
 from rockspace.networks.pooling import _cell_means, foreground
-from rockspace.training.augmentation import TEST_STREAM, Augmentation
+from rockspace.training.augmentation import Augmentation, Stream
 from rockspace.training.exact_heads import PENALTIES, Rows, logistic, ridge
 from rockspace.training.features import Features
 from rockspace.training.finetune import Recipe, finetune
@@ -57,7 +57,7 @@ def recipe(images, model: dict, **changes: object) -> Recipe:
 def test_coordinates_are_joined_to_every_image(train_set):
     assert train_set.coordinates.shape == (24, 2)
     batches = train_set.aiming_at(Objective.of(COORDINATES, train_set.coordinates)).plain(24)
-    targets = next(iter(batches))[1].numpy()
+    targets = train_set.in_order(next(iter(batches))[1].numpy())
     standardized = (train_set.coordinates - train_set.coordinates.mean(0)) / train_set.coordinates.std(0)
     np.testing.assert_allclose(targets, standardized, atol=1e-6)
 
@@ -67,7 +67,7 @@ def test_the_joint_loss_is_the_cross_entropy_and_the_weighted_error_of_standardi
     network = joint_classifier(train_set.coordinates)
     objective.compile(network, keras.optimizers.SGD(), label_smoothing=0.0)
     scores = network.evaluate(train_set.aiming_at(objective).plain(24), return_dict=True, verbose=0)
-    said = network.predict(train_set.pixels(24), verbose=0)
+    said = keras.tree.map_structure(train_set.in_order, network.predict(train_set.pixels(24), verbose=0))
     of_label = said["predictions"][np.arange(24), train_set.labels]
     standardized = (train_set.coordinates - train_set.coordinates.mean(0)) / train_set.coordinates.std(0)
     expected = -np.log(of_label).mean() + 0.5 * ((said["coordinates"] - standardized) ** 2).mean()
@@ -94,6 +94,7 @@ def test_finetuning_learns_standardized_coordinates_and_gives_them_in_their_unit
     settings = recipe(train_set, model, selection="validation", epochs=2)
     trained, history = finetune(network, None, train_set, train_set, settings)
     said = named_outputs(trained).predict(train_set.pixels(24), verbose=0)
+    said = keras.tree.map_structure(train_set.in_order, said)
     expected = (((said["coordinates"] - train_set.coordinates) / objective.deviation) ** 2).mean()
     if objective.classifies:
         expected = 0.5 * expected - np.log(said["predictions"][np.arange(24), train_set.labels]).mean()
@@ -318,10 +319,11 @@ def test_a_smaller_view_is_the_mean_of_the_stored_pixels_that_it_covers(train_se
 def test_answers_are_averaged_over_the_plain_and_the_augmented_views(train_set):
     network = named_outputs(joint_classifier(train_set.coordinates))
     both = answers(network, train_set, 7, Views(3, FAR, seed=4))
-    looks = [None, View(FAR, 4, 0, TEST_STREAM), View(FAR, 4, 1, TEST_STREAM)]
+    looks = [None, View(FAR, 4, 0, Stream.TEST_VIEWS), View(FAR, 4, 1, Stream.TEST_VIEWS)]
     each = [network.predict(train_set.pixels(24, view), verbose=0) for view in looks]
     for name in ("predictions", "coordinates"):
-        np.testing.assert_allclose(both[name], np.mean([said[name] for said in each], axis=0), atol=1e-5)
+        expected = train_set.in_order(np.mean([said[name] for said in each], axis=0))
+        np.testing.assert_allclose(both[name], expected, atol=1e-5)
     again = answers(network, train_set, 7, Views(3, FAR, seed=4))
     np.testing.assert_array_equal(both["predictions"], again["predictions"])
     trained_on = np.concatenate([batch.numpy() for batch in train_set.pixels(24, View(FAR, 4, 0))])

@@ -1,14 +1,16 @@
 """Augmented views depend on seed, epoch and image alone, and are what the geometry says."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.ndimage
 import tensorflow as tf
+from PIL import Image
 
 from rockspace.data.catalog import read_catalog
-from rockspace.data.tfrecords import Geometry
+from rockspace.data.tfrecords import Geometry, write_shard
 from rockspace.training.augmentation import Augmentation, _transforms, augmented_views, plain_views
-from rockspace.training.pipeline import ImageSet
+from rockspace.training.pipeline import SHUFFLE_BUFFER, ImageSet
 
 STRONG = Augmentation(rotation=180, shear=20, zoom=0.3, shift=0.1, horizontal_flip=True, vertical_flip=True)
 
@@ -47,7 +49,7 @@ def test_an_images_view_is_the_same_whatever_else_is_in_the_batch(train_set, geo
 def test_no_stream_is_tuned_by_a_thread_that_outsleeps_its_end(train_set):
     streams = (
         train_set.pixels(4),
-        train_set.plain(4).cache(),
+        train_set.plain(4),
         train_set.augmented(STRONG, seed=0, batch_size=4, epochs=2).take(3),
     )
     assert [stream.options().autotune.enabled for stream in streams] == [False] * 3
@@ -59,7 +61,7 @@ def test_every_image_of_the_set_comes_once_an_epoch_and_no_other(train_set):
     labels = np.concatenate([labels for _, labels in arrays(part.augmented(STRONG, seed=0, batch_size=5, epochs=1))])
     np.testing.assert_array_equal(labels.sum(axis=0), np.bincount(train_set.labels[members]))
     assert part.steps(5) == 2
-    plain = np.concatenate([labels for _, labels in arrays(part.plain(5))])
+    plain = part.in_order(np.concatenate([labels for _, labels in arrays(part.plain(5))]))
     np.testing.assert_array_equal(plain.argmax(axis=1), train_set.labels[members])
 
 
@@ -67,6 +69,30 @@ def test_a_later_shard_alone_can_be_split_too(study, geometry):
     later = ImageSet.open(sorted(study.glob("train-*.tfrecord"))[1:], geometry, read_catalog(study / "catalog.csv"))
     part = later.subset(np.arange(12) >= 8)
     assert sum(len(labels) for _, labels in part.plain(4)) == 4
+
+
+def test_the_first_batches_hold_their_share_of_the_labels_at_any_size(tmp_path):
+    """With labels that follow each other in the catalog, and three times as many images as are held for shuffling."""
+    pixels, rows = Geometry(4, 0, "pad", (0, 0, 0)), []
+    for label in range(30):
+        Image.new("RGB", (4, 4), (label, 0, 0)).save(tmp_path / f"{label}.png")
+        rows += [(f"{label}_{i}", "train", f"{label:02}", f"{label}.png") for i in range(100)]
+    catalog = pd.DataFrame(rows, columns=["image_id", "split", "label", "path"])
+    for shard in range(2):
+        write_shard(tmp_path / f"{shard}", catalog, tmp_path, pixels, split="train", shard=shard, shards=2)
+    images = ImageSet.open([tmp_path / "0", tmp_path / "1"], pixels, catalog)
+    assert len(images) > 2 * SHUFFLE_BUFFER
+    batches = images.augmented(Augmentation(), seed=0, batch_size=60)
+    labels = [np.unique(targets.numpy().argmax(axis=1)) for _, targets in batches.take(5)]
+    # Of 60 drawn at random from 30 labels, 26 labels are expected, and fewer than 20 in one of a million.
+    assert min(map(len, labels)) >= 20
+
+
+def test_what_is_streamed_in_the_order_of_the_files_is_brought_into_that_of_the_catalog(train_set):
+    whole = train_set.subset(np.arange(24) % 5 != 0)
+    labels = whole.in_order(np.concatenate([targets for _, targets in arrays(whole.plain(7))])).argmax(axis=1)
+    np.testing.assert_array_equal(labels, train_set.labels[whole.members])
+    assert train_set.image_ids == tuple(sorted(train_set.image_ids))
 
 
 def test_a_plain_view_without_margin_is_the_stored_image():

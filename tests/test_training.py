@@ -176,6 +176,7 @@ def test_features_of_views_are_those_of_the_network_on_the_pipelines_views(train
     assert features.plain.shape == (24, 8)
     assert features.views.shape == (24, 2, 8)
     images = np.concatenate([x.numpy() for x in train_set.pixels(24, View(FLIPS, seed=0, number=1))])
+    images = train_set.in_order(images)
     np.testing.assert_allclose(features.views[:, 1], network.predict(images, verbose=0), atol=1e-5)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import tensorflow as tf
 from tqdm import tqdm
@@ -12,6 +13,9 @@ from tqdm import tqdm
 from rockspace.artifacts import replacing
 from rockspace.checksums import verified
 from rockspace.data.images import read_rgb, square
+
+ORDER_SEED = 0
+"""Of the order in which the images of a split are stored."""
 
 METADATA = {
     "image_id": tf.io.FixedLenFeature([], tf.string),
@@ -51,7 +55,7 @@ class Geometry:
 
 
 def shard_bounds(n_images: int, shard: int, shards: int) -> tuple[int, int]:
-    """Return first and one-past-last position of a shard; sizes differ by one at most."""
+    """Return the first and one past the last record of a shard; sizes differ by one at most."""
     return n_images * shard // shards, n_images * (shard + 1) // shards
 
 
@@ -67,6 +71,9 @@ def write_shard(
 ) -> None:
     """Write one shard of a split; the same input gives the same bytes.
 
+    The images of a split are stored in a random order that goes through all shards, since whoever shuffles a stream can
+    hold only so many of them: in the catalog's order, a buffer holds a few labels.
+
     Args:
         output: The TFRecord file.
         catalog: All images of both splits.
@@ -77,9 +84,10 @@ def write_shard(
         shards: How many there are.
     """
     images = catalog[catalog["split"] == split].reset_index(drop=True)
+    order = np.random.default_rng(ORDER_SEED).permutation(len(images))
     first, last = shard_bounds(len(images), shard, shards)
     with replacing(output) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
-        for position in tqdm(range(first, last), desc=f"storing {split} images", unit="image"):
+        for position in tqdm(order[first:last].tolist(), desc=f"storing {split} images", unit="image"):
             image = images.iloc[position]
             pixels = square(
                 read_rgb(verified(images_root / image["path"]), geometry.background),
@@ -105,7 +113,7 @@ def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
 
     Returns:
         Dictionaries of ``image`` (stored_size, stored_size, 3) uint8, ``image_id`` (string) and
-        ``position`` (in the split, from 0), one an image.
+        ``position`` (in the catalog's split, from 0), one an image.
     """
     side = geometry.stored_size
     layout = METADATA | {"image": tf.io.FixedLenFeature([], tf.string)}
@@ -119,7 +127,7 @@ def read_records(shards: Sequence[Path], geometry: Geometry) -> tf.data.Dataset:
 
 
 def iter_metadata(shards: Sequence[Path]) -> Iterator[tuple[str, int]]:
-    """Yield name and position in the split of every stored image, in order.
+    """Yield name and position in the catalog's split of every stored image, in the order of the files.
 
     No pixel is decoded.
     """

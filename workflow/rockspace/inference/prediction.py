@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from rockspace.inference.evaluation import Outputs
 from rockspace.networks.objectives import COORDINATES, PREDICTIONS
-from rockspace.training.augmentation import TEST_STREAM, Augmentation
+from rockspace.training.augmentation import Augmentation, Stream
 from rockspace.training.pipeline import ImageSet, View
 
 
@@ -30,7 +30,7 @@ class Views:
 
     def each(self) -> list[View | None]:
         """Return the views, the image as it is first."""
-        return [None, *(View(self.augmentation, self.seed, i, TEST_STREAM) for i in range(self.count - 1))]
+        return [None, *(View(self.augmentation, self.seed, i, Stream.TEST_VIEWS) for i in range(self.count - 1))]
 
 
 def answers(
@@ -50,7 +50,7 @@ def answers(
         doing: What the progress bar says.
 
     Returns:
-        ``(n, ...)`` float32 for each name.
+        ``(n, ...)`` float32 for each name, in the order of ``images.image_ids``.
     """
     looks = (views or Views()).each()
     total: dict[str, np.ndarray] = {}
@@ -61,7 +61,7 @@ def answers(
                 parts.append(keras.tree.map_structure(np.asarray, network(batch)))
                 bar.update()
             for name in parts[0]:
-                values = np.concatenate([part[name] for part in parts])
+                values = images.in_order(np.concatenate([part[name] for part in parts]))
                 total[name] = total[name] + values if name in total else values
     return {name: values / np.float32(len(looks)) for name, values in total.items()}
 

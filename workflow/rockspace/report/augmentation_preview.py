@@ -44,7 +44,7 @@ def pipeline_views(images: ImageSet, augmentation: Augmentation, seed: int, view
         ``(n, 1 + views, image_size, image_size, 3)`` uint8; the unchanged view comes first.
     """
     looks = [None, *(View(augmentation, seed, number) for number in range(views))]
-    return _bytes(np.stack([_together(images.pixels(len(images), look)) for look in looks], axis=1))
+    return _bytes(np.stack([images.in_order(_together(images.pixels(len(images), look))) for look in looks], axis=1))
 
 
 def _together(batches: Iterable[tf.Tensor]) -> np.ndarray:

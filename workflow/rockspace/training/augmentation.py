@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 import tensorflow as tf
@@ -37,8 +38,13 @@ class Augmentation:
         return cls(**(section | ({"crop": tuple(section["crop"])} if "crop" in section else {})))
 
 
-# What keeps views for testing apart from those that the same seed trains on.
-TRAINING_STREAM, TEST_STREAM = 0, 2
+class Stream(IntEnum):
+    """What random numbers are for; those of one stream are independent of those of another with the same seed."""
+
+    TRAINING_VIEWS = 0
+    ORDER = 1
+    TEST_VIEWS = 2
+
 
 # Random numbers behind a view, and further ones behind a crop, which leave the others as they are.
 DRAWS, CROP_DRAWS = 7, 3
@@ -54,7 +60,7 @@ def augmented_views(
     augmentation: Augmentation,
     seed: int,
     epoch: tf.Tensor,
-    stream: int = TRAINING_STREAM,
+    stream: Stream = Stream.TRAINING_VIEWS,
 ) -> tf.Tensor:
     """Draw one random view of each image.
 
@@ -65,7 +71,7 @@ def augmented_views(
         augmentation: How far a view may stray.
         seed: Seed of the run.
         epoch: Which view, counted from 0.
-        stream: ``TRAINING_STREAM`` or ``TEST_STREAM``: other views for the same seed.
+        stream: ``TRAINING_VIEWS`` or ``TEST_VIEWS``: other views for the same seed.
 
     Returns:
         ``(n, image_size, image_size, 3)`` float32, 0 to 255.

@@ -59,7 +59,7 @@ class Features:
     def load(
         cls, paths: Sequence[str | Path], catalog: pd.DataFrame, coordinates: pd.DataFrame | None = None
     ) -> "Features":
-        """Read the shards of a split, in order; one array of all of them after the other, so that few lie in memory twice.
+        """Read the shards of a split in the catalog's order, one array after the other, so that few lie in memory twice.
 
         Args:
             paths: What `save` wrote.
@@ -68,7 +68,10 @@ class Features:
         """
         with ExitStack() as files:
             shards = [files.enter_context(np.load(path, allow_pickle=False)) for path in paths]
-            arrays = {name: np.concatenate([shard[name] for shard in shards]) for name in STORED}
+            place = {name: i for i, name in enumerate(catalog["image_id"])}
+            names = np.concatenate([shard["image_id"] for shard in shards]).tolist()
+            order = np.argsort([place.get(name, -1) for name in names])
+            arrays = {name: np.concatenate([shard[name] for shard in shards])[order] for name in STORED}
         names = arrays["image_id"].tolist()
         return cls(**arrays, label=label_indices(catalog, names), coordinates=coordinates_of(coordinates, names))
 
@@ -97,7 +100,7 @@ def compute_features(
             for batch in batches:
                 parts.append(network(batch).numpy())
                 bar.update(len(parts[-1]))
-            return np.concatenate(parts)
+            return images.in_order(np.concatenate(parts))
 
         plain = run(images.pixels(batch_size))
         of_views = [run(images.pixels(batch_size, View(augmentation, VIEW_SEED, number))) for number in range(views)]

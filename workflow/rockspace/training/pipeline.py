@@ -14,10 +14,11 @@ from rockspace.data.tfrecords import Geometry, iter_metadata, read_records, untu
 from rockspace.errors import RockspaceError
 from rockspace.networks.objectives import Objective
 from rockspace.people.coordinates import coordinates_of
-from rockspace.training.augmentation import TRAINING_STREAM, Augmentation, augmented_views, plain_views
+from rockspace.training.augmentation import Augmentation, Stream, augmented_views, plain_views
 
 SHUFFLE_BUFFER = 1024
-"""Images held for shuffling, which bounds the memory: 200 MB at 256 x 256 pixels."""
+"""Images held for shuffling, which bounds the memory: 200 MB at 256 x 256 pixels. They are stored in a random order, so that
+each epoch's is a random one at any size; the buffer makes it another one."""
 
 PARALLEL_BATCHES = 4
 """Batches in the making at once; each is spread over the threads of the process, so more would only take memory."""
@@ -31,13 +32,13 @@ class View:
         augmentation: How far it may stray.
         seed: Seed of the view.
         number: Which view, counted from 0.
-        stream: ``augmentation.TRAINING_STREAM`` or ``augmentation.TEST_STREAM``.
+        stream: ``TRAINING_VIEWS`` or ``TEST_VIEWS``.
     """
 
     augmentation: Augmentation
     seed: int
     number: int
-    stream: int = TRAINING_STREAM
+    stream: Stream = Stream.TRAINING_VIEWS
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,13 @@ class ImageSet:
     Attributes:
         shards: TFRecord files, in order.
         geometry: As they were written.
-        image_ids: Names of all stored images.
+        image_ids: Names of all stored images, in the catalog's order, like all that follows.
         members: ``(n_stored,)`` bool, which images belong to this set.
         n_labels: Number of labels in the whole study; 0 where none are known.
         labels: ``(n_stored,)`` label indices of all stored images; empty where none are known.
         coordinates: ``(n_stored, k)`` float32, people's coordinates of all stored images; ``k`` is 0 where none are known.
-        first_position: Position of the first stored image in its split; not 0 where only a later shard is read.
+        positions: ``(n_stored,)`` their positions in the catalog's split, rising; not all of them where one shard is read.
+        stored: ``(n_stored,)`` which of them each record of the files is, one record after the other.
         objective: Decides the targets in a batch.
     """
 
@@ -63,7 +65,8 @@ class ImageSet:
     n_labels: int
     labels: np.ndarray
     coordinates: np.ndarray
-    first_position: int = 0
+    positions: np.ndarray
+    stored: np.ndarray
     objective: Objective = field(default_factory=Objective)
 
     @classmethod
@@ -86,7 +89,9 @@ class ImageSet:
         records = list(iter_metadata(paths))
         if not records:
             raise RockspaceError(f"{paths[0]}: holds no image; lower tfrecords.shards, which may not exceed the images")
-        image_ids, positions = zip(*records, strict=True)
+        positions = np.array([position for _, position in records])
+        order = np.argsort(positions)
+        image_ids = tuple(records[i][0] for i in order)
         labels = np.empty(0, int) if catalog is None else label_indices(catalog, image_ids)
         n_labels = 0 if catalog is None else len(label_names(catalog))
         return cls(
@@ -97,7 +102,8 @@ class ImageSet:
             n_labels,
             labels,
             coordinates_of(coordinates, image_ids),
-            positions[0],
+            positions[order],
+            np.argsort(order),
         )
 
     def subset(self, members: np.ndarray) -> "ImageSet":
@@ -115,8 +121,12 @@ class ImageSet:
         """Return the number of batches in an epoch; the last may be smaller."""
         return -(-len(self) // batch_size)
 
+    def in_order(self, values: np.ndarray) -> np.ndarray:
+        """Bring values ``(n, ...)``, one for each image in the order of `plain` and `pixels`, into that of the catalog."""
+        return values[np.argsort(self.stored[self.members[self.stored]])]
+
     def plain(self, batch_size: int) -> tf.data.Dataset:
-        """Return batches of images as they are, once through, in order, with their targets."""
+        """Return batches of images as they are, once through, in the order of the files, with their targets."""
 
         def view(record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
             return plain_views(record["image"], self.geometry), self._targets(record)
@@ -144,7 +154,7 @@ class ImageSet:
                 views = augmented_views(images, positions, self.geometry, augmentation, seed, epoch)
                 return views, self._targets(record)
 
-            of_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, 1], tf.int64), epoch)
+            of_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, Stream.ORDER], tf.int64), epoch)
             order = tf.random.stateless_uniform([], of_epoch, maxval=tf.int64.max, dtype=tf.int64)
             shuffled = self._records().shuffle(SHUFFLE_BUFFER, seed=order, reshuffle_each_iteration=False)
             return shuffled.batch(batch_size).map(view, num_parallel_calls=PARALLEL_BATCHES)
@@ -152,7 +162,7 @@ class ImageSet:
         return untuned(tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch).prefetch(2))
 
     def pixels(self, batch_size: int, view: View | None = None) -> tf.data.Dataset:
-        """Return batches of the images as they are, or of one random view, once through, in order, without targets."""
+        """Return batches of the images as they are, or of one random view, once through, in the order of the files."""
 
         def look(record: dict[str, tf.Tensor]) -> tf.Tensor:
             images, positions = record["image"], record["position"]
@@ -172,9 +182,13 @@ class ImageSet:
         if self.members.all():
             return records
         members = tf.constant(self.members)
-        return records.filter(lambda record: tf.gather(members, record["position"] - self.first_position))
+        return records.filter(lambda record: tf.gather(members, self._rows(record["position"][None]))[0])
+
+    def _rows(self, positions: tf.Tensor) -> tf.Tensor:
+        """Return which stored images are at ``positions`` ``(n,)``."""
+        return tf.searchsorted(tf.constant(self.positions), positions)
 
     def _targets(self, record: dict[str, tf.Tensor]) -> Any:
-        stored = record["position"] - self.first_position
-        one_hot = tf.one_hot(tf.gather(tf.constant(self.labels), stored), self.n_labels)
-        return self.objective.targets(one_hot, tf.gather(tf.constant(self.coordinates), stored))
+        rows = self._rows(record["position"])
+        one_hot = tf.one_hot(tf.gather(tf.constant(self.labels), rows), self.n_labels)
+        return self.objective.targets(one_hot, tf.gather(tf.constant(self.coordinates), rows))
