@@ -797,7 +797,7 @@ def bad_network(what: str, line: str) -> Callable:
     return add
 
 
-@bad_network("An unknown backbone", "models: backbone: 'resnet5O' is unknown; did you mean ...?")
+@bad_network("An unknown backbone", "config: models: backbone: 'resnet5O' is unknown; did you mean ...?")
 def unknown_backbone() -> None:
     built(backbone="resnet5O")
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from networks import FAMILIES, IMAGE_SIZE, backbone, relative_difference, textures
 from rockspace.errors import RockspaceError
-from rockspace.networks.backbones import build, preset_layers
+from rockspace.networks.backbones import block_ends, build
 from rockspace.networks.classifier import attach_head, build_head, pooled_backbone
 from rockspace.networks.layers import find_layer
 from rockspace.networks.objectives import Objective
@@ -113,7 +113,7 @@ def test_a_saved_backbone_is_loaded_by_keras_alone(name, tmp_path):
 @pytest.mark.parametrize("name", ["convnext_tiny", "efficientnet_lite0"])
 def test_the_output_layer_cuts_the_network_there(name):
     whole = backbone(name)
-    for layer in (preset_layers(whole)[1], preset_layers(whole)[-2]):
+    for layer in (block_ends(whole)[1], block_ends(whole)[-2]):
         cut = build(name, image_size=IMAGE_SIZE, weights=None, output_layer=layer)
         assert cut.output_shape == whole.get_layer(layer).output.shape
         assert cut.layers[-1].name == layer
@@ -219,7 +219,7 @@ def test_names_that_keras_counts_up_start_from_zero_each_time():
     ],
 )
 def test_block_outputs_are_listed_from_input_to_output(name, count, first, last):
-    layers = preset_layers(backbone(name))
+    layers = block_ends(backbone(name))
     assert (len(layers), layers[0], layers[-1]) == (count, first, last)
     order = [layer.name for layer in backbone(name).layers]
     assert layers == sorted(layers, key=order.index)

@@ -17,7 +17,7 @@ from rockspace.config import looks_at_images, validated
 from rockspace.data.archive import check_source
 from rockspace.data.manifest import lost_files
 from rockspace.errors import RockspaceError
-from rockspace.networks.blocks import layers_to_embed
+from rockspace.networks.layer_names import embedded_layers
 
 try:
     if isinstance(config.get("dataset"), str):
@@ -27,12 +27,7 @@ try:
     config.update(validated(config))
     RESOLVED = deepcopy(dict(config))
     check_source(config["dataset"], Path(f"results/{config['study']}/raw"))
-    LAYERS = {
-        model["name"]: layers_to_embed(
-            config["embeddings"]["layers"], model["backbone"], model["output_layer"], model["feature_layers"]
-        )
-        for model in config["models"]
-    }
+    LAYERS = embedded_layers(config)
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
 

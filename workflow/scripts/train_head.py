@@ -7,10 +7,8 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
     from rockspace.data.catalog import label_names, read_catalog
-    from rockspace.networks.blocks import layers_to_embed
     from rockspace.networks.classifier import attach_head
     from rockspace.networks.device import repeatable
-    from rockspace.networks.layers import find_layer
     from rockspace.networks.loading import starting_backbone
     from rockspace.networks.objectives import Objective
     from rockspace.people.coordinates import read_coordinates_tables
@@ -36,10 +34,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     head, history = train_head(learning, watched, **recipe, checkpoints=checkpoints / "select")
     log.info("after %d epochs: %s", len(history), history.iloc[-1].to_dict())
     network = attach_head(backbone, head, model["feature_layers"], model["pooling"])
-    # No parameter, for other layers need no other training; but a wrong name is better told now than after it.
-    layers = snakemake.config["embeddings"]["layers"]
-    for name in layers_to_embed(layers, model["backbone"], model["output_layer"], model["feature_layers"]):
-        find_layer(network, name, "embeddings.layers")
     with replacing(snakemake.output.model) as partial:
         network.save(partial)
     if snakemake.output.get("refit"):

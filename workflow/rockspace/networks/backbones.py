@@ -5,7 +5,6 @@ named by the user. Layers keep the names that ``keras.applications`` gives them,
 every layer can be named.
 """
 
-import difflib
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -19,7 +18,8 @@ import keras
 from rockspace.errors import RockspaceError
 from rockspace.networks import lite
 from rockspace.networks.flattening import final_names, flat
-from rockspace.networks.layers import check_name, find_layer
+from rockspace.networks.layer_names import check_backbone, check_name
+from rockspace.networks.layers import find_layer
 from rockspace.networks.preprocessing import IMAGENET_STD, MODES
 from rockspace.networks.weight_files import load_weights
 
@@ -138,13 +138,11 @@ def build(
 
 def look_up(name: str) -> Backbone:
     """The backbone of that name; a RockspaceError that suggests similar names if there is none."""
-    if name not in BACKBONES:
-        similar = difflib.get_close_matches(name, BACKBONES, n=3) or sorted(BACKBONES)
-        raise RockspaceError(f"models: backbone: {name!r} is unknown; did you mean {', '.join(similar)}?")
+    check_backbone(name)
     return BACKBONES[name]
 
 
-def preset_layers(model: keras.Model) -> list[str]:
+def block_ends(model: keras.Model) -> list[str]:
     """The layers at which the blocks of a backbone end, from the input to the output.
 
     Args:

@@ -1,13 +1,10 @@
 """Layers of a network by name."""
 
-import difflib
-
 import keras
 
-from rockspace.errors import RockspaceError
+from rockspace.networks.layer_names import PENULTIMATE, check_name
 
 POOLED = "pooled"
-PENULTIMATE = "penultimate"
 
 
 def find_layer(model: keras.Model, name: str, key: str | None = None) -> keras.layers.Layer:
@@ -26,11 +23,3 @@ def find_layer(model: keras.Model, name: str, key: str | None = None) -> keras.l
         name = POOLED
     check_name(name, names, model.name, key)
     return model.get_layer(name)
-
-
-def check_name(name: str, names: list[str], model_name: str, key: str | None = None) -> None:
-    """Raise a RockspaceError with similar names where ``name`` is none of a model's layer names."""
-    if name not in names:
-        similar = difflib.get_close_matches(name, names, n=3) or names[-3:]
-        where = f"config: {key}: " if key else ""
-        raise RockspaceError(f"{where}{model_name} has no layer {name!r}; similar ones: {', '.join(similar)}")

@@ -1,0 +1,166 @@
+"""The names of a backbone's layers, known before any job starts.
+
+They come from the networks themselves, built without weights in a process of their own, which takes a few seconds; so a
+configuration that names no layer builds none, and what was found out is kept in the user's cache.
+
+Usage: ``python -m rockspace.networks.layer_names resnet50`` prints them as JSON.
+"""
+
+import difflib
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import platformdirs
+
+from rockspace.artifacts import replacing
+from rockspace.errors import RockspaceError
+
+PENULTIMATE = "penultimate"
+ALL_BLOCKS = "all-blocks"
+
+BACKBONE_NAMES = (
+    *(f"convnext_{size}" for size in ("tiny", "small", "base", "large", "xlarge")),
+    *(f"densenet{depth}" for depth in (121, 169, 201)),
+    *(f"efficientnet_b{size}" for size in range(8)),
+    *(f"efficientnet_lite{size}" for size in range(3)),
+    *(f"efficientnet_v2_{size}" for size in ("b0", "b1", "b2", "b3", "s", "m", "l")),
+    *("inception_v3", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"),
+    *(f"resnet{depth}{generation}" for depth in (50, 101, 152) for generation in ("", "_v2")),
+    *("vgg16", "vgg19", "xception"),
+)
+"""The keys of `backbones.BACKBONES`, without waiting for Keras."""
+
+
+class Layers(NamedTuple):
+    """Layers of a backbone, from the input on.
+
+    Attributes:
+        names: of all of them.
+        block_ends: of those at which a block ends.
+    """
+
+    names: list[str]
+    block_ends: list[str]
+
+
+def embedded_layers(config: dict[str, Any]) -> dict[str, list[str]]:
+    """Check every name of a layer in a configuration, and say which layers each model embeds.
+
+    Args:
+        config: From `rockspace.config.validated`.
+
+    Returns:
+        By the name of the model, the layers from the input on.
+
+    Raises:
+        RockspaceError: Where a backbone is unknown or a model has no such layer; the line names key and model, and offers
+            similar names.
+    """
+    for model in config["models"]:
+        check_backbone(model["backbone"])
+    wanted, models = config["embeddings"]["layers"], config["models"]
+    layers = layers_of(model["backbone"] for model in models if wanted == ALL_BLOCKS or any(_named(model, wanted)))
+    return {model["name"]: _embedded(model, wanted, layers.get(model["backbone"])) for model in models}
+
+
+def check_backbone(name: str) -> None:
+    """Raise a RockspaceError with similar names where there is no such backbone."""
+    if name not in BACKBONE_NAMES:
+        similar = difflib.get_close_matches(name, BACKBONE_NAMES, n=3) or BACKBONE_NAMES
+        raise RockspaceError(f"config: models: backbone: {name!r} is unknown; did you mean {', '.join(similar)}?")
+
+
+def check_name(name: str, names: Sequence[str], model_name: str, key: str | None = None) -> None:
+    """Raise a RockspaceError with similar names where ``name`` is none of a model's layer names."""
+    if name not in names:
+        similar = difflib.get_close_matches(name, names, n=3) or names[-3:]
+        where = f"config: {key}: " if key else ""
+        raise RockspaceError(f"{where}{model_name} has no layer {name!r}; similar ones: {', '.join(similar)}")
+
+
+def layers_of(backbones: Iterable[str]) -> dict[str, Layers]:
+    """Return the layers of backbones, by name; of those that the cache does not hold, after a few seconds."""
+    backbones = list(dict.fromkeys(backbones))
+    cached = {name: platformdirs.user_cache_path("rockspace") / f"{name}-{_fingerprint()}.json" for name in backbones}
+    missing = [name for name, path in cached.items() if not path.is_file()]
+    found: dict[str, Any] = {}
+    if missing:
+        command = [sys.executable, "-m", "rockspace.networks.layer_names", *missing]
+        # From where this package lies, so that the other process has the same one.
+        process = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {process.stderr[-2000:]}")
+        found = json.loads(process.stdout)
+        for name in missing:
+            # Where nothing can be kept, the next start takes as long.
+            with suppress(OSError), replacing(cached[name]) as partial:
+                partial.write_text(json.dumps(found[name]), encoding="utf-8")
+    return {
+        name: Layers(*(found.get(name) or json.loads(path.read_text(encoding="utf-8"))))
+        for name, path in cached.items()
+    }
+
+
+def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | None) -> list[str]:
+    """The layers that a model embeds; ``layers`` of its backbone is None where none is named but the penultimate."""
+    if layers is None:
+        return list(wanted)
+    output_layer, feature_layers, from_layer, _ = _named(model, wanted)
+    described = f"model {model['name']!r} ({model['backbone']})"
+    names = layers.names
+    for key, several in (("models: output_layer", output_layer), ("models: feature_layers", feature_layers)):
+        for name in several:
+            check_name(name, names, described, key)
+        # What lies behind the last one is no part of the model.
+        names = names[: max(map(names.index, several), default=len(names)) + 1]
+    head = _head_layers(model["recipe"]["head"]["units"])
+    for name in from_layer:
+        check_name(name, [*names, *head], described, "finetune.from_layer")
+    if wanted != ALL_BLOCKS:
+        for name in wanted:
+            check_name(name, [*names, *head], described, "embeddings.layers")
+        return sorted(wanted, key=[*names, *head].index)
+    return [*(name for name in layers.block_ends if name in names), PENULTIMATE]
+
+
+def _named(model: dict[str, Any], wanted: list[str] | str) -> tuple[list[str], list[str], list[str], list[str]]:
+    """What names layers: ``output_layer``, ``feature_layers``, ``from_layer``, and what is embedded but the penultimate."""
+    one_or_none = (
+        [name] if name else [] for name in (model["output_layer"], model["recipe"]["finetune"]["from_layer"])
+    )
+    output_layer, from_layer = one_or_none
+    embedded = [name for name in wanted if name != PENULTIMATE] if wanted != ALL_BLOCKS else []
+    return output_layer, model["feature_layers"] or [], from_layer, embedded
+
+
+def _head_layers(units: list[int]) -> list[str]:
+    """The layers behind the features that a configuration may name."""
+    return ["pooled", *(f"head_dense_{i + 1}" for i in range(len(units) - 1)), PENULTIMATE]
+
+
+def _fingerprint() -> str:
+    """What the names depend on besides the backbone: Keras, and the modules beside this one."""
+    modules = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    return f"{version('keras')}-{hashlib.sha256(modules).hexdigest()[:12]}"
+
+
+def _layers_by_building(backbone: str) -> Layers:
+    import keras
+
+    from rockspace.networks.backbones import block_ends, build
+
+    # The layers are there without weights, which would take minutes to draw for the largest networks.
+    with keras.StatelessScope(initialize_variables=False):
+        network = build(backbone, image_size=96, weights=None)
+    return Layers([layer.name for layer in network.layers], block_ends(network))
+
+
+if __name__ == "__main__":
+    print(json.dumps({name: _layers_by_building(name) for name in sys.argv[1:]}))
