@@ -37,7 +37,8 @@ RESPONSES = {
 }
 
 STUDY = f"results/{config['study']}"
-RUN = f"{STUDY}/models/{{model}}/seed-{{seed}}"
+MODEL = f"{STUDY}/models/{{model}}"
+RUN = f"{MODEL}/seed-{{seed}}"
 MODELS = {model["name"]: model for model in config["models"]}
 REGRESSES = {name: model["objective"] != "classification" for name, model in MODELS.items()}
 SEEDS = config["seeds"]
@@ -107,8 +108,15 @@ def tfrecords(split):
     return shards(split, f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord")
 
 
+def features_of(split, model, seed):
+    """The features of a split; random weights are drawn for each seed, pretrained ones are the same for all."""
+    folder = (RUN if MODELS[model]["weights"] == "none" else MODEL).format(model=model, seed=seed)
+    return shards(split, f"{folder}/features/{{split}}-{{shard}}-of-{{shards}}.npz")
+
+
 def features(split):
-    return shards(split, f"{STUDY}/models/{{model}}/features/{{split}}-{{shard}}-of-{{shards}}.npz")
+    """The features of a split that a run trains on."""
+    return lambda wildcards: features_of(split, wildcards.model, wildcards.seed)
 
 
 def nothing_but_a_look(wildcards):

@@ -18,7 +18,15 @@ STAGES = {
     "pretrained_weights": sorted(
         {f"results/weights/{m['backbone']}.weights.h5" for m in config["models"] if m["weights"] == "imagenet"}
     ),
-    "features": every(*features("train"), *(features("validation") if WATCHES_VALIDATION else [])),
+    "features": sorted(
+        {
+            file
+            for split in (["train", "validation"] if WATCHES_VALIDATION else ["train"])
+            for model in MODELS
+            for seed in SEEDS
+            for file in features_of(split, model, seed)
+        }
+    ),
     "train_head": every(*rules.train_head.output),
     "finetune": every(*rules.finetune.output),
     "evaluate": every(*rules.evaluate.output),

@@ -7,7 +7,7 @@ rule features:
         shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
         weights=weights,
     output:
-        features=f"{STUDY}/models/{{model}}/features/{{split}}-{{shard}}-of-{{shards}}.npz",
+        features=f"{MODEL}/features/{{split}}-{{shard}}-of-{{shards}}.npz",
     log:
         f"{STUDY}/logs/features/{{model}}/{{split}}-{{shard}}-of-{{shards}}.log",
     benchmark:
@@ -27,6 +27,17 @@ rule features:
         "{wildcards.model}: features of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
     script:
         "../scripts/features.py"
+
+
+use rule features as features_of_random_weights with:
+    output:
+        features=f"{RUN}/features/{{split}}-{{shard}}-of-{{shards}}.npz",
+    log:
+        f"{STUDY}/logs/features/{{model}}-{{seed}}/{{split}}-{{shard}}-of-{{shards}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/features/{{model}}-{{seed}}/{{split}}-{{shard}}-of-{{shards}}.tsv"
+    message:
+        "{wildcards.model}, seed {wildcards.seed}: features of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
 
 
 rule train_head:

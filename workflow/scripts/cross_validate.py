@@ -24,7 +24,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         model,
         params.precision,
         int(wildcards.seed),
-        backbone=lambda: starting_backbone(model, geometry.image_size, weights),
+        backbone=lambda: starting_backbone(model, geometry.image_size, weights, int(wildcards.seed)),
     )
     left_out = left_out_of(features.label, params.folds, int(wildcards.fold))
     answer = answer_left_out(candidate, features, images, left_out)

@@ -17,7 +17,8 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     params, geometry = snakemake.params, Geometry.from_config(snakemake.params.geometry)
     images = ImageSet.open([snakemake.input.shard], geometry)
     weights = snakemake.input.get("weights")
-    backbone = starting_backbone(params.backbone, geometry.image_size, Path(weights) if weights else None)
+    seed = int(snakemake.wildcards.get("seed", 0))  # of random weights
+    backbone = starting_backbone(params.backbone, geometry.image_size, Path(weights) if weights else None, seed)
     pooled = pooled_backbone(backbone, params.backbone["feature_layers"], params.backbone["pooling"])
     network, _ = for_inference(pooled, params.precision, params.backbone["backbone"])
     augmentation = Augmentation.from_config(params.augmentation)

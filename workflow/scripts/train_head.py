@@ -29,7 +29,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     recipe = {"n_labels": len(label_names(catalog)), "head": params.head, "training": params.train_head, "seed": seed}
     recipe |= {"objective": objective}
     weights = Path(snakemake.input.weights) if snakemake.input.get("weights") else None
-    backbone = starting_backbone(model, params.image_size, weights)
+    backbone = starting_backbone(model, params.image_size, weights, seed)
 
     head, history = train_head(learning, watched, **recipe, checkpoints=checkpoints / "select")
     log.info("after %d epochs: %s", len(history), history.iloc[-1].to_dict())

@@ -17,13 +17,14 @@ from rockspace.networks.precision import choose, fast_inference
 log = logging.getLogger(__name__)
 
 
-def starting_backbone(model: dict[str, Any], image_size: int, weights: Path | None) -> keras.Model:
+def starting_backbone(model: dict[str, Any], image_size: int, weights: Path | None, seed: int = 0) -> keras.Model:
     """Build a model's backbone with its pretrained weights.
 
     Args:
         model: ``backbone``, ``output_layer`` and ``preprocessing``, as in an item of the configuration's ``models``.
         image_size: Side of the images (pixels).
         weights: Weights file, or None for random weights.
+        seed: Of the random weights.
     """
     return build(
         model["backbone"],
@@ -31,6 +32,7 @@ def starting_backbone(model: dict[str, Any], image_size: int, weights: Path | No
         weights=weights,
         output_layer=model["output_layer"],
         preprocessing=model["preprocessing"],
+        seed=seed,
     )
 
 
