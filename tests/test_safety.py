@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -100,7 +101,7 @@ def test_a_model_that_brings_code_along_is_refused_and_the_code_does_not_run(tmp
 @pytest.mark.parametrize(
     "read",
     [
-        lambda path: Features.load([path]),
+        lambda path: Features.load([path], pd.DataFrame({"image_id": ["a"]})),
         Embeddings.load,
         lambda path: join_activations([path], "penultimate", None),
         lambda path: read_spaces(path, path, "train"),

@@ -180,16 +180,18 @@ def test_features_of_views_are_those_of_the_network_on_the_pipelines_views(train
     np.testing.assert_allclose(features.views[:, 1], network.predict(images, verbose=0), atol=1e-5)
 
 
-def test_features_are_read_back_shard_after_shard(tmp_path):
+def test_features_of_all_shards_are_read_back_in_the_catalogs_order(tmp_path):
     features = drawn_features(10)
-    features.save(tmp_path / "a.npz")
+    mixed = np.random.default_rng(0).permutation(10)
+    for shard, part in enumerate((mixed[:6], mixed[6:])):
+        features.subset(part).save(tmp_path / f"{shard}.npz")
     labels = np.array(["a", "b", "c"])[features.label]
     catalog = pd.DataFrame({"image_id": features.image_id, "label": labels})
-    both = Features.load([tmp_path / "a.npz", tmp_path / "a.npz"], catalog)
-    np.testing.assert_array_equal(both.label, np.tile(features.label, 2))
-    assert both.coordinates.shape == (20, 0)
-    np.testing.assert_array_equal(both.views[10:], features.views)
-    assert both.image_id.tolist() == features.image_id.tolist() * 2
+    whole = Features.load([tmp_path / "0.npz", tmp_path / "1.npz"], catalog)
+    assert whole.image_id.tolist() == features.image_id.tolist()
+    np.testing.assert_array_equal(whole.label, features.label)
+    np.testing.assert_array_equal(whole.views, features.views)
+    assert whole.coordinates.shape == (10, 0)
 
 
 @pytest.mark.parametrize("monitor", ["accuracy", "loss"])
