@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from rockspace.config import validated
 from rockspace.errors import RockspaceError
@@ -22,15 +24,9 @@ def cache(tmp_path_factory):
 
 
 def configured(layers: list[str] | str, *models: dict, **finetune: object) -> dict:
-    return validated(
-        {
-            "study": "s",
-            "dataset": {"source": "synthetic"},
-            "models": [{"name": f"m{i}", "backbone": "efficientnet_lite0"} | model for i, model in enumerate(models)],
-            "embeddings": {"layers": layers},
-            "finetune": finetune,
-        }
-    )
+    config = yaml.safe_load(Path(__file__).parents[1].joinpath("config/config.yaml").read_text(encoding="utf-8"))
+    config["models"] = [{"name": f"m{i}", "backbone": "efficientnet_lite0"} | model for i, model in enumerate(models)]
+    return validated(config | {"embeddings": {"layers": layers}, "finetune": config["finetune"] | finetune})
 
 
 def test_every_backbone_has_its_name_in_the_list_and_no_other():
