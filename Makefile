@@ -55,8 +55,10 @@ docs: env
 
 dag: env
 	@mkdir -p results
-	$(BIN)/snakemake --d3dag 2>/dev/null | $(BIN)/python -m tools.dag results/dag.svg
-	@echo results/dag.svg
+	@$(SNAKEMAKE) all --configfile $(CONFIG) --rulegraph dot 2>/dev/null >results/dag.dot
+	@$(BIN)/graphviz-pure -Tsvg results/dag.dot -o results/dag.svg
+	@$(SNAKEMAKE) all --configfile $(CONFIG) --dry-run --forceall --quiet rules | awk '/^job /{on = !n++} on; /^total /{on = 0}'
+	@echo; echo results/dag.svg
 
 simulate: env
 	$(BIN)/python -m tools.simulation

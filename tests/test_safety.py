@@ -1,6 +1,7 @@
 """Nothing that comes from outside runs, nothing is written elsewhere, and the token stays a secret."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -120,9 +121,6 @@ def test_an_array_that_holds_a_pickle_is_refused_and_it_does_not_run(read, tmp_p
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
 def test_weights_are_not_fetched_from_a_server_that_nobody_vouches_for(tmp_path, monkeypatch):
-    from keras.src.applications import mobilenet_v3
-    from keras.src.backend import config
-
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x -addext subjectAltName=IP:127.0.0.1"
     subprocess.run([*command.split(), "-keyout", key, "-out", certificate], check=True, capture_output=True)
@@ -132,10 +130,12 @@ def test_weights_are_not_fetched_from_a_server_that_nobody_vouches_for(tmp_path,
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setattr(mobilenet_v3, "BASE_WEIGHT_PATH", f"https://127.0.0.1:{server.server_port}/")
-    monkeypatch.setattr(config, "_KERAS_DIR", str(tmp_path / "keras"))
+    published = {"url": f"https://127.0.0.1:{server.server_port}/weights.h5", "md5": "0" * 32}
+    (tmp_path / "published.json").write_text(json.dumps({"mobilenet_v3_small": published}))
+    monkeypatch.setattr(weights, "PUBLISHED", tmp_path / "published.json")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     try:
-        with pytest.raises(RockspaceError, match="certificate verify failed"):
+        with pytest.raises(RockspaceError, match="no TLS connection: self-signed certificate"):
             weights.fetch("mobilenet_v3_small", tmp_path / "mobilenet_v3_small.weights.h5")
     finally:
         server.shutdown()

