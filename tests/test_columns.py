@@ -19,7 +19,14 @@ from tools.columns_reference import reference
 
 METRICS = {
     "train": {"top1": 1.0},
-    "validation": {"top1": 0.75, "top3": 1.0, "loss": 0.5, "top1_ci": [0.5, 0.9], "top1_ci_subtypes": [0.4, 0.95]},
+    "validation": {
+        "top1": 0.75,
+        "top3": 1.0,
+        "loss": 0.5,
+        "top1_ci": [0.5, 0.9],
+        "top1_ci_subtypes": [0.4, 0.95],
+        "chance": {"uniform": 0.25, "largest_label": 0.5},
+    },
 }
 
 

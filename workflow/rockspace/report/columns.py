@@ -137,6 +137,8 @@ SUMMARY: tuple[Column, ...] = (
     Column("seed", "seed", "Seed that the model was trained with; of an ensemble all seeds.", "{}"),
     Column("layer", "layer", "Layer whose activations were compared with people.", "{}"),
     *_estimate(TOP1, METRICS, form=SHARE),
+    Column("validation_chance_uniform", "chance: any label", "Top-1 of guessing one of the labels at random: 1 / labels.", SHARE, (METRICS, "validation.chance.uniform")),
+    Column("validation_chance_largest_label", "chance: the largest label", "Top-1 of always guessing the label that most validation images have.", SHARE, (METRICS, "validation.chance.largest_label")),
     Column("validation_top3", "top-3", "Share of the validation images whose label is among the first three guesses.", SHARE, (METRICS, "validation.top3")),
     Column("train_top1", "training top-1", "Share of the training images whose label is the first guess.", SHARE, (METRICS, "train.top1")),
     Column("validation_loss", "validation loss", "Mean cross-entropy of the validation images (nats).", "{:.3f}", (METRICS, "validation.loss"), shown=False),

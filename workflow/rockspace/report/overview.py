@@ -159,15 +159,12 @@ def applicable(references: Sequence[dict[str, Any]], manifest: Path, dataset: di
     return [reference for reference in references if reference["coordinates_sha256"] in ours]
 
 
-def accuracy_rows(
-    models: Sequence[Mapping[str, Any]], references: Sequence[dict[str, Any]], catalog: pd.DataFrame
-) -> list[Row]:
+def accuracy_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict[str, Any]]) -> list[Row]:
     """Tabulate top-1 accuracy on the validation images: models, references, and two kinds of chance.
 
     Args:
         models: As from `Study.models`.
         references: Results of others; see `applicable`.
-        catalog: The study's images, whose labels decide what chance gives.
     """
     rows = [_model_row(model, TOP1) for model in models]
     for reference in (r for r in references if r["metric"] == TOP1):
@@ -175,12 +172,9 @@ def accuracy_rows(
         rows.append(
             Row(reference["label"], "reference", {TOP1: value}, [("published", value, value)], reference["source"])
         )
-    share = catalog.loc[catalog["split"] == "validation", "label"].value_counts(normalize=True)
-    for name, chance in (
-        ("chance: any label at random", 1 / catalog["label"].nunique()),
-        ("chance: always the largest label", float(share.max())),
-    ):
-        rows.append(Row(name, "chance", {TOP1: chance}, [("chance", chance, chance)]))
+    for column in (column for column in SUMMARY if column.name.startswith("validation_chance")):
+        chance = pd.Series([model[column.name] for model in models]).max()
+        rows.append(Row(column.heading, "chance", {TOP1: chance}, _drawn([("chance", chance, chance)])))
     return rows
 
 
@@ -279,7 +273,7 @@ def write_overview(
         about=study.in_words(),
         warnings=study.warnings(),
         alignment=table(alignment_rows(models, references), [name for name in ALIGNMENT if name not in leading]),
-        accuracy=table(accuracy_rows(models, references, study.catalog), ACCURACY),
+        accuracy=table(accuracy_rows(models, references), ACCURACY),
         stages=shown,
         total=clock(stages["seconds"].sum()),
         memory="" if np.isnan(memory) else f"{memory / 1024:.1f} GB",
