@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.spatial.distance import squareform
 
 from rockspace.alignment.permutation import Pairings, image_pairings, subtype_pairings
 from rockspace.alignment.readout import ridge_readout
 from rockspace.alignment.reduction import reducer
+from rockspace.alignment.repetition import Comparison, repeated_interval, repeated_null
 from rockspace.alignment.rotation_report import Settings
 from rockspace.alignment.rotation_scores import RotationScorer
-from rockspace.alignment.rsa import rsa, rsa_intervals, rsa_null
+from rockspace.alignment.rsa import dissimilarities, rsa, rsa_intervals, rsa_null
 from rockspace.alignment.similarity import cka_interval, cka_null, debiased_cka, linear_cka, shape_distance
 from rockspace.alignment.spaces import Spaces
 
@@ -184,6 +186,36 @@ def _rsa(figure: str, label: str, about: str, **others: Any) -> Statistic:
         null=f"rsa.permutation{{suffix}}.{figure}.null", band=f"rsa.permutation{{suffix}}.{figure}.null_band",
         p=f"rsa.permutation{{suffix}}.{figure}.p_value", **others,
     )  # fmt: skip
+
+
+def _of_distances(key: str, label: str, about: str, compare: Comparison, **others: Any) -> Statistic:
+    """A statistic of the distances between images, whose intervals and nulls are made by repeating it."""
+    section, figure = key.split(".")
+
+    def distances(features: np.ndarray, coordinates: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
+        return squareform(dissimilarities(features, settings.distance)), squareform(dissimilarities(coordinates))
+
+    def compute(features: Splits, coordinates: Splits, settings: Settings) -> float:
+        return compare(*distances(features[-1], coordinates[-1], settings))
+
+    def repeated(_: Spaces, validation: Spaces, settings: Settings) -> dict[str, Any]:
+        both = distances(validation.features, validation.coordinates, settings)
+        return {
+            figure: compare(*both),
+            "ci": repeated_interval(compare, *both, validation.image_id, made.bounds),
+            "ci_subtypes": repeated_interval(compare, *both, validation.label, made.bounds),
+            **{
+                name: pairings and repeated_null(compare, *both, pairings, higher_is_closer=made.higher_is_closer)
+                for name, pairings in _pairings(validation, settings).items()
+            },
+        }
+
+    null = f"{section}.permutation{{suffix}}"
+    made = Statistic(
+        key, label, about, compute, repeated, interval=f"{section}.ci{{suffix}}", null=f"{null}.null",
+        band=f"{null}.null_band", p=f"{null}.p_value", **others,
+    )  # fmt: skip
+    return made
 
 
 def _validation(statistic: Callable[[np.ndarray, np.ndarray], float]) -> Compute:
