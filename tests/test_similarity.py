@@ -21,6 +21,7 @@ from rockspace.alignment.similarity import (
     shape_distance,
     unbiased_kernel,
 )
+from rockspace.alignment.whitened_rsa import whitened_correlation
 from rockspace.errors import RockspaceError
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -45,6 +46,14 @@ def rsatoolbox_cases(request):
 def test_rsa_equals_rsatoolbox_with_and_without_ties(rsatoolbox_cases, name):
     for case in rsatoolbox_cases:
         assert rsa(case["features"], case["coordinates"])[name] == pytest.approx(case[name], abs=1e-10)
+
+
+def test_whitened_rsa_equals_rsatoolboxs(rsatoolbox_cases):
+    for case in rsatoolbox_cases:
+        both = (squareform(dissimilarities(np.array(case[side]))) for side in ("features", "coordinates"))
+        assert whitened_correlation(*both) == pytest.approx(case["whitened_correlation"], abs=1e-10)
+    equal, other = 0.3 * (1 - np.eye(7)), squareform(pdist(related(7)[0]))
+    assert whitened_correlation(equal, other) == whitened_correlation(equal, equal) == 0
 
 
 def test_linear_cka_equals_rsatoolboxs_whitened_cosine(rsatoolbox_cases):

@@ -25,6 +25,7 @@ def case(n, d, k, decimals, seed):
     ours, theirs = distances(features), distances(coordinates)
     squared = [calc_rdm(Dataset(space), method="euclidean") for space in (features, coordinates)]
     figures = {name: compare(ours, theirs, method=method).item() for name, method in METHODS.items()}
+    figures["whitened_correlation"] = compare(ours, theirs, method="corr_cov").item()
     # The whitened cosine of squared distances is linear CKA (Diedrichsen et al. 2021).
     figures["linear_cka"] = compare(*squared, method="cosine_cov").item()
     return {"features": features.tolist(), "coordinates": coordinates.tolist(), **figures}

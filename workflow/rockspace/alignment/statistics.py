@@ -22,6 +22,7 @@ from rockspace.alignment.rotation_scores import RotationScorer
 from rockspace.alignment.rsa import dissimilarities, rsa, rsa_intervals, rsa_null
 from rockspace.alignment.similarity import cka_interval, cka_null, debiased_cka, linear_cka, shape_distance
 from rockspace.alignment.spaces import Spaces
+from rockspace.alignment.whitened_rsa import whitened_correlation
 
 # A space of the validation images, and before it that of the training images where there are any, shapes (n, d).
 Splits = tuple[np.ndarray, ...]
@@ -339,6 +340,11 @@ STATISTICS = (
     _rsa(
         "cosine", "RSA (cosine)",
         "Cosine of the distances, which is far from 0 by chance since distances are positive.",
+    ),
+    _of_distances(
+        "rsa_whitened.correlation", "RSA (whitened correlation)",
+        "Correlation of the distances, weighed by how independent they are: around 0 where nothing is shared.",
+        whitened_correlation,
     ),
     Statistic(
         "cka.debiased", "CKA (linear, debiased)",
