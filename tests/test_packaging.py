@@ -37,9 +37,6 @@ def test_the_conda_environment_has_the_locked_versions():
 def test_nothing_is_needed_to_install_the_library_but_what_is_locked(monkeypatch):
     monkeypatch.chdir(ROOT)
     build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
-    needed = {
-        *build,
-        *hatchling.build.get_requires_for_build_editable(),
-        *hatchling.build.get_requires_for_build_wheel(),
-    }
+    hooks = hatchling.build.get_requires_for_build_editable, hatchling.build.get_requires_for_build_wheel
+    needed = {Requirement(each).name for each in [*build, *(each for hook in hooks for each in hook())]}
     assert needed <= set(pins(LOCK))
