@@ -194,7 +194,7 @@ wrong_value(
     "A text where a list is needed",
     "seeds",
     "0",
-    'config: seeds: found "0"; allowed: array (Each seed trains every model once more. A seed decides the head\'s first weights, the order, the augmentation and the hold-out.)',
+    'config: seeds: found "0"; allowed: array (Every model is trained once for each seed. A seed decides the initial weights of the head, the order, the augmentation and the stopping set.)',
 )
 wrong_value(
     "A study's name that leads to another folder",

@@ -12,7 +12,7 @@ from rockspace.config import load_schema
 INTRODUCTION = """\
 # Configuration
 
-`config.yaml` is the rocks study. A file given with `--configfile` is laid over it, so it holds only what differs;
+`config.yaml` is the rocks study. A file given with `--configfile` overrides it, so it holds only what differs;
 lists (`models`, `seeds`, `embeddings.layers`) are replaced as a whole.
 
 | file | what it is |
@@ -22,7 +22,7 @@ lists (`models`, `seeds`, `embeddings.layers`) are replaced as a whole.
 | `original.yaml` | the recipe as first published, to compare with |
 | `search.yaml` | recipes to compare by cross-validation inside the training images (target `search`) |
 | `search-rocks.yaml`, `best.yaml` | the search on the rocks, and the study that it chose: [docs/rocks-study.md](../docs/rocks-study.md) |
-| `search-recipes.yaml` | what earns its place in fine-tuning, one change at a time |
+| `search-recipes.yaml` | a search over recipes for fine-tuning, one change at a time |
 
 Single values can be set on the command line: `snakemake --cores 4 --config seeds='[0,1,2]'`.
 A change reruns exactly the stages that it touches.
