@@ -20,6 +20,7 @@ from rockspace.choices.choice_tables import (
 )
 from rockspace.choices.exemplar_model import ExemplarModel
 from rockspace.choices.human_choices import space_of_people, spaces_of_layer
+from rockspace.config import is_one_solution
 from rockspace.data.catalog import read_catalog
 from rockspace.errors import RockspaceError
 from rockspace.people.responses import category_of_label, read_responses
@@ -55,7 +56,7 @@ def study():
         return Spaces(images["image_id"].to_numpy(str), label, features, unit * coordinates + 3)
 
     train, validation = split("train", 1.0), split("validation", 0.6)
-    places = space_of_people(train, validation, NAMES).places
+    places = space_of_people(train, validation, NAMES, one_solution=False).places
     model = ExemplarModel(places["train"], np.repeat(np.arange(6), 5))
     model.sensitivity_, model.weights_ = 2.0, np.array([0.6, 0.3, 0.1])
     responses = {
@@ -69,7 +70,7 @@ def study():
 def explained(study):
     train, validation, responses = study
     spaces = {
-        PEOPLE: [space_of_people(train, validation, NAMES)],
+        PEOPLE: [space_of_people(train, validation, NAMES, one_solution=False)],
         "good": spaces_of_layer(train, validation, NAMES, "zero_pad", True),
     }
     rng = np.random.default_rng(1)
@@ -183,7 +184,7 @@ def test_parameters_of_the_training_choices_are_tried_on_the_validation_images(e
 
 def test_cross_validation_never_fits_to_the_choices_that_it_predicts(study):
     train, validation, responses = study
-    spaces = [space_of_people(train, validation, NAMES)]
+    spaces = [space_of_people(train, validation, NAMES, one_solution=False)]
     same = dict(zip(LABELS, LABELS, strict=True))
     spoilt = responses["validation"].copy()
     spoilt.iloc[:3] = spoilt.iloc[:3, ::-1].to_numpy()
@@ -201,7 +202,7 @@ def test_superclasses_pool_the_exemplars_of_their_labels(study):
     train, validation, responses = study
     of = {label: "IMS"[i // 2] for i, label in enumerate(LABELS)}
     pooled = responses["validation"].T.groupby(of).sum().T
-    spaces = [space_of_people(train, validation, NAMES)]
+    spaces = [space_of_people(train, validation, NAMES, one_solution=False)]
     figures, table = explain(spaces, train, validation, {"validation": pooled}, of, resamples=99, seed=0)
     assert figures["coordinates"]["validation"]["in_sample"]["explained"] > 0.8
     assert table["category"].tolist() == ["I"] * 6 + ["M"] * 6 + ["S"] * 6
@@ -211,7 +212,7 @@ def test_images_of_labels_that_were_not_on_offer_have_no_right_choice(study):
     train, validation, responses = study
     some = responses["validation"][["L0", "L1", "L2"]] + 1
     on_offer = {label: label for label in some.columns}
-    spaces = [space_of_people(train, validation, NAMES)]
+    spaces = [space_of_people(train, validation, NAMES, one_solution=False)]
     figures, table = explain(spaces, train, validation, {"validation": some}, on_offer, resamples=99, seed=0)
     assert set(table["category"]) == {"L0", "L1", "L2", ""}
     json.dumps(figures, allow_nan=False)
@@ -226,9 +227,45 @@ def test_splits_with_other_categories_are_refused(study):
 
 def test_peoples_validation_solution_is_brought_to_the_training_solutions_place_and_unit(study):
     train, validation, _ = study
-    places = space_of_people(train, validation, NAMES).places
+    places = space_of_people(train, validation, NAMES, one_solution=False).places
     np.testing.assert_allclose(places["validation"].mean(axis=0), train.coordinates.mean(axis=0))
     assert places["validation"].var(axis=0).sum() == pytest.approx(train.coordinates.var(axis=0).sum())
+
+
+def test_nothing_is_moved_within_one_solution():
+    # Exemplars at -1 and 1, all validation images at 1, and nearly everybody chooses the category there.
+    rng = np.random.default_rng(0)
+    label = np.repeat(["a", "b"], 10)
+    x = np.where(label == "a", -1.0, 1.0)[:, None] + 0.05 * rng.normal(size=(20, 1))
+    train = Spaces(np.arange(20).astype(str), label, x, x)
+    shown = 1 + 0.05 * rng.normal(size=(8, 1))
+    validation = Spaces(np.array([f"new {i}" for i in range(8)]), np.repeat("b", 8), shown, shown)
+    responses = {"validation": pd.DataFrame({"a": [5] * 8, "b": [95] * 8}, index=validation.image_id)}
+    found = {}
+    for one_solution in (True, False):
+        space = space_of_people(train, validation, ["x"], one_solution=one_solution)
+        figures, _ = explain(
+            [space], train, validation, responses, {"a": "a", "b": "b"}, resamples=9, seed=0
+        )  # fmt: skip
+        part = figures["coordinates"]
+        assert part["validation_moved"] is not one_solution
+        found[one_solution] = part["validation"]["in_sample"]["log_likelihood_per_response"]
+        if one_solution:
+            np.testing.assert_array_equal(space.places["validation"], shown)
+    assert found[True] == pytest.approx(0.95 * np.log(0.95) + 0.05 * np.log(0.05), abs=0.05)
+    assert found[False] < found[True] - 0.3
+
+
+@pytest.mark.parametrize(
+    ("splits", "one"),
+    [
+        ({"train": {"coordinates": "all.csv"}, "validation": {"coordinates": "all.csv"}}, True),
+        ({"train": {"coordinates": "all.csv"}, "validation": {"fraction": 0.25}}, True),
+        ({"train": {"coordinates": "mds_360.txt"}, "validation": {"coordinates": "mds_120.txt"}}, False),
+    ],
+)
+def test_the_configuration_says_whether_splits_share_a_solution(splits, one):
+    assert is_one_solution({"splits": splits}, "coordinates") is one
 
 
 def test_all_spaces_stand_side_by_side_and_are_compared_with_peoples_own(explained):

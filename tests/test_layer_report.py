@@ -17,6 +17,8 @@ from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.readout import PENALTIES, ReadoutScorer, ridge, ridge_readout
 from rockspace.alignment.reduction import reduced_procrustes
 from rockspace.alignment.rotation_report import Settings, predict_folds, rotation_report
+from rockspace.alignment.rotation_scores import RotationScorer
+from rockspace.alignment.rsa import rsa
 from rockspace.alignment.spaces import (
     Spaces,
     UnusableSpaces,
@@ -368,7 +370,51 @@ def test_the_more_people_differ_the_lower_the_ceiling():
     close, far = (noise_ceiling(truth, truth, people(truth, noise=noise))["lower"] for noise in (0.2, 2))
     assert close["rsa_spearman"] > far["rsa_spearman"]
     assert close["in_sample_mean_r"] > far["in_sample_mean_r"]
-    assert "held_out_mean_r" not in close
+    assert close["held_out_mean_r"] > far["held_out_mean_r"]
+
+
+@pytest.mark.parametrize("splits", [1, 2])
+def test_people_who_have_nothing_in_common_have_a_lower_bound_around_zero(splits):
+    found = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        random = [(rng.normal(size=(60, 5)), rng.normal(size=(23, 5)))[-splits:] for _ in range(16)]
+        group = tuple(np.mean(split, axis=0) for split in zip(*random, strict=True))
+        found.append(noise_ceiling(group, group, random)["lower"]["held_out_mean_r"])
+    assert abs(np.mean(found)) < 0.05
+
+
+def test_people_are_turned_by_one_rotation_that_saw_no_validation_image():
+    train, validation = study(subtypes=20)
+    group = train.coordinates, validation.coordinates
+    individuals = people(group, n=3)
+    ceiling = noise_ceiling(group, group, individuals)
+    assert ceiling["rotation"] == "learnt on the training images"
+    turned = [Procrustes().fit(one[0], group[0]).transform(one[1]) for one in individuals]
+    expected = [
+        correlations(np.mean(turned[:i] + turned[i + 1 :], axis=0), turned[i]).mean() for i in range(3)
+    ]  # fmt: skip
+    assert ceiling["lower"]["held_out_mean_r"] == pytest.approx(np.mean(expected))
+    # Separate solutions of the two splits share no rotation.
+    apart = noise_ceiling(group, group, individuals, one_solution=False)
+    assert apart["rotation"] == "cross-validated on the validation images"
+
+
+def test_the_model_meets_the_ceiling_as_it_is_reported():
+    train, validation = study(subtypes=20, noise=2.0)
+    splits = [(s.features, s.coordinates) for s in (train, validation)]
+    features, group = zip(*splits, strict=True)
+    individuals = people(group, noise=0.01)
+    for reduction in ("pca", "zero_pad"):
+        report = rotation_report(train, validation, NAMES, reduction, QUICK)
+        found = noise_ceiling(features, group, individuals, replace(QUICK, reduction=reduction))["model"]
+        assert found["held_out_mean_r"] == pytest.approx(report.summary["held_out"]["mean_r"], abs=0.01)
+        # As many dimensions as people have, so no more freedom to fit than they have.
+        predicted = reduced_procrustes(reduction, features[0], 3, True).fit(features[0], group[0])
+        within = RotationScorer(*[predicted.transform(features[1])] * 2)(group[1], group[1])
+        assert found["in_sample_mean_r"] == pytest.approx(float(within.mean_r), abs=0.01)
+    cosine = noise_ceiling(features, group, individuals, replace(QUICK, distance="cosine"))["model"]["rsa_spearman"]
+    assert cosine == pytest.approx(rsa(features[1], group[1], "cosine")["spearman"], abs=0.02)
 
 
 def test_halves_of_the_people_give_the_agreement_of_the_halves_as_lower_bound():
@@ -421,7 +467,7 @@ def test_the_report_carries_the_ceiling_where_people_are_given():
     ):
         ceiling = layer_report(train, validation, NAMES, QUICK, individuals).figures["noise_ceiling"]
         assert ceiling["available"]
-        assert ("held_out_mean_r" in ceiling["model"]) == (len(individuals[0]) == 2)
+        assert {"held_out_mean_r", "in_sample_mean_r", "rsa_spearman"} <= ceiling["model"].keys()
 
 
 def test_every_statistic_of_the_list_is_in_the_json_with_the_interval_and_the_null_it_names(report):

@@ -19,7 +19,13 @@ from rockspace.data.catalog import read_catalog
 
 
 def simulated_choices(
-    study: Path, *, people: int, sensitivity: float, weights: np.ndarray | None = None, seed: int = 0
+    study: Path,
+    *,
+    people: int,
+    sensitivity: float,
+    weights: np.ndarray | None = None,
+    one_solution: bool = False,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Draw the choices of people who see every image of both splits once and choose one of the labels.
 
@@ -28,6 +34,7 @@ def simulated_choices(
         people: Their number.
         sensitivity: c of the exemplar model, with coordinates scaled to a standard deviation of 1 over all dimensions.
         weights: Attention weights of the dimensions, shape (k,); None attends to all alike.
+        one_solution: Whether the coordinates of both splits come from one scaling solution.
         seed: Decides every choice.
 
     Returns:
@@ -36,7 +43,7 @@ def simulated_choices(
     catalog = read_catalog(study / "catalog.csv")
     label_of = dict(zip(catalog["image_id"], catalog["label"], strict=True))
     train, validation = (read_people(study / f"coordinates/{split}.csv", label_of) for split in ("train", "validation"))
-    places = space_of_people(train, validation, []).places
+    places = space_of_people(train, validation, [], one_solution=one_solution).places
     labels, category = np.unique(train.label, return_inverse=True)
     model = ExemplarModel(places["train"], category)
     k = places["train"].shape[1]
@@ -56,10 +63,16 @@ def main() -> None:
     parser.add_argument("--sensitivity", type=float, default=6.0, help="how sharply they tell images apart")
     parser.add_argument("--weights", type=float, nargs="+", help="attention to each dimension; alike if left out")
     parser.add_argument("--seed", type=int, default=0, help="decides every choice")
+    parser.add_argument("--one-solution", action="store_true", help="both splits' coordinates are one scaling solution")
     given = parser.parse_args()
     weights = None if given.weights is None else np.array(given.weights)
     table = simulated_choices(
-        given.study, people=given.people, sensitivity=given.sensitivity, weights=weights, seed=given.seed
+        given.study,
+        people=given.people,
+        sensitivity=given.sensitivity,
+        weights=weights,
+        one_solution=given.one_solution,
+        seed=given.seed,
     )
     table.to_csv(sys.stdout)
 

@@ -4,6 +4,7 @@ import difflib
 import json
 import math
 import re
+from collections.abc import Mapping
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -300,3 +301,14 @@ def _settle_dimensions(dataset: dict[str, Any]) -> None:
         files = [split["coordinates"] for split in dataset["splits"].values() if "coordinates" in split]
         names = [dataset["dimensions"].get(file) for file in files]
         dataset["dimensions"] = names[0] if names[0] and all(each == names[0] for each in names) else []
+
+
+def is_one_solution(dataset: Mapping[str, Any], files: str) -> bool:
+    """Return whether both splits' coordinates come from one scaling solution: one file, or images drawn from one file.
+
+    Args:
+        dataset: The section of the configuration.
+        files: ``coordinates`` of the group, or those of an ``individual``.
+    """
+    train, validation = dataset["splits"]["train"], dataset["splits"]["validation"]
+    return "fraction" in validation or train.get(files) == validation.get(files)

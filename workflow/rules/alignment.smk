@@ -73,6 +73,7 @@ rule procrustes:
     params:
         settings=lambda wildcards: config["procrustes"] | {"seed": int(wildcards.seed)},
         individuals=INDIVIDUALS,
+        one_solution=is_one_solution(config["dataset"], "individual"),
     message:
         "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: comparing its space with people's"
     script:

@@ -13,7 +13,7 @@ except ModuleNotFoundError as error:
         "their clone, or `pip install git+ADDRESS` of their repository (docs/module.md)"
     ) from None
 
-from rockspace.config import looks_at_images, validated
+from rockspace.config import is_one_solution, looks_at_images, validated
 from rockspace.data.archive import check_source
 from rockspace.data.manifest import lost_files
 from rockspace.errors import RockspaceError

@@ -90,6 +90,7 @@ rule exemplar_people:
     params:
         splits=list(RESPONSES),
         layer=False,
+        one_solution=is_one_solution(config["dataset"], "coordinates"),
         title="people's own coordinates",
         bootstraps=config["procrustes"]["bootstraps"],
         seed=0,

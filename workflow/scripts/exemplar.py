@@ -24,7 +24,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     else:
         label_of = dict(zip(catalog["image_id"], catalog["label"], strict=True))
         train, validation = (read_people(files[split], label_of) for split in ("train", "validation"))
-        spaces = [space_of_people(train, validation, names)]
+        spaces = [space_of_people(train, validation, names, one_solution=params.one_solution)]
     figures, table = explain(
         spaces, train, validation, responses, category_of, resamples=params.bootstraps, seed=params.seed
     )
@@ -35,5 +35,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     shown = table[table["split"] == params.splits[-1]]
     choices_figure(shown, figures, superclasses, params.title, [Path(out.png), Path(out.svg)])
     for space, part in figures.items():
+        if part["validation_moved"]:
+            log.info(
+                "%s: two scaling solutions; validation images moved to the training images' centroid and spread", space
+            )
         leading = part[params.splits[-1]]
         log.info("%s: r %.3f, %s", space, leading[leading["leading"]]["r"], leading["leading"])

@@ -19,7 +19,8 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     validation = read_spaces(files.embeddings, files.validation, "validation")
     people = {split: files[f"{split}_individuals"] for split in snakemake.params.individuals}
     individuals = read_individuals(files.embeddings, people)
-    report = layer_report(train, validation, names, Settings(**snakemake.params.settings), individuals)
+    settings, one_solution = Settings(**snakemake.params.settings), snakemake.params.one_solution
+    report = layer_report(train, validation, names, settings, individuals, one_solution=one_solution)
     write_json(out.figures, report.figures)
     for table, path in ((report.dimensions, out.dimensions), (report.aligned, out.aligned)):
         write_csv(path, table)

@@ -54,6 +54,8 @@ def layer_report(
     names: list[str],
     settings: Settings,
     individuals: Sequence[Splits] | None = None,
+    *,
+    one_solution: bool = True,
 ) -> LayerReport:
     """Compare one layer with people by every statistic.
 
@@ -64,6 +66,7 @@ def layer_report(
         settings: See `rockspace.alignment.rotation_report.Settings`.
         individuals: Coordinates of single people, or halves of them, for the noise ceiling: each a tuple of
             the training and validation images, or of the validation images alone.
+        one_solution: Whether an individual's coordinates of both splits come from one scaling solution.
 
     Raises:
         UnusableSpaces: The two splits do not describe the same spaces.
@@ -80,7 +83,13 @@ def layer_report(
         **leading.summary,
         "reductions": {name: report.summary for name, report in rotations.items()},
         **sections(train, validation, settings),
-        "noise_ceiling": _ceiling(train, validation, individuals, settings),
+        "noise_ceiling": noise_ceiling(
+            (train.features, validation.features),
+            (train.coordinates, validation.coordinates),
+            individuals,
+            settings,
+            one_solution=one_solution,
+        ),
         "notes": _notes(train, validation),
     }
     figures["shape_distance"]["p_value"] = rotations["zero_pad"].summary["permutation"]["p_value"]
@@ -88,15 +97,6 @@ def layer_report(
     dimensions = pd.concat(sorted(tables, key=lambda table: table["reduction"].iloc[0] != settings.reduction))
     images = validation.image_id, validation.label
     return LayerReport(figures, dimensions, aligned_table(*images, names, validation.coordinates, leading.predicted))
-
-
-def _ceiling(
-    train: Spaces, validation: Spaces, individuals: Sequence[Splits] | None, settings: Settings
-) -> dict[str, Any]:
-    splits = (validation,) if individuals and len(individuals[0]) == 1 else (train, validation)
-    return noise_ceiling(
-        tuple(split.features for split in splits), tuple(split.coordinates for split in splits), individuals, settings
-    )
 
 
 def _check_splits(train: Spaces, validation: Spaces, names: list[str]) -> None:

@@ -32,11 +32,14 @@ class ChoiceSpace:
         name: `coordinates`, `embedding` or `predicted`.
         dimensions: Names of its dimensions.
         places: Where the images of each split lie, `train` (which the exemplars are) and `validation`; (n, k) each.
+        moved: Whether the validation images were brought to the training images' centroid and spread, being of another
+            scaling solution.
     """
 
     name: str
     dimensions: list[str]
     places: Mapping[str, np.ndarray]
+    moved: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,14 +85,19 @@ def read_choices(responses: pd.DataFrame, images: Spaces, category_of: Mapping[s
     return Choices(rows, responses.to_numpy(), right, images.label[rows])
 
 
-def space_of_people(train: Spaces, validation: Spaces, names: list[str]) -> ChoiceSpace:
+def space_of_people(train: Spaces, validation: Spaces, names: list[str], *, one_solution: bool) -> ChoiceSpace:
     """Return people's own space.
 
-    The two splits are separate scaling solutions. Their dimensions are the same, but not their unit and place, so the
-    validation images are moved and uniformly scaled until they are centred and spread as the training images are; no
-    label has a say in that.
+    Args:
+        train: The exemplars.
+        validation: Other images.
+        names: Names of the human dimensions.
+        one_solution: Whether both splits come from one scaling solution, and so lie where they belong. Of two separate
+            solutions the dimensions are the same, but not their unit and place, so the validation images are moved and
+            uniformly scaled until they are centred and spread as the training images are; no label has a say in that.
     """
-    return ChoiceSpace("coordinates", names, {"train": train.coordinates, "validation": _like(validation, train)})
+    places = validation.coordinates if one_solution else _like(validation, train)
+    return ChoiceSpace("coordinates", names, {"train": train.coordinates, "validation": places}, moved=not one_solution)
 
 
 def spaces_of_layer(
@@ -145,7 +153,11 @@ def choice_report(
         what explains them best need not carry over to new images.
     """
     model = ExemplarModel(space.places["train"][exemplars], categories, seed=seed)
-    figures: dict[str, Any] = {"dimensions": space.dimensions, "n_parameters": len(space.dimensions)}
+    figures: dict[str, Any] = {
+        "dimensions": space.dimensions,
+        "n_parameters": len(space.dimensions),
+        "validation_moved": space.moved,
+    }
     predicted: dict[str, Any] = {}
     fitted = {}
     for split, chosen in choices.items():
