@@ -329,8 +329,8 @@ def test_a_models_recipe_is_laid_over_the_sections_key_by_key():
 
 MODELS = """
 models:
-  - {name: frozen, backbone: efficientnet_lite0, objective: joint, feature_layers: [block3b_add, block6d_add], recipe: {head: {units: []}, train_head: {solver: exact}, finetune: {epochs: 0}}}
-  - {name: tuned, backbone: efficientnet_lite0, objective: coordinates, image_size: 32, recipe: {finetune: {epochs: 1, schedule: cosine}, evaluate: {views: 2}}}
+  - {name: frozen, backbone: efficientnet_lite0, objective: joint, feature_layers: [block1a_project_bn, block2b_add], recipe: {head: {units: []}, train_head: {solver: exact}, finetune: {epochs: 0}}}
+  - {name: tuned, backbone: efficientnet_lite0, objective: coordinates, image_size: 32, output_layer: block2b_add, recipe: {finetune: {epochs: 1, schedule: cosine}, evaluate: {views: 2}}}
 ensembles:
   - {name: both}
 search: {folds: 2}

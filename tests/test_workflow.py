@@ -180,7 +180,9 @@ def test_every_configuration_of_the_project_gives_a_graph(finished):
 
 
 def test_all_blocks_embeds_the_end_of_every_block(finished):
-    (finished.folder / "change.yaml").write_text("embeddings: {layers: all-blocks}")
+    whole = [{"name": "lite0", "backbone": "efficientnet_lite0", "weights": "imagenet"}]
+    change = {"models": whole, "embeddings": {"layers": "all-blocks"}}
+    (finished.folder / "change.yaml").write_text(yaml.safe_dump(change))
     planned = finished.planned("--configfile", "tiny.yaml", "change.yaml")
     assert planned["activations"] == 3
     assert planned["procrustes"] > 10
@@ -279,7 +281,15 @@ def test_the_recipe_as_first_published_runs_on_a_local_copy_of_an_archive(finish
     config = tiny | {
         "study": "original",
         "dataset": {"source": "directory", "directory": str(archive)},
-        "models": [{"name": "lite0", "backbone": "efficientnet_lite0", "weights": "imagenet", "preprocessing": "unit"}],
+        "models": [
+            {
+                "name": "lite0",
+                "backbone": "efficientnet_lite0",
+                "weights": "imagenet",
+                "output_layer": "block2b_add",
+                "preprocessing": "unit",
+            }
+        ],
         "finetune": original["finetune"] | {"epochs": 2, "batch_size": 8},
     }
     (finished.folder / "original.yaml").write_text(yaml.safe_dump(config))
