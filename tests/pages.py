@@ -33,6 +33,7 @@ IGNORED = (".git", ".venv", ".snakemake", "results", "__pycache__", ".*_cache", 
 # Commands that no test should run, wherever they stand.
 NOT_RUN = {
     "make test": "it would run this very test",
+    "make test-slow": "takes minutes, and is run by itself",
     "make bench": "takes a quarter of an hour; tests/benchmarks",
     "make env": "installs, which running the tests has needed before",
     "make lock": "needs uv and the package index",
@@ -47,8 +48,9 @@ _BLOCK = re.compile(
 )
 _PLACEHOLDER = re.compile(r"\.\.\.|\b[A-Z]{4,}\b(?!=)")
 
-# Laid over the config of every run that is meant for real.
+# Laid over the config of every run that is meant for real. The graph of a deep network would take most of the time.
 SMALL = """\
+models: [{name: lite0, backbone: efficientnet_lite0, weights: imagenet, output_layer: block2b_add}]
 dataset: {synthetic: {subtypes: 4, per_subtype: {train: 6, validation: 3}, image_size: 48}}
 tfrecords: {image_size: 32, margin: 4}
 head: {units: [64, 32], dropout: 0}

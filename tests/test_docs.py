@@ -10,7 +10,13 @@ from pages import NOT_RUN, ROOT, Desk, blocks, pages
 HOW_TO_MARK = "how a block can be marked: tests/pages.py"
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def each_on_any_worker() -> list:
+    """Pages, whose tests share nothing, so that no worker has to go through all of them."""
+    names = {str(page.relative_to(ROOT)): page for page in pages()}
+    return [pytest.param(page, id=name, marks=pytest.mark.xdist_group(name)) for name, page in names.items()]
+
+
+@pytest.mark.parametrize("page", each_on_any_worker())
 def test_what_a_page_says_to_type_works_from_top_to_bottom(page, tmp_path):
     todo = list(blocks(page))
     desk = Desk(tmp_path) if todo else None
