@@ -98,11 +98,14 @@ def chromium() -> Iterator:
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
         pytest.skip("no Chromium on this machine: install it (apt-get install chromium) or name it in CHROMIUM")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import Error, sync_playwright
 
     with sync_playwright() as playwright:
-        # Playwright adds --headless and a new --user-data-dir, and removes that folder in the end.
-        browser = playwright.chromium.launch(executable_path=executable, headless=True, args=ARGUMENTS)
+        try:
+            # Playwright adds --headless and a new --user-data-dir, and removes that folder in the end.
+            browser = playwright.chromium.launch(executable_path=executable, headless=True, args=ARGUMENTS)
+        except Error as error:
+            pytest.skip(f"Chromium does not start here: {str(error).splitlines()[0]}")
         yield browser
         browser.close()
 
