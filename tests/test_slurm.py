@@ -53,7 +53,7 @@ class Disturbance:
         while not set(self.checkpoints()) - set(known):
             assert process.poll() is None, "the study ended before it was disturbed"
             time.sleep(0.2)
-        running = [job for job in self.cluster.jobs("running").values() if "finetune" in job["Comment"]]
+        running = [job for job in self.cluster.jobs("running").values() if "finetune" in job.get("Comment", "")]
         assert len(running) == 1
         return running[0]
 
@@ -87,7 +87,7 @@ def study(cluster, tmp_path_factory):
 
 def jobs_of(rule: str, jobs: dict[str, dict[str, str]]) -> list[dict[str, str]]:
     """Jobs in the order of their submission; the plugin writes rule and wildcards into a job's comment."""
-    found = [job for job in jobs.values() if job["Comment"].partition("_wildcards_")[0] == f"rule_{rule}"]
+    found = [job for job in jobs.values() if job.get("Comment", "").partition("_wildcards_")[0] == f"rule_{rule}"]
     return sorted(found, key=lambda job: int(job["JobId"]))
 
 
