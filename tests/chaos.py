@@ -41,9 +41,9 @@ JOB_STARTS = re.compile(r"^Job \d+: |^(?:local)?rule \w+:$", re.MULTILINE)
 # Which stage reads an artifact next; every kind of artifact there is.
 READERS = {
     "raw.manifest.json": "restructure",
-    "raw/mds_120.txt": "restructure",
+    "raw/mds_120.txt": "coordinates",
     "catalog.csv": "tfrecords",
-    "coordinates/train.csv": "tfrecords",
+    "coordinates/train.csv": "procrustes",
     "images/train/*/*_01.jpg": "tfrecords",
     "../weights/*.h5": "features",
     "tfrecords/train-00000*": "features",
