@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from rockspace.alignment.intervals import proportion_interval
 from rockspace.config import laid_over, validated
 from rockspace.report.columns import SUMMARY
 from rockspace.report.overview import (
@@ -100,6 +101,19 @@ def test_over_several_seeds_the_interval_is_that_of_their_mean_and_no_average_of
     assert (b["held_out_mean_r_low"], b["held_out_mean_r_high"]) == (0.2, 0.9)
 
 
+def test_over_several_seeds_the_interval_of_the_accuracy_is_that_of_the_mean_over_labels():
+    label = np.repeat(list("vwxyz"), 4)
+    each = [pd.DataFrame({"label": label, "correct": np.arange(20) % k == 0}) for k in (2, 3)]
+    runs = summary().query("model == 'a'")
+    a = over_seeds(runs, ENTRIES, each)
+    expected = proportion_interval((each[0]["correct"] + each[1]["correct"] * 1.0) / 2, label)
+    assert [a["validation_top1_low"], a["validation_top1_high"]] == expected
+    assert a["validation_top1_interval_over"] == "subtypes"
+    same = over_seeds(runs, ENTRIES, each[:1] * 2)
+    assert [same["validation_top1_low"], same["validation_top1_high"]] == proportion_interval(each[0]["correct"], label)
+    assert np.isnan(over_seeds(runs, ENTRIES, [table.assign(label="only") for table in each])["validation_top1_low"])
+
+
 def test_accuracy_stands_beside_what_others_found_and_both_kinds_of_chance():
     rows = accuracy_rows(models(), OTHERS)
     assert [(row.kind, row.name) for row in rows] == [
@@ -168,6 +182,7 @@ def study(catalog, **changes) -> Study:
         layers={"a": "penultimate", "b": "penultimate"},
         metrics={run: {"selection": "holdout"} for run in runs},
         alignments=dict.fromkeys(runs, alignment),
+        predictions={},
     )
 
 

@@ -52,6 +52,7 @@ rule overview:
         summary=rules.summary.output.csv,
         entries=rules.comparison.output.entries,
         metrics=expand(rules.evaluate.output.metrics, model=MODELS, seed=SEEDS),
+        predictions=expand(rules.evaluate.output.predictions, model=MODELS, seed=SEEDS),
         alignments=[
             rules.procrustes.output.figures.format(model=model, seed=seed, layer=LAST_LAYERS[model])
             for model in MODELS

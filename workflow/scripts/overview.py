@@ -17,8 +17,15 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     manifest, page = Path(files.manifest), Path(out.page)
     names = {"model": str, "seed": str, "layer": str}
 
-    def by_run(paths):
-        return {run: json.loads(Path(path).read_text()) for run, path in zip(params.runs, paths, strict=True)}
+    def by_run(paths, read):
+        return {run: read(Path(path)) for run, path in zip(params.runs, paths, strict=True)}
+
+    def figures(path):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def guesses(path):
+        table = pd.read_csv(path, dtype={"image_id": str, "label": str}, keep_default_na=False)
+        return table[table["split"] == "validation"]
 
     study = Study(
         config=params.config,
@@ -27,8 +34,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         summary=pd.read_csv(files.summary, dtype=names),
         entries=pd.read_csv(files.entries, dtype=names),
         layers=params.layers,
-        metrics=by_run(files.metrics),
-        alignments=by_run(files.alignments),
+        metrics=by_run(files.metrics, figures),
+        alignments=by_run(files.alignments, figures),
+        predictions=by_run(files.predictions, guesses),
     )
     with replacing(out.config) as partial:
         partial.write_text(configuration(params.config), encoding="utf-8")

@@ -53,7 +53,7 @@ def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
         _ends(profile, "in_sample_mean_r_null"),
         IN_SAMPLE,
         "///",
-        "in-sample by chance",
+        f"in-sample by chance, over {_units(profile, 'in_sample_mean_r_null')}",
     )
     _band(
         axis,
@@ -61,7 +61,7 @@ def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
         _ends(profile, "held_out_mean_r_null"),
         GREY,
         None,
-        "held-out by chance",
+        f"held-out by chance, over {_units(profile, 'held_out_mean_r_null')}",
     )
     _line(axis, profile, "in_sample_mean_r", IN_SAMPLE, "--", "s", "in-sample")
     _line(axis, profile, "ridge_held_out_mean_r", READOUT, ":", "^", "linear read-out, held-out")
@@ -91,9 +91,14 @@ def _line(axis: Axes, profile: pd.DataFrame, column: str, color: str, style: str
     axis.plot(mean.index, mean, color=color, ls=style, marker=marker, ms=3, label=label)
 
 
+def _units(profile: pd.DataFrame, figure: str) -> str:
+    """What an interval or band is over: subtypes, unless some layer has none."""
+    return "images" if profile[f"{figure}_low_subtypes"].isna().any() else "subtypes"
+
+
 def _ends(profile: pd.DataFrame, figure: str) -> tuple[str, str]:
-    """The columns with the ends of an interval or band: over subtypes, unless some layer has none."""
-    units = "images" if profile[f"{figure}_low_subtypes"].isna().any() else "subtypes"
+    """The columns with the ends of an interval or band."""
+    units = _units(profile, figure)
     return f"{figure}_low_{units}", f"{figure}_high_{units}"
 
 

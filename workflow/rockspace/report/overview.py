@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rockspace.alignment.intervals import proportion_interval
+from rockspace.alignment.statistics import UNITS
 from rockspace.data.manifest import read_manifest
 from rockspace.report.columns import SUMMARY, Column, cells, estimate_of
 from rockspace.report.pages import write_page
@@ -58,6 +60,7 @@ class Study:
         layers: The layer to show of each model.
         metrics: By model and seed (text), ``metrics.json``.
         alignments: By model and seed, ``alignment/{layer}.json`` of that layer.
+        predictions: By model and seed, the validation images of ``predictions.csv``.
     """
 
     config: dict[str, Any]
@@ -68,12 +71,14 @@ class Study:
     layers: Mapping[str, str]
     metrics: Mapping[tuple[str, str], dict[str, Any]]
     alignments: Mapping[tuple[str, str], dict[str, Any]]
+    predictions: Mapping[tuple[str, str], pd.DataFrame]
 
     def models(self) -> list[dict[str, Any]]:
         """Return a record for each model and ensemble: the layer shown, over all its seeds; see `over_seeds`."""
         shown = self.summary["layer"] == self.summary["model"].map(self.layers).fillna(self.summary["layer"])
         return [
-            over_seeds(runs, self.entries) for _, runs in self.summary[shown].groupby(["model", "layer"], sort=False)
+            over_seeds(runs, self.entries, [table for (name, _), table in self.predictions.items() if name == model])
+            for (model, _), runs in self.summary[shown].groupby(["model", "layer"], sort=False)
         ]
 
     def answer(self) -> str:
@@ -114,17 +119,18 @@ class Study:
         return notes
 
 
-def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame) -> dict[str, Any]:
+def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame, predictions: Sequence[pd.DataFrame] = ()) -> dict[str, Any]:
     """Put the seeds of one model and layer together.
 
     Args:
         runs: Rows of the summary, one for each seed.
         entries: ``comparison.entries.csv``.
+        predictions: ``predictions.csv`` of each seed, of the same images.
 
     Returns:
-        A row like the summary's. Values and chance are means over seeds; the interval of the held-out r is that of the
-        mean, the band of chance holds those of all seeds, and p is the largest. What cannot be had from single
-        seeds, the intervals of other means, is left out. Beside these `seeds`: how many, and `each`: the rows.
+        A row like the summary's. Values and chance are means over seeds; intervals of held-out r and top-1 are those
+        of the mean, the band of chance holds those of all seeds, and p is the largest. The intervals of other means
+        cannot be had from single seeds and are left out. Beside these `seeds`: how many, and `each`: the rows.
     """
     rows = runs.to_dict("records")
     if len(rows) == 1:
@@ -138,6 +144,10 @@ def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame) -> dict[str, Any]:
         ends = entry[[f"low_{units}", f"high_{units}"]].to_numpy()
         if len(ends) and not np.isnan(ends).any():
             merged |= {f"{R}_low": ends[0, 0], f"{R}_high": ends[0, 1], f"{R}_interval_over": units}
+    if predictions and all("correct" in table for table in predictions):
+        hits = np.mean([table["correct"].to_numpy(dtype=float) for table in predictions], axis=0)
+        if ends := proportion_interval(hits, predictions[0]["label"].to_numpy()):
+            merged |= {f"{TOP1}_low": ends[0], f"{TOP1}_high": ends[1], f"{TOP1}_interval_over": UNITS[0]}
     return merged | {"seeds": len(rows), "each": rows}
 
 
