@@ -64,6 +64,7 @@ def summary(**changes) -> pd.DataFrame:
             "in_sample_mean_r": 0.7,
             "held_out_disparity": 0.6,
             "in_sample_disparity": 0.5,
+            "reduction": "pca",
         }
     )
     return table.reindex(columns=[column.name for column in SUMMARY]).assign(**changes)
@@ -140,7 +141,7 @@ def test_beside_the_held_out_figure_stand_its_own_interval_chance_and_p_and_what
     ]
     assert cells["p of r held-out (over subtypes)"] == ["0.020", "0.030", "-"]
     assert cells["disparity held-out"] == ["0.600", "0.600", "0.400"]
-    assert rows[0].note == "layer penultimate, 2 seeds, 0.500 to 0.600"
+    assert rows[0].note == "layer penultimate, rotation of principal components, 2 seeds, 0.500 to 0.600"
 
 
 def test_rows_that_differ_in_what_they_are_over_say_it_each():
@@ -160,8 +161,34 @@ def test_a_head_that_learnt_coordinates_has_a_row_of_its_own():
         "coordinates_mean_r_interval_over": "subtypes",
     }
     rows = alignment_rows(models(**heads, **ends), OTHERS)
-    assert [(row.name, row.note) for row in rows[1:3]] == [("b", "layer penultimate"), ("b", "coordinates head")]
+    assert [(row.name, row.note) for row in rows[1:3]] == [
+        ("b", "layer penultimate, rotation of principal components"),
+        ("b", "head trained on coordinates"),
+    ]
     assert shown(rows, ALIGNMENT)["r held-out (95 % over subtypes)"][2] == "0.650 (0.600 to 0.700)"
+
+
+def test_other_maps_have_rows_with_their_own_interval_and_chance():
+    ridge = {
+        "": 0.7,
+        "_low": 0.6,
+        "_high": 0.8,
+        "_interval_over": "subtypes",
+        "_null": 0.5,
+        "_p": 0.04,
+        "_null_over": "subtypes",
+    }
+    table = {f"ridge_held_out_mean_r{part}": value for part, value in ridge.items()} | {
+        "zero_pad_held_out_mean_r": 0.65
+    }
+    rows = alignment_rows(models(**table)[1:], [])
+    assert [row.note for row in rows[1:]] == ["rotation with zero-padding", "ridge regression"]
+    cells = shown(rows, ALIGNMENT)
+    assert cells["r held-out (95 % over subtypes)"][1:] == ["0.650", "0.700 (0.600 to 0.800)"]
+    assert cells["chance of r held-out (95 % over subtypes)"][1:] == ["-", "0.500"]
+    assert cells["p of r held-out (over subtypes)"][1:] == ["-", "0.040"]
+    leading = alignment_rows(models(**table, reduction="zero_pad")[1:], [])
+    assert [row.note for row in leading] == ["layer penultimate, rotation with zero-padding", "ridge regression"]
 
 
 def test_a_model_without_an_accuracy_has_none_and_nothing_is_drawn_for_it():

@@ -20,12 +20,18 @@ from rockspace.report.summary import notes_of
 LONGEST = 5
 # Level at which a figure counts as more than chance.
 LEVEL = 0.05
-R, TOP1, COORDINATES = "held_out_mean_r", "validation_top1", "coordinates_mean_r"
+R, TOP1 = "held_out_mean_r", "validation_top1"
 ACCURACY = (TOP1, "validation_top3", "train_top1")
 ALIGNMENT = (
-    R, f"{R}_null", f"{R}_p", "new_subtypes_mean_r", "zero_pad_held_out_mean_r", "pca_held_out_mean_r",
-    "ridge_held_out_mean_r", "in_sample_mean_r", "in_sample_mean_r_null", "held_out_disparity", "in_sample_disparity",
+    R, f"{R}_null", f"{R}_p", "new_subtypes_mean_r", "in_sample_mean_r", "in_sample_mean_r_null", "held_out_disparity",
+    "in_sample_disparity",
 )  # fmt: skip
+# Held-out r by other maps than the rotation that leads, each a row of its own.
+OTHER_MAPS = {
+    "zero_pad_held_out_mean_r": "rotation with zero-padding",
+    "ridge_held_out_mean_r": "ridge regression",
+    "coordinates_mean_r": "head trained on coordinates",
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Row:
 
     Attributes:
         name: Model, reference, or chance.
-        kind: ``model``, ``reference`` or ``chance``.
+        kind: ``model``, ``other`` (map of the same model), ``reference`` or ``chance``.
         figures: By name of a column of the summary, what the row holds.
         marks: What is drawn on the row's scale: kind of mark, and where (0 to 1), or from where to where.
         note: More about the row, below its name.
@@ -198,34 +204,43 @@ def alignment_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dic
     rows = []
     for model in models:
         rows.append(_model_row(model, R))
-        if not pd.isna(model[COORDINATES]):
-            rows.append(_coordinates_row(model))
+        rows += [
+            _other_row(model, name, by)
+            for name, by in OTHER_MAPS.items()
+            # What leads has the first row.
+            if not pd.isna(model[name]) and not name.startswith(f"{model['reduction']}_")
+        ]
     return rows + list(_reference_rows(references))
 
 
 def _model_row(model: Mapping[str, Any], name: str) -> Row:
-    found = estimate_of(model, name)
-    marks = [("band", found.null_low, found.null_high), ("interval", found.low, found.high)]
-    marks += [("shuffled", found.null, found.null)]
+    marks = _marks(model, name)
+    notes = []
     if name == R:
-        marks += [("within", model["in_sample_mean_r"], model["in_sample_mean_r"])]
-    marks += [("dot", row[name], row[name]) for row in model["each"]]
-    notes = [f"layer {model['layer']}"] if name == R else []
+        marks[-1:-1] = [("within", model["in_sample_mean_r"], model["in_sample_mean_r"])]
+        notes = [
+            f"layer {model['layer']}",
+            "rotation with zero-padding" if model["reduction"] == "zero_pad" else "rotation of principal components",
+        ]
     return Row(str(model["model"]), "model", model, _drawn(marks), ", ".join([*notes, *_spread(model, name)]))
 
 
-def _coordinates_row(model: Mapping[str, Any]) -> Row:
-    """What a head predicts that was itself trained on coordinates: no rotation, so nothing of it in-sample."""
-    parts = {f"{R}{part}": model[f"{COORDINATES}{part}"] for part in ("", "_low", "_high", "_interval_over")}
-    found = estimate_of(model, COORDINATES)
-    marks = [
-        ("interval", found.low, found.high),
-        *(("dot", row[COORDINATES], row[COORDINATES]) for row in model["each"]),
-    ]
+def _other_row(model: Mapping[str, Any], name: str, by: str) -> Row:
+    """What another map reaches held-out, in the columns of the one that leads."""
+    figures = {f"{R}{key.removeprefix(name)}": value for key, value in model.items() if key.startswith(name)}
+    if name == "coordinates_mean_r":
+        figures["held_out_disparity"] = model["coordinates_disparity"]
     return Row(
-        str(model["model"]), "model", parts | {"held_out_disparity": model["coordinates_disparity"]}, _drawn(marks),
-        ", ".join(["coordinates head", *_spread(model, COORDINATES)]),
-    )  # fmt: skip
+        str(model["model"]), "other", figures, _drawn(_marks(model, name)), ", ".join([by, *_spread(model, name)])
+    )
+
+
+def _marks(model: Mapping[str, Any], name: str) -> list[tuple[str, float, float]]:
+    """Chance and its band, the interval, and a dot for each seed."""
+    found = estimate_of(model, name)
+    marks = [("band", found.null_low, found.null_high), ("interval", found.low, found.high)]
+    marks += [("shuffled", found.null, found.null)]
+    return marks + [("dot", row[name], row[name]) for row in model["each"]]
 
 
 def _reference_rows(references: Sequence[dict[str, Any]]) -> Iterator[Row]:
@@ -268,8 +283,6 @@ def write_overview(
     """
     references = applicable(study.config["references"], study.manifest, study.config["dataset"])
     models = study.models()
-    # The reduction that leads stands in the first column already.
-    leading = {f"{reduction}_{R}" for reduction in study.summary["reduction"].dropna().unique()}
     stages = stage_runtimes(benchmarks)
     memory, rest = stages["memory_mb"].max(), stages.iloc[LONGEST:]
     shown = [(row.stage, row.jobs, clock(row.seconds)) for row in stages.head(LONGEST).itertuples()]
@@ -282,7 +295,7 @@ def write_overview(
         answer=study.answer(),
         about=study.in_words(),
         warnings=study.warnings(),
-        alignment=table(alignment_rows(models, references), [name for name in ALIGNMENT if name not in leading]),
+        alignment=table(alignment_rows(models, references), ALIGNMENT),
         accuracy=table(accuracy_rows(models, references), ACCURACY),
         stages=shown,
         total=clock(stages["seconds"].sum()),
