@@ -1,57 +1,46 @@
-# Splits for which the study gives the coordinates of single people, or of halves of them.
-INDIVIDUALS = [split for split in SPLITS if config["dataset"]["splits"][split].get("individual")]
-
-
 localrules:
-    individuals,
     layer_profile,
-
-
-rule individuals:
-    input:
-        raw=rules.download.output.raw,
-        catalog=rules.restructure.output.catalog,
-    output:
-        individuals=f"{STUDY}/coordinates/{{split}}.individuals.csv",
-    log:
-        f"{STUDY}/logs/individuals/{{split}}.log",
-    benchmark:
-        f"{STUDY}/benchmarks/individuals/{{split}}.tsv"
-    conda:
-        "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    params:
-        dataset=people("individual", "fraction"),
-    message:
-        "Reading the {wildcards.split} coordinates of single people"
-    script:
-        "../scripts/individuals.py"
 
 
 rule procrustes:
     input:
         **{f"{split}_individuals": f"{STUDY}/coordinates/{split}.individuals.csv" for split in INDIVIDUALS},
-        embeddings=f"{RUN}/embeddings/{{layer}}.npz",
-        catalog=rules.restructure.output.catalog,
-        images=rules.restructure.output.images,
+        embeddings=rules.extract_embeddings.output.embeddings,
         train=f"{STUDY}/coordinates/train.csv",
         validation=f"{STUDY}/coordinates/validation.csv",
     output:
         figures=f"{RUN}/alignment/{{layer}}.json",
         dimensions=f"{RUN}/alignment/{{layer}}.dimensions.csv",
         aligned=f"{RUN}/alignment/{{layer}}.aligned.csv",
+    log:
+        f"{STUDY}/logs/procrustes/{{model}}-{{seed}}-{{layer}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/procrustes/{{model}}-{{seed}}-{{layer}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        settings=lambda wildcards: settings["procrustes"] | {"seed": int(wildcards.seed)},
+        individuals=INDIVIDUALS,
+        solution={"one_solution": is_one_solution(settings["dataset"], "individual")},
+        code=code("procrustes"),
+    message:
+        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: comparing its space with people's"
+    script:
+        "../scripts/procrustes.py"
+
+
+rule alignment_pictures:
+    input:
+        figures=rules.procrustes.output.figures,
+        dimensions=rules.procrustes.output.dimensions,
+        aligned=rules.procrustes.output.aligned,
+        catalog=rules.restructure.output.catalog,
+    output:
         png=report(
             f"{RUN}/alignment/{{layer}}.png",
             caption="../report/alignment.rst",
             category="Alignment",
-            labels={
-                "model": "{model}",
-                "seed": "{seed}",
-                "layer": "{layer}",
-                "picture": "predicted and observed",
-            },
+            labels={"model": "{model}", "seed": "{seed}", "layer": "{layer}", "picture": "predicted and observed"},
         ),
         svg=f"{RUN}/alignment/{{layer}}.svg",
         map_png=report(
@@ -62,31 +51,23 @@ rule procrustes:
         ),
         map_svg=f"{RUN}/alignment/maps/{{layer}}.svg",
     log:
-        f"{STUDY}/logs/procrustes/{{model}}-{{seed}}-{{layer}}.log",
+        f"{STUDY}/logs/alignment_pictures/{{model}}-{{seed}}-{{layer}}.log",
     benchmark:
-        f"{STUDY}/benchmarks/procrustes/{{model}}-{{seed}}-{{layer}}.tsv"
+        f"{STUDY}/benchmarks/alignment_pictures/{{model}}-{{seed}}-{{layer}}.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
     params:
-        settings=lambda wildcards: config["procrustes"] | {"seed": int(wildcards.seed)},
-        individuals=INDIVIDUALS,
-        one_solution=is_one_solution(config["dataset"], "individual"),
+        code=code("alignment_pictures"),
     message:
-        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: comparing its space with people's"
+        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: drawing its space beside people's"
     script:
-        "../scripts/procrustes.py"
+        "../scripts/alignment_pictures.py"
 
 
 rule layer_profile:
     input:
         figures=lambda wildcards: expand(
-            rules.procrustes.output.figures,
-            model=wildcards.model,
-            seed=SEEDS,
-            layer=LAYERS[wildcards.model],
+            rules.procrustes.output.figures, model=wildcards.model, seed=SEEDS, layer=LAYERS[wildcards.model]
         ),
     output:
         table=f"{STUDY}/models/{{model}}/layer_profile.csv",
@@ -103,12 +84,10 @@ rule layer_profile:
         f"{STUDY}/benchmarks/layer_profile/{{model}}.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
     params:
         seeds=SEEDS,
         layers=lambda wildcards: LAYERS[wildcards.model],
+        code=code("layer_profile"),
     message:
         "{wildcards.model}: drawing the alignment of its layers against their depth"
     script:
@@ -128,19 +107,71 @@ rule comparison:
             labels={"item": "picture: comparison"},
         ),
         svg=f"{STUDY}/comparison.svg",
+        page=report(
+            f"{STUDY}/tables/comparison.html",
+            caption="../report/table.rst",
+            category="Comparison",
+            labels={"item": "table: comparison"},
+        ),
     log:
         f"{STUDY}/logs/comparison.log",
     benchmark:
         f"{STUDY}/benchmarks/comparison.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
     params:
         runs=RUNS,
-        settings={key: config["procrustes"][key] for key in ("permutations", "bootstraps")},
+        study=settings["study"],
+        settings={key: settings["procrustes"][key] for key in ("permutations", "bootstraps")},
+        code=code("comparison"),
     message:
         "Comparing models, seeds and layers on the same images"
     script:
         "../scripts/comparison.py"
+
+
+TOGETHER = f"{STUDY}/ensembles/{{ensemble}}"
+
+
+def aligned_members(wildcards):
+    """The rotated embeddings of an ensemble's members, by layer."""
+    return {
+        layer: of_members(rules.procrustes.output.aligned, layer=layer)(wildcards)
+        for layer in shared_layers(wildcards.ensemble)
+    }
+
+
+rule ensemble:
+    input:
+        unpack(aligned_members),
+        outputs=of_members(rules.evaluate.output.outputs),
+        catalog=rules.restructure.output.catalog,
+    output:
+        metrics=f"{TOGETHER}/metrics.json",
+        predictions=f"{TOGETHER}/predictions.csv",
+        outputs=f"{TOGETHER}/outputs.npz",
+        alignment=f"{TOGETHER}/alignment.json",
+        confusion=report(
+            f"{TOGETHER}/confusion.png",
+            caption="../report/confusion.rst",
+            category="Training",
+            labels={"model": "{ensemble}", "seed": "several", "picture": "confusion matrix"},
+        ),
+    log:
+        f"{STUDY}/logs/ensemble/{{ensemble}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/ensemble/{{ensemble}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        settings=lambda wildcards: {
+            "members": ENSEMBLES[wildcards.ensemble],
+            "layers": shared_layers(wildcards.ensemble),
+            "bootstraps": settings["procrustes"]["bootstraps"],
+            "selection": settings["finetune"]["selection"],
+        },
+        code=code("ensemble"),
+    message:
+        "{wildcards.ensemble}: averaging what its networks say, and their rotated embeddings"
+    script:
+        "../scripts/ensemble.py"

@@ -1,6 +1,6 @@
 import os
 import sys
-from copy import deepcopy
+import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -13,55 +13,64 @@ except ModuleNotFoundError as error:
         "their clone, or `pip install git+ADDRESS` of their repository (docs/module.md)"
     ) from None
 
+from rockspace.code_fingerprint import code_fingerprint
 from rockspace.config import is_one_solution, looks_at_images, validated
-from rockspace.data.archive import check_source
+from rockspace.data.archive import check_source, source_files
 from rockspace.data.manifest import lost_files
 from rockspace.errors import RockspaceError
 from rockspace.networks.layer_names import embedded_layers
+from rockspace.sources import digest_of
 
 try:
-    if isinstance(config.get("dataset"), str):
+    given = dict(config)
+    if isinstance(given.get("dataset"), str):
         from rockspace.people.proposal import propose_dataset
 
-        config["dataset"] = propose_dataset(Path(config["dataset"]))
-    config.update(validated(config))
-    RESOLVED = deepcopy(dict(config))
-    check_source(config["dataset"], Path(f"results/{config['study']}/raw"))
-    LAYERS = embedded_layers(config)
+        given["dataset"] = propose_dataset(Path(given["dataset"]))
+    settings = validated(given)
+    LAYERS = embedded_layers(settings)
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
 
-# Splits for which there are people's choices, and the files. No stage before those that read them depends on them.
-RESPONSES = {
-    split: files.pop("responses") for split, files in config["dataset"]["splits"].items() if files.get("responses")
-}
-
-STUDY = f"results/{config['study']}"
+STARTED = time.time()
+STUDY = f"results/{settings['study']}"
 MODEL = f"{STUDY}/models/{{model}}"
 RUN = f"{MODEL}/seed-{{seed}}"
-MODELS = {model["name"]: model for model in config["models"]}
+MODELS = {model["name"]: model for model in settings["models"]}
 REGRESSES = {name: model["objective"] != "classification" for name, model in MODELS.items()}
-SEEDS = config["seeds"]
-SPLITS = list(config["dataset"]["splits"])
-DATASET = config["dataset"]
-# What decides which images there are, of which label, and which of them validate.
-IMAGES = {
-    "filename": DATASET["filename"],
-    "columns": DATASET["columns"] if DATASET["columns"].get("label") else {},
-    "splits": {
-        split: {
-            key: value
-            for key, value in files.items()
-            if key in ("images", "fraction", "seed")
-            or (key in ("labels", "coordinates") and DATASET["columns"].get("label"))
-        }
-        for split, files in DATASET["splits"].items()
-    },
-}
+SEEDS = settings["seeds"]
+SPLITS = list(settings["dataset"]["splits"])
 ENSEMBLES = {
     each["name"]: each | {"models": each["models"] or list(MODELS), "seeds": each["seeds"] or SEEDS}
-    for each in config["ensembles"]
+    for each in settings["ensembles"]
 }
+# Every layer of every trained network, and the layer of each that the overview shows: the one nearest to the output.
+RUNS = [(model, seed, layer) for model in MODELS for seed in SEEDS for layer in LAYERS[model]]
+LAST_LAYERS = {model: layers[-1] for model, layers in LAYERS.items()}
+WATCHES_VALIDATION = settings["finetune"]["selection"] == "validation"
+REFITS = settings["finetune"]["refit"] and settings["finetune"]["selection"] == "holdout"
+
+
+def keys_of_splits(*keys):
+    """What the splits of the dataset say under some keys."""
+    splits = settings["dataset"]["splits"].items()
+    return {split: {key: files[key] for key in keys if files.get(key) is not None} for split, files in splits}
+
+
+# The files that say which images there are: where labels stand in a table, that too.
+HAS_LABEL_COLUMN = bool(settings["dataset"]["columns"].get("label"))
+IMAGE_FILES = ("images", "labels", "coordinates") if HAS_LABEL_COLUMN else ("images",)
+# Splits for which there are people's choices, and those for which there are the coordinates of single people.
+RESPONSES = {split: files["responses"] for split, files in keys_of_splits("responses").items() if files}
+INDIVIDUALS = [split for split, files in keys_of_splits("individual").items() if files]
+
+
+def people(*files):
+    """What decides how people's tables are read: these files of each split, and which column is what."""
+    return {
+        **{key: settings["dataset"][key] for key in ("dimensions", "columns", "order")},
+        "splits": keys_of_splits(*files),
+    }
 
 
 wildcard_constraints:
@@ -72,10 +81,11 @@ wildcard_constraints:
     shards=r"\d{5}",
     layer=r"[^/]+",
     fold=r"\d+",
+    files="raw|people",
     ensemble="|".join(ENSEMBLES) or "none",
 
 
-for model in config["models"]:
+for model in settings["models"]:
     if model["weights"] not in ("imagenet", "none") and not Path(model["weights"]).is_file():
         raise WorkflowError(
             f"config: models: {model['name']}: weights: no file '{model['weights']}'; "
@@ -87,20 +97,9 @@ for split, path in RESPONSES.items():
         raise WorkflowError(f"config: dataset.splits.{split}.responses: no file '{path}'; give the path of a CSV")
 
 
-def people(*files):
-    """What decides how people's tables are read: these files of each split, and which column is what."""
-    return {
-        **{key: DATASET[key] for key in ("dimensions", "columns", "order")},
-        "splits": {
-            split: {key: value for key, value in given.items() if key in files}
-            for split, given in DATASET["splits"].items()
-        },
-    }
-
-
 def shards(split, pattern):
     """The files of all shards of a split."""
-    n = config["tfrecords"]["shards"][split]
+    n = settings["tfrecords"]["shards"][split]
     return expand(pattern, split=split, shard=[f"{i:05d}" for i in range(n)], shards=f"{n:05d}", allow_missing=True)
 
 
@@ -108,23 +107,18 @@ def tfrecords(split):
     return shards(split, f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord")
 
 
-def features_of(split, model, seed):
-    """The features of a split; random weights are drawn for each seed, pretrained ones are the same for all."""
-    folder = (RUN if MODELS[model]["weights"] == "none" else MODEL).format(model=model, seed=seed)
-    return shards(split, f"{folder}/features/{{split}}-{{shard}}-of-{{shards}}.npz")
-
-
 def features(split):
-    """The features of a split that a run trains on."""
-    return lambda wildcards: features_of(split, wildcards.model, wildcards.seed)
+    """The features of a split for a run: those of the first model that has the same.
 
+    Random weights are drawn for each seed, pretrained ones are the same for all.
+    """
 
-def nothing_but_a_look(wildcards):
-    """No input. Snakemake sees whether raw/ is there, not what is in it: a file lost from it is noticed here."""
-    raw = rules.download.output.raw  # as a module, it may lie elsewhere
-    if lost_files(Path(raw), Path(rules.download.output.manifest)):
-        workflow.dag.forcefiles.add(raw)
-    return []
+    def of_run(wildcards):
+        model = SHARES_FEATURES_OF[wildcards.model]
+        folder = (RUN if MODELS[model]["weights"] == "none" else MODEL).format(model=model, seed=wildcards.seed)
+        return shards(split, f"{folder}/features/{{split}}-{{shard}}-of-{{shards}}.npz")
+
+    return of_run
 
 
 def weights(wildcards):
@@ -137,6 +131,15 @@ def weights(wildcards):
             return f"results/weights/{model['backbone']}.weights.h5"
         case path:
             return path
+
+
+def digest_of_weights(wildcards):
+    """Of weights of the user's own, what is in the file: its age may say nothing."""
+    path = MODELS[wildcards.model]["weights"]
+    if path in ("imagenet", "none"):
+        return None
+    record = folder_of("people").with_name(f".{wildcards.model}.source.json")
+    return digest_of({"weights": Path(path)}, record, keep=workflow.is_main_process)
 
 
 def backbone(wildcards):
@@ -171,7 +174,7 @@ def recipe(section, *keys):
 
 def geometry(wildcards):
     """How images are stored, and how large a model sees them."""
-    stored = {key: config["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")}
+    stored = {key: settings["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")}
     seen = MODELS[wildcards.model]["image_size"] or stored["image_size"]
     return stored | {"image_size": seen, "margin": stored["image_size"] + stored["margin"] - seen}
 
@@ -219,15 +222,6 @@ def shared_layers(ensemble):
     return [layer for layer in first if all(layer in layers for layers in others)]
 
 
-def aligned_members(wildcards):
-    """The rotated embeddings of an ensemble's members, layer by layer."""
-    return [
-        file
-        for layer in shared_layers(wildcards.ensemble)
-        for file in of_members(rules.procrustes.output.aligned, layer=layer)(wildcards)
-    ]
-
-
 def images_searched(wildcards):
     """Training images, for recipes that look at more than features of the frozen base; never any of the validation split."""
     if WATCHES_VALIDATION:
@@ -238,9 +232,29 @@ def images_searched(wildcards):
     return tfrecords("train") if looks_at_images(MODELS[wildcards.model]["recipe"]) else []
 
 
-# Every layer of every trained network.
-RUNS = [(model, seed, layer) for model in MODELS for seed in SEEDS for layer in LAYERS[model]]
+def decides_features(name):
+    """All that decides the features of a model."""
+    model = MODELS[name]
+    keys = ("backbone", "weights", "image_size", "output_layer", "preprocessing", "feature_layers", "pooling")
+    return {key: model[key] for key in keys} | {
+        "augmentation": model["recipe"]["augmentation"],
+        "views": model["recipe"]["train_head"]["views"],
+    }
 
-WATCHES_VALIDATION = config["finetune"]["selection"] == "validation"
-LEARNT_FROM = SPLITS if WATCHES_VALIDATION else ["train"]
-REFITS = config["finetune"]["refit"] and config["finetune"]["selection"] == "holdout"
+
+# Models that have the same features share the artifact of the first of them.
+SHARES_FEATURES_OF = {
+    name: next(other for other in MODELS if decides_features(other) == decides_features(name)) for name in MODELS
+}
+
+
+def code(stage):
+    """The fingerprint of the code that a stage runs, taken when a job needs it."""
+    script = Path(workflow.source_path(f"../scripts/{stage}.py"))
+    return lambda wildcards: code_fingerprint(script)
+
+
+def precision(wildcards):
+    """The file with the arithmetic of a backbone, where the hardware decides on it."""
+    backbone = MODELS[wildcards.model]["backbone"]
+    return f"{STUDY}/precision/{backbone}.json" if settings["precision"] == "auto" else []

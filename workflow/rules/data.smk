@@ -2,36 +2,53 @@ localrules:
     download,
     restructure,
     coordinates,
+    individuals,
     pretrained_weights,
 
 
+def source_of(files):
+    """What the photographs (``raw``) or people's files (``people``) are made from."""
+    dataset = settings["dataset"]
+    return {
+        "source": dataset["source"],
+        dataset["source"]: dataset.get(dataset["source"]),
+        "splits": keys_of_splits(*{"raw": IMAGE_FILES, "people": ("coordinates", "individual")}[files]),
+    }
+
+
+def digest_of_source(wildcards):
+    """Of a local folder, the digest of the files that are taken from it."""
+    record = folder_of(wildcards.files).with_name(f".{wildcards.files}.source.json")
+    try:
+        return digest_of(source_files(source_of(wildcards.files)), record, keep=workflow.is_main_process)
+    except RockspaceError as error:
+        raise WorkflowError(str(error)) from None
+
+
+# One job for the photographs and one for people's files, since these come and go without those.
 rule download:
-    input:
-        nothing_but_a_look,
     output:
-        manifest=f"{STUDY}/raw.manifest.json",
-        raw=directory(f"{STUDY}/raw"),
+        manifest=f"{STUDY}/{{files}}.manifest.json",
     log:
-        f"{STUDY}/logs/download.log",
+        f"{STUDY}/logs/download/{{files}}.log",
     benchmark:
-        f"{STUDY}/benchmarks/download.tsv"
+        f"{STUDY}/benchmarks/download/{{files}}.tsv"
     conda:
         "../envs/rockspace.yaml"
     threads: 4
-    resources:
-        mem_mb=1000,
     params:
-        dataset={key: config["dataset"].get(key) for key in ("source", config["dataset"]["source"], "splits")},
+        dataset=lambda wildcards: source_of(wildcards.files),
+        digest=digest_of_source,
+        code=code("download"),
     message:
-        "Fetching the photographs and coordinates of {config[study]}"
+        f"Fetching the files of {settings['study']}: {{wildcards.files}}"
     script:
         "../scripts/download.py"
 
 
 rule restructure:
     input:
-        manifest=rules.download.output.manifest,
-        raw=rules.download.output.raw,
+        manifest=f"{STUDY}/raw.manifest.json",
     output:
         images=directory(f"{STUDY}/images"),
         catalog=f"{STUDY}/catalog.csv",
@@ -41,11 +58,13 @@ rule restructure:
         f"{STUDY}/benchmarks/restructure.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
     params:
-        dataset=IMAGES,
+        dataset={
+            "filename": settings["dataset"]["filename"],
+            "columns": settings["dataset"]["columns"] if HAS_LABEL_COLUMN else {},
+            "splits": keys_of_splits(*IMAGE_FILES, "fraction", "seed"),
+        },
+        code=code("restructure"),
     message:
         "Checking images, and filing them by label"
     script:
@@ -54,7 +73,7 @@ rule restructure:
 
 rule coordinates:
     input:
-        raw=rules.download.output.raw,
+        manifest=f"{STUDY}/people.manifest.json",
         catalog=rules.restructure.output.catalog,
     output:
         **{split: f"{STUDY}/coordinates/{split}.csv" for split in SPLITS},
@@ -65,20 +84,38 @@ rule coordinates:
         f"{STUDY}/benchmarks/coordinates.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
     params:
         dataset=people("coordinates"),
+        code=code("coordinates"),
     message:
         "Giving each image its row of people's coordinates"
     script:
         "../scripts/coordinates.py"
 
 
+rule individuals:
+    input:
+        manifest=f"{STUDY}/people.manifest.json",
+        catalog=rules.restructure.output.catalog,
+    output:
+        individuals=f"{STUDY}/coordinates/{{split}}.individuals.csv",
+    log:
+        f"{STUDY}/logs/individuals/{{split}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/individuals/{{split}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        dataset=people("individual", "fraction"),
+        code=code("individuals"),
+    message:
+        "Reading the {wildcards.split} coordinates of single people"
+    script:
+        "../scripts/individuals.py"
+
+
 rule tfrecords:
     input:
-        images=rules.restructure.output.images,
         catalog=rules.restructure.output.catalog,
     output:
         shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
@@ -88,11 +125,11 @@ rule tfrecords:
         f"{STUDY}/benchmarks/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
     resources:
         mem_mb=1500,
     params:
-        geometry={key: config["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")},
+        geometry={key: settings["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")},
+        code=code("tfrecords"),
     message:
         "Storing the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
     script:
@@ -108,10 +145,28 @@ rule pretrained_weights:
         "results/weights/{backbone}.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
+    params:
+        code=code("pretrained_weights"),
     message:
         "Getting the pretrained weights of {wildcards.backbone}"
     script:
         "../scripts/pretrained_weights.py"
+
+
+def folder_of(files):
+    """Where the photographs (``raw``) or people's files (``people``) lie; as a module, that may be elsewhere."""
+    return Path(rules.download.output.manifest.format(files=files)).with_name(files)
+
+
+try:
+    for files in ("raw", "people"):
+        check_source(settings["dataset"], folder_of(files))
+        # Snakemake sees whether a manifest is there, not whether its files are: one that is no longer true goes.
+        manifest = folder_of(files).with_name(f"{files}.manifest.json")
+        if workflow.is_main_process and (lost := lost_files(folder_of(files), manifest)):
+            print(f"{folder_of(files) / lost[0]} is missing or cut: it will be fetched again", file=sys.stderr)
+            manifest.unlink()
+except RockspaceError as error:
+    raise WorkflowError(str(error)) from None

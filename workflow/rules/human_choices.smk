@@ -1,25 +1,11 @@
-CHOICES = {f"{split}_responses": f"{STUDY}/responses/{split}.csv" for split in RESPONSES}
+# People's own files of what they chose, and digests of what is in them.
+CHOICES = {f"{split}_responses": path for split, path in RESPONSES.items()}
 
 
-rule responses:
-    input:
-        responses=lambda wildcards: RESPONSES[wildcards.split],
-        catalog=rules.restructure.output.catalog,
-    output:
-        responses=f"{STUDY}/responses/{{split}}.csv",
-    log:
-        f"{STUDY}/logs/responses/{{split}}.log",
-    benchmark:
-        f"{STUDY}/benchmarks/responses/{{split}}.tsv"
-    conda:
-        "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    message:
-        "Reading people's choices for the {wildcards.split} images"
-    script:
-        "../scripts/responses.py"
+def digest_of_choices(wildcards):
+    files = {split: Path(path) for split, path in RESPONSES.items()}
+    record = folder_of("people").with_name(".responses.source.json")
+    return digest_of(files, record, keep=workflow.is_main_process)
 
 
 rule exemplar:
@@ -45,24 +31,22 @@ rule exemplar:
         f"{STUDY}/benchmarks/exemplar/{{model}}-{{seed}}-{{layer}}.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
     resources:
         mem_mb=2000,
     params:
         splits=list(RESPONSES),
-        layer=True,
         title=lambda wildcards: f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}",
-        bootstraps=config["procrustes"]["bootstraps"],
-        reduction=config["procrustes"]["reduction"],
-        reflection=config["procrustes"]["reflection"],
-        seed=lambda wildcards: int(wildcards.seed),
+        space={key: settings["procrustes"][key] for key in ("reduction", "reflection")},
+        resampling=lambda wildcards: {"resamples": settings["procrustes"]["bootstraps"], "seed": int(wildcards.seed)},
+        digest=digest_of_choices,
+        code=code("exemplar"),
     message:
         "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: explaining people's choices by exemplars"
     script:
         "../scripts/exemplar.py"
 
 
-rule exemplar_people:
+use rule exemplar as exemplar_people with:
     input:
         **CHOICES,
         catalog=rules.restructure.output.catalog,
@@ -82,22 +66,16 @@ rule exemplar_people:
         f"{STUDY}/logs/exemplar_people.log",
     benchmark:
         f"{STUDY}/benchmarks/exemplar_people.tsv"
-    conda:
-        "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
     params:
         splits=list(RESPONSES),
-        layer=False,
-        one_solution=is_one_solution(config["dataset"], "coordinates"),
         title="people's own coordinates",
-        bootstraps=config["procrustes"]["bootstraps"],
-        seed=0,
+        space=None,
+        solution={"one_solution": is_one_solution(settings["dataset"], "coordinates")},
+        resampling={"resamples": settings["procrustes"]["bootstraps"], "seed": 0},
+        digest=digest_of_choices,
+        code=code("exemplar"),
     message:
         "Explaining people's choices by exemplars in their own coordinates"
-    script:
-        "../scripts/exemplar.py"
 
 
 rule human_choices:
@@ -120,12 +98,10 @@ rule human_choices:
         f"{STUDY}/benchmarks/human_choices.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
     params:
         runs=[("people", "", ""), *RUNS],
-        bootstraps=config["procrustes"]["bootstraps"],
+        bootstraps=settings["procrustes"]["bootstraps"],
+        code=code("human_choices"),
     message:
         "Setting all spaces side by side by how well they predict people's choices"
     script:

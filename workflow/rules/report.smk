@@ -1,53 +1,189 @@
 localrules:
-    table_page,
     overview,
 
 
-rule table_page:
+rule curves:
     input:
-        table=f"{STUDY}/{{table}}.csv",
+        head=rules.train_head.output.history,
+        finetune=rules.finetune.output.history,
     output:
-        page=report(
-            f"{STUDY}/tables/{{table}}.html",
-            caption="../report/table.rst",
-            category=lambda wildcards: {"summary": "Overview", "comparison": "Comparison"}[wildcards.table],
-            labels={"item": "table: {table}"},
+        png=report(
+            f"{RUN}/curves.png",
+            caption="../report/curves.rst",
+            category="Training",
+            labels={"model": "{model}", "seed": "{seed}", "picture": "learning curves"},
         ),
+        svg=f"{RUN}/curves.svg",
     log:
-        f"{STUDY}/logs/table_page/{{table}}.log",
+        f"{STUDY}/logs/curves/{{model}}-{{seed}}.log",
     benchmark:
-        f"{STUDY}/benchmarks/table_page/{{table}}.tsv"
-    wildcard_constraints:
-        table="summary|comparison",
+        f"{STUDY}/benchmarks/curves/{{model}}-{{seed}}.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
     params:
-        title=lambda wildcards: f"{config['study']}: {wildcards.table}",
+        selection=settings["finetune"]["selection"],
+        code=code("curves"),
     message:
-        "Writing the table of the {wildcards.table} as a page"
+        "{wildcards.model}, seed {wildcards.seed}: drawing the learning curves"
     script:
-        "../scripts/table_page.py"
+        "../scripts/curves.py"
 
 
-# What makes the very same run again, as a config file, whatever it was given by.
-RESOLVED_CONFIG = f"{STUDY}/config.yaml"
-# The layer of each model that the overview shows: the one nearest to the output.
-LAST_LAYERS = {model: layers[-1] for model, layers in LAYERS.items()}
+rule learning_curves:
+    input:
+        head=expand(rules.train_head.output.history, model=MODELS, seed=SEEDS),
+        finetune=expand(rules.finetune.output.history, model=MODELS, seed=SEEDS),
+    output:
+        png=report(
+            f"{STUDY}/gallery/learning_curves.png",
+            caption="../report/learning_curves.rst",
+            category="Training",
+            labels={"model": "all", "seed": "all", "picture": "learning curves"},
+        ),
+        svg=f"{STUDY}/gallery/learning_curves.svg",
+    log:
+        f"{STUDY}/logs/learning_curves.log",
+    benchmark:
+        f"{STUDY}/benchmarks/learning_curves.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        runs=[f"{model}, seed {seed}" for model in MODELS for seed in SEEDS],
+        selection=settings["finetune"]["selection"],
+        code=code("learning_curves"),
+    message:
+        "Drawing the learning curves of all models on one page"
+    script:
+        "../scripts/learning_curves.py"
+
+
+rule contact_sheet:
+    input:
+        catalog=rules.restructure.output.catalog,
+    output:
+        sheet=report(
+            f"{STUDY}/gallery/{{split}}.jpg",
+            caption="../report/contact_sheet.rst",
+            category="Data",
+            labels={"picture": "contact sheet, {split}"},
+        ),
+    log:
+        f"{STUDY}/logs/contact_sheet/{{split}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/contact_sheet/{{split}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        code=code("contact_sheet"),
+    message:
+        "Laying out the {wildcards.split} photographs on one sheet"
+    script:
+        "../scripts/contact_sheet.py"
+
+
+rule augmentation_preview:
+    input:
+        train=tfrecords("train"),
+        catalog=rules.restructure.output.catalog,
+    output:
+        jpg=report(
+            f"{STUDY}/models/{{model}}/augmentation.jpg",
+            caption="../report/augmentation.rst",
+            category="Data",
+            labels={"picture": "what {model} sees"},
+        ),
+    log:
+        f"{STUDY}/logs/augmentation_preview/{{model}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/augmentation_preview/{{model}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    resources:
+        mem_mb=2000,
+    params:
+        geometry=geometry,
+        augmentation=recipe("augmentation"),
+        seed=SEEDS[0],
+        code=code("augmentation_preview"),
+    message:
+        "{wildcards.model}: drawing what it sees in training"
+    script:
+        "../scripts/augmentation_preview.py"
+
+
+rule mistakes:
+    input:
+        predictions=rules.evaluate.output.predictions,
+        catalog=rules.restructure.output.catalog,
+    output:
+        confusion=report(
+            f"{RUN}/confusion.png",
+            caption="../report/confusion.rst",
+            category="Training",
+            labels={"model": "{model}", "seed": "{seed}", "picture": "confusion matrix"},
+        ),
+        jpg=report(
+            f"{RUN}/mistakes.jpg",
+            caption="../report/mistakes.rst",
+            category="Training",
+            labels={"model": "{model}", "seed": "{seed}", "picture": "surest mistakes"},
+        ),
+    log:
+        f"{STUDY}/logs/mistakes/{{model}}-{{seed}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/mistakes/{{model}}-{{seed}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        code=code("mistakes"),
+    message:
+        "{wildcards.model}, seed {wildcards.seed}: drawing its confusions and its most confident errors"
+    script:
+        "../scripts/mistakes.py"
+
+
+rule explorer:
+    input:
+        figures=[rules.procrustes.output.figures.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
+        aligned=[rules.procrustes.output.aligned.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
+        embeddings=[rules.extract_embeddings.output.embeddings.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
+        predictions=[rules.evaluate.output.predictions.format(model=m, seed=s) for m, s, _ in RUNS],
+        catalog=rules.restructure.output.catalog,
+        train=f"{STUDY}/coordinates/train.csv",
+        validation=f"{STUDY}/coordinates/validation.csv",
+    output:
+        page=f"{STUDY}/explorer.html",
+    log:
+        f"{STUDY}/logs/explorer.log",
+    benchmark:
+        f"{STUDY}/benchmarks/explorer.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    threads: 2
+    resources:
+        mem_mb=4000,
+    params:
+        study=settings["study"],
+        runs=RUNS,
+        settings={key: settings["procrustes"][key] for key in ("reflection", "distance")},
+        code=code("explorer"),
+    message:
+        "Putting photographs, both spaces and the guesses on one page"
+    script:
+        "../scripts/explorer.py"
 
 
 rule overview:
     input:
-        expand(rules.table_page.output.page, table=["summary", "comparison"]),
+        rules.summary.output.page,
+        rules.comparison.output.page,
         expand(rules.contact_sheet.output.sheet, split=SPLITS),
         expand(rules.augmentation_preview.output.jpg, model=MODELS),
         expand(rules.layer_profile.output.png, model=MODELS),
         expand([rules.curves.output.png, rules.mistakes.output.jpg], model=MODELS, seed=SEEDS),
         rules.learning_curves.output.png,
         rules.comparison.output.png,
-        manifest=rules.download.output.manifest,
+        manifests=expand(rules.download.output.manifest, files=["raw", "people"]),
         catalog=rules.restructure.output.catalog,
         summary=rules.summary.output.csv,
         entries=rules.comparison.output.entries,
@@ -65,20 +201,19 @@ rule overview:
             category="Overview",
             labels={"item": "overview"},
         ),
-        config=RESOLVED_CONFIG,
+        # What makes the very same run again, as a config file, whatever it was given by.
+        config=f"{STUDY}/config.yaml",
     log:
         f"{STUDY}/logs/overview.log",
     benchmark:
         f"{STUDY}/benchmarks/overview.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
     params:
-        config=RESOLVED,
+        config=settings,
         layers=LAST_LAYERS,
         runs=[(model, str(seed)) for model in MODELS for seed in SEEDS],
+        code=code("overview"),
     message:
         "Putting the answers of the study on one page"
     script:

@@ -3,7 +3,7 @@ localrules:
 
 
 # Folds are counted through the repeats.
-FOLDS = range(config["search"]["folds"] * config["search"]["repeats"])
+FOLDS = range(settings["search"]["folds"] * settings["search"]["repeats"])
 
 
 rule cross_validate:
@@ -13,6 +13,7 @@ rule cross_validate:
         catalog=rules.restructure.output.catalog,
         coordinates=coordinates_learnt("train"),
         weights=weights,
+        precision=precision,
     output:
         left_out=f"{STUDY}/search/{{model}}/seed-{{seed}}/fold-{{fold}}.npz",
     log:
@@ -29,8 +30,10 @@ rule cross_validate:
     params:
         model=lambda wildcards: {key: value for key, value in MODELS[wildcards.model].items() if key != "name"},
         geometry=geometry,
-        precision=config["precision"],
-        folds=config["search"]["folds"],
+        precision=settings["precision"],
+        folds=settings["search"]["folds"],
+        digest=digest_of_weights,
+        code=code("cross_validate"),
     message:
         "{wildcards.model}, seed {wildcards.seed}: training without fold {wildcards.fold}, and asking about it"
     script:
@@ -51,15 +54,12 @@ rule search:
         f"{STUDY}/benchmarks/search.tsv"
     conda:
         "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
     params:
         runs=[(model, seed, fold) for model in MODELS for seed in SEEDS for fold in FOLDS],
         models={name: model["objective"] for name, model in MODELS.items()},
         ensembles=list(ENSEMBLES.values()),
-        folds=config["search"]["folds"],
-        resamples=config["procrustes"]["bootstraps"],
+        settings={"folds": settings["search"]["folds"], "resamples": settings["procrustes"]["bootstraps"]},
+        code=code("search"),
     message:
         "Comparing recipes by what they say of training images left out"
     script:

@@ -1,11 +1,27 @@
-localrules:
-    curves,
+rule precision:
+    output:
+        precision=f"{STUDY}/precision/{{backbone}}.json",
+    log:
+        f"{STUDY}/logs/precision/{{backbone}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/precision/{{backbone}}.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    resources:
+        mem_mb=1500,
+    params:
+        code=code("precision"),
+    message:
+        "Finding the arithmetic that {wildcards.backbone} is fastest in"
+    script:
+        "../scripts/precision.py"
 
 
 rule features:
     input:
         shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
         weights=weights,
+        precision=precision,
     output:
         features=f"{MODEL}/features/{{split}}-{{shard}}-of-{{shards}}.npz",
     log:
@@ -21,8 +37,10 @@ rule features:
         backbone=backbone,
         geometry=geometry,
         augmentation=recipe("augmentation"),
-        views=lambda wildcards: recipe("train_head")(wildcards)["views"] if wildcards.split == "train" else 0,
-        precision=config["precision"],
+        views=lambda wildcards: recipe("train_head", "views")(wildcards) if wildcards.split == "train" else {"views": 0},
+        precision=settings["precision"],
+        digest=digest_of_weights,
+        code=code("features"),
     message:
         "{wildcards.model}: features of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
     script:
@@ -45,7 +63,7 @@ rule train_head:
         train=features("train"),
         validation=features("validation") if WATCHES_VALIDATION else [],
         catalog=rules.restructure.output.catalog,
-        coordinates=coordinates_learnt(*LEARNT_FROM),
+        coordinates=coordinates_learnt(*(SPLITS if WATCHES_VALIDATION else ["train"])),
         weights=weights,
     output:
         **({"refit": f"{RUN}/head.refit.keras"} if REFITS else {}),
@@ -62,12 +80,13 @@ rule train_head:
         mem_mb=2500,
     params:
         backbone=backbone,
-        image_size=lambda wildcards: geometry(wildcards)["image_size"],
+        geometry=geometry,
         objective=objective,
         head=recipe("head"),
         train_head=recipe("train_head"),
         selection=recipe("finetune", "selection", "holdout_fraction"),
-        checkpoints=f"{STUDY}/checkpoints/train_head/{{model}}-{{seed}}",
+        digest=digest_of_weights,
+        code=code("train_head"),
     message:
         "{wildcards.model}, seed {wildcards.seed}: training the head on the frozen base"
     script:
@@ -81,7 +100,8 @@ rule finetune:
         train=tfrecords("train"),
         validation=tfrecords("validation") if WATCHES_VALIDATION else [],
         catalog=rules.restructure.output.catalog,
-        coordinates=coordinates_learnt(*LEARNT_FROM),
+        coordinates=coordinates_learnt(*(SPLITS if WATCHES_VALIDATION else ["train"])),
+        precision=precision,
     output:
         model=f"{RUN}/finetuned.keras",
         history=f"{RUN}/finetune.history.csv",
@@ -96,43 +116,14 @@ rule finetune:
         mem_mb=memory_of_training,
         runtime=480,
     params:
-        backbone=lambda wildcards: MODELS[wildcards.model]["backbone"],
         geometry=geometry,
         objective=objective,
         augmentation=recipe("augmentation"),
         finetune=recipe("finetune"),
-        precision=config["precision"],
-        checkpoints=f"{STUDY}/checkpoints/finetune/{{model}}-{{seed}}",
+        model=lambda wildcards: {"backbone": MODELS[wildcards.model]["backbone"]},
+        precision=settings["precision"],
+        code=code("finetune"),
     message:
         "{wildcards.model}, seed {wildcards.seed}: fine-tuning the whole network"
     script:
         "../scripts/finetune.py"
-
-
-rule curves:
-    input:
-        head=rules.train_head.output.history,
-        finetune=rules.finetune.output.history,
-    output:
-        png=report(
-            f"{RUN}/curves.png",
-            caption="../report/curves.rst",
-            category="Training",
-            labels={"model": "{model}", "seed": "{seed}", "picture": "learning curves"},
-        ),
-        svg=f"{RUN}/curves.svg",
-    log:
-        f"{STUDY}/logs/curves/{{model}}-{{seed}}.log",
-    benchmark:
-        f"{STUDY}/benchmarks/curves/{{model}}-{{seed}}.tsv"
-    conda:
-        "../envs/rockspace.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-    params:
-        selection=config["finetune"]["selection"],
-    message:
-        "{wildcards.model}, seed {wildcards.seed}: drawing the learning curves"
-    script:
-        "../scripts/curves.py"

@@ -9,6 +9,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.alignment.aligned import read_aligned
     from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, entries_table, scored
     from rockspace.report.comparison import comparison_figure
+    from rockspace.report.tables import write_table_page
 
     out, settings = snakemake.output, snakemake.params.settings
     tables = [read_aligned(path) for path in snakemake.input.aligned]
@@ -21,5 +22,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     entries, comparisons = entries_table(*given), comparison_table(*given)
     for table, path in ((entries, out.entries), (comparisons, out.table)):
         write_csv(path, table)
+    write_table_page(Path(out.table), Path(out.page), f"{snakemake.params.study}: comparison")
     comparison_figure(entries, comparisons, [Path(out.png), Path(out.svg)])
     log.info("%d comparisons of %d predictions", len(comparisons), len(predictions))

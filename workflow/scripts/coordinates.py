@@ -7,11 +7,13 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.data.catalog import read_catalog
+    from rockspace.data.manifest import verify
     from rockspace.people.coordinates import people_coordinates
 
-    tables, readings = people_coordinates(
-        Path(snakemake.input.raw), snakemake.params.dataset, read_catalog(snakemake.input.catalog)
-    )
+    manifest, catalog = Path(snakemake.input.manifest), read_catalog(snakemake.input.catalog)
+    people = manifest.with_name("people")
+    verify(people, manifest)
+    tables, readings = people_coordinates(people, snakemake.params.dataset, catalog)
     for split, table in tables.items():
         write_csv(snakemake.output[split], table, index=True)
     write_json(snakemake.output.reading, [reading.in_words() for reading in readings])

@@ -7,7 +7,7 @@ from rockspace.runlog import recorded
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
     from rockspace.data.catalog import read_catalog
     from rockspace.data.tfrecords import Geometry
-    from rockspace.networks.loading import starting_backbone
+    from rockspace.networks.loading import precision_setting, starting_backbone
     from rockspace.people.coordinates import read_coordinates_tables
     from rockspace.search.cross_validation import Candidate, answer_left_out
     from rockspace.search.search import left_out_of
@@ -22,7 +22,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     weights = Path(inputs.weights) if inputs.get("weights") else None
     candidate = Candidate(
         model,
-        params.precision,
+        precision_setting(params.precision, inputs.precision),
         int(wildcards.seed),
         backbone=lambda: starting_backbone(model, geometry.image_size, weights, int(wildcards.seed)),
     )

@@ -1,4 +1,4 @@
-"""Fetch the archive's files; from the web, a folder or the generator."""
+"""Fetch photographs, or people's files: from the web, a folder or the generator."""
 
 from pathlib import Path
 
@@ -7,5 +7,6 @@ from rockspace.runlog import recorded
 with recorded(snakemake.log[0], snakemake.threads, outputs=snakemake.output):
     from rockspace.data.archive import fetch
 
-    raw, manifest = Path(snakemake.output.raw), Path(snakemake.output.manifest)
-    fetch(snakemake.params.dataset, raw, manifest, workers=snakemake.threads)
+    manifest = Path(snakemake.output.manifest)
+    folder = manifest.with_name(snakemake.wildcards.files)
+    fetch(snakemake.params.dataset, folder, manifest, workers=snakemake.threads)

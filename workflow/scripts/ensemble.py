@@ -1,4 +1,4 @@
-"""Average what several networks say of the images, and score it as a single network's answers are."""
+"""Average what several networks say of the images, and their rotated embeddings; score both as a single network's."""
 
 from pathlib import Path
 
@@ -7,20 +7,21 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.data.catalog import SPLITS, read_catalog
-    from rockspace.inference.ensembles import ensemble
+    from rockspace.inference.ensembles import ensemble, ensemble_alignment
     from rockspace.inference.evaluation import Outputs, evaluation, in_words, predictions
-    from rockspace.report.confusion import confusion_matrix_figure
+    from rockspace.report.confusion import confusion_of_predictions
 
-    params, out, catalog = snakemake.params, snakemake.output, read_catalog(snakemake.input.catalog)
-    outputs = ensemble([Outputs.load(path) for path in snakemake.input.outputs])
+    params, files, out = snakemake.params.settings, snakemake.input, snakemake.output
+    resampling = {"resamples": params["bootstraps"], "seed": 0}
+    outputs = ensemble([Outputs.load(path) for path in files.outputs])
     outputs.save(out.outputs)
-    figures = evaluation(outputs, resamples=params.bootstraps, seed=0)
+    figures = evaluation(outputs, **resampling)
     for split in SPLITS:
         log.info(in_words(figures, split))
     table = predictions(outputs)
     write_csv(out.predictions, table)
-    shown = table[table["split"] == "validation"]
-    superclass = dict(zip(catalog["label"], catalog["superclass"], strict=True))
-    confusion_matrix_figure(shown["label"], shown.get("predicted"), superclass, Path(out.confusion))
-    members = {key: params.members[key] for key in ("models", "seeds")}
-    write_json(out.metrics, {**figures, "selection": params.selection, "members": members})
+    confusion_of_predictions(table, read_catalog(files.catalog), Path(out.confusion))
+    members = {key: params["members"][key] for key in ("models", "seeds")}
+    write_json(out.metrics, {**figures, "selection": params["selection"], "members": members})
+    aligned = {layer: ensemble_alignment(files[layer], **resampling) for layer in params["layers"]}
+    write_json(out.alignment, {"layers": aligned})

@@ -17,7 +17,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     artifacts = zip(files.figures, files.aligned, files.embeddings, files.predictions, strict=True)
     runs = [Run(*run, *map(Path, paths)) for run, paths in zip(params.runs, artifacts, strict=True)]
     coordinates = {split: Path(files[split]) for split in SPLITS}
-    study = describe_study(catalog, coordinates, runs, reflection=params.reflection, metric=params.metric)
+    study = describe_study(
+        catalog, coordinates, runs, reflection=params.settings["reflection"], metric=params.settings["distance"]
+    )
     study |= embed_photographs([verified(folder / path) for path in catalog["path"]], snakemake.threads)
     with replacing(snakemake.output.page) as partial:
         partial.write_text(explorer_page(params.study, study), encoding="utf-8")

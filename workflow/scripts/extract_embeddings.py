@@ -7,9 +7,12 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
     from rockspace.data.catalog import read_catalog
-    from rockspace.inference.embeddings import join_activations
+    from rockspace.inference.embeddings import Embeddings
+    from rockspace.inference.one_pass import load_pass
 
-    paths = [*snakemake.input.train, *snakemake.input.validation]
-    embeddings = join_activations(paths, snakemake.wildcards.layer, read_catalog(snakemake.input.catalog))
+    files, layer = snakemake.input, snakemake.wildcards.layer
+    catalog = read_catalog(files.catalog)
+    said = load_pass([*files.train, *files.validation], catalog["image_id"].tolist(), layers=[layer])
+    embeddings = Embeddings.of(catalog, said.layers[layer])
     embeddings.save(Path(snakemake.output.embeddings))
     write_csv(snakemake.output.csv, embeddings.table())

@@ -8,7 +8,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.data.tfrecords import Geometry
     from rockspace.networks.classifier import pooled_backbone
     from rockspace.networks.device import repeatable
-    from rockspace.networks.loading import for_inference, starting_backbone
+    from rockspace.networks.loading import for_inference, precision_setting, starting_backbone
     from rockspace.training.augmentation import Augmentation
     from rockspace.training.features import compute_features
     from rockspace.training.pipeline import ImageSet
@@ -20,7 +20,8 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     seed = int(snakemake.wildcards.get("seed", 0))  # of random weights
     backbone = starting_backbone(params.backbone, geometry.image_size, Path(weights) if weights else None, seed)
     pooled = pooled_backbone(backbone, params.backbone["feature_layers"], params.backbone["pooling"])
-    network, _ = for_inference(pooled, params.precision, params.backbone["backbone"])
+    setting = precision_setting(params.precision, snakemake.input.precision)
+    network, _ = for_inference(pooled, setting, params.backbone["backbone"])
     augmentation = Augmentation.from_config(params.augmentation)
-    features = compute_features(network, images, augmentation, views=params.views, batch_size=32)
+    features = compute_features(network, images, augmentation, **params.views, batch_size=32)
     features.save(Path(snakemake.output.features))

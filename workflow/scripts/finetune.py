@@ -9,7 +9,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.data.catalog import read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.networks.device import all_gpus, repeatable
-    from rockspace.networks.loading import load_classifier, precision_for
+    from rockspace.networks.loading import load_classifier, precision_for, precision_setting
     from rockspace.networks.objectives import Objective
     from rockspace.people.coordinates import read_coordinates_tables
     from rockspace.training.augmentation import Augmentation
@@ -23,10 +23,11 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     geometry = Geometry.from_config(params.geometry)
     images = ImageSet.open(inputs.train, geometry, *known)
     validation = ImageSet.open(inputs.validation, geometry, *known) if inputs.validation else None
-    precision = precision_for(params.precision, params.backbone, "train")
+    setting = precision_setting(params.precision, inputs.precision)
+    precision = precision_for(setting, params.model["backbone"], "train")
     augmentation = Augmentation.from_config(params.augmentation)
     objective = Objective.of(params.objective, images.coordinates)
-    checkpoints = Path(params.checkpoints)
+    checkpoints = Path(snakemake.output.model).with_name("checkpoints") / "finetune"
     recipe = Recipe(params.finetune, augmentation, precision, seed, objective, checkpoints)
     with all_gpus():
         network = load_classifier(inputs.model)

@@ -7,9 +7,12 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.data.catalog import read_catalog
+    from rockspace.data.manifest import verify
     from rockspace.people.individuals import individual_coordinates
 
-    catalog, split = read_catalog(Path(snakemake.input.catalog)), snakemake.wildcards.split
-    table = individual_coordinates(Path(snakemake.input.raw), snakemake.params.dataset, catalog, split)
+    manifest, catalog = Path(snakemake.input.manifest), read_catalog(snakemake.input.catalog)
+    people = manifest.with_name("people")
+    verify(people, manifest)
+    table = individual_coordinates(people, snakemake.params.dataset, catalog, snakemake.wildcards.split)
     write_csv(snakemake.output.individuals, table)
     log.info("%d individuals", table["individual"].nunique())

@@ -1,18 +1,18 @@
-"""The mistakes that the network is surest of, with their photographs."""
+"""The confusion matrix of a network, and its most confident errors with their photographs."""
 
 from pathlib import Path
-
-import pandas as pd
 
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
     from rockspace.data.catalog import read_catalog
+    from rockspace.inference.evaluation import read_predictions
+    from rockspace.report.confusion import confusion_of_predictions
     from rockspace.report.mistakes import mistakes_figure
 
-    catalog, wildcards = Path(snakemake.input.catalog), snakemake.wildcards
-    table = read_catalog(catalog)
-    photographs = {name: catalog.parent / path for name, path in zip(table["image_id"], table["path"], strict=True)}
-    predictions = pd.read_csv(snakemake.input.predictions, keep_default_na=False)
-    title = f"{wildcards.model}, seed {wildcards.seed}"
-    mistakes_figure(predictions, photographs, title, Path(snakemake.output.jpg), tuple(snakemake.params.background))
+    out, wildcards, path = snakemake.output, snakemake.wildcards, Path(snakemake.input.catalog)
+    catalog = read_catalog(path)
+    photographs = {name: path.parent / file for name, file in zip(catalog["image_id"], catalog["path"], strict=True)}
+    predictions = read_predictions(snakemake.input.predictions)
+    confusion_of_predictions(predictions, catalog, Path(out.confusion))
+    mistakes_figure(predictions, photographs, f"{wildcards.model}, seed {wildcards.seed}", Path(out.jpg))

@@ -14,7 +14,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.report.provenance import configuration, provenance
 
     files, params, out = snakemake.input, snakemake.params, snakemake.output
-    manifest, page = Path(files.manifest), Path(out.page)
+    manifests, page = [Path(path) for path in files.manifests], Path(out.page)
     names = {"model": str, "seed": str, "layer": str}
 
     def by_run(paths, read):
@@ -30,7 +30,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     study = Study(
         config=params.config,
         catalog=read_catalog(files.catalog),
-        manifest=manifest,
+        manifests=manifests,
         summary=pd.read_csv(files.summary, dtype=names),
         entries=pd.read_csv(files.entries, dtype=names),
         layers=params.layers,
@@ -44,6 +44,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         page,
         study,
         benchmarks=page.parent / "benchmarks",
-        provenance=provenance(params.config, out.config, manifest),
+        provenance=provenance(params.config, out.config, manifests),
         configuration=configuration(params.config),
     )

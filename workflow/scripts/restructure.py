@@ -9,8 +9,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.data.catalog import build_catalog, restructure
     from rockspace.data.manifest import verify
 
-    raw, dataset = Path(snakemake.input.raw), snakemake.params.dataset
-    verify(raw, Path(snakemake.input.manifest))
+    manifest, dataset = Path(snakemake.input.manifest), snakemake.params.dataset
+    raw = manifest.with_name("raw")
+    verify(raw, manifest)
     catalog = build_catalog(raw, dataset)
     restructure(raw, catalog, Path(snakemake.output.images))
     write_csv(snakemake.output.catalog, catalog)

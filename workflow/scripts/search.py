@@ -14,8 +14,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     left_out = {tuple(run): LeftOut.load(path) for run, path in zip(params.runs, snakemake.input.left_out, strict=True)}
     coordinates = read_coordinates_tables(snakemake.input.coordinates)
     names = [] if coordinates is None else list(coordinates.columns)
-    options = {"folds": params.folds, "resamples": params.resamples}
-    table = search_table(left_out, params.models, params.ensembles, names, **options)
+    table = search_table(left_out, params.models, params.ensembles, names, **params.settings)
     write_csv(out.table, table)
     search_figure(table, [Path(out.png), Path(out.svg)])
     shown = [column for column in ("model", "top1", "mean_r", "disparity") if column in table]

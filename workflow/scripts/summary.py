@@ -10,20 +10,24 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.report.summary import as_markdown, ensemble_rows, notes_of, summary_row
+    from rockspace.report.tables import write_table_page
 
-    files, params = snakemake.input, snakemake.params
+    files, params = snakemake.input, snakemake.params.settings
 
     def read(paths):
         return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
 
-    trained = [run[:2] for run in params.runs]
+    trained = [run[:2] for run in params["runs"]]
     metrics = dict(zip(dict.fromkeys(trained), read(files.metrics), strict=True))
     alignments = read(files.alignments)
-    rows = [summary_row(*run, metrics[run[:2]], figures) for run, figures in zip(params.runs, alignments, strict=True)]
-    together = zip(params.ensembles, read(files.ensembles), read(files.ensemble_alignments), strict=True)
+    rows = [
+        summary_row(*run, metrics[run[:2]], figures) for run, figures in zip(params["runs"], alignments, strict=True)
+    ]
+    together = zip(params["ensembles"], read(files.ensembles), read(files.ensemble_alignments), strict=True)
     rows += [row for ensemble in together for row in ensemble_rows(*ensemble)]
     table = pd.DataFrame(rows)
     write_csv(snakemake.output.csv, table)
+    write_table_page(Path(snakemake.output.csv), Path(snakemake.output.page), f"{params['study']}: summary")
     with replacing(snakemake.output.markdown) as partial:
-        partial.write_text(as_markdown(table, params.study, notes_of(params.runs, alignments)), encoding="utf-8")
+        partial.write_text(as_markdown(table, params["study"], notes_of(params["runs"], alignments)), encoding="utf-8")
     log.info("\n%s", Path(snakemake.output.markdown).read_text(encoding="utf-8"))

@@ -11,7 +11,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     write_shard(
         Path(snakemake.output.shard),
         read_catalog(snakemake.input.catalog),
-        Path(snakemake.input.images).parent,
+        Path(snakemake.input.catalog).parent,
         Geometry.from_config(snakemake.params.geometry),
         split=snakemake.wildcards.split,
         shard=int(snakemake.wildcards.shard),

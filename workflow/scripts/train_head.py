@@ -18,7 +18,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.training.selection import training_members
 
     params, seed, model = snakemake.params, int(snakemake.wildcards.seed), snakemake.params.backbone
-    checkpoints = Path(params.checkpoints)
+    checkpoints = Path(snakemake.output.model).with_name("checkpoints") / "train_head"
     repeatable(seed)
     catalog = read_catalog(snakemake.input.catalog)
     known = catalog, read_coordinates_tables(snakemake.input.coordinates)
@@ -29,7 +29,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     recipe = {"n_labels": len(label_names(catalog)), "head": params.head, "training": params.train_head, "seed": seed}
     recipe |= {"objective": objective}
     weights = Path(snakemake.input.weights) if snakemake.input.get("weights") else None
-    backbone = starting_backbone(model, params.image_size, weights, seed)
+    backbone = starting_backbone(model, params.geometry["image_size"], weights, seed)
 
     head, history = train_head(learning, watched, **recipe, checkpoints=checkpoints / "select")
     log.info("after %d epochs: %s", len(history), history.iloc[-1].to_dict())

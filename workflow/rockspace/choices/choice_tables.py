@@ -125,11 +125,6 @@ def read_image_table(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=texts, keep_default_na=False)
 
 
-def read_responses_table(path: str | Path) -> pd.DataFrame:
-    """Read the artifact of the stage `responses`: counts, indexed by `image_id`."""
-    return pd.read_csv(path, dtype={"image_id": str}, keep_default_na=False).set_index("image_id")
-
-
 def confusion(table: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean observed and predicted shares by right category, from rows of one space and split.
 

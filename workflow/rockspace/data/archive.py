@@ -58,6 +58,24 @@ def fetch(
         ) from error
 
 
+def source_files(dataset: Mapping[str, Any]) -> dict[str, Path] | None:
+    """Return the user's own files that an archive is made from, by their path in it.
+
+    Args:
+        dataset: the ``dataset`` section of the config.
+
+    Returns:
+        None where the local folder is out of reach; nothing for other sources.
+
+    Raises:
+        RockspaceError: the folder has nothing for a pattern.
+    """
+    if dataset["source"] != "directory":
+        return {}
+    folder = Path(dataset["directory"])
+    return directory.list_folder(folder, wanted_patterns(dataset["splits"])) if folder.is_dir() else None
+
+
 def check_source(dataset: Mapping[str, Any], raw: Path) -> None:
     """Refuse a local copy that lies where ``raw`` is about to be replaced.
 

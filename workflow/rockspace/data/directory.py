@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from rockspace.artifacts import link_or_copy
+from rockspace.artifacts import copy
 from rockspace.data.manifest import Entry, describe
 from rockspace.data.names import place
 from rockspace.data.patterns import Child, find
@@ -32,7 +32,7 @@ def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
 
 
 def take(source: Path, patterns: Sequence[str], folder: Path) -> list[Entry]:
-    """Give the files of ``source`` that ``patterns`` name a second name in ``folder``, or copy them.
+    """Copy the files of ``source`` that ``patterns`` name into ``folder``.
 
     Args:
         source: as for ``list_folder``; nothing in it is moved or changed.
@@ -52,7 +52,7 @@ def take(source: Path, patterns: Sequence[str], folder: Path) -> list[Entry]:
                 f"{file} is no regular file but a pipe, socket or device; narrow the pattern or remove it"
             )
         try:
-            link_or_copy(file, place(folder, path))
+            copy(file, place(folder, path))
             entries.append(describe(folder / path, path))
         except OSError as error:
             raise RockspaceError(f"{file} cannot be taken into {folder}: {error.strerror}") from error

@@ -1,6 +1,5 @@
 """Embeddings: the activations of named layers, one vector an image."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from rockspace.artifacts import read_arrays, write_arrays
-from rockspace.errors import RockspaceError
 
 
 @dataclass(frozen=True)
@@ -40,36 +38,11 @@ class Embeddings:
         return table
 
     @classmethod
+    def of(cls, catalog: pd.DataFrame, embedding: np.ndarray) -> "Embeddings":
+        """Take one layer ``(n, d)``, in the catalog's order."""
+        return cls(*(catalog[name].to_numpy(str) for name in ("image_id", "split", "label")), embedding)
+
+    @classmethod
     def load(cls, path: str | Path) -> "Embeddings":
         """Read what `save` wrote."""
         return cls(**read_arrays(path))
-
-
-def save_activations(path: Path, image_ids: Sequence[str], layers: Mapping[str, np.ndarray]) -> None:
-    """Write the pooled activations of one shard: ``image_id`` and one array ``(n, d)`` a layer."""
-    write_arrays(path, {"image_id": np.array(image_ids), **layers})
-
-
-def join_activations(paths: Sequence[str | Path], layer: str, catalog: pd.DataFrame) -> Embeddings:
-    """Put one layer of all shards together, in the catalog's order.
-
-    Args:
-        paths: What `save_activations` wrote, for all shards of both splits.
-        layer: Name of the layer.
-        catalog: Says split and label of each image.
-
-    Raises:
-        RockspaceError: Where an image of the catalog is in no shard.
-    """
-    names, values = [], []
-    for path in paths:
-        with np.load(path, allow_pickle=False) as shard:
-            names.append(shard["image_id"])
-            values.append(shard[layer])
-    row_of = {name: row for row, name in enumerate(np.concatenate(names))}
-    missing = [name for name in catalog["image_id"] if name not in row_of]
-    if missing:
-        raise RockspaceError(f"{paths[0]}: no activations of image '{missing[0]}'; run the stage 'activations' again")
-    order = [row_of[name] for name in catalog["image_id"]]
-    image_id, split, label = (catalog[name].to_numpy(str) for name in ("image_id", "split", "label"))
-    return Embeddings(image_id, split, label, np.concatenate(values)[order])

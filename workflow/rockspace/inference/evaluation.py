@@ -1,7 +1,7 @@
 """Evaluation: how often a classifier is right, how well coordinates are predicted, and how sure those figures are."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from rockspace.alignment.intervals import mean_intervals, proportion_interval
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.spaces import correlations
 from rockspace.artifacts import read_arrays, write_arrays
-from rockspace.errors import RockspaceError
+from rockspace.data.catalog import label_names
+from rockspace.people.coordinates import coordinates_of
 
 TOP_K = 3
 # Figures of `metrics` that there are none of without a softmax.
@@ -67,11 +68,26 @@ class Outputs:
         return np.searchsorted(self.labels, self.label)
 
 
-def joined(parts: Sequence[Outputs]) -> Outputs:
-    """Put outputs of the same network together."""
-    first = parts[0]
-    rows = [name for name, value in vars(first).items() if value is not None and name not in FIXED]
-    return replace(first, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in rows})
+def outputs_of(said: Mapping[str, np.ndarray], catalog: pd.DataFrame, coordinates: pd.DataFrame | None) -> Outputs:
+    """Put what a network said of all images together with what they are.
+
+    Args:
+        said: ``predictions``, ``coordinates`` or both, in the catalog's order.
+        catalog: From `rockspace.data.catalog.read_catalog`.
+        coordinates: People's, indexed by ``image_id``; None where none are learnt.
+    """
+    predicted = said.get("coordinates")
+    known = (
+        {}
+        if predicted is None
+        else {
+            "observed": coordinates_of(coordinates, catalog["image_id"]),
+            "dimensions": np.array(coordinates.columns, str),
+        }
+    )
+    columns = {name: catalog[name].to_numpy(str) for name in ("image_id", "split", "label")}
+    labels = np.array(label_names(catalog))
+    return Outputs(**columns, labels=labels, probabilities=said.get("predictions"), coordinates=predicted, **known)
 
 
 def metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -217,7 +233,15 @@ def prediction_table(
 
 
 def predictions(outputs: Outputs) -> pd.DataFrame:
-    """Tabulate the guesses of all images; without a softmax, the images alone."""
+    """Tabulate what is predicted of all images: guesses where there is a softmax, and coordinates beside observed ones."""
+    table = _guesses(outputs)
+    if outputs.coordinates is None:
+        return table
+    pairs = aligned_table(outputs.image_id, outputs.label, outputs.dimensions, outputs.observed, outputs.coordinates)
+    return table.join(pairs.drop(columns=["image_id", "label"]))
+
+
+def _guesses(outputs: Outputs) -> pd.DataFrame:
     if outputs.probabilities is None:
         return pd.DataFrame({name: getattr(outputs, name) for name in ("image_id", "split", "label")})
     names = outputs.labels.tolist()
@@ -229,13 +253,8 @@ def predictions(outputs: Outputs) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def predicted_coordinates(outputs: Outputs, split: str) -> pd.DataFrame:
-    """Tabulate observed and predicted coordinates of one split, in the columns of aligned coordinates.
-
-    Raises:
-        RockspaceError: Where none are predicted.
-    """
-    part = outputs.of_split(split)
-    if part.coordinates is None:
-        raise RockspaceError("these outputs hold no coordinates: the objective is classification")
-    return aligned_table(part.image_id, part.label, part.dimensions, part.observed, part.coordinates)
+def read_predictions(path: str | Path) -> pd.DataFrame:
+    """Read ``predictions.csv``; names and labels that look like numbers or like nothing stay text."""
+    names = [f"predicted{suffix}" for suffix in ("", *(f"_{rank + 1}" for rank in range(1, TOP_K)))]
+    text = dict.fromkeys(["image_id", "split", "label", *names], str)
+    return pd.read_csv(path, dtype=text, keep_default_na=False)

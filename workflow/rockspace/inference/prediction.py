@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-from rockspace.inference.evaluation import Outputs
-from rockspace.networks.objectives import COORDINATES, PREDICTIONS
+from rockspace.inference.one_pass import LAYER, OUTPUT
+from rockspace.networks.classifier import named_outputs
+from rockspace.networks.layers import find_layer
 from rockspace.training.augmentation import Augmentation, Stream
 from rockspace.training.pipeline import ImageSet, View
 
@@ -66,26 +67,29 @@ def answers(
     return {name: values / np.float32(len(looks)) for name, values in total.items()}
 
 
-def outputs_of(
-    said: dict[str, np.ndarray], images: ImageSet, split: str, labels: Sequence[str], dimensions: Sequence[str]
-) -> Outputs:
-    """Put what a network said of a set of images together with their names, labels and coordinates.
+def one_pass_model(network: keras.Model, layers: Sequence[str], pooling: str) -> keras.Model:
+    """Return a network that gives its outputs and its layers, each layer pooled to a vector.
 
     Args:
-        said: ``predictions``, ``coordinates`` or both, as from `answers` for `classifier.named_outputs`.
-        images: The images.
-        split: Name of their split.
-        labels: Names of all labels, in order.
-        dimensions: Names of the human dimensions.
+        network: A classifier.
+        layers: Names of layers; ``penultimate`` is what the softmax stands on.
+        pooling: ``mean`` over places, or ``mean_std``: means followed by standard deviations.
+
+    Raises:
+        RockspaceError: Where the network has no such layer.
     """
-    coordinates, members = said.get(COORDINATES), images.members
-    return Outputs(
-        image_id=np.array(images.image_ids)[members],
-        split=np.full(len(images), split),
-        label=np.take(labels, images.labels[members]),
-        labels=np.array(labels),
-        probabilities=said.get(PREDICTIONS),
-        coordinates=coordinates,
-        observed=None if coordinates is None else images.coordinates[members],
-        dimensions=None if coordinates is None else np.array(dimensions),
-    )
+    found = {name: find_layer(network, name, "embeddings.layers") for name in layers}
+    outputs = {f"{OUTPUT}{name}": tensor for name, tensor in named_outputs(network).output.items()}
+    pooled = {f"{LAYER}{name}": _pooled(layer.output, pooling) for name, layer in found.items()}
+    return keras.Model(network.input, outputs | pooled)
+
+
+def _pooled(activation: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
+    activation = keras.ops.cast(activation, "float32")
+    places = tuple(range(1, len(activation.shape) - 1))
+    if not places:
+        return activation
+    mean = keras.ops.mean(activation, axis=places)
+    if pooling == "mean":
+        return mean
+    return keras.ops.concatenate([mean, keras.ops.std(activation, axis=places)], axis=-1)

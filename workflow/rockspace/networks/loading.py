@@ -1,7 +1,8 @@
 """Networks as the stages need them: to start training from, and to take answers from."""
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -36,8 +37,15 @@ def starting_backbone(model: dict[str, Any], image_size: int, weights: Path | No
     )
 
 
-def precision_for(setting: str, backbone: str, phase: str) -> str:
+def precision_setting(setting: str, decided: str | Path | None) -> str | dict[str, str]:
+    """Return the configuration's ``precision``, or for ``auto`` what a study has decided once: precisions by phase."""
+    return json.loads(Path(decided).read_text(encoding="utf-8")) if decided else setting
+
+
+def precision_for(setting: str | Mapping[str, str], backbone: str, phase: str) -> str:
     """Return the arithmetic of a phase (``train`` or ``embed``), and log it; ``auto`` lets the hardware decide."""
+    if isinstance(setting, Mapping):
+        setting = setting[phase]
     precision = choose(backbone, phase) if setting == "auto" else setting
     log.info("%s: %s in %s", backbone, phase, precision)
     return precision
@@ -56,7 +64,9 @@ def load_classifier(path: str | Path) -> keras.Model:
         raise RockspaceError(f"{path}: cannot be loaded ({reason}); delete it and run again") from error
 
 
-def for_inference(network: keras.Model, setting: str, backbone: str) -> tuple[Callable[[tf.Tensor], Any], str]:
+def for_inference(
+    network: keras.Model, setting: str | Mapping[str, str], backbone: str
+) -> tuple[Callable[[tf.Tensor], Any], str]:
     """Return what answers as ``network`` does, as fast as the hardware allows, and its arithmetic."""
     precision = precision_for(setting, backbone, "embed")
     return fast_inference(fold(network), precision), precision

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import confusion_matrix
@@ -16,6 +17,19 @@ from rockspace.report.figures import COLUMN, column_style, save
 
 # Room that one label needs to be read (inches), and the size it is printed in (points).
 LABEL, LABEL_SIZE = 0.074, 4.6
+
+
+def confusion_of_predictions(predictions: pd.DataFrame, catalog: pd.DataFrame, output: Path) -> None:
+    """Draw how many validation images of each label were taken for each label.
+
+    Args:
+        predictions: As ``predictions.csv`` has them.
+        catalog: From `rockspace.data.catalog.read_catalog`.
+        output: File to write; the suffix says the format.
+    """
+    shown = predictions[predictions["split"] == "validation"]
+    superclass = dict(zip(catalog["label"], catalog["superclass"], strict=True))
+    confusion_matrix_figure(shown["label"], shown.get("predicted"), superclass, output)
 
 
 def confusion_matrix_figure(

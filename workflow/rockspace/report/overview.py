@@ -60,7 +60,7 @@ class Study:
     Attributes:
         config: The whole configuration, defaults filled in.
         catalog: As from `rockspace.data.catalog.read_catalog`.
-        manifest: The archive's manifest.
+        manifests: The manifests of the photographs and of people's files.
         summary: ``summary.csv``, with seeds as text: a row for each model, seed and layer.
         entries: ``comparison.entries.csv``: held-out mean r of each model and layer over its seeds.
         layers: The layer to show of each model.
@@ -71,7 +71,7 @@ class Study:
 
     config: dict[str, Any]
     catalog: pd.DataFrame
-    manifest: Path
+    manifests: Sequence[Path]
     summary: pd.DataFrame
     entries: pd.DataFrame
     layers: Mapping[str, str]
@@ -157,12 +157,14 @@ def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame, predictions: Sequence[
     return merged | {"seeds": len(rows), "each": rows}
 
 
-def applicable(references: Sequence[dict[str, Any]], manifest: Path, dataset: dict[str, Any]) -> list[dict[str, Any]]:
+def applicable(
+    references: Sequence[dict[str, Any]], manifests: Sequence[Path], dataset: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Keep the references that hold for this study's images.
 
     Args:
         references: The ``references`` of the configuration.
-        manifest: The archive's manifest.
+        manifests: The manifests of the photographs and of people's files.
         dataset: The ``dataset`` of the configuration.
 
     Returns:
@@ -171,7 +173,9 @@ def applicable(references: Sequence[dict[str, Any]], manifest: Path, dataset: di
     validation = dataset["splits"]["validation"]
     # Validation images that were drawn from the training images are nobody else's.
     coordinates = None if validation.get("fraction") else validation["coordinates"]
-    ours = {None} | {entry.sha256 for entry in read_manifest(manifest) if entry.path == coordinates}
+    ours = {None} | {
+        entry.sha256 for manifest in manifests for entry in read_manifest(manifest) if entry.path == coordinates
+    }
     return [reference for reference in references if reference["coordinates_sha256"] in ours]
 
 
@@ -281,7 +285,7 @@ def write_overview(
         provenance: As from `rockspace.report.provenance.provenance`.
         configuration: The whole configuration as text.
     """
-    references = applicable(study.config["references"], study.manifest, study.config["dataset"])
+    references = applicable(study.config["references"], study.manifests, study.config["dataset"])
     models = study.models()
     stages = stage_runtimes(benchmarks)
     memory, rest = stages["memory_mb"].max(), stages.iloc[LONGEST:]

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,13 @@ def configuration(config: dict[str, Any]) -> str:
     return yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, allow_unicode=True, width=100)
 
 
-def provenance(config: dict[str, Any], configfile: str, manifest: Path) -> dict[str, str]:
+def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path]) -> dict[str, str]:
     """Collect what is needed to make a result again.
 
     Args:
         config: The whole configuration, defaults filled in.
         configfile: Where it was written to.
-        manifest: The archive's manifest.
+        manifests: The manifests of the photographs and of people's files.
 
     Returns:
         Texts by what they say, in reading order. Versions are those of this moment.
@@ -42,7 +43,7 @@ def provenance(config: dict[str, Any], configfile: str, manifest: Path) -> dict[
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "configuration": f"{configfile} (sha256 {digest[:16]})",
         "seeds": ", ".join(map(str, config["seeds"])),
-        "data": f"{source(config['dataset'])} (manifest's sha256 {_sha256(manifest)[:16]})",
+        "data": f"{source(config['dataset'])} (manifests' sha256 {', '.join(_sha256(manifest)[:16] for manifest in manifests)})",
     }
 
 

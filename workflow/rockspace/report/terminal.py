@@ -1,6 +1,6 @@
 """What a run says in the end: the summary as a table for a terminal, and where the rest is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -81,9 +81,3 @@ def _line(name: str, cells: tuple[str, ...], first: int, widths: list[int]) -> s
         name if len(name) <= first else f"{name[: first // 2 - 1]}..{name[len(name) - (first - first // 2 - 1) :]}"
     )
     return "  ".join([shortened.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))])
-
-
-def failure_words(stage: str, wildcards: Mapping[str, str], logs: Sequence[str]) -> str:
-    """Say in one line which stage failed and where its log is."""
-    which = ", ".join(f"{key} {value}" for key, value in wildcards.items())
-    return f"failed: {stage}" + (f" ({which})" if which else "") + (f"; see {', '.join(logs)}" if logs else "")

@@ -1,0 +1,42 @@
+"""Digests of files that belong to the user: they decide what is done again, whatever their ages say."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from rockspace.artifacts import write_json
+
+
+def digest_of(files: Mapping[str, Path] | None, record: Path, *, keep: bool) -> str | None:
+    """Return a hash of the names and contents of files.
+
+    A file is read where its path, size or time of change is not the one in the record.
+
+    Args:
+        files: Files by the names that count; None where they are out of reach, which then are as the record has them.
+        record: JSON file that remembers what was read.
+        keep: Whether to write the record; one process of a run is enough.
+
+    Returns:
+        16 hexadecimal digits; None where nothing is known.
+    """
+    try:
+        known = json.loads(record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    found = known if files is None else {name: _seen(file, known.get(name)) for name, file in files.items()}
+    if keep and found != known:
+        write_json(record, found)
+    contents = sorted((name, seen[-1]) for name, seen in found.items())
+    return hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:16] if contents else None
+
+
+def _seen(file: Path, known: list | None) -> list:
+    """Path, size, time of change (ns) and SHA-256 of a file."""
+    status = file.stat()
+    mark = [str(file), status.st_size, status.st_mtime_ns]
+    if known is not None and known[:-1] == mark:
+        return known
+    with file.open("rb") as stream:
+        return [*mark, hashlib.file_digest(stream, "sha256").hexdigest()]

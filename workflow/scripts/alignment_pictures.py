@@ -1,0 +1,26 @@
+"""From the figures of a layer's alignment to its pictures."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from rockspace.checksums import verified
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
+    from rockspace.alignment.aligned import read_aligned
+    from rockspace.data.catalog import read_catalog
+    from rockspace.report.alignment import displacement_maps, predicted_against_observed
+
+    files, out, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
+    reduction = json.loads(Path(files.figures).read_text(encoding="utf-8"))["reduction"]
+    dimensions = pd.read_csv(files.dimensions, dtype={"dimension": str}, keep_default_na=False, na_values=[""])
+    leading = dimensions[dimensions["reduction"] == reduction]
+    aligned, _, _ = read_aligned(files.aligned)
+    paths = read_catalog(files.catalog).set_index("image_id")["path"]
+    photographs = [verified(Path(files.catalog).parent / paths[image]) for image in aligned["image_id"]]
+    title = f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}"
+    predicted_against_observed(aligned, leading, photographs, title, [Path(out.png), Path(out.svg)])
+    names = leading["dimension"].tolist()
+    displacement_maps(aligned, names, photographs, title, [Path(out.map_png), Path(out.map_svg)])
