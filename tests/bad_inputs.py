@@ -822,9 +822,9 @@ def unknown_from_layer() -> None:
 
 @bad_network("An unknown layer to embed", "config: embeddings.layers: ... 'conv9'...")
 def unknown_layer_to_embed() -> None:
-    from rockspace.inference.activations import embedding_model
+    from rockspace.inference.prediction import one_pass_model
 
-    embedding_model(built(), ["conv9"], "mean")
+    one_pass_model(built(), ["conv9"], "mean")
 
 
 @bad_network("Images too small for a backbone", "image_size: 32 does not suit inception_v3: ...")

@@ -41,7 +41,8 @@ JOB_STARTS = re.compile(r"^Job \d+: |^(?:local)?rule \w+:$", re.MULTILINE)
 # Which stage reads an artifact next; every kind of artifact there is.
 READERS = {
     "raw.manifest.json": "restructure",
-    "raw/mds_120.txt": "coordinates",
+    "people.manifest.json": "coordinates",
+    "people/mds_120.txt": "coordinates",
     "catalog.csv": "tfrecords",
     "coordinates/train.csv": "procrustes",
     "images/train/*/*_01.jpg": "tfrecords",
@@ -52,9 +53,8 @@ READERS = {
     "models/lite0/seed-0/head.keras": "finetune",
     "models/lite0/seed-0/head.refit.keras": "finetune",
     "models/lite0/seed-0/head.history.csv": "curves",
-    "models/lite0/seed-0/finetuned.keras": "activations",
+    "models/lite0/seed-0/finetuned.keras": "infer",
     "models/lite0/seed-0/finetune.history.csv": "evaluate",
-    "models/lite0/seed-0/activations/validation*": "extract_embeddings",
     "models/lite0/seed-0/embeddings/penultimate.npz": "procrustes",
     "models/lite0/seed-0/alignment/penultimate.json": "layer_profile",
     "models/lite0/seed-0/alignment/penultimate.aligned.csv": "comparison",

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 import pytest
 
-from rockspace.artifacts import link_or_copy, replacing, write_csv, write_json
+from rockspace.artifacts import copy, link_or_copy, replacing, write_csv, write_json
 
 
 def test_what_fails_half_way_leaves_nothing_and_an_older_file_as_it_was(tmp_path):
@@ -81,3 +81,10 @@ def test_a_link_leaves_the_source_where_it_is(tmp_path):
     (tmp_path / "a").write_text("x")
     link_or_copy(tmp_path / "a", tmp_path / "b/c")
     assert (tmp_path / "a").read_text() == (tmp_path / "b/c").read_text() == "x"
+
+
+def test_what_is_written_to_a_copy_never_reaches_the_source(tmp_path):
+    (tmp_path / "a").write_text("the user's own")
+    copy(tmp_path / "a", tmp_path / "b/c")
+    (tmp_path / "b/c").write_text("other")
+    assert (tmp_path / "a").read_text() == "the user's own"

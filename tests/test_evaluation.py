@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockspace.errors import RockspaceError
-from rockspace.inference.activations import embedding_model
-from rockspace.inference.embeddings import Embeddings, join_activations, save_activations
+from rockspace.inference.embeddings import Embeddings
 from rockspace.inference.evaluation import metrics, prediction_table
-from rockspace.inference.prediction import answers
+from rockspace.inference.one_pass import load_pass, save_pass
+from rockspace.inference.prediction import answers, one_pass_model
 from rockspace.networks.classifier import named_outputs
 
 
@@ -70,16 +70,16 @@ def test_embeddings_of_several_layers_come_from_one_pass_pooled_as_asked(validat
     model = network()
     images = validation_set.in_order(np.concatenate([images.numpy() for images, _ in validation_set.plain(9)]))
     maps = keras.Model(model.input, model.get_layer("conv").output).predict(images, verbose=0)
-    both = answers(embedding_model(model, ["conv", "penultimate"], "mean_std"), validation_set, 4)
-    np.testing.assert_allclose(both["conv"][:, :4], maps.mean(axis=(1, 2)), rtol=1e-4)
-    np.testing.assert_allclose(both["conv"][:, 4:], maps.std(axis=(1, 2)), rtol=1e-3)
-    np.testing.assert_allclose(both["penultimate"], maps.mean(axis=(1, 2)), rtol=1e-4)
-    assert both["conv"].dtype == np.float32
+    both = answers(one_pass_model(model, ["conv", "penultimate"], "mean_std"), validation_set, 4)
+    np.testing.assert_allclose(both["layer/conv"][:, :4], maps.mean(axis=(1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(both["layer/conv"][:, 4:], maps.std(axis=(1, 2)), rtol=1e-3)
+    np.testing.assert_allclose(both["layer/penultimate"], maps.mean(axis=(1, 2)), rtol=1e-4)
+    assert both["layer/conv"].dtype == np.float32
 
 
 def test_a_layer_that_is_not_there_is_one_line_with_the_key_and_the_layers():
     with pytest.raises(RockspaceError, match=r"embeddings\.layers: .* has no layer 'deep'; similar ones: .*conv"):
-        embedding_model(network(), ["deep"], "mean")
+        one_pass_model(network(), ["deep"], "mean")
 
 
 def test_embeddings_are_read_back_as_they_were_written(tmp_path):
@@ -100,15 +100,25 @@ def test_the_table_of_an_embedding_has_its_numbers_to_the_last_digit(tmp_path):
 
 
 def test_shards_are_joined_in_the_catalogs_order_and_a_missing_image_is_named(tmp_path):
-    catalog = pd.DataFrame({"image_id": list("abcd"), "split": ["train"] * 3 + ["validation"], "label": list("xyxy")})
-    save_activations(tmp_path / "0.npz", ["d"], {"conv": np.full((1, 2), 3.0), "other": np.zeros((1, 5))})
-    save_activations(
-        tmp_path / "1.npz",
-        ["a", "b", "c"],
-        {"conv": np.arange(3)[:, None] + np.zeros(2), "other": np.zeros((3, 5))},
+    first = {
+        "layer/conv": np.full((1, 2), 3.0),
+        "layer/other": np.zeros((1, 5)),
+        "output/predictions": np.full((1, 1), 3),
+    }
+    others = {
+        "layer/conv": np.arange(3)[:, None] + np.zeros(2),
+        "layer/other": np.zeros((3, 5)),
+        "output/predictions": np.arange(3)[:, None],
+    }
+    save_pass(tmp_path / "0.npz", ["d"], first, "bfloat16")
+    save_pass(
+        tmp_path / "1.npz", ["c", "a", "b"], {name: np.roll(a, 1, axis=0) for name, a in others.items()}, "bfloat16"
     )
-    joined = join_activations([tmp_path / "0.npz", tmp_path / "1.npz"], "conv", catalog)
-    np.testing.assert_array_equal(joined.embedding[:, 0], [0, 1, 2, 3])
-    assert joined.label.tolist() == list("xyxy")
-    with pytest.raises(RockspaceError, match=r"0\.npz: no activations of image 'a'"):
-        join_activations([tmp_path / "0.npz"], "conv", catalog)
+    paths = [tmp_path / "0.npz", tmp_path / "1.npz"]
+    layers, outputs = load_pass(paths, list("abcd"), layers=["conv"]), load_pass(paths, list("abcd"))
+    np.testing.assert_array_equal(layers.layers["conv"][:, 0], [0, 1, 2, 3])
+    assert (list(layers.layers), layers.outputs) == (["conv"], {})
+    np.testing.assert_array_equal(outputs.outputs["predictions"][:, 0], [0, 1, 2, 3])
+    assert (outputs.layers, outputs.precision) == ({}, "bfloat16")
+    with pytest.raises(RockspaceError, match=r"0\.npz: no image 'a'"):
+        load_pass([tmp_path / "0.npz"], list("abcd"), layers=["conv"])

@@ -15,7 +15,6 @@ from rockspace.choices.choice_tables import (
     confusion,
     explain,
     read_image_table,
-    read_responses_table,
     spaces_table,
 )
 from rockspace.choices.exemplar_model import ExemplarModel
@@ -314,15 +313,15 @@ def test_pictures_show_every_space_and_order_categories_by_superclass(explained,
 
 def test_choices_run_as_stages_and_change_nothing_before_them(tmp_path):
     workplace = Workplace(tmp_path)
-    assert not {"responses", "exemplar", "human_choices"} & set(workplace.planned())
-    result = workplace.snakemake("restructure")
+    assert not {"exemplar", "human_choices"} & set(workplace.planned())
+    result = workplace.snakemake("coordinates")
     assert result.returncode == 0, result.stdout + result.stderr
     study = tmp_path / "results/tiny"
     simulated_choices(study, people=30, sensitivity=6, seed=0).to_csv(tmp_path / "choices.csv")
     (tmp_path / "choices.yaml").write_text("dataset: {splits: {validation: {responses: choices.csv}}}\n")
     with_choices = ["--configfile", "tiny.yaml", "choices.yaml"]
     planned = workplace.planned(*with_choices)
-    assert planned["responses"] == planned["exemplar"] == planned["exemplar_people"] == planned["human_choices"] == 1
+    assert planned["exemplar"] == planned["exemplar_people"] == planned["human_choices"] == 1
     assert "download" not in planned
     assert "restructure" not in planned
     result = workplace.snakemake("exemplar_people", *with_choices)
@@ -333,7 +332,8 @@ def test_choices_run_as_stages_and_change_nothing_before_them(tmp_path):
     catalog = read_catalog(study / "catalog.csv")
     label_of = dict(zip(catalog["image_id"], catalog["label"], strict=True))
     shown = read_people(study / "coordinates/validation.csv", label_of)
-    assert read_responses_table(study / "responses/validation.csv").index.tolist() == shown.image_id.tolist()
+    table = read_responses(tmp_path / "choices.csv", catalog, "validation")
+    assert table.index.tolist() == shown.image_id.tolist()
     (tmp_path / "choices.csv").unlink()
     result = workplace.dry_run(*with_choices)
     assert result.returncode != 0

@@ -49,13 +49,13 @@ def twice(tmp_path) -> Host:
 
 
 def test_two_studies_are_two_modules_and_a_stage_of_each_is_a_target_by_its_name_there(twice):
-    assert set(twice.planned("one_procrustes")) == {
+    assert set(twice.planned("one_all", "--until", "one_procrustes")) == {
         f"one_{stage}"
-        for stage in ("download", "restructure", "tfrecords", "pretrained_weights", "features", "train_head", "finetune",
-                      "activations", "extract_embeddings", "procrustes")
+        for stage in ("download", "restructure", "coordinates", "tfrecords", "pretrained_weights", "features", "train_head", "finetune",
+                      "infer", "extract_embeddings", "procrustes")
     }  # fmt: skip
-    planned = twice.planned("two_procrustes")
-    assert planned["two_activations"] == 3
+    planned = twice.planned("two_all", "--until", "two_procrustes")
+    assert planned["two_infer"] == 3
     assert "two_pretrained_weights" not in planned
     result = twice.dry_run("two_summary")
     assert "two/results/tiny/models/other/seed-0/metrics.json" in result.stdout + result.stderr

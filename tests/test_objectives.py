@@ -9,14 +9,16 @@ import sklearn.linear_model
 import tensorflow as tf
 from scipy.spatial import procrustes
 
-from rockspace.inference.evaluation import Outputs, coordinate_metrics, evaluation, joined, predicted_coordinates
-from rockspace.inference.prediction import Views, answers, outputs_of
+from rockspace.data.catalog import read_catalog
+from rockspace.inference.evaluation import Outputs, coordinate_metrics, evaluation, outputs_of, predictions
+from rockspace.inference.prediction import Views, answers
 from rockspace.networks.classifier import attach_head, build_head, named_outputs, pooled_backbone
 from rockspace.networks.device import repeatable
 from rockspace.networks.layers import find_layer
 from rockspace.networks.objectives import Objective
 from rockspace.networks.pooling import _cell_means, foreground
 from rockspace.training.augmentation import Augmentation, Stream
+from rockspace.people.coordinates import read_coordinates_tables
 from rockspace.training.exact_heads import PENALTIES, Rows, logistic, ridge
 from rockspace.training.features import Features
 from rockspace.training.finetune import Recipe, finetune
@@ -352,28 +354,23 @@ def test_coordinates_are_scored_whatever_their_unit():
     assert coordinate_metrics(-observed, observed, labels, resamples=99, seed=0)["r2"] == [0, 0, 0]
 
 
-def test_outputs_are_kept_read_back_and_scored_by_split(train_set, validation_set, tmp_path):
-    parts = []
-    for split, images in (("train", train_set), ("validation", validation_set)):
-        said = answers(named_outputs(joint_classifier(train_set.coordinates)), images, 8)
-        parts.append(outputs_of(said, images, split, ["L0", "L1", "L2"], ["size", "hue"]))
-    joined(parts).save(tmp_path / "outputs.npz")
+def test_outputs_are_kept_read_back_and_scored_by_split(study, train_set, validation_set, tmp_path):
+    catalog, coordinates = read_catalog(study / "catalog.csv"), read_coordinates_tables([study / "coordinates.csv"])
+    network = named_outputs(joint_classifier(train_set.coordinates))
+    said = [answers(network, images, 8) for images in (train_set, validation_set)]
+    together = {name: np.concatenate([part[name] for part in said]) for name in said[0]}
+    outputs_of(together, catalog, coordinates).save(tmp_path / "outputs.npz")
     outputs = Outputs.load(tmp_path / "outputs.npz")
     assert outputs.probabilities.shape == (33, 3)
     np.testing.assert_array_equal(outputs.of_split("validation").observed, validation_set.coordinates)
     figures = evaluation(outputs, resamples=99, seed=0)
     assert figures["validation"]["n"] == 9
     assert len(figures["coordinates"]["validation"]["r"]) == 2
-    table = predicted_coordinates(outputs, "validation")
-    assert list(table.columns) == [
-        "image_id",
-        "label",
-        "size observed",
-        "size predicted",
-        "hue observed",
-        "hue predicted",
-    ]
-    assert len(table) == 9
+    table = predictions(outputs)
+    pairs = ["x observed", "x predicted", "y observed", "y predicted"]
+    assert list(table.columns)[-4:] == pairs
+    np.testing.assert_array_equal(table[pairs[1::2]], outputs.coordinates)
+    assert len(table) == 33
 
 
 def test_a_network_without_softmax_has_no_accuracy():

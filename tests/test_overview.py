@@ -203,7 +203,7 @@ def study(catalog, **changes) -> Study:
     return Study(
         config={"seeds": [0, 1], "dataset": {"source": "directory"}},
         catalog=catalog,
-        manifest=None,
+        manifests=[],
         summary=summary(**changes),
         entries=ENTRIES,
         layers={"a": "penultimate", "b": "penultimate"},
@@ -238,7 +238,7 @@ def test_a_reference_holds_only_for_the_coordinates_it_was_measured_with(tmp_pat
 
     def kept(validation):
         return [
-            r["coordinates_sha256"] for r in applicable(references, manifest, {"splits": {"validation": validation}})
+            r["coordinates_sha256"] for r in applicable(references, [manifest], {"splits": {"validation": validation}})
         ]
 
     assert kept({"coordinates": "mds_120.txt"}) == [None, "a" * 64]
@@ -273,7 +273,7 @@ def test_provenance_names_the_data_by_its_checksum_and_no_path_of_the_machine(tm
     manifest = tmp_path / "raw.manifest.json"
     manifest.write_text("[]")
     config = {"seeds": [0, 1], "dataset": {"source": "directory", "directory": str(tmp_path)}}
-    found = provenance(config, "results/a/config.yaml", manifest)
+    found = provenance(config, "results/a/config.yaml", [manifest])
     assert hashlib.sha256(b"[]").hexdigest()[:16] in found["data"]
     assert found["seeds"] == "0, 1"
     assert "keras 3." in found["packages"]

@@ -20,7 +20,8 @@ import yaml
 from bad_inputs import ARCHIVE, TRAIN, Study
 from rockspace.alignment.spaces import read_spaces
 from rockspace.errors import RockspaceError
-from rockspace.inference.embeddings import Embeddings, join_activations
+from rockspace.inference.embeddings import Embeddings
+from rockspace.inference.one_pass import load_pass
 from rockspace.networks import weights
 from rockspace.networks.loading import load_classifier
 from rockspace.training.features import Features
@@ -104,15 +105,15 @@ def test_a_model_that_brings_code_along_is_refused_and_the_code_does_not_run(tmp
     [
         lambda path: Features.load([path], pd.DataFrame({"image_id": ["a"]})),
         Embeddings.load,
-        lambda path: join_activations([path], "penultimate", None),
+        lambda path: load_pass([path], [], layers=["penultimate"]),
         lambda path: read_spaces(path, path, "train"),
     ],
-    ids=["features", "embeddings", "activations", "spaces"],
+    ids=["features", "embeddings", "one pass", "spaces"],
 )
 def test_an_array_that_holds_a_pickle_is_refused_and_it_does_not_run(read, tmp_path):
     harmed, path = tmp_path / "harmed", tmp_path / "evil.npz"
     evil = np.array([Malicious(harmed)], dtype=object)
-    names = ("image_id", "split", "label", "plain", "views", "embedding", "penultimate")
+    names = ("image_id", "split", "label", "plain", "views", "embedding", "layer/penultimate", "precision")
     np.savez(path, **dict.fromkeys(names, evil))
     with pytest.raises(ValueError, match="allow_pickle=False"):
         read(path)

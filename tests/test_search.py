@@ -378,7 +378,7 @@ def test_a_search_ends_with_a_table_and_a_picture(searched):
     assert is_whole(searched.folder / "results/tiny/search.png")
     assert all(f">{name}<" in (searched.folder / "results/tiny/search.svg").read_text() for name in table.index)
     assert searched.planned("search") == {}
-    assert searched.planned("cross_validate") == {}
+    assert searched.planned("search", "--until", "cross_validate") == {}
 
 
 def test_a_change_of_one_recipe_tries_that_model_alone_again(searched):
@@ -407,11 +407,11 @@ def test_a_study_of_such_models_and_an_ensemble_runs_to_its_summary(searched):
     together = Outputs.load(results / "ensembles/both/outputs.npz")
     assert together.probabilities.shape == (36, 4)
     assert together.coordinates.shape == (36, 8)
-    for name in ("metrics.json", "predictions.csv", "coordinates.csv", "alignment.json", "confusion.png"):
+    for name in ("metrics.json", "predictions.csv", "alignment.json", "confusion.png"):
         assert is_whole(results / "ensembles/both" / name)
-    table = pd.read_csv(results / "models/tuned/seed-0/coordinates.csv")
-    assert len(table) == 12
-    assert len(table.columns) == 2 + 16
+    table = pd.read_csv(results / "models/tuned/seed-0/predictions.csv")
+    assert len(table) == 36
+    assert len(table.columns) == 3 + 16
     config = yaml.safe_load((searched.folder / "tiny.yaml").read_text())
     config["models"][1]["recipe"]["finetune"]["epochs"] = 2
     (searched.folder / "change.yaml").write_text(yaml.safe_dump({"models": config["models"]}))

@@ -19,7 +19,7 @@ STUDY = TINY.replace("finetune: {epochs: 2, batch_size: 8", "finetune: {epochs: 
     "train: 2, validation: 1}}", "train: 1, validation: 1}}"
 )
 RUN = Path("results/tiny/models/lite0/seed-0")
-TRAINED = ("features", "train_head", "finetune", "evaluate", "activations")
+TRAINED = ("features", "train_head", "finetune", "infer")
 THREADS = ["--set-threads", *(f"{rule}=2" for rule in TRAINED)]
 QUICK = ["--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "2"]
 
@@ -46,7 +46,9 @@ class Disturbance:
         self.jobs: dict[str, dict[str, str]] = {}
 
     def checkpoints(self) -> list[str]:
-        return sorted(str(path) for path in self.folder.glob("results/tiny/checkpoints/finetune/*/*/epoch-*.npz"))
+        return sorted(
+            str(path) for path in self.folder.glob("results/tiny/models/*/*/checkpoints/finetune/*/epoch-*.npz")
+        )
 
     def until_new_checkpoint(self, process: subprocess.Popen, known: list[str]) -> dict[str, str]:
         """Wait for one that is not known, and return the fine-tuning job that runs."""
@@ -96,7 +98,7 @@ def test_jobs_that_are_cancelled_or_lose_their_node_are_submitted_again_and_go_o
     workplace, jobs = study
     assert [job["JobState"] for job in jobs_of("finetune", jobs)] == ["CANCELLED", "NODE_FAIL", "COMPLETED"]
     assert "going on after epoch" in (workplace.folder / "results/tiny/logs/finetune/lite0-0.log").read_text()
-    assert not list(workplace.folder.glob("results/tiny/checkpoints/*/*"))
+    assert not list(workplace.folder.glob("results/tiny/models/*/*/checkpoints/*/*"))
 
 
 @pytest.mark.slow
@@ -105,7 +107,7 @@ def test_results_are_those_of_a_local_run_to_the_last_digit(study, tmp_path):
     local = Workplace(tmp_path / "local", STUDY)
     for name in ("tiny", "weights"):
         shutil.copytree(workplace.folder / "results" / name, local.folder / "results" / name)
-    result = local.snakemake("extract_embeddings", "--forcerun", "train_head", "--rerun-triggers", "mtime", *THREADS)
+    result = local.snakemake("--until", "extract_embeddings", "--forcerun", "train_head", *THREADS)
     assert result.returncode == 0, result.stderr
     for name in ("head.history.csv", "finetune.history.csv"):
         assert (local.folder / RUN / name).read_bytes() == (workplace.folder / RUN / name).read_bytes()

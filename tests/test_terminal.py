@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from rockspace.report.terminal import HEADINGS, closing_words, failure_words
+from rockspace.report.terminal import HEADINGS, closing_words
 from test_overview import summary
 
 FILES = {"overview": "results/rocks/overview.html", "report": "make report"}
@@ -44,11 +44,3 @@ def test_names_that_begin_alike_stay_apart():
     table = summary(seed=0).assign(model=["a-very-long-name-of-a-network-" + end for end in ("one", "two", "six")])
     words = closing_words(table, "rocks", FILES)
     assert all(end in words for end in ("one", "two", "six"))
-
-
-def test_a_failure_is_one_line_that_names_the_stage_and_its_log():
-    assert (
-        failure_words("finetune", {"model": "lite0", "seed": "0"}, ["results/rocks/logs/finetune/lite0-0.log"])
-        == "failed: finetune (model lite0, seed 0); see results/rocks/logs/finetune/lite0-0.log"
-    )
-    assert failure_words("summary", {}, []) == "failed: summary"

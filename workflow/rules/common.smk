@@ -149,8 +149,10 @@ def backbone(wildcards):
 
 
 def objective(wildcards):
-    """What a model learns."""
-    return {key: MODELS[wildcards.model][key] for key in ("objective", "coordinates_weight")}
+    """What a model learns; the weight of the coordinates counts beside labels alone."""
+    model = MODELS[wildcards.model]
+    keys = ("objective", "coordinates_weight") if model["objective"] == "joint" else ("objective",)
+    return {key: model[key] for key in keys}
 
 
 def coordinates_learnt(*splits):

@@ -74,6 +74,7 @@ rule contact_sheet:
     conda:
         "../envs/rockspace.yaml"
     params:
+        background=settings["tfrecords"]["background"],
         code=code("contact_sheet"),
     message:
         "Laying out the {wildcards.split} photographs on one sheet"
@@ -135,6 +136,7 @@ rule mistakes:
     conda:
         "../envs/rockspace.yaml"
     params:
+        background=settings["tfrecords"]["background"],
         code=code("mistakes"),
     message:
         "{wildcards.model}, seed {wildcards.seed}: drawing its confusions and its most confident errors"

@@ -41,7 +41,7 @@ class Objective:
             return cls()
         mean, deviation = coordinates.mean(axis=0), coordinates.std(axis=0)
         deviation = np.where(deviation > 0, deviation, 1.0)
-        return cls(model["objective"], model["coordinates_weight"], mean.astype("f4"), deviation.astype("f4"))
+        return cls(model["objective"], model.get("coordinates_weight", 1.0), mean.astype("f4"), deviation.astype("f4"))
 
     @property
     def classifies(self) -> bool:
