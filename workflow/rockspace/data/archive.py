@@ -48,7 +48,7 @@ def fetch(
                     partial.mkdir()
                     entries = directory.take(Path(dataset["directory"]), patterns, partial)
             case "synthetic":
-                entries = _drawn(dataset["synthetic"], patterns, raw, workers)
+                entries = _drawn(dataset, patterns, raw, workers)
             case source:
                 raise RockspaceError(f"dataset.source: {source!r}; allowed: osf, directory, synthetic")
         write_manifest(manifest, entries)
@@ -102,11 +102,12 @@ def _from_osf(settings: Mapping[str, str], patterns: Sequence[str], raw: Path, p
     return entries
 
 
-def _drawn(settings: Mapping[str, Any], patterns: Sequence[str], raw: Path, workers: int) -> list[Entry]:
+def _drawn(dataset: Mapping[str, Any], patterns: Sequence[str], raw: Path, workers: int) -> list[Entry]:
     # Needs SciPy and Pillow, which a download does without.
     from rockspace.data.synthetic import draw_archive
 
     with replacing(raw) as partial:
         partial.mkdir()
-        draw_archive(partial, **settings, workers=workers)
+        photographs = any("images" in files for files in dataset["splits"].values())
+        draw_archive(partial, **dataset["synthetic"], photographs=photographs, workers=workers)
         return [describe(file, path) for path, file in directory.list_folder(partial, patterns).items()]

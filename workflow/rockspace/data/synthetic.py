@@ -75,6 +75,7 @@ def draw_archive(
     subtypes: int = 30,
     per_subtype: Mapping[str, int] = PER_SUBTYPE,
     image_size: int = 320,
+    photographs: bool = True,
     workers: int = 1,
 ) -> None:
     """Draw the embedded dataset, with the names and the layout of the published archive.
@@ -89,6 +90,7 @@ def draw_archive(
         subtypes: number of subtypes, 2 to ``MOST_SUBTYPES``; the first 30 have the archive's names.
         per_subtype: pictures of each subtype in ``train`` and in ``validation``, 1 or more.
         image_size: pixels along a side, 32 to 2048.
+        photographs: whether to draw them, beside the coordinates.
         workers: processes that draw at the same time, 1 or more.
 
     Raises:
@@ -96,20 +98,23 @@ def draw_archive(
     """
     _check(seed, subtypes, per_subtype, image_size, workers)
     for split, layout in SPLITS.items():
-        everything = _specimens(split, seed, subtypes, per_subtype[split])
-        with replacing(Path(folder) / layout.images) as partial:
-            partial.mkdir()
-            drawn = Parallel(n_jobs=workers, return_as="generator_unordered")(
-                delayed(_draw)(specimen, partial / specimen.file_name(per_subtype[split]), image_size)
-                for specimen in everything
-            )
-            total = subtypes * per_subtype[split]
-            for _ in tqdm(drawn, total=total, desc=f"drawing {layout.images}", unit="image"):
-                pass
+        if photographs:
+            _draw_split(Path(folder) / layout.images, split, seed, subtypes, per_subtype[split], image_size, workers)
         truth = true_coordinates(split, seed=seed, subtypes=subtypes, count=per_subtype[split])
         noise = np.random.default_rng([seed, layout.stream]).normal(0, JUDGMENT_NOISE, truth.shape)
         with replacing(Path(folder) / layout.coordinates) as partial:
             np.savetxt(partial, layout.scale * (truth.to_numpy() + noise), fmt=layout.number_format)
+
+
+def _draw_split(folder: Path, split: str, seed: int, subtypes: int, count: int, image_size: int, workers: int) -> None:
+    with replacing(folder) as partial:
+        partial.mkdir()
+        drawn = Parallel(n_jobs=workers, return_as="generator_unordered")(
+            delayed(_draw)(specimen, partial / specimen.file_name(count), image_size)
+            for specimen in _specimens(split, seed, subtypes, count)
+        )
+        for _ in tqdm(drawn, total=subtypes * count, desc=f"drawing {folder.name}", unit="image"):
+            pass
 
 
 def true_coordinates(split: str, *, seed: int, subtypes: int, count: int) -> pd.DataFrame:
