@@ -170,3 +170,11 @@ try:
             manifest.unlink()
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
+
+catalog = folder_of("raw").with_name("catalog.csv")
+if workflow.is_main_process and catalog.exists() and not any(Path(".snakemake/metadata").glob("*")):
+    print(
+        f"{catalog.parent} is here without .snakemake/, which says what made it: the ages of files alone decide what is done "
+        "again. Copy it too; or, if configuration and code are those that made the results: snakemake --touch",
+        file=sys.stderr,
+    )
