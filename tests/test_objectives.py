@@ -17,8 +17,8 @@ from rockspace.networks.device import repeatable
 from rockspace.networks.layers import find_layer
 from rockspace.networks.objectives import Objective
 from rockspace.networks.pooling import _cell_means, foreground
-from rockspace.training.augmentation import Augmentation, Stream
 from rockspace.people.coordinates import read_coordinates_tables
+from rockspace.training.augmentation import Augmentation, Stream
 from rockspace.training.exact_heads import PENALTIES, Rows, logistic, ridge
 from rockspace.training.features import Features
 from rockspace.training.finetune import Recipe, finetune
