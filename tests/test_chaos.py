@@ -6,7 +6,6 @@ from itertools import count
 import pytest
 
 from chaos import (
-    RESULTS,
     Study,
     assert_same_results,
     can_mount,
@@ -34,7 +33,7 @@ def study(reference, tmp_path) -> Study:
 @pytest.mark.slow
 def test_a_study_that_was_killed_again_and_again_ends_with_the_same_results(reference, tmp_path):
     numbers = count(1)
-    with StandIn(reference.folder / RESULTS / "raw") as osf:
+    with StandIn(reference.workplace.archive(tmp_path / "archive")) as osf:
         survive_kills(lambda: Study(tmp_path / f"{next(numbers)}", osf.api), reference, 4, random.Random(0))
 
 
@@ -62,12 +61,12 @@ def test_what_the_line_says_heals_the_study(study, reference):
 def test_a_full_disk_is_one_line_and_once_there_is_space_the_study_goes_on(reference, tmp_path):
     if reason := can_mount():
         pytest.skip(reason)
-    with StandIn(reference.folder / RESULTS / "raw") as osf:
+    with StandIn(reference.workplace.archive(tmp_path / "archive")) as osf:
         study = Study(tmp_path / "study", osf.api)
         said = survive_full_disk(study, reference, [60, 200], "restructure")
     assert len(said) == 2
 
 
 def test_an_archive_that_goes_away_mid_download_is_one_line_and_once_it_is_back_the_study_goes_on(reference, tmp_path):
-    said = survive_the_archives_absence(tmp_path / "study", reference.folder / RESULTS / "raw", 5)
+    said = survive_the_archives_absence(tmp_path / "study", reference.workplace.archive(tmp_path / "archive"), 5)
     assert "run again later" in said

@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -200,7 +199,7 @@ def test_what_a_killed_run_was_at_is_done_again_without_being_asked_to(finished)
 def test_a_study_fetched_from_the_archive_interrupted_and_continued_is_the_same_to_the_last_digit(finished, tmp_path):
     """As the study of the drawn images, of which the archive is one, and which nothing disturbed."""
     results = Path("results/tiny")
-    with StandIn(archive_of(finished, tmp_path)) as osf:
+    with StandIn(finished.archive(tmp_path / "archive")) as osf:
         dataset = {"source": "osf", "osf": {"api": osf.api}}
         workplace = Workplace(tmp_path / "here", yaml.safe_dump(yaml.safe_load(TINY) | {"dataset": dataset}))
         with open(tmp_path / "output", "w") as output:
@@ -232,13 +231,6 @@ def test_a_study_fetched_from_the_archive_interrupted_and_continued_is_the_same_
         np.testing.assert_array_equal(a["embedding"], b["embedding"])
 
 
-def archive_of(finished: Workplace, folder: Path) -> Path:
-    """The archive that a drawn study is one of: its photographs and people's files in one folder."""
-    for part in ("raw", "people"):
-        shutil.copytree(finished.folder / "results/tiny" / part, folder / "archive", dirs_exist_ok=True)
-    return folder / "archive"
-
-
 def until(condition, seconds: float = 300) -> None:
     end = time.monotonic() + seconds
     while not condition():
@@ -250,7 +242,7 @@ def test_the_recipe_as_first_published_runs_on_a_local_copy_of_an_archive(finish
     """Pixels in [0, 1], batch norm trained, watched on the validation images, and `source: directory`."""
     original = yaml.safe_load((ROOT / "config/original.yaml").read_text())
     tiny = yaml.safe_load(TINY)
-    archive = archive_of(finished, tmp_path)
+    archive = finished.archive(tmp_path / "archive")
     config = tiny | {
         "study": "original",
         "dataset": {"source": "directory", "directory": str(archive)},

@@ -51,6 +51,12 @@ class Workplace:
         shutil.copytree(self.folder, folder, symlinks=True)
         return Workplace(folder)
 
+    def archive(self, folder: Path) -> Path:
+        """Make the archive that a drawn study is one of: its photographs and people's files in one folder."""
+        for part in ("raw", "people"):
+            shutil.copytree(self.folder / "results/tiny" / part, folder, dirs_exist_ok=True)
+        return folder
+
     def arguments(self, *arguments: str) -> list[str]:
         """Complete the arguments of a command with what every run here has."""
         always = ["--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]

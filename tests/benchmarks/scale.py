@@ -21,7 +21,16 @@ from workflow_runs import Workplace
 
 PER_SHARD = 480
 SUBTYPES = 30
-STAGES = ("download", "restructure", "tfrecords", "features", "train_head", "activations", "extract_embeddings")
+STAGES = (
+    "download",
+    "restructure",
+    "coordinates",
+    "tfrecords",
+    "features",
+    "train_head",
+    "infer",
+    "extract_embeddings",
+)
 
 
 def config(images: int) -> dict:
@@ -42,7 +51,7 @@ def config(images: int) -> dict:
 def measure(images: int, folder: Path) -> pd.DataFrame:
     """Run the study; return jobs, seconds of processor time, and the memory of the largest job of each stage."""
     workplace = Workplace(folder / f"{images}", yaml.safe_dump(config(images)))
-    result = workplace.snakemake("extract_embeddings", "--quiet", timeout=4 * 3600)
+    result = workplace.snakemake("--until", "extract_embeddings", "--quiet", timeout=4 * 3600)
     if result.returncode:
         raise SystemExit(f"the study of {images} images failed: {result.stderr[-3000:]}")
     rows, benchmarks = {}, workplace.folder / f"results/scale-{images}/benchmarks"

@@ -42,25 +42,45 @@ def _tree(file: Path) -> ast.Module:
 
 @cache
 def _digest(file: Path) -> str:
-    digest = hashlib.sha256(repr(_plain(_tree(file))).encode())
+    digest = hashlib.sha256("\n".join(_words(_tree(file), [])).encode())
     if any(isinstance(node, ast.Name) and node.id == "__file__" for node in ast.walk(_tree(file))):
         for data in _data_files(file.parent):
             digest.update(_name(data).encode() + hashlib.sha256(data.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _plain(node: object) -> object:
-    """A syntax tree as nested tuples, without places, docstrings and what is empty: the same in each version of Python."""
-    if isinstance(node, list):
-        return tuple(_plain(item) for item in node)
-    if not isinstance(node, ast.AST):
-        return node
-    fields = dict(ast.iter_fields(node))
-    has_docstring = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-    if has_docstring and ast.get_docstring(node, clean=False) is not None:
-        fields["body"] = fields["body"][1:]
-    kept = ((name, _plain(value)) for name, value in fields.items() if value is not None and value != [])
-    return (type(node).__name__, *kept)
+def _words(node: ast.AST, words: list[str]) -> list[str]:
+    """A syntax tree as words, without places, docstrings and what is empty: the same in each version of Python."""
+    words.append(type(node).__name__)
+    body = getattr(node, "body", None)
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if value is body and isinstance(node, _WITH_DOCSTRING) and _is_text(value[:1]):
+            value = value[1:]
+        if isinstance(value, ast.AST):
+            words.append(name)
+            _words(value, words)
+        elif isinstance(value, list):
+            for item in value:
+                words.append(name)
+                _words(item, words) if isinstance(item, ast.AST) else words.append(repr(item))
+        elif value is not None or name == "value":
+            words.append(f"{name}={value!r}")
+    words.append(".")
+    return words
+
+
+_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _is_text(statements: list[ast.stmt]) -> bool:
+    """Whether the first statement is a text, which is a docstring there."""
+    return any(
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+        for statement in statements
+    )
 
 
 @cache
