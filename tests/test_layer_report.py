@@ -32,7 +32,7 @@ from rockspace.alignment.statistics import BY_KEY, STATISTICS, UNITS, find, stat
 from rockspace.errors import RockspaceError
 
 NAMES = ["lightness", "grain size", "hue"]
-QUICK = Settings(permutations=99, bootstraps=99)
+QUICK = Settings(reduction="pca", permutations=99, bootstraps=99)
 
 
 def study(subtypes=6, per_train=6, per_validation=3, d=20, k=3, noise=1.0, seed=0, shared=True):
@@ -468,6 +468,43 @@ def test_the_report_carries_the_ceiling_where_people_are_given():
         ceiling = layer_report(train, validation, NAMES, QUICK, individuals).figures["noise_ceiling"]
         assert ceiling["available"]
         assert {"held_out_mean_r", "in_sample_mean_r", "rsa_spearman"} <= ceiling["model"].keys()
+
+
+@pytest.mark.parametrize("k", [1, 2, 8])
+def test_the_headline_is_fair_to_few_dimensions_as_to_many(k):
+    # What people see lies in weaker directions of the features than what they do not see.
+    rng = np.random.default_rng(k)
+    coordinates = rng.normal(size=(160, 8))
+    features = np.concatenate([1.5 * rng.normal(size=(160, 8)), coordinates, 0.3 * rng.normal(size=(160, 40))], axis=1)
+    label, ids = np.repeat(np.arange(20).astype(str), 8), np.arange(160).astype(str)
+    train, validation = (
+        Spaces(ids[rows], label[rows], features[rows], coordinates[rows][:, :k])
+        for rows in (slice(0, 100), slice(100, 160))
+    )
+    names = [f"d{i}" for i in range(k)]
+    lead, pca = (
+        rotation_report(train, validation, names, reduction, QUICK).summary["held_out"]["mean_r"]
+        for reduction in (Settings().reduction, "pca")
+    )
+    assert lead > 0.6
+    assert pca < 0.3
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"subtypes": 5, "per_validation": 3}, ["15 validation images are few", "5 subtypes are few"]),
+        ({"subtypes": 4, "per_validation": 4}, ["4 subtypes can change places in fewer than 100 ways"]),
+        ({"subtypes": 12, "shared": False}, ["no alignment is shown"]),
+        ({"subtypes": 12}, []),
+    ],
+)
+def test_a_study_too_small_for_a_conclusion_is_told_so(given, words):
+    notes = layer_report(*study(**given), NAMES, QUICK).figures["notes"]
+    for word in words:
+        assert any(word in note for note in notes), notes
+    assert notes or not words
+    assert words or not notes
 
 
 def test_every_statistic_of_the_list_is_in_the_json_with_the_interval_and_the_null_it_names(report):

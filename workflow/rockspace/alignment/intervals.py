@@ -142,7 +142,9 @@ def proportion_interval(hits: np.ndarray, groups: np.ndarray, confidence: float 
     # What it would be if the images of a subtype were copies of one.
     design_effect = float(np.sum(sizes**2) / n)
     if 0 < p < 1:
-        clustered = units / (units - 1) * np.sum((right - p * sizes) ** 2) / n**2
+        # The jackknife's variance: p changes by this without a subtype.
+        change = (right - p * sizes) / (n - sizes)
+        clustered = (units - 1) / units * np.sum(change**2)
         design_effect = max(clustered / (p * (1 - p) / n), 1.0)
     tail = (1 - confidence) / 2
     quantiles = stats.t.ppf(1 - tail, [n - 1, units - 1])

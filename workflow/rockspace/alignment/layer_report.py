@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from rockspace.alignment.aligned import aligned_table
 from rockspace.alignment.noise_ceiling import noise_ceiling
+from rockspace.alignment.notes import notes
 from rockspace.alignment.rotation_report import Settings, both_rotations
 from rockspace.alignment.spaces import Spaces, UnusableSpaces
 from rockspace.alignment.statistics import BY_KEY, Estimate, Splits, sections
@@ -90,7 +90,7 @@ def layer_report(
             settings,
             one_solution=one_solution,
         ),
-        "notes": _notes(train, validation),
+        "notes": notes(train, validation, leading.summary, settings),
     }
     figures["shape_distance"]["p_value"] = rotations["zero_pad"].summary["permutation"]["p_value"]
     tables = [report.dimensions.assign(reduction=name) for name, report in rotations.items()]
@@ -108,18 +108,3 @@ def _check_splits(train: Spaces, validation: Spaces, names: list[str]) -> None:
             )
     if len(names) != train.coordinates.shape[1]:
         raise UnusableSpaces(f"coordinates: {train.coordinates.shape[1]} dimensions, but {len(names)} names for them")
-
-
-def _notes(train: Spaces, validation: Spaces) -> list[str]:
-    """What a reader must know before believing a figure."""
-    notes, k = [], train.coordinates.shape[1]
-    for name, split in (("training", train), ("validation", validation)):
-        if len(split) <= k:
-            notes.append(
-                f"{len(split)} {name} images can be rotated onto {k} dimensions in many equally good ways; "
-                f"figures fitted on them say nothing"
-            )
-        constant = int(np.sum(np.ptp(split.features, axis=0) == 0))
-        if constant:
-            notes.append(f"{constant} of {split.features.shape[1]} features are constant over the {name} images")
-    return notes

@@ -1,0 +1,86 @@
+"""What a reader must know before believing a figure, and where figures cannot carry a conclusion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from rockspace.alignment.permutation import MIN_EXCHANGES
+from rockspace.alignment.rotation_report import Settings
+from rockspace.alignment.rsa import without_direction
+from rockspace.alignment.spaces import Spaces
+
+# Below these, a note. From ten subtypes on, intervals hold the true value as often as they should (`make simulate`).
+FEW_IMAGES, FEW_SUBTYPES = 30, 10
+
+
+def notes(train: Spaces, validation: Spaces, figures: Mapping[str, Any], settings: Settings) -> list[str]:
+    """Return notes on a layer's figures, one sentence each.
+
+    Args:
+        train: Images learnt on.
+        validation: Images reported on.
+        figures: `held_out` and `permutation` of the layer's JSON.
+        settings: See `rockspace.alignment.rotation_report.Settings`.
+    """
+    return [*_on_spaces(train, validation, settings), *_on_size(validation, figures), *_on_chance(figures)]
+
+
+def _on_spaces(train: Spaces, validation: Spaces, settings: Settings) -> list[str]:
+    found, k = [], train.coordinates.shape[1]
+    for name, split in (("training", train), ("validation", validation)):
+        if len(split) <= k:
+            found.append(
+                f"{len(split)} {name} images can be rotated onto {k} dimensions in many equally good ways; "
+                f"figures fitted on them say nothing"
+            )
+        constant = int(np.sum(np.ptp(split.features, axis=0) == 0))
+        if constant:
+            found.append(f"{constant} of {split.features.shape[1]} features are constant over the {name} images")
+    undefined = int(without_direction(validation.features, settings.distance).sum())
+    if undefined:
+        found.append(
+            f"{undefined} of {len(validation)} validation images have no direction for procrustes.distance "
+            f"'{settings.distance}' (features all 0 or all the same); they count as at distance 1 of the others"
+        )
+    return found
+
+
+def _on_size(validation: Spaces, figures: Mapping[str, Any]) -> list[str]:
+    found, n, subtypes = [], len(validation), len(np.unique(validation.label))
+    if n < FEW_IMAGES:
+        t = stats.t.ppf(0.975, n - 2)
+        found.append(
+            f"{n} validation images are few: even of independent images one correlation must be beyond "
+            f"{t / np.sqrt(n - 2 + t**2):.2f} to be told from 0; look at the intervals before the figures"
+        )
+    if subtypes == n:
+        return found
+    if figures["permutation"]["subtypes"] is None:
+        found.append(
+            f"{subtypes} subtypes can change places in fewer than {MIN_EXCHANGES} ways, so there is no test over "
+            f"subtypes; tests over images find subtypes that hold together, not that they lie where people put them"
+        )
+    elif subtypes < FEW_SUBTYPES:
+        found.append(
+            f"{subtypes} subtypes are few: intervals and tests over them can carry a conclusion only where they are clear"
+        )
+    return found
+
+
+def _on_chance(figures: Mapping[str, Any]) -> list[str]:
+    value = figures["held_out"]["mean_r"]
+    for units in ("subtypes", "images"):
+        null = figures["permutation"][units]
+        if null is not None:
+            low, high = null["held_out"]["null_mean_r_band"]
+            if value <= high:
+                return [
+                    f"held-out mean r {value:.3f} is within what random pairings of {units} give "
+                    f"({low:.3f} to {high:.3f}): no alignment is shown"
+                ]
+            return []
+    return []
