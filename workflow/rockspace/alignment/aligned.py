@@ -13,13 +13,13 @@ OBSERVED, PREDICTED = "{} observed", "{} predicted"
 
 
 def aligned_table(
-    image_id: Sequence[str], label: Sequence[str], names: Sequence[str], observed: np.ndarray, predicted: np.ndarray
+    image_id: np.ndarray, label: np.ndarray, names: Sequence[str], observed: np.ndarray, predicted: np.ndarray
 ) -> pd.DataFrame:
     """Tabulate coordinates.
 
     Args:
-        image_id: Of each image.
-        label: Of each image.
+        image_id: Of each image, shape (n,).
+        label: Of each image, shape (n,).
         names: Names of the dimensions.
         observed: Shape (n, k).
         predicted: Shape (n, k).

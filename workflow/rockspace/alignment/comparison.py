@@ -138,7 +138,7 @@ def comparison_table(entries: Sequence[Entry], labels: np.ndarray, resampling: R
         kind: replace(resampling, permutations=max(resampling.permutations, FINENESS * count))
         for kind, count in counts.items()
     }
-    rows = [_row(*pair, labels, enough[pair[0]]) for pair in tqdm(pairs, desc="comparing", **PROGRESS)]
+    rows = [_row(kind, a, b, labels, enough[kind]) for kind, a, b in tqdm(pairs, desc="comparing", **PROGRESS)]
     table = pd.DataFrame(rows, columns=_columns())
     for units in ("images", "subtypes"):
         p = table[f"p_{units}"].astype(float).groupby(table["differs_in"], sort=False)
@@ -233,7 +233,7 @@ def _intervals(
     figure: Callable[[np.ndarray], np.ndarray],
     bounds: tuple[float, float],
 ) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for units, groups in (("images", None), ("subtypes", labels)):
         ends = confidence_interval(
             moments,

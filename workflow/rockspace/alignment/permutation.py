@@ -158,8 +158,8 @@ class _Tally:
     observed: Figures
     mean_r: list[np.ndarray] = field(default_factory=list)
     disparity: list[np.ndarray] = field(default_factory=list)
-    as_high: np.ndarray | int = 0
-    total: np.ndarray | int = 0
+    as_high: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    total: np.ndarray = field(default_factory=lambda: np.zeros(()))
 
     def add(self, batch: Figures) -> None:
         self.mean_r.append(batch.mean_r)

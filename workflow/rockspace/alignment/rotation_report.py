@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -81,7 +82,10 @@ def rotation_report(
     learn, score = reduce.transform(train.features), reduce.transform(validation.features)
     within = RotationScorer(score, score, settings.reflection)
     across = RotationScorer(learn, score, settings.reflection)
-    analyses = {"in_sample": lambda _, there: within(there, there), "held_out": across}
+    analyses: dict[str, Callable[[np.ndarray, np.ndarray], Figures]] = {
+        "in_sample": lambda _, there: within(there, there),
+        "held_out": across,
+    }
     nulls = nulls_by_units(analyses, train, validation, settings)
     targets = train.coordinates, validation.coordinates
     observed = {name: analysis(*targets) for name, analysis in analyses.items()}
@@ -201,9 +205,9 @@ def _mean_intervals(intervals: dict[str, np.ndarray | None]) -> dict[str, list[f
 def _disparity_intervals(
     features: np.ndarray, predicted: np.ndarray, images: Spaces, settings: Settings
 ) -> dict[str, list[float] | None]:
-    spaces, resampling = (features, predicted, images.coordinates), {"resamples": settings.bootstraps}
+    spaces, resamples = (features, predicted, images.coordinates), settings.bootstraps
     return {
-        key: disparity_interval(*spaces, groups, seed=settings.seed, **resampling)
+        key: disparity_interval(*spaces, groups, seed=settings.seed, resamples=resamples)
         for key, groups in (("disparity_ci", None), ("disparity_ci_subtypes", images.label))
     }
 
@@ -214,7 +218,9 @@ def _figures(figures: Figures) -> dict[str, Any]:
 
 def _permutation_summary(nulls: dict[str, dict[str, Null] | None]) -> dict[str, Any]:
     """The classic test, in-sample and over images, leads; the others stand below it by name."""
-    classic = nulls["images"]["in_sample"]
+    over_images = nulls["images"]
+    assert over_images is not None, "images can always change places"
+    classic = over_images["in_sample"]
     leading = {
         "n": classic.n,
         "p_value": classic.p_disparity,

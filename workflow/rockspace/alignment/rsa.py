@@ -47,7 +47,7 @@ def without_direction(space: np.ndarray, metric: str) -> np.ndarray:
         metric: As for `dissimilarities`.
     """
     if metric == "cosine":
-        return ~space.any(axis=1)
+        return np.asarray(~space.any(axis=1))
     return np.ptp(space, axis=1) == 0 if metric == "correlation" else np.zeros(len(space), bool)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -221,7 +222,7 @@ def read_dimensions(coordinates: str | Path) -> list[str]:
     return list(pd.read_csv(coordinates, nrows=0).columns.drop("image_id"))
 
 
-def _check_once(ids: Sequence[str], name: str | Path) -> None:
+def _check_once(ids: Iterable[Any], name: str | Path) -> None:
     twice = pd.Series(ids)[pd.Series(ids).duplicated()]
     if len(twice):
         raise UnusableSpaces(f"{name}: image {str(twice.iloc[0])!r} occurs twice")

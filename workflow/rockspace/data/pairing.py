@@ -86,8 +86,8 @@ def pair(
             two orders are as likely.
     """
     if column is not None and column not in table.cells:
-        known = ", ".join(map(repr, list(table.cells)[:5]))
-        raise RockspaceError(f"{table.path}: no column {column!r} (config key dataset.columns.image); it has {known}")
+        present = ", ".join(map(repr, list(table.cells)[:5]))
+        raise RockspaceError(f"{table.path}: no column {column!r} (config key dataset.columns.image); it has {present}")
     numbering = tuple(name for name in table.cells if column != name and _numbers_rows(table, name))
     wanted = [column] if column else [name for name in table.cells if _may_name(table, name, numbering)]
     known = [*images, *others]
@@ -103,9 +103,9 @@ def pair(
         means = "the numbers in the images' names" if best.by_number else "the images"
         return Pairing(_rows_of(best, len(images)), best.column, counts, f"{_column(table, best.column)} names {means}")
     matches = [match for match in matches if column or not _are_ratings(table, match.column)]
-    best = max(matches, key=_Match.recognised, default=None)
-    if best and (column or 2 * best.recognised() >= min(len(best.found), len(images))):
-        raise RockspaceError(_faults(table, best, known, len(images), partial)[0])
+    closest = max(matches, key=_Match.recognised, default=None)
+    if closest and (column or 2 * closest.recognised() >= min(len(closest.found), len(images))):
+        raise RockspaceError(_faults(table, closest, known, len(images), partial)[0])
     _refuse_unknown_names(table, images, numbering)
     return _by_order(table, images, order, numbering)
 

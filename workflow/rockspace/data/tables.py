@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import clevercsv.detect
 import numpy as np
@@ -124,7 +125,8 @@ def numbers(table: Table, column: str, *, gaps: bool = False) -> np.ndarray:
     Raises:
         RockspaceError: With file and row: a cell is no finite number, or some have a decimal point and others a comma.
     """
-    values, marks = [], {}
+    values: list[float] = []
+    marks: dict[str, int] = {}
     for line, cell in table.cells[column].items():
         if is_missing(cell) and gaps:
             values.append(np.nan)
@@ -191,7 +193,9 @@ def _dialect(lines: list[str]) -> tuple[str, str]:
 def _parsed(path: Path, lines: list[str], delimiter: str, quote: str) -> list[Row]:
     if delimiter == " ":
         lines = [line.replace("\t", " ") for line in lines]
-    escapes = {"doublequote": False, "escapechar": "\\"} if any('\\"' in line for line in lines) else {}  # R's
+    escapes: dict[str, Any] = (
+        {"doublequote": False, "escapechar": "\\"} if any('\\"' in line for line in lines) else {}
+    )  # R's
     reader = csv.reader(
         (f"{line}\n" for line in lines),
         delimiter=delimiter,

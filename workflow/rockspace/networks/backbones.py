@@ -56,10 +56,10 @@ def _table() -> dict[str, Backbone]:
     for depth in (50, 101, 152):
         table[f"resnet{depth}"] = Backbone(_application(f"ResNet{depth}"), "caffe")
         table[f"resnet{depth}_v2"] = Backbone(_application(f"ResNet{depth}V2"), "tf")
-    for size in range(8):
+    for number in range(8):
         # Their preprocessing holds weights, so it can't be left out before those are loaded.
         built_in = (keras.layers.Rescaling, keras.layers.Normalization)
-        table[f"efficientnet_b{size}"] = Backbone(_application(f"EfficientNetB{size}"), "torch", built_in)
+        table[f"efficientnet_b{number}"] = Backbone(_application(f"EfficientNetB{number}"), "torch", built_in)
     for size in ("B0", "B1", "B2", "B3", "S", "M", "L"):
         mode = "torch" if size.startswith("B") else "128"
         table[f"efficientnet_v2_{size.lower()}"] = Backbone(_application(f"EfficientNetV2{size}", **bare), mode)

@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 
-from rockspace.networks.layers import PENULTIMATE, POOLED, find_layer
+from rockspace.networks.layer_names import PENULTIMATE
+from rockspace.networks.layers import POOLED, find_layer
 from rockspace.networks.objectives import COORDINATES, PREDICTIONS, Objective
 from rockspace.networks.pooling import deviation_pooling, foreground, foreground_pooling
 from rockspace.networks.rewiring import copy_of

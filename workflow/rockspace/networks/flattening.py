@@ -79,7 +79,9 @@ def _stable_names(network: keras.Model) -> dict[str, str]:
     counters: dict[str, list[tuple[int, str]]] = {}
     names = {}
     for layer in network.layers:
-        parts = _NUMBERED.match(layer.name).groupdict()
+        match = _NUMBERED.match(layer.name)
+        assert match, "any name matches"
+        parts = match.groupdict()
         if parts["stem"].replace("_", "") == type(layer).__name__.lower():
             counters.setdefault(parts["stem"], []).append((int(parts["number"] or 0), layer.name))
         else:

@@ -70,6 +70,8 @@ def foldable_pairs(model: keras.Model) -> dict[str, keras.layers.BatchNormalizat
     for norm in model.layers:
         if isinstance(norm, keras.layers.BatchNormalization):
             layer = producers.get(id(norm.input))
+            if layer is None:
+                continue
             linear = isinstance(layer, FOLDABLE) and layer.activation is keras.activations.linear
             if linear and readers[id(norm.input)] == 1 and _normalises_channels(norm):
                 pairs[layer.name] = norm

@@ -5,8 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
-
-Layer = keras.layers.Layer
+from keras.layers import Layer
 
 
 class Replacement:

@@ -13,6 +13,7 @@ while a network trains; what is saved are the layers of Keras that they were mad
 from typing import Any
 
 import keras
+import numpy as np
 
 from rockspace.networks.fast_layers import fast_equivalent
 from rockspace.networks.folding import factors_of, foldable_pairs, scale_and_shift
@@ -40,6 +41,8 @@ class NormalizedLayer(keras.layers.Layer):
         self.layer, self.norm_name = layer, norm.name
         scale, shift = scale_and_shift(norm)
         self.factors = factors_of(original, scale).astype("float32")
+        self.bias_factors: np.ndarray | float
+        self.start: list[np.ndarray]
         if original.use_bias:
             self.bias_factors, self.shift = scale.astype("float32"), shift.astype("float32")
             self.start = original.get_weights()
@@ -75,7 +78,7 @@ class FrozenNormalization(keras.layers.Layer):
         self.beta = None
         if norm.center:
             self.beta = self.add_weight(shape=scale.shape, initializer="zeros", name="beta", autocast=False)
-            self.start = [beta]
+            self.start: list[Any] = [beta]
         else:
             self.start = []
 

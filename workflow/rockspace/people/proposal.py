@@ -124,8 +124,9 @@ def _coordinates(
         chosen = {}
         for split, others in (("train", "validation"), ("validation", "train")):
             chosen[split] = _only_fitting(folder, tables, splits[split], splits[others], reasons)
-        if None not in chosen.values():
-            return splits, chosen
+        found = {split: table for split, table in chosen.items() if table is not None}
+        if len(found) == len(chosen):
+            return splits, found
     counts = ", ".join(f"{len(found)} in '{top or '.'}'" for top, found in list(tops.items())[:5])
     unreadable = [file for file in files if file.suffix.lower() in UNREADABLE]
     hint = (

@@ -1,9 +1,10 @@
 """Features: what the frozen backbone says of each image and of its augmented views, computed once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -95,7 +96,7 @@ def compute_features(
     """
     with tqdm(total=len(images) * (1 + views), desc="extracting features", unit="view") as bar:
 
-        def run(batches: object) -> np.ndarray:
+        def run(batches: Iterable[Any]) -> np.ndarray:
             parts = []
             for batch in batches:
                 parts.append(network(batch).numpy())

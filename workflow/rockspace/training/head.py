@@ -101,7 +101,9 @@ def train_head(
     mean, deviation = features.plain.mean(axis=0), features.plain.std(axis=0)
     deviation = np.maximum(deviation, SMALLEST_DEVIATION * deviation.mean() + np.finfo(np.float32).tiny)
     features, targets = features.standardized(mean, deviation), _targets(features, n_labels, objective)
-    seen = watched and (watched.standardized(mean, deviation).plain, _targets(watched, n_labels, objective))
+    seen = None
+    if watched is not None:
+        seen = watched.standardized(mean, deviation).plain, _targets(watched, n_labels, objective)
     network = build_head(features.plain.shape[1], n_labels, head, seed, objective)
     objective.compile(network, make_optimizer(training), training["label_smoothing"])
     if training["solver"] == "exact":
