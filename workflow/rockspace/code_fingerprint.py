@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 LIBRARY = Path(__file__).parent
 
@@ -54,7 +55,7 @@ def _words(node: ast.AST, words: list[str]) -> list[str]:
     words.append(type(node).__name__)
     body = getattr(node, "body", None)
     for name in node._fields:
-        value = getattr(node, name, None)
+        value: Any = getattr(node, name, None)
         if value is body and isinstance(node, _WITH_DOCSTRING) and _is_text(value[:1]):
             value = value[1:]
         if isinstance(value, ast.AST):

@@ -40,7 +40,8 @@ class Embeddings:
     @classmethod
     def of(cls, catalog: pd.DataFrame, embedding: np.ndarray) -> "Embeddings":
         """Take one layer ``(n, d)``, in the catalog's order."""
-        return cls(*(catalog[name].to_numpy(str) for name in ("image_id", "split", "label")), embedding)
+        image_id, split, label = (catalog[name].to_numpy(str) for name in ("image_id", "split", "label"))
+        return cls(image_id, split, label, embedding)
 
     @classmethod
     def load(cls, path: str | Path) -> "Embeddings":

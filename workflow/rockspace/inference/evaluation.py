@@ -237,7 +237,8 @@ def predictions(outputs: Outputs) -> pd.DataFrame:
     table = _guesses(outputs)
     if outputs.coordinates is None:
         return table
-    pairs = aligned_table(outputs.image_id, outputs.label, outputs.dimensions, outputs.observed, outputs.coordinates)
+    names = outputs.dimensions.tolist()
+    pairs = aligned_table(outputs.image_id, outputs.label, names, outputs.observed, outputs.coordinates)
     return table.join(pairs.drop(columns=["image_id", "label"]))
 
 
