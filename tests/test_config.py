@@ -104,6 +104,39 @@ def test_a_wrong_value_is_one_line_with_the_key_the_value_and_what_is_allowed(pa
     assert expected in complaint(config)
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (("train_head", "mixup"), "train_head.mixup: removed; it gained nothing"),
+        (("finetune", "cutmix"), "finetune.cutmix: removed; it gained nothing"),
+        (
+            ("finetune", "layer_decay"),
+            "finetune.layer_decay: removed; rates are now those of the network as it was published",
+        ),
+        (("finetune", "backbone_rate"), "finetune.backbone_rate: removed; rates are now"),
+    ],
+)
+def test_a_key_that_was_removed_is_named_as_removed_with_what_serves_instead(path, expected):
+    config = rocks()
+    set_at(config, path, 0.5)
+    assert expected in complaint(config)
+    recipe = rocks()
+    recipe["models"][0]["recipe"] = {path[0]: {path[1]: 0.5}}
+    assert f"models[0].recipe.{expected}" in complaint(recipe)
+
+
+@pytest.mark.parametrize("section", ["train_head", "finetune"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_weight_decay_with_an_optimizer_that_has_none_is_refused(section, optimizer):
+    config = rocks()
+    config[section] |= {"optimizer": optimizer, "weight_decay": 0.01}
+    line = complaint(config)
+    assert f"{section}.weight_decay: found 0.01 with the optimizer {optimizer}" in line
+    assert "adamw" in line
+    config[section]["optimizer"] = "adamw"
+    assert validated(config)[section]["weight_decay"] == 0.01
+
+
 def test_numbers_in_brackets_on_the_command_line_come_as_text_and_are_read_as_what_the_schema_wants():
     config = rocks()
     config["seeds"] = ["0", "12"]

@@ -26,7 +26,14 @@ from rockspace.networks.layers import find_layer
 from rockspace.networks.loading import load_classifier
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.features import Features, compute_features
-from rockspace.training.finetune import Recipe, select_and_refit, set_trainable, train_for, train_with_early_stopping
+from rockspace.training.finetune import (
+    Recipe,
+    finetune,
+    select_and_refit,
+    set_trainable,
+    train_for,
+    train_with_early_stopping,
+)
 from rockspace.training.head import ViewBatches, train_head
 from rockspace.training.pipeline import View
 from rockspace.training.selection import stratified_holdout, training_members
@@ -262,6 +269,57 @@ def test_a_loss_that_is_no_number_is_one_line_that_names_the_rate(train_set):
     network.set_weights([np.full_like(weights, np.nan) for weights in network.get_weights()])
     with pytest.raises(RockspaceError, match=r"finetune\.learning_rate"):
         train_for(network, train_set, [0.01], recipe(), "train")
+
+
+@pytest.mark.parametrize("selection", ["holdout", "none", "validation"])
+def test_a_training_that_runs_away_ends_with_one_line_in_every_way_of_training(train_set, selection):
+    settings = recipe(selection=selection, optimizer="sgd", learning_rate=1e30, clipnorm=None)
+    with pytest.raises(RockspaceError, match=r"finetune\.learning_rate: after epoch 1 of (select|train)") as error:
+        finetune(classifier(), classifier(1), train_set, train_set, settings)
+    assert "\n" not in str(error.value)
+
+
+def test_a_refit_that_runs_away_ends_with_one_line(train_set):
+    with pytest.raises(RockspaceError, match=r"finetune\.learning_rate: after epoch 2 of refit"):
+        train_for(classifier(), train_set, [0.01, 1e30], recipe(optimizer="sgd", clipnorm=None), "refit")
+
+
+def test_a_head_that_runs_away_ends_with_one_line_that_names_its_own_rate():
+    training = defaults("train_head", optimizer="sgd", learning_rate=1e30)
+    with pytest.raises(RockspaceError, match=r"train_head\.learning_rate: after epoch 1 of head"):
+        train_head(drawn_features(), None, n_labels=3, head=defaults("head", units=[8]), training=training, seed=0)
+
+
+@pytest.mark.parametrize("solver", ["gradient", "exact"])
+@pytest.mark.parametrize("part", ["plain", "views"])
+def test_a_feature_that_is_no_number_is_told_with_its_image(solver, part):
+    drawn = drawn_features()
+    getattr(drawn, part)[7] = np.nan
+    with pytest.raises(RockspaceError, match=r"features of image '7' \(1 of 60 images\): not numbers"):
+        train_head(
+            drawn,
+            None,
+            n_labels=3,
+            head=defaults("head", units=[]),
+            training=defaults("train_head", solver=solver),
+            seed=0,
+        )
+
+
+def test_the_second_training_of_the_head_is_called_refit_and_claims_no_score(caplog):
+    with caplog.at_level("INFO", logger="rockspace"):
+        train_head(
+            drawn_features(),
+            None,
+            n_labels=3,
+            head=defaults("head", units=[8]),
+            training=defaults("train_head", epochs=2),
+            seed=0,
+            phase="head refit",
+        )
+    lines = [message for message in caplog.messages if "epoch" in message]
+    assert [line.split(":")[0] for line in lines] == ["head refit epoch 1/2", "head refit epoch 2/2"]
+    assert not any("val_" in line for line in lines)
 
 
 def test_penultimate_is_what_the_softmax_stands_on_with_and_without_dense_layers():
