@@ -393,12 +393,12 @@ def label_of_two_superclasses(study: Study) -> None:
     "config: finetune.holdout_fraction: 0.1667 of 3 training images cannot hold one image of each of the 2 labels; raise it, add images, or set finetune.selection to validation",
 )
 def label_with_one_image(study: Study) -> None:
-    from rockspace.training.selection import stratified_holdout
+    from rockspace.training.stopping_set import stopping_set
 
     study.image(TRAIN[3]).unlink()
     study.coordinates("1 2\n3 4\n5 6\n")
     labels = study.run().catalog.query("split == 'train'")["label"].factorize()[0]
-    stratified_holdout(labels, validated(study.config)["finetune"]["holdout_fraction"], seed=0)
+    stopping_set(labels, validated(study.config)["finetune"]["holdout_fraction"], seed=0)
 
 
 @handled(ARCHIVES, "File names and labels that are numbers, such as `007.jpg`", "They stay texts, with their zeros.")

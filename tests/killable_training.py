@@ -16,7 +16,7 @@ from rockspace.networks.loading import load_classifier
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.finetune import Recipe, select_and_refit
 from rockspace.training.pipeline import ImageSet
-from rockspace.training.selection import stratified_holdout
+from rockspace.training.stopping_set import stopping_set
 
 
 def finetune(
@@ -27,7 +27,7 @@ def finetune(
     repeatable(1)
     recipe = Recipe(training, Augmentation(rotation=10, horizontal_flip=True), "float32", 1, checkpoints=checkpoints)
     network, refit = map(load_classifier, starts)
-    return select_and_refit(network, refit, images, stratified_holdout(images.labels, 0.25, 0), recipe)
+    return select_and_refit(network, refit, images, stopping_set(images.labels, 0.25, 0), recipe)
 
 
 def run(folder: Path, starts: list[Path], shards: list[Path], training: dict, moment: tuple | None) -> None:

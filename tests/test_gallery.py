@@ -120,9 +120,9 @@ def test_all_learning_curves_share_one_page_and_their_scales(tmp_path, runs):
     finetune = head.assign(phase=["select", "refit"], best=[True, True], val_loss=[2.5, np.nan])
     histories = {f"model {i}": (head, finetune) for i in range(runs)}
     outputs = [tmp_path / "picture.png", tmp_path / "picture.svg"]
-    all_learning_curves(histories, "held-out training images", outputs)
+    all_learning_curves(histories, "stopping set", outputs)
     svg = outputs[1].read_text()
     assert all(f">model {i}<" in svg for i in range(runs))
-    assert svg.count(">held-out training images<") == 1
+    assert svg.count(">stopping set<") == 1
     with Image.open(outputs[0]) as picture:
         assert COLUMN * RESOLUTION - 2 <= picture.width <= FULL_WIDTH * RESOLUTION + 2

@@ -36,7 +36,7 @@ from rockspace.training.finetune import (
 )
 from rockspace.training.head import ViewBatches, train_head
 from rockspace.training.pipeline import View
-from rockspace.training.selection import stratified_holdout, training_members
+from rockspace.training.stopping_set import stopping_set, training_members
 
 FLIPS = Augmentation(rotation=10, horizontal_flip=True)
 
@@ -72,16 +72,16 @@ def recipe(**changes: object) -> Recipe:
 @given(st.integers(2, 8), st.integers(4, 20), st.integers(0, 100))
 def test_a_holdout_takes_its_share_of_every_label(n_labels, per_label, seed):
     labels = np.repeat(np.arange(n_labels), per_label)
-    mask = stratified_holdout(labels, 0.25, seed)
+    mask = stopping_set(labels, 0.25, seed)
     counts = np.bincount(labels[mask], minlength=n_labels)
     assert mask.sum() == int(np.ceil(0.25 * len(labels)))
     assert counts.max() - counts.min() <= 1
-    np.testing.assert_array_equal(mask, stratified_holdout(labels, 0.25, seed))
+    np.testing.assert_array_equal(mask, stopping_set(labels, 0.25, seed))
 
 
 def test_a_holdout_too_small_for_every_label_names_the_key():
     with pytest.raises(RockspaceError, match=r"finetune\.holdout_fraction: 0\.1 of 12 training images"):
-        stratified_holdout(np.repeat(np.arange(4), 3), 0.1, 0)
+        stopping_set(np.repeat(np.arange(4), 3), 0.1, 0)
 
 
 @pytest.mark.parametrize("augmented", [0, 3])
@@ -221,7 +221,7 @@ def test_the_best_epoch_is_kept_and_marked(train_set, validation_set, monitor):
 
 def test_the_network_is_trained_again_on_all_images_train_for_and_at_the_same_rates(train_set):
     repeatable(0)
-    held_out = stratified_holdout(train_set.labels, 0.25, 0)
+    held_out = stopping_set(train_set.labels, 0.25, 0)
     trained, history = select_and_refit(classifier(), classifier(1), train_set, held_out, recipe())
     select, refit = (history[history["phase"] == phase] for phase in ("select", "refit"))
     assert len(refit) == select["epoch"][select["best"]].item()

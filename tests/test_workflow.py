@@ -92,15 +92,12 @@ def test_a_failed_stage_is_named_with_its_log(finished):
 
 
 def test_models_and_seeds_fan_out(finished):
-    models = [{"name": name, "backbone": "efficientnet_lite0", "weights": "none"} for name in "ab"]
-    (finished.folder / "change.yaml").write_text(yaml.safe_dump({"models": models, "seeds": [0, 1, 2]}))
-    planned = finished.planned("--configfile", "tiny.yaml", "change.yaml")
-    assert (planned["features"], planned["finetune"], planned["procrustes"], planned["summary"]) == (
-        4,
-        6,
-        6,
-        1,
-    )
+    for weights, features in (("imagenet", 4), ("none", 12)):  # random weights are drawn for each seed
+        models = [{"name": name, "backbone": "efficientnet_lite0", "weights": weights} for name in "ab"]
+        (finished.folder / "change.yaml").write_text(yaml.safe_dump({"models": models, "seeds": [0, 1, 2]}))
+        planned = finished.planned("--configfile", "tiny.yaml", "change.yaml")
+        stages = ("features", "finetune", "procrustes", "summary")
+        assert [planned[stage] for stage in stages] == [features, 6, 6, 1]
 
 
 STAGES = ["download", "restructure", "coordinates", "tfrecords", "features", "train_head", "finetune", "curves", "infer",

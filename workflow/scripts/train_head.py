@@ -15,7 +15,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.training.checkpoint import discard
     from rockspace.training.features import Features
     from rockspace.training.head import train_head
-    from rockspace.training.selection import training_members
+    from rockspace.training.stopping_set import training_members
 
     params, seed, model = snakemake.params, int(snakemake.wildcards.seed), snakemake.params.backbone
     checkpoints = Path(snakemake.output.model).with_name("checkpoints") / "train_head"

@@ -14,7 +14,7 @@ TRAINING, WATCHED = BLUE, VERMILION
 PHASES = {"head": "frozen base", "select": "fine-tuning", "train": "fine-tuning", "refit": "again,\non all images"}
 QUANTITIES = {"accuracy": (100, "accuracy (%)"), "loss": (1, "loss")}
 # What stopping watched, by `finetune.selection`.
-WATCHED_WORDS = {"holdout": "held-out training images", "validation": "validation images", "none": "nothing"}
+WATCHED_WORDS = {"holdout": "stopping set", "validation": "validation images", "none": "nothing"}
 # Panels beside each other on the page of all networks, and beyond how many twice as many go into a row.
 BESIDE, MANY = 4, 24
 

@@ -21,7 +21,7 @@ from rockspace.training.features import Features
 from rockspace.training.finetune import Recipe, finetune
 from rockspace.training.head import train_head
 from rockspace.training.pipeline import ImageSet
-from rockspace.training.selection import training_members
+from rockspace.training.stopping_set import training_members
 
 BATCH_SIZE = 32
 

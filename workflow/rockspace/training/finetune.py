@@ -19,7 +19,7 @@ from rockspace.training.optimizers import make_optimizer
 from rockspace.training.pipeline import ImageSet
 from rockspace.training.progress import EpochLines
 from rockspace.training.schedules import CONSTANT, Schedule
-from rockspace.training.selection import stratified_holdout
+from rockspace.training.stopping_set import stopping_set
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def finetune(
     """Train the whole network the way that ``finetune.selection`` says.
 
     Args:
-        network: Classifier to start from; with the selection ``holdout``, its head has not seen the held-out images.
+        network: Classifier to start from; with the selection ``holdout``, its head has not seen the stopping set.
         refit: For the selection ``holdout``, a classifier whose head has seen all training images; None keeps the first.
         images: All training images.
         validation: The validation images, for the selection ``validation``.
@@ -72,15 +72,15 @@ def finetune(
         case "none":
             return train_for(network, images, [training["learning_rate"]] * training["epochs"], recipe, "train")
         case _:
-            held_out = held_out_of(images, training["holdout_fraction"], recipe.seed)
-            return select_and_refit(network, refit, images, held_out, recipe)
+            members = stopping_members(images, training["holdout_fraction"], recipe.seed)
+            return select_and_refit(network, refit, images, members, recipe)
 
 
-def held_out_of(images: ImageSet, fraction: float, seed: int) -> np.ndarray:
-    """Return ``(n_stored,)`` bool: the stratified part of a set's images that decides how long to train."""
-    held_out = np.zeros(len(images.labels), bool)
-    held_out[images.members] = stratified_holdout(images.labels[images.members], fraction, seed)
-    return held_out
+def stopping_members(images: ImageSet, fraction: float, seed: int) -> np.ndarray:
+    """Return ``(n_stored,)`` bool: the stratified part of a set's images that is its stopping set."""
+    members = np.zeros(len(images.labels), bool)
+    members[images.members] = stopping_set(images.labels[images.members], fraction, seed)
+    return members
 
 
 def train_with_early_stopping(
@@ -131,22 +131,22 @@ def train_for(
 
 
 def select_and_refit(
-    network: keras.Model, refit: keras.Model | None, images: ImageSet, held_out: np.ndarray, recipe: Recipe
+    network: keras.Model, refit: keras.Model | None, images: ImageSet, stopping: np.ndarray, recipe: Recipe
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """Find on a held-out part how long to train, then train on all images for that long.
+    """Find on the stopping set how long to train, then train on all images for that long.
 
     Args:
-        network: Classifier whose head has not seen the held-out images.
+        network: Classifier whose head has not seen the stopping set.
         refit: Classifier whose head has seen all training images, to train again; None keeps the first.
         images: All training images.
-        held_out: ``(n_stored,)`` bool, the images that decide.
+        stopping: ``(n_stored,)`` bool, the stopping set.
         recipe: How to train.
 
     Returns:
         The float32 classifier, and the history of both steps.
     """
-    learning = images.subset(images.members & ~held_out)
-    network, history = train_with_early_stopping(network, learning, images.subset(held_out), recipe)
+    learning = images.subset(images.members & ~stopping)
+    network, history = train_with_early_stopping(network, learning, images.subset(stopping), recipe)
     if refit is None:
         return network, history
     best = int(np.flatnonzero(history["best"])[0])

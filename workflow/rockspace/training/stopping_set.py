@@ -1,4 +1,4 @@
-"""Selection: which training images are held out to decide when to stop."""
+"""The stopping set: the training images that decide when to stop, and are not trained on meanwhile."""
 
 from typing import Any
 
@@ -9,30 +9,30 @@ from rockspace.errors import RockspaceError
 from rockspace.training.features import Features
 
 
-def stratified_holdout(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+def stopping_set(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """Choose a stratified part of the training images.
 
     Args:
         labels: ``(n,)`` label indices.
-        fraction: Share of the images to hold out, 0 to 0.5.
+        fraction: Share of the images, 0 to 0.5.
         seed: Seed of the choice.
 
     Returns:
-        ``(n,)`` bool, true for an image that is held out.
+        ``(n,)`` bool, true for an image of the stopping set.
 
     Raises:
         RockspaceError: Where the images do not suffice for one of each label on either side.
     """
     positions = np.arange(len(labels))
     try:
-        _, held_out = train_test_split(positions, test_size=fraction, stratify=labels, random_state=seed)
+        _, chosen = train_test_split(positions, test_size=fraction, stratify=labels, random_state=seed)
     except ValueError as error:
         raise RockspaceError(
             f"config: finetune.holdout_fraction: {fraction} of {len(labels)} training images cannot hold one image of "
             f"each of the {len(np.unique(labels))} labels; raise it, add images, or set finetune.selection to validation"
         ) from error
     mask = np.zeros(len(labels), bool)
-    mask[held_out] = True
+    mask[chosen] = True
     return mask
 
 
@@ -56,5 +56,5 @@ def training_members(
         case "none":
             return train, None
         case _:
-            held_out = stratified_holdout(train.label, selection["holdout_fraction"], seed)
-            return train.subset(~held_out), train.subset(held_out)
+            chosen = stopping_set(train.label, selection["holdout_fraction"], seed)
+            return train.subset(~chosen), train.subset(chosen)
