@@ -76,6 +76,7 @@ def people(*files):
 wildcard_constraints:
     model="|".join(MODELS),
     seed=r"\d+",
+    draw=r"(seed-\d+/)?",
     split="|".join(SPLITS),
     shard=r"\d{5}",
     shards=r"\d{5}",
@@ -115,8 +116,8 @@ def features(split):
 
     def of_run(wildcards):
         model = SHARES_FEATURES_OF[wildcards.model]
-        folder = (RUN if MODELS[model]["weights"] == "none" else MODEL).format(model=model, seed=wildcards.seed)
-        return shards(split, f"{folder}/features/{{split}}-{{shard}}-of-{{shards}}.npz")
+        draw = f"seed-{wildcards.seed}/" if MODELS[model]["weights"] == "none" else ""
+        return expand(shards(split, rules.features.output.features), model=model, draw=draw)
 
     return of_run
 

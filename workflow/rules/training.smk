@@ -23,11 +23,11 @@ rule features:
         weights=weights,
         precision=precision,
     output:
-        features=f"{MODEL}/features/{{split}}-{{shard}}-of-{{shards}}.npz",
+        features=f"{MODEL}/features/{{draw}}{{split}}-{{shard}}-of-{{shards}}.npz",
     log:
-        f"{STUDY}/logs/features/{{model}}/{{split}}-{{shard}}-of-{{shards}}.log",
+        f"{STUDY}/logs/features/{{model}}/{{draw}}{{split}}-{{shard}}-of-{{shards}}.log",
     benchmark:
-        f"{STUDY}/benchmarks/features/{{model}}/{{split}}-{{shard}}-of-{{shards}}.tsv"
+        f"{STUDY}/benchmarks/features/{{model}}/{{draw}}{{split}}-{{shard}}-of-{{shards}}.tsv"
     conda:
         "../envs/rockspace.yaml"
     threads: 8
@@ -45,17 +45,6 @@ rule features:
         "{wildcards.model}: features of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
     script:
         "../scripts/features.py"
-
-
-use rule features as features_of_random_weights with:
-    output:
-        features=f"{RUN}/features/{{split}}-{{shard}}-of-{{shards}}.npz",
-    log:
-        f"{STUDY}/logs/features/{{model}}-{{seed}}/{{split}}-{{shard}}-of-{{shards}}.log",
-    benchmark:
-        f"{STUDY}/benchmarks/features/{{model}}-{{seed}}/{{split}}-{{shard}}-of-{{shards}}.tsv"
-    message:
-        "{wildcards.model}, seed {wildcards.seed}: features of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
 
 
 rule train_head:

@@ -17,7 +17,8 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     params, geometry = snakemake.params, Geometry.from_config(snakemake.params.geometry)
     images = ImageSet.open([snakemake.input.shard], geometry)
     weights = snakemake.input.get("weights")
-    seed = int(snakemake.wildcards.get("seed", 0))  # of random weights
+    # Random weights are drawn for each seed.
+    seed = int(snakemake.wildcards.draw.removeprefix("seed-").removesuffix("/") or 0)
     backbone = starting_backbone(params.backbone, geometry.image_size, Path(weights) if weights else None, seed)
     pooled = pooled_backbone(backbone, params.backbone["feature_layers"], params.backbone["pooling"])
     setting = precision_setting(params.precision, snakemake.input.precision)
