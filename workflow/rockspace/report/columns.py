@@ -79,14 +79,14 @@ class Column:
 
 # What is written of an estimate beside its value: attribute, heading, sentence.
 _PARTS = (
-    ("low", "{}, lower end", "Lower end of the 95 % interval of `{}`."),
-    ("high", "{}, upper end", "Upper end of the 95 % interval of `{}`."),
-    ("interval_over", "{}, interval over", "What was resampled for the interval of `{}`: subtypes, or images where there are too few subtypes."),
-    ("null", "chance of {}", "Chance: mean of `{}` over random pairings with people's coordinates, the learning repeated for each."),
-    ("null_low", "chance of {}, lower end", "Lower end of the middle 95 % of `{}` over the random pairings."),
-    ("null_high", "chance of {}, upper end", "Upper end of the middle 95 % of `{}` over the random pairings."),
-    ("p", "p of {}", "Share of random pairings whose `{}` is as close, the observed pairing counted among them."),
-    ("null_over", "chance of {} over", "What was paired at random for chance and p of `{}`: subtypes, or images where subtypes cannot be."),
+    ("low", "{}, lower end", "Lower end of the 95 % interval of {}."),
+    ("high", "{}, upper end", "Upper end of the 95 % interval of {}."),
+    ("interval_over", "{}, interval over", "What was resampled for the interval of {}: subtypes, or images where there are too few subtypes."),
+    ("null", "chance of {}", "Mean of {} over random pairings with people's coordinates, the learning repeated for each."),
+    ("null_low", "chance of {}, lower end", "Lower end of the middle 95 % of {} over the random pairings."),
+    ("null_high", "chance of {}, upper end", "Upper end of the middle 95 % of {} over the random pairings."),
+    ("p", "p of {}", "Share of random pairings whose {} is as close, the observed pairing counted among them."),
+    ("null_over", "chance of {} over", "What was paired at random for chance and p of {}: subtypes, or images where subtypes cannot be."),
 )  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def _estimate(
         if measured not in paths[UNITS[0]]:
             continue
         yield Column(
-            f"{name}_{attribute}", heading.format(statistic.label), about.format(name),
+            f"{name}_{attribute}", heading.format(statistic.label), about.format(statistic.label),
             "{}" if attribute.endswith("over") else P_VALUE if attribute == "p" else form,
             (document, ", or ".join(paths[units][measured] for units in UNITS)),
             (f"{name}_null_low", f"{name}_null_high") if attribute == "null" and statistic.band else None,
