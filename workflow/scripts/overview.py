@@ -10,6 +10,7 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
     from rockspace.data.catalog import read_catalog
+    from rockspace.inference.evaluation import read_predictions
     from rockspace.report.overview import Study, write_overview
     from rockspace.report.provenance import configuration, provenance
 
@@ -24,7 +25,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         return json.loads(path.read_text(encoding="utf-8"))
 
     def guesses(path):
-        table = pd.read_csv(path, dtype={"image_id": str, "label": str}, keep_default_na=False)
+        table = read_predictions(path)
         return table[table["split"] == "validation"]
 
     study = Study(

@@ -145,6 +145,7 @@ SUMMARY: tuple[Column, ...] = (
     *_estimate(BY_KEY["held_out.mean_r"]),
     *_plain("new_subtypes.mean_r"),
     *_estimate(BY_KEY["reductions.zero_pad.held_out.mean_r"]),
+    *_estimate(BY_KEY["reductions.pca.held_out.mean_r"]),
     *_estimate(BY_KEY["ridge.held_out.mean_r"]),
     *_estimate(BY_KEY["in_sample.mean_r"]),
     *_plain("held_out.disparity", "in_sample.disparity"),
@@ -199,15 +200,17 @@ def estimate_of(row: Mapping[str, Any], name: str) -> Estimate:
 
 
 def cells(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> list[tuple[str, str, list[str]]]:
-    """Write a table for readers; columns that are empty in all rows are left out.
+    """Write a table for readers; columns that are empty in all rows, or repeat the reduction that leads, are left out.
 
     Returns:
         Heading, meaning and cells of each column. What intervals and chance are over stands in the heading, or in
         the cells where rows differ in it.
     """
     written = []
+    leading = {f"{row['reduction']}_" for row in rows if isinstance(row.get("reduction"), str)}
     for column in columns:
-        if not column.shown or all(pd.isna(row.get(column.name)) for row in rows):
+        repeated = len(leading) == 1 and column.name.startswith(tuple(leading))
+        if not column.shown or repeated or all(pd.isna(row.get(column.name)) for row in rows):
             continue
         over = set().union(*(column.units(row) for row in rows))
         notes = (["95 %"] if column.ends and over else []) + [f"over {units}" for units in over if len(over) == 1]

@@ -29,6 +29,7 @@ ALIGNMENT = (
 # Held-out r by other maps than the rotation that leads, each a row of its own.
 OTHER_MAPS = {
     "zero_pad_held_out_mean_r": "rotation with zero-padding",
+    "pca_held_out_mean_r": "rotation of principal components",
     "ridge_held_out_mean_r": "ridge regression",
     "coordinates_mean_r": "head trained on coordinates",
 }
