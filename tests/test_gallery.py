@@ -1,4 +1,4 @@
-"""The gallery: contact sheets, what a network sees, its surest mistakes, all learning curves."""
+"""The gallery: contact sheets, what a network sees, its most confident errors, all learning curves."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ from PIL import Image
 from rockspace.data.catalog import read_catalog
 from rockspace.report.augmentation_preview import augmentation_figure, pipeline_views, preview_members
 from rockspace.report.curves import all_learning_curves
-from rockspace.report.dataset_sheet import MOST_PICTURES, TILE, dataset_sheet
+from rockspace.report.dataset_sheet import MAX_PICTURES, TILE, dataset_sheet
 from rockspace.report.figures import COLUMN, RESOLUTION
 from rockspace.report.mistakes import confident_mistakes, mistakes_figure
 from rockspace.training.augmentation import Augmentation
@@ -29,7 +29,7 @@ def test_a_sheet_shows_every_photograph_of_a_small_split(study, tmp_path):
         assert coloured.mean(axis=0).argmax() == channel
 
 
-def test_a_sheet_of_a_large_split_stays_a_glance_and_says_how_much_it_shows(study, tmp_path, monkeypatch):
+def test_a_sheet_of_a_large_split_has_a_limit_and_says_how_much_it_shows(study, tmp_path, monkeypatch):
     catalog = read_catalog(study / "catalog.csv")
     path = catalog["path"].iloc[0]
     rows = [(f"{label}-{i}", "train", f"L{label:04d}", "", path, 0) for label in range(900) for i in range(3)]
@@ -40,7 +40,7 @@ def test_a_sheet_of_a_large_split_stays_a_glance_and_says_how_much_it_shows(stud
         lambda paths, captions, output, **rest: given.update(captions=captions, **rest),
     )
     dataset_sheet(large, study, "train", tmp_path / "sheet.png")
-    assert len(given["captions"]) <= MOST_PICTURES
+    assert len(given["captions"]) <= MAX_PICTURES
     assert (given["captions"][0], given["captions"][-1]) == ("L0000", "L0899")
     assert given["title"] == "training: 600 of 2700 photographs, 900 labels"
 
@@ -85,7 +85,7 @@ def predictions():
     return pd.DataFrame(rows, columns=columns)
 
 
-def test_the_surest_mistakes_come_first_each_with_the_surest_example_of_the_guess(predictions):
+def test_the_most_confident_errors_come_first_each_with_the_clearest_example_of_the_predicted_label(predictions):
     chosen = confident_mistakes(predictions)
     assert chosen["image_id"].tolist() == ["v3", "v1"]
     assert chosen["predicted"].tolist() == ["B", "A"]
@@ -103,9 +103,9 @@ def test_mistakes_are_drawn_with_their_photographs_and_none_is_said_to_be_none(p
     mistakes_figure(given, photographs, "lite0, seed 0", tmp_path / "picture.svg")
     svg = (tmp_path / "picture.svg").read_text()
     assert svg.count("<image") == (4 if wrong else 0)
-    assert ("all 2 mistakes on 3 validation images" in svg) == wrong
-    assert ("no mistake" in svg) != wrong
-    assert ("guess, 80%" in svg) == wrong
+    assert ("all 2 errors on 3 validation images" in svg) == wrong
+    assert ("no errors" in svg) != wrong
+    assert ("predicted, 80%" in svg) == wrong
 
 
 def test_a_network_that_guesses_no_label_makes_no_mistakes_of_label(predictions, tmp_path):

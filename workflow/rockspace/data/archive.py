@@ -54,7 +54,7 @@ def fetch(
         write_manifest(manifest, entries)
     except OSError as error:
         raise RockspaceError(
-            f"{error.filename or raw}: the archive cannot be kept here: {error.strerror or error}; mend that and run again"
+            f"{error.filename or raw}: the archive cannot be stored: {error.strerror or error}; fix that and run again"
         ) from error
 
 

@@ -114,8 +114,8 @@ def verify(raw: Path, manifest: Path) -> list[Entry]:
 def lost_files(raw: Path, manifest: Path) -> list[str]:
     """Which files of ``manifest`` are not in ``raw`` with the size they should have.
 
-    A glance that reads no file; ``verify`` is the thorough look. Without a manifest nothing is known to be
-    lost; one that cannot be read is itself lost.
+    Checks existence and size only; see `verify`. Without a manifest nothing is known to be lost; one that cannot be
+    read is itself lost.
     """
     if not manifest.exists():
         return []
@@ -126,7 +126,7 @@ def lost_files(raw: Path, manifest: Path) -> list[str]:
     return [entry.path for entry in entries if not _has_size(raw / entry.path, entry.size)]
 
 
-_REDO = "fetch the archive again with `--forcerun download`"
+_REDO = "download the archive again with `--forcerun download`"
 
 
 def _has_size(file: Path, size: int) -> bool:

@@ -13,10 +13,10 @@ from rockspace.report.figures import BLUE, COLUMN, VERMILION, column_style, save
 TRAINING, WATCHED = BLUE, VERMILION
 PHASES = {"head": "frozen base", "select": "fine-tuning", "train": "fine-tuning", "refit": "again,\non all images"}
 QUANTITIES = {"accuracy": (100, "accuracy (%)"), "loss": (1, "loss")}
-# What stopping watched, by `finetune.selection`.
+# What early stopping watches, by `finetune.selection`.
 WATCHED_WORDS = {"holdout": "stopping set", "validation": "validation images", "none": "nothing"}
-# Panels beside each other on the page of all networks, and beyond how many twice as many go into a row.
-BESIDE, MANY = 4, 24
+# Columns on the page of all networks, and the number of networks beyond which there are twice as many.
+MAX_COLUMNS, MANY = 4, 24
 
 
 def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, title: str, outputs: list[Path]) -> None:
@@ -57,14 +57,14 @@ def all_learning_curves(
         watched: What the ``val_`` columns were measured on, in words.
         outputs: Files to write; the suffix says the format.
     """
-    beside = min(len(histories), BESIDE * (1 + (len(histories) > MANY)))
-    rows = -(-len(histories) // beside)
-    width = max(COLUMN, min(2 * COLUMN + 0.2, 1.9 * beside))
+    columns = min(len(histories), MAX_COLUMNS * (1 + (len(histories) > MANY)))
+    rows = -(-len(histories) // columns)
+    width = max(COLUMN, min(2 * COLUMN + 0.2, 1.9 * columns))
     with column_style():
         figure = plt.figure(figsize=(width, 2.5 * rows + 0.3), layout="constrained")
-        axes = figure.subplots(2 * rows, beside, squeeze=False)
+        axes = figure.subplots(2 * rows, columns, squeeze=False)
         for number, (name, (head, finetune)) in enumerate(histories.items()):
-            row, column = divmod(number, beside)
+            row, column = divmod(number, columns)
             pair = axes[2 * row : 2 * row + 2, column]
             history = _joined(head, finetune)
             for axis, quantity in zip(pair, QUANTITIES, strict=True):
@@ -83,7 +83,9 @@ def all_learning_curves(
             axis.set_ylim(0, highest)
         for axis in [*axes[0::2].flat[len(histories) :], *axes[1::2].flat[len(histories) :]]:
             axis.set_visible(False)
-        figure.supxlabel("epoch (lines part the phases: frozen base, fine-tuning, again on all images)", fontsize=6.5)
+        figure.supxlabel(
+            "epoch (vertical lines separate the phases: frozen base, fine-tuning, again on all images)", fontsize=6.5
+        )
         figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
         save(figure, outputs)
 

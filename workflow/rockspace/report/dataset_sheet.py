@@ -1,4 +1,4 @@
-"""The dataset at a glance: photographs of every label on one contact sheet."""
+"""A contact sheet of the dataset: photographs of every label."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from rockspace.data.images import WHITE
 from rockspace.report.contact_sheet import contact_sheet
 
 COLUMNS, TILE = 12, 96  # pictures in a row, and their side (pixels)
-MOST_OF_A_LABEL, MOST_PICTURES = 12, 600  # beyond these a sheet is no glance any more
+MAX_OF_A_LABEL, MAX_PICTURES = 12, 600  # a sheet with more is too large to look over
 
 
 def dataset_sheet(
@@ -29,8 +29,8 @@ def dataset_sheet(
     """
     images = catalog[catalog["split"] == split].sort_values(["superclass", "label", "image_id"])
     labels = images["label"].unique()
-    shown = _spread(labels, MOST_PICTURES)
-    each = max(1, min(MOST_OF_A_LABEL, MOST_PICTURES // len(shown)))
+    shown = _spread(labels, MAX_PICTURES)
+    each = max(1, min(MAX_OF_A_LABEL, MAX_PICTURES // len(shown)))
     chosen = pd.concat(
         rows.iloc[_spread(np.arange(len(rows)), each)]
         for _, rows in images[images["label"].isin(shown)].groupby("label", sort=False)

@@ -1,4 +1,4 @@
-"""The mistakes that a network is surest of, with the photographs it confused."""
+"""The most confident errors of a network, with the photographs it confused."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +13,12 @@ from rockspace.data.images import WHITE, read_rgb, square
 from rockspace.report.confusion import no_labels_figure
 from rockspace.report.figures import COLUMN, GREY, RESOLUTION, column_style, save
 
-MOST, COLUMNS = 12, 3  # mistakes in the picture, and beside each other
+MAX_MISTAKES, COLUMNS = 12, 3  # in the picture, and in a row
 WIDTH, HEIGHT = 2 * COLUMN + 0.2, 1.42  # of the picture, and of a row (inches)
 PHOTOGRAPH = 1.05  # side (inches)
 
 
-def confident_mistakes(predictions: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
+def confident_mistakes(predictions: pd.DataFrame, most: int = MAX_MISTAKES) -> pd.DataFrame:
     """Choose the validation images that were taken for something else with the highest probability.
 
     Args:
@@ -26,8 +26,8 @@ def confident_mistakes(predictions: pd.DataFrame, most: int = MOST) -> pd.DataFr
         most: How many to choose at most.
 
     Returns:
-        A row for each mistake, the surest first: `image_id`, `label`, `predicted`, `probability`, and
-        `example`, the training image of the guessed label that the network is surest of.
+        A row for each error, the most confident first: `image_id`, `label`, `predicted`, `probability`, and
+        `example`, the training image of the guessed label with the highest probability.
     """
     training = predictions[predictions["split"] == "train"].sort_values("probability_of_label", ascending=False)
     examples = training.drop_duplicates("label").set_index("label")["image_id"]
@@ -44,7 +44,7 @@ def mistakes_figure(
     output: Path,
     background: tuple[int, int, int] = WHITE,
 ) -> None:
-    """Draw the surest mistakes: the photograph, what it is, and beside it an example of what it was taken for.
+    """Draw the most confident errors: the photograph with its label, and an example of the predicted label.
 
     Args:
         predictions: As for `confident_mistakes`; of a network without a softmax, which the picture says.
@@ -63,9 +63,9 @@ def mistakes_figure(
     with column_style():
         figure = plt.figure(figsize=(WIDTH, rows * HEIGHT + 0.35))
         head, body = figure.subfigures(2, 1, height_ratios=(0.35, rows * HEIGHT))
-        shown = f"the {len(mistakes)} surest of {wrong}" if wrong > len(mistakes) else f"all {wrong}"
-        words = f"{shown} mistakes on {len(validation)} validation images" if wrong else "no mistake"
-        right_hand = "\nRight of each: a training image of the guessed label." if wrong else ""
+        shown = f"the {len(mistakes)} most confident of {wrong}" if wrong > len(mistakes) else f"all {wrong}"
+        words = f"{shown} errors on {len(validation)} validation images" if wrong else "no errors"
+        right_hand = "\nRight of each: a training image of the predicted label." if wrong else ""
         head.text(0.007, 0.5, f"{title}: {words}.{right_hand}", fontsize=7, va="center")
         cells = body.subfigures(rows, COLUMNS, squeeze=False).flat
         for cell, mistake in zip(cells, mistakes.itertuples(), strict=False):
@@ -82,7 +82,7 @@ def _mistake(cell: SubFigure, mistake: Any, photographs: Mapping[str, Path], bac
         _photograph(right, photographs[mistake.example], background)
     else:
         right.set_axis_off()
-    _words(right, f"guess, {mistake.probability:.0%}", mistake.predicted)
+    _words(right, f"predicted, {mistake.probability:.0%}", mistake.predicted)
 
 
 def _words(axis: Axes, small: str, label: str) -> None:
