@@ -12,7 +12,7 @@ from PIL import Image
 from rockspace.report import figures
 from rockspace.report.confusion import confusion_matrix_figure
 from rockspace.report.contact_sheet import contact_sheet
-from rockspace.report.figures import FONT, column_style, families, save
+from rockspace.report.figures import FONT, column_style, families, one_line, save
 
 LABELS = {
     "a dollar": "Ba$$in",
@@ -115,3 +115,22 @@ def test_captions_too_long_for_their_tile_end_in_an_ellipsis_in_any_script(tmp_p
     assert dark.any()
     assert not dark[:, :2].any()
     assert not dark[:, -2:].any()
+
+
+def test_a_name_too_long_or_of_several_lines_is_one_short_line():
+    assert one_line("tab\tand\nnewline\x07") == "tab and newline"
+    assert one_line("x" * 40) == "x" * 40
+    assert one_line("word " * 20, 12) == "word word w…"
+
+
+def test_long_labels_leave_the_matrix_its_room(tmp_path):
+    labels = [f"{i} {'a very long label ' * 10}" for i in range(12)]
+    superclasses = {label: f"superclass {i} {'b' * 100}" for i, label in enumerate(labels)}
+    confusion_matrix_figure(labels, labels, superclasses, tmp_path / "picture.png")
+    with Image.open(tmp_path / "picture.png") as picture:
+        blue = np.asarray(picture.convert("RGB")).astype(int)
+    dark = (blue[..., 2] > 80) & (blue[..., 0] < 40)
+    # The diagonal, from one corner of a square to the other.
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+    assert np.ptp(rows) > 0.3 * picture.height
+    assert np.ptp(columns) > 0.3 * picture.width

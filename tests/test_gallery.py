@@ -32,8 +32,8 @@ def test_a_sheet_shows_every_photograph_of_a_small_split(study, tmp_path):
 def test_a_sheet_of_a_large_split_has_a_limit_and_says_how_much_it_shows(study, tmp_path, monkeypatch):
     catalog = read_catalog(study / "catalog.csv")
     path = catalog["path"].iloc[0]
-    rows = [(f"{label}-{i}", "train", f"L{label:04d}", "", path, 0) for label in range(900) for i in range(3)]
-    large = pd.DataFrame(rows, columns=catalog.columns)
+    rows = [(f"{label}-{i}", "train", f"L{label:04d}", "", path) for label in range(900) for i in range(3)]
+    large = pd.DataFrame(rows, columns=["image_id", "split", "label", "superclass", "path"])
     given = {}
     monkeypatch.setattr(
         "rockspace.report.dataset_sheet.contact_sheet",
@@ -72,6 +72,7 @@ def test_the_preview_is_drawn_one_photograph_a_row(tmp_path):
     assert dark.sum() == pytest.approx(FULL_WIDTH * RESOLUTION / 4, rel=0.1)
 
 
+@pytest.fixture
 def predictions():
     rows = [
         ("t1", "train", "A", "A", 0.6, 0.6, True),

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
-from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style, save
+from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style, one_line, save
 from rockspace.report.thumbnails import scatter_photographs, thumbnails
 
 # Sides of the photographs (inches), beside a line and on a map that lines cross.
@@ -45,7 +45,7 @@ def predicted_against_observed(
         for axis, dimension in zip(axes.flat, dimensions.itertuples(), strict=False):
             name = dimension.dimension
             _panel(axis, aligned[OBSERVED.format(name)], aligned[PREDICTED.format(name)], pictures)
-            axis.set_title(f"{name}\n{_r(dimension)}", pad=2)
+            axis.set_title(f"{one_line(str(name), 30)}\n{_r(dimension)}", pad=2)
         for axis in axes.flat[len(dimensions) :]:
             axis.set_visible(False)
         figure.supxlabel("people's coordinate (unit of the scaling solution)", fontsize=7)
@@ -114,7 +114,9 @@ def _map(axis: Axes, aligned: pd.DataFrame, pair: tuple[str, str], pictures: Seq
     scatter_photographs(axis, observed[:, 0], observed[:, 1], pictures)
     axis.plot(predicted[:, 0], predicted[:, 1], "o", color=VERMILION, ms=1.8, mew=0, zorder=5)
     both = np.concatenate([observed, predicted])
-    axis.set(xlim=_limits(both[:, 0]), ylim=_limits(both[:, 1]), xlabel=pair[0], ylabel=pair[1])
+    axis.set(
+        xlim=_limits(both[:, 0]), ylim=_limits(both[:, 1]), xlabel=one_line(pair[0], 30), ylabel=one_line(pair[1], 30)
+    )
     axis.tick_params(labelsize=5)
 
 

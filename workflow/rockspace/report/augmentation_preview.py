@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import tensorflow as tf
 
-from rockspace.report.figures import COLUMN, GREY, column_style, save
+from rockspace.report.figures import COLUMN, GREY, column_style, one_line, save
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.pipeline import ImageSet, View
 
@@ -74,7 +74,7 @@ def augmentation_figure(views: np.ndarray, labels: Sequence[str], title: str, ou
                 axis.imshow(picture, interpolation="none")
                 axis.set(xticks=[], yticks=[])
                 axis.spines[:].set(visible=True, color=GREY, linewidth=0.4)
-            axes[row, 0].set_ylabel(label, fontsize=6.5)
+            axes[row, 0].set_ylabel(one_line(label, 20), fontsize=6.5)
         for column in range(columns):
             axes[0, column].set_title(f"epoch {column}" if column else "unchanged", fontsize=6.5, pad=2)
         figure.suptitle(f"{title}: {side} by {side} pixels", fontsize=7, x=0.01, ha="left")

@@ -13,10 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import confusion_matrix
 
-from rockspace.report.figures import COLUMN, column_style, save
+from rockspace.report.figures import COLUMN, column_style, one_line, save
 
 # Room that one label needs to be read (inches), and the size it is printed in (points).
 LABEL, LABEL_SIZE = 0.074, 4.6
+MARKS_LETTERS = 24  # that fit beside each other above the matrix
 
 
 def confusion_of_predictions(predictions: pd.DataFrame, catalog: pd.DataFrame, output: Path) -> None:
@@ -57,8 +58,9 @@ def confusion_matrix_figure(
         figure, axis = plt.subplots(figsize=(width, width * 1.02), layout="constrained")
         picture = axis.imshow(counts, cmap="Blues", vmin=0, interpolation="none")
         size = LABEL_SIZE if len(order) > 12 else 6
-        axis.set_xticks(range(len(order)), order, rotation=90, fontsize=size)
-        axis.set_yticks(range(len(order)), order, fontsize=size)
+        labels = [one_line(label) for label in order]
+        axis.set_xticks(range(len(order)), labels, rotation=90, fontsize=size)
+        axis.set_yticks(range(len(order)), labels, fontsize=size)
         axis.tick_params(length=0, pad=2)
         axis.spines[:].set_visible(True)
         mark_superclasses(axis, [str(superclass_of_label[label]) for label in order])
@@ -83,11 +85,13 @@ def no_labels_figure(output: Path) -> None:
 
 def mark_superclasses(axis: Axes, superclasses: Sequence[str]) -> None:
     """Draw lines between superclasses, and name each above its labels."""
-    start = 0
+    start, letters = 0, max(1, MARKS_LETTERS // len(superclasses))
     for name, labels in groupby(superclasses):
         end = start + len(list(labels))
         if start:
             axis.axvline(start - 0.5, color="black", lw=0.6)
             axis.axhline(start - 0.5, color="black", lw=0.6)
-        axis.text((start + end - 1) / 2, -1, name, ha="center", va="bottom", fontsize=6)
+        axis.text(
+            (start + end - 1) / 2, -1, one_line(name, letters * (end - start)), ha="center", va="bottom", fontsize=6
+        )
         start = end

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from rockspace.artifacts import replacing
 from rockspace.data.images import WHITE, read_rgb
 from rockspace.errors import RockspaceError
-from rockspace.report.figures import column_style, families
+from rockspace.report.figures import column_style, families, one_line
 
 _PAPER, _INK = "white", "#222222"
 _CAPTION_SHARE = 0.105  # of a tile's side: height of the letters
@@ -64,7 +64,7 @@ def contact_sheet(
         canvas = FigureCanvasAgg(figure)
 
         def write(text: str, x: float, y: float, size: float, room: float, anchor: str) -> None:
-            text = fitted(text, size, room)
+            text = fitted(one_line(text, longest=200), size, room)
             figure.text(x / width, 1 - y / height, text, color=_INK, fontsize=size, ha=anchor, va="center")
 
         @cache

@@ -89,6 +89,12 @@ def save(figure: Figure, outputs: Iterable[str | Path]) -> None:
     plt.close(figure)
 
 
+def one_line(text: str, longest: int = 40) -> str:
+    """Bring a name from outside to one line, and shorten it where it has more than ``longest`` characters."""
+    text = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in text).split())
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+
+
 def families(text: str) -> list[str]:
     """Names of fonts that together have every character of ``text``, first the one that all pictures use.
 

@@ -11,7 +11,7 @@ from matplotlib.figure import SubFigure
 
 from rockspace.data.images import WHITE, read_rgb, square
 from rockspace.report.confusion import no_labels_figure
-from rockspace.report.figures import COLUMN, GREY, RESOLUTION, column_style, save
+from rockspace.report.figures import COLUMN, GREY, RESOLUTION, column_style, one_line, save
 
 MAX_MISTAKES, COLUMNS = 12, 3  # in the picture, and in a row
 WIDTH, HEIGHT = 2 * COLUMN + 0.2, 1.42  # of the picture, and of a row (inches)
@@ -87,7 +87,7 @@ def _mistake(cell: SubFigure, mistake: Any, photographs: Mapping[str, Path], bac
 
 def _words(axis: Axes, small: str, label: str) -> None:
     axis.annotate(small, (0, 1), (0, 10), "axes fraction", textcoords="offset points", fontsize=5.5, color=GREY)
-    axis.annotate(label, (0, 1), (0, 2.5), "axes fraction", textcoords="offset points", fontsize=6.5)
+    axis.annotate(one_line(label, 30), (0, 1), (0, 2.5), "axes fraction", textcoords="offset points", fontsize=6.5)
 
 
 def _photograph(axis: Axes, path: Path, background: tuple[int, int, int]) -> None:
