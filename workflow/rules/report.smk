@@ -127,7 +127,7 @@ rule mistakes:
             f"{RUN}/mistakes.jpg",
             caption="../report/mistakes.rst",
             category="Training",
-            labels={"model": "{model}", "seed": "{seed}", "picture": "surest mistakes"},
+            labels={"model": "{model}", "seed": "{seed}", "picture": "most confident errors"},
         ),
     log:
         f"{STUDY}/logs/mistakes/{{model}}-{{seed}}.log",
