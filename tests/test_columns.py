@@ -10,7 +10,7 @@ from rockspace.alignment.comparison import comparison_table, entries_table, scor
 from rockspace.alignment.layer_profile import layer_profile
 from rockspace.alignment.layer_report import layer_report
 from rockspace.alignment.statistics import STATISTICS
-from rockspace.report.columns import COMPARISON, ENTRIES, SUMMARY, cells
+from rockspace.report.columns import COMPARISON, ENTRIES, SUMMARY, cells, read_table
 from rockspace.report.summary import as_markdown, ensemble_rows, summary_row
 from test_comparison import LABELS, observed, prediction
 from test_comparison import QUICK as RESAMPLING
@@ -76,6 +76,15 @@ def test_the_summary_for_readers_has_a_legend_and_the_notes(figures):
     assert "\n> 12 are few\n" in text
     for heading, about, _ in cells([summary_row("a", 0, "penultimate", METRICS, figures)], SUMMARY)[3:]:
         assert f"- *{heading}*: {about}\n" in text
+
+
+def test_names_that_are_numbers_or_look_like_nothing_are_read_back_as_text(tmp_path, figures):
+    names = [("007", 1, "NA"), ("1e5", 1, "penultimate")]
+    pd.DataFrame([summary_row(*name, METRICS, figures) for name in names]).to_csv(tmp_path / "summary.csv", index=False)
+    table = read_table(tmp_path / "summary.csv")
+    assert table[["model", "seed", "layer"]].to_numpy().tolist() == [[m, str(s), layer] for m, s, layer in names]
+    assert table["held_out_mean_r"].dtype == float
+    assert table["coordinates_mean_r_interval_over"].isna().all()
 
 
 def test_tables_have_the_columns_that_their_tables_say_and_the_profile_every_statistic(figures):

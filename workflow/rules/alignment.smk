@@ -109,7 +109,7 @@ rule comparison:
         svg=f"{STUDY}/comparison.svg",
         page=report(
             f"{STUDY}/tables/comparison.html",
-            caption="../report/table.rst",
+            caption="../report/comparison.rst",
             category="Comparison",
             labels={"item": "table: comparison"},
         ),

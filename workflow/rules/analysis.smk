@@ -100,7 +100,7 @@ rule summary:
         markdown=f"{STUDY}/summary.md",
         page=report(
             f"{STUDY}/tables/summary.html",
-            caption="../report/table.rst",
+            caption="../report/summary.rst",
             category="Overview",
             labels={"item": "table: summary"},
         ),

@@ -41,10 +41,10 @@ onsuccess:
     summary, overview = Path(rules.summary.output.csv), Path(rules.overview.output.page)
     # What was not asked for may be left from an older run, so it is not shown.
     if summary.exists() and summary.stat().st_mtime > STARTED:
-        import pandas as pd
+        from rockspace.report.columns import read_table
         from rockspace.report.terminal import closing_words
 
         pages = {"overview": overview, "report": f"make report CONFIG='{rules.overview.output.config}'"}
         files = {"summary": rules.summary.output.markdown}
         files |= pages if overview.exists() and overview.stat().st_mtime > STARTED else {}
-        print(f"\n{closing_words(pd.read_csv(summary), settings['study'], files)}\n", flush=True)
+        print(f"\n{closing_words(read_table(summary), settings['study'], files)}\n", flush=True)

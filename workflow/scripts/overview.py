@@ -3,20 +3,18 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from rockspace.artifacts import replacing
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
     from rockspace.data.catalog import read_catalog
     from rockspace.inference.evaluation import read_predictions
+    from rockspace.report.columns import read_table
     from rockspace.report.overview import Study, write_overview
     from rockspace.report.provenance import configuration, provenance
 
     files, params, out = snakemake.input, snakemake.params, snakemake.output
     manifests, page = [Path(path) for path in files.manifests], Path(out.page)
-    names = {"model": str, "seed": str, "layer": str}
 
     def by_run(paths, read):
         return {run: read(Path(path)) for run, path in zip(params.runs, paths, strict=True)}
@@ -32,8 +30,8 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         config=params.config,
         catalog=read_catalog(files.catalog),
         manifests=manifests,
-        summary=pd.read_csv(files.summary, dtype=names),
-        entries=pd.read_csv(files.entries, dtype=names),
+        summary=read_table(files.summary),
+        entries=read_table(files.entries),
         layers=params.layers,
         metrics=by_run(files.metrics, figures),
         alignments=by_run(files.alignments, figures),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 from rockspace.alignment.statistics import BY_KEY, UNITS, Estimate, Statistic, find
 
 NOTHING = "-"
+TEXT = "{}"
 # How shares (0 to 1) and p-values are written, beside the forms of `str.format`.
 SHARE, P_VALUE = "share", "p-value"
 # What a row of the summary is made from.
@@ -109,7 +111,7 @@ def _estimate(
             continue
         yield Column(
             f"{name}_{attribute}", heading.format(statistic.label), about.format(statistic.label),
-            "{}" if attribute.endswith("over") else P_VALUE if attribute == "p" else form,
+            TEXT if attribute.endswith("over") else P_VALUE if attribute == "p" else form,
             (document, ", or ".join(paths[units][measured] for units in UNITS)),
             (f"{name}_null_low", f"{name}_null_high") if attribute == "null" and statistic.band else None,
             f"{name}_null_over" if attribute in ("null", "p") else "", attribute in ("null", "p"), part(attribute),
@@ -133,9 +135,9 @@ COORDINATES = Statistic(
 )  # fmt: skip
 
 SUMMARY: tuple[Column, ...] = (
-    Column("model", "model", "Name of the model or ensemble.", "{}"),
-    Column("seed", "seed", "Seed that the model was trained with; of an ensemble all seeds.", "{}"),
-    Column("layer", "layer", "Layer whose activations were compared with people.", "{}"),
+    Column("model", "model", "Name of the model or ensemble.", TEXT),
+    Column("seed", "seed", "Seed that the model was trained with; of an ensemble all seeds.", TEXT),
+    Column("layer", "layer", "Layer whose activations were compared with people.", TEXT),
     *_estimate(TOP1, METRICS, form=SHARE),
     Column("validation_chance_uniform", "chance: any label", "Top-1 of guessing one of the labels at random: 1 / labels.", SHARE, (METRICS, "validation.chance.uniform")),
     Column("validation_chance_largest_label", "chance: the largest label", "Top-1 of always guessing the label that most validation images have.", SHARE, (METRICS, "validation.chance.largest_label")),
@@ -153,14 +155,14 @@ SUMMARY: tuple[Column, ...] = (
     *_plain("rsa.spearman", "cka.debiased"),
     *_estimate(COORDINATES, METRICS, name="coordinates_mean_r"),
     Column("coordinates_disparity", "disparity coordinates head", "What is left of the variance of the coordinates after the best translation, scale and rotation of that head's predictions, as published figures are.", "{:.3f}", (METRICS, "coordinates.validation.disparity")),
-    Column("reduction", "reduction", "How features and coordinates were brought to the same number of dimensions: `pca` or `zero_pad`.", "{}", (ALIGNMENT, "reduction"), shown=False),
+    Column("reduction", "reduction", "How features and coordinates were brought to the same number of dimensions: `pca` or `zero_pad`.", TEXT, (ALIGNMENT, "reduction"), shown=False),
 )  # fmt: skip
 
 
 def _sides() -> Iterator[Column]:
     for side, which in (("a", "first"), ("b", "second")):
         for part in ("model", "seed", "layer"):
-            yield Column(f"{part}_{side}", f"{part} {side}", f"{part.capitalize()} of the {which} side.", "{}")
+            yield Column(f"{part}_{side}", f"{part} {side}", f"{part.capitalize()} of the {which} side.", TEXT)
         yield Column(f"mean_r_{side}", f"r {side}", f"Held-out mean r of the {which} side, over its seeds.")
 
 
@@ -179,7 +181,7 @@ ENTRIES: tuple[Column, ...] = (
     Column("seeds_high", "highest seed", "Held-out mean r of the seed with the highest."),
 )
 COMPARISON: tuple[Column, ...] = (
-    Column("differs_in", "differs in", "What the two sides differ in: model, layer or seed.", "{}"),
+    Column("differs_in", "differs in", "What the two sides differ in: model, layer or seed.", TEXT),
     *_sides(),
     Column("difference", "difference", "Held-out mean r of the first side less that of the second."),
     *_ends("the difference"),
@@ -191,6 +193,12 @@ COMPARISON: tuple[Column, ...] = (
     ),
 )  # fmt: skip
 TABLES = {"summary": SUMMARY, "comparison": COMPARISON, "comparison.entries": ENTRIES}
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """Read one of `TABLES` as it was written; names that look like numbers or like nothing stay text."""
+    text = {column.name: str for column in TABLES[Path(path).stem] if column.form == TEXT}
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
 
 
 def estimate_of(row: Mapping[str, Any], name: str) -> Estimate:

@@ -3,9 +3,7 @@
 from base64 import b64encode
 from pathlib import Path
 
-import pandas as pd
-
-from rockspace.report.columns import NOTHING, TABLES, cells
+from rockspace.report.columns import NOTHING, TABLES, cells, read_table
 from rockspace.report.pages import write_page
 
 
@@ -17,7 +15,7 @@ def write_table_page(table: Path, output: Path, title: str) -> None:
         output: File to write.
         title: Heading of the page.
     """
-    rows = pd.read_csv(table, dtype={"seed": str}, keep_default_na=False, na_values=[""]).to_dict("records")
+    rows = read_table(table).to_dict("records")
     columns = cells(rows, TABLES[table.stem])
     write_page(
         output,
