@@ -53,7 +53,7 @@ def _digest(file: Path) -> str:
 def _words(node: ast.AST, words: list[str]) -> list[str]:
     """A syntax tree as words, without places, docstrings and what is empty: the same in each version of Python."""
     words.append(type(node).__name__)
-    body = getattr(node, "body", None)
+    body: Any = getattr(node, "body", None)
     for name in node._fields:
         value: Any = getattr(node, name, None)
         if value is body and isinstance(node, _WITH_DOCSTRING) and _is_text(value[:1]):
