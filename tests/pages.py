@@ -8,7 +8,8 @@ A comment directly above a block (or table) says how it is treated; a page shows
     <!-- test: over: CONFIG -->       a block of `yaml` is laid over this config too
 
 Without one, a block of `sh` runs with every `snakemake` and `make` as a dry run, `python` runs, `yaml` must be a valid config
-over the default one, and the languages in `SHOWN` are there to be read. Commands in tables and in sentences
+over the default one, a `diff` must be one that the project has (it can be taken
+back), and the languages in `SHOWN` are there to be read. Commands in tables and in sentences
 (`snakemake ...`, `make ...`) are dry runs too; what has a placeholder (`...` or capitals) is left alone. What a reader
 need not see, a page can have done before a block:
 
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SHOWN = {"text", "csv", "json", "snakemake", "diff", "mermaid"}  # output, and files that are only looked at
+SHOWN = {"text", "csv", "json", "snakemake", "mermaid"}  # output, and files that are only looked at
 IGNORED = (".git", ".venv", ".snakemake", "results", "__pycache__", ".*_cache", ".hypothesis", "reference")
 
 # Commands that no test should run, wherever they stand.
@@ -160,6 +161,9 @@ class Desk:
                 return self._run([sys.executable, "-c", self.python], "run")
             case "yaml":
                 return self._config(block.text, ["config/config.yaml", *filter(None, [detail])])
+            case "diff":
+                (self.folder / "shown.diff").write_text(block.text)
+                return self._run(["git", "apply", "--check", "--reverse", "shown.diff"], "run")
             case language if language in SHOWN:
                 return None
             case language:

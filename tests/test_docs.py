@@ -96,6 +96,13 @@ def test_scripts_and_configs_are_tried_and_files_are_written_for_what_follows(tr
     assert faults[5:] == [None, None]
 
 
+def test_a_diff_that_the_project_does_not_have_is_a_fault(trial):
+    of_page = "```diff\n--- a/new.txt\n+++ b/new.txt\n@@ -1 +1,2 @@\n one\n+two\n```\n"
+    missing, there = trial(f"{of_page}\n<!-- test: write: new.txt -->\n```text\none\ntwo\n```\n\n{of_page}")[::2]
+    assert "new.txt" in missing
+    assert there is None
+
+
 def test_commands_in_sentences_are_found_and_placeholders_left_alone(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(
