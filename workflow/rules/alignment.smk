@@ -133,14 +133,6 @@ rule comparison:
 TOGETHER = f"{STUDY}/ensembles/{{ensemble}}"
 
 
-def aligned_members(wildcards):
-    """The rotated embeddings of an ensemble's members, by layer."""
-    return {
-        layer: of_members(rules.procrustes.output.aligned, layer=layer)(wildcards)
-        for layer in shared_layers(wildcards.ensemble)
-    }
-
-
 rule ensemble:
     input:
         unpack(aligned_members),

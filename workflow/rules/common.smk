@@ -261,3 +261,46 @@ def precision(wildcards):
     """The file with the arithmetic of a backbone, where the hardware decides on it."""
     backbone = MODELS[wildcards.model]["backbone"]
     return f"{STUDY}/precision/{backbone}.json" if settings["precision"] == "auto" else []
+
+
+def source_of(files):
+    """What the photographs (``raw``) or people's files (``people``) are made from."""
+    dataset = settings["dataset"]
+    return {
+        "source": dataset["source"],
+        dataset["source"]: dataset.get(dataset["source"]),
+        "splits": keys_of_splits(*{"raw": IMAGE_FILES, "people": ("coordinates", "individual")}[files]),
+    }
+
+
+def digest_of_source(wildcards):
+    """Of a local folder, the digest of the files that are taken from it."""
+    record = folder_of(wildcards.files).with_name(f".{wildcards.files}.source.json")
+    try:
+        return digest_of(source_files(source_of(wildcards.files)), record, keep=workflow.is_main_process)
+    except RockspaceError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def folder_of(files):
+    """Where the photographs (``raw``) or people's files (``people``) lie; as a module, that may be elsewhere."""
+    return Path(rules.download.output.manifest.format(files=files)).with_name(files)
+
+
+def aligned_members(wildcards):
+    """The rotated embeddings of an ensemble's members, by layer."""
+    return {
+        layer: of_members(rules.procrustes.output.aligned, layer=layer)(wildcards)
+        for layer in shared_layers(wildcards.ensemble)
+    }
+
+
+def digest_of_choices(wildcards):
+    files = {split: Path(path) for split, path in RESPONSES.items()}
+    record = folder_of("people").with_name(".responses.source.json")
+    return digest_of(files, record, keep=workflow.is_main_process)
+
+
+def every(*patterns):
+    """The files that patterns name for all models, seeds and layers."""
+    return sorted({pattern.format(model=m, seed=s, layer=l) for pattern in patterns for m, s, l in RUNS})

@@ -6,25 +6,6 @@ localrules:
     pretrained_weights,
 
 
-def source_of(files):
-    """What the photographs (``raw``) or people's files (``people``) are made from."""
-    dataset = settings["dataset"]
-    return {
-        "source": dataset["source"],
-        dataset["source"]: dataset.get(dataset["source"]),
-        "splits": keys_of_splits(*{"raw": IMAGE_FILES, "people": ("coordinates", "individual")}[files]),
-    }
-
-
-def digest_of_source(wildcards):
-    """Of a local folder, the digest of the files that are taken from it."""
-    record = folder_of(wildcards.files).with_name(f".{wildcards.files}.source.json")
-    try:
-        return digest_of(source_files(source_of(wildcards.files)), record, keep=workflow.is_main_process)
-    except RockspaceError as error:
-        raise WorkflowError(str(error)) from None
-
-
 # One job for the photographs and one for people's files, since these come and go without those.
 rule download:
     output:
@@ -153,11 +134,6 @@ rule pretrained_weights:
         "Getting the pretrained weights of {wildcards.backbone}"
     script:
         "../scripts/pretrained_weights.py"
-
-
-def folder_of(files):
-    """Where the photographs (``raw``) or people's files (``people``) lie; as a module, that may be elsewhere."""
-    return Path(rules.download.output.manifest.format(files=files)).with_name(files)
 
 
 try:

@@ -2,12 +2,6 @@
 CHOICES = {f"{split}_responses": path for split, path in RESPONSES.items()}
 
 
-def digest_of_choices(wildcards):
-    files = {split: Path(path) for split, path in RESPONSES.items()}
-    record = folder_of("people").with_name(".responses.source.json")
-    return digest_of(files, record, keep=workflow.is_main_process)
-
-
 rule exemplar:
     input:
         **CHOICES,

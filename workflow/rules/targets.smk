@@ -1,8 +1,3 @@
-def every(*patterns):
-    """The files that patterns name for all models, seeds and layers."""
-    return sorted({pattern.format(model=m, seed=s, layer=l) for pattern in patterns for m, s, l in RUNS})
-
-
 CHOICES_OF_PEOPLE = [*rules.exemplar_people.output, *every(*rules.exemplar.output), *rules.human_choices.output]
 
 
