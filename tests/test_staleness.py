@@ -247,7 +247,7 @@ def own(finished, tmp_path_factory) -> Workplace:
         (photos / split).mkdir(parents=True)
         for file in sorted((finished.folder / "results/tiny/raw" / split).iterdir()):
             # A brace, a space and a letter beyond ASCII in every name.
-            name = file.name.replace("Andesite", "Ändésite {x} y")
+            name = file.name.replace("Andesite", "Andesite {x} ä")
             shutil.copy(file, photos / split / name)
     for file in ("mds_360.txt", "mds_120.txt"):
         shutil.copy(finished.folder / "results/tiny/people" / file, photos)
@@ -284,14 +284,14 @@ IMAGES_TOO = {"download", "restructure", "coordinates"}
     [
         (edit_in_place, "mds_360.txt", COORDINATES_ALONE),
         (replace_by_an_older_one, "mds_120.txt", COORDINATES_ALONE),
-        (replace_by_an_older_one, "360 Rocks/I_Ändésite {x} y_01.jpg", IMAGES_TOO),
-        (Path.unlink, "360 Rocks/I_Ändésite {x} y_01.jpg", IMAGES_TOO),
+        (replace_by_an_older_one, "360 Rocks/I_Andesite {x} ä_01.jpg", IMAGES_TOO),
+        (Path.unlink, "360 Rocks/I_Andesite {x} ä_01.jpg", IMAGES_TOO),
         (
-            lambda file: shutil.copy(file, file.with_name("I_Ändésite {x} y_99.jpg")),
-            "360 Rocks/I_Ändésite {x} y_01.jpg",
+            lambda file: shutil.copy(file, file.with_name("I_Andesite {x} ä_99.jpg")),
+            "360 Rocks/I_Andesite {x} ä_01.jpg",
             IMAGES_TOO,
         ),
-        (Path.touch, "360 Rocks/I_Ändésite {x} y_01.jpg", set()),
+        (Path.touch, "360 Rocks/I_Andesite {x} ä_01.jpg", set()),
         (Path.touch, "mds_360.txt", set()),
         (lambda file: (file.parent / "notes.txt").write_text("mine"), "mds_360.txt", set()),
     ],

@@ -100,14 +100,16 @@ def test_models_and_seeds_fan_out(finished):
         assert [planned[stage] for stage in stages] == [features, 6, 6, 1]
 
 
-STAGES = ["download", "restructure", "coordinates", "tfrecords", "features", "train_head", "finetune", "curves", "infer",
+STAGES = ["download", "restructure", "coordinates", "tfrecords", "features", "train_head", "finetune", "curves",
           "evaluate", "extract_embeddings", "procrustes", "alignment_pictures", "summary", "explorer", "overview"]  # fmt: skip
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_is_asked_for_and_forced_by_its_name(finished, stage):
+    # What the trained networks say of the images is kept only until it has been read.
+    before = {"infer"} if stage in ("evaluate", "extract_embeddings") else set()
     assert finished.planned("--until", stage) == {}
-    assert set(finished.planned("--until", stage, "--forcerun", stage)) == {stage}
+    assert set(finished.planned("--until", stage, "--forcerun", stage)) == {stage} | before
     assert stage in finished.planned("--forcerun", stage)
 
 

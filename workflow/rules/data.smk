@@ -14,6 +14,8 @@ rule download:
         f"{STUDY}/logs/download/{{files}}.log",
     benchmark:
         f"{STUDY}/benchmarks/download/{{files}}.tsv"
+    # What is wrong with people's files should be told before a network is trained.
+    priority: 1
     conda:
         "../envs/rockspace.yaml"
     threads: 4
@@ -63,6 +65,7 @@ rule coordinates:
         f"{STUDY}/logs/coordinates.log",
     benchmark:
         f"{STUDY}/benchmarks/coordinates.tsv"
+    priority: 1
     conda:
         "../envs/rockspace.yaml"
     params:
@@ -84,6 +87,7 @@ rule individuals:
         f"{STUDY}/logs/individuals/{{split}}.log",
     benchmark:
         f"{STUDY}/benchmarks/individuals/{{split}}.tsv"
+    priority: 1
     conda:
         "../envs/rockspace.yaml"
     params:
