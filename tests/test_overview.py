@@ -214,9 +214,9 @@ def study(catalog, **changes) -> Study:
 
 
 def test_the_answer_is_one_sentence_with_its_interval_and_its_own_chance():
-    catalog = pd.DataFrame({"split": ["train", "validation", "train"], "label": ["x", "x", "y"]})
+    catalog = pd.DataFrame({"split": ["train", "validation", "validation"], "label": ["x", "x", "y"]})
     assert study(catalog).answer() == (
-        "Of 2 models, a comes closest to people: its layer penultimate ranks 12 images that it was not trained on along "
+        "Of 2 models, a comes closest to people: on 2 images that it was not trained on, its layer penultimate follows "
         "people's 3 dimensions with a mean correlation of r = 0.55 (0.42 to 0.58 over 2 subtypes); chance is 0.15."
     )
     weak = study(catalog, held_out_mean_r_p=0.4).answer()

@@ -39,7 +39,7 @@ def test_the_front_page_answers_in_one_screen(visit, report, finished):
     null = [f"{summary[f'held_out_mean_r_null{end}']:.3f}" for end in ("", "_low", "_high")]
     for words in (
         "tiny",
-        "lite0's layer penultimate ranks 12 images that it was not trained on along people's 8 dimensions",
+        "On 12 images that it was not trained on, lite0's layer penultimate follows people's 8 dimensions",
         f"r = {summary['held_out_mean_r']:.2f}",
         f"{100 * summary['validation_top1']:.1f} %",
         f"({100 * summary['validation_top1_low']:.1f} to {100 * summary['validation_top1_high']:.1f})",

@@ -93,17 +93,19 @@ class Study:
         models = [model for model in self.models() if not pd.isna(model[R])]
         best = max(models, key=lambda model: model[R])
         found, first = estimate_of(best, R), next(iter(self.alignments.values()))
-        count = {"subtypes": self.catalog["label"].nunique(), "images": first["n_images"]["validation"]}
+        labels = self.catalog.loc[self.catalog["split"] == "validation", "label"]
+        count = {"subtypes": labels.nunique(), "images": len(labels)}
+        where = f"on {count['images']} images that it was not trained on"
         start = (
-            f"Of {len(models)} models, {best['model']} comes closest to people: its"
+            f"Of {len(models)} models, {best['model']} comes closest to people: {where}, its"
             if len(models) > 1
-            else f"{best['model']}'s"
+            else f"{where.capitalize()}, {best['model']}'s"
         )
         interval = f" ({found.low:.2f} to {found.high:.2f} over {count[found.interval_over]} {found.interval_over})"
         chance = f"; chance is {found.null:.2f}" if found.has_null else ""
         doubt = f", so this is not clearly more than chance (p = {found.p:.2f})" if found.p > LEVEL else ""
         return (
-            f"{start} layer {best['layer']} ranks {count['images']} images that it was not trained on along people's "
+            f"{start} layer {best['layer']} follows people's "
             f"{_count(first['n_dimensions'], 'dimension')} with a mean correlation of r = {found.value:.2f}"
             f"{interval if found.has_interval else ''}{chance}{doubt}."
         )
