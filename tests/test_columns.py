@@ -92,5 +92,6 @@ def test_tables_have_the_columns_that_their_tables_say_and_the_profile_every_sta
     entries, comparisons = entries_table(*given), comparison_table(*given)
     assert list(entries.columns) == [column.name for column in ENTRIES]
     assert sorted(comparisons.columns) == sorted(column.name for column in COMPARISON)
+    assert {statistic.name for statistic in STATISTICS} <= {column.name for column in SUMMARY}
     profile = layer_profile([(0, "penultimate", figures)], ["penultimate"])
     assert {statistic.name for statistic in STATISTICS} <= set(profile.columns)

@@ -6,14 +6,14 @@ The CSV files, the headings and tooltips of the pages, the summary's legend and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from rockspace.alignment.statistics import BY_KEY, UNITS, Estimate, Statistic, find
+from rockspace.alignment.statistics import BY_KEY, STATISTICS, UNITS, Estimate, Statistic, find
 
 NOTHING = "-"
 TEXT = "{}"
@@ -134,7 +134,7 @@ COORDINATES = Statistic(
     interval="coordinates.validation.mean_r_ci{suffix}",
 )  # fmt: skip
 
-SUMMARY: tuple[Column, ...] = (
+_FOR_READERS: tuple[Column, ...] = (
     Column("model", "model", "Name of the model or ensemble.", TEXT),
     Column("seed", "seed", "Seed that the model was trained with; of an ensemble all seeds.", TEXT),
     Column("layer", "layer", "Layer whose activations were compared with people.", TEXT),
@@ -157,6 +157,17 @@ SUMMARY: tuple[Column, ...] = (
     Column("coordinates_disparity", "disparity coordinates head", "What is left of the variance of the coordinates after the best translation, scale and rotation of that head's predictions, as published figures are.", "{:.3f}", (METRICS, "coordinates.validation.disparity")),
     Column("reduction", "reduction", "How features and coordinates were brought to the same number of dimensions: `pca` or `zero_pad`.", TEXT, (ALIGNMENT, "reduction"), shown=False),
 )  # fmt: skip
+
+
+# The statistics that readers' tables leave out are in the CSV too.
+SUMMARY = (
+    *_FOR_READERS,
+    *(
+        replace(column, shown=False)
+        for column in _plain(*(each.key for each in STATISTICS))
+        if column.name not in {shown.name for shown in _FOR_READERS}
+    ),
+)
 
 
 def _sides() -> Iterator[Column]:
