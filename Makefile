@@ -32,6 +32,15 @@ test-slow: env
 coverage: env
 	$(PYTEST) --cov --cov-report term $(TESTS)
 
+# The workflow's own tests with the oldest Snakemake that pyproject.toml allows.
+oldest: env
+	$(BIN)/python -m venv .venv/oldest
+	.venv/oldest/bin/pip install --quiet --disable-pip-version-check \
+		"$$(sed -n 's/.*"\(snakemake\)>=\([0-9.]*\),.*/\1==\2/p' pyproject.toml)"
+	$(BIN)/python -c 'import site; print(f"import site; site.addsitedir({site.getsitepackages()[0]!r})")' \
+		> "$$(.venv/oldest/bin/python -c 'import site; print(site.getsitepackages()[0])')/newest.pth"
+	.venv/oldest/bin/python -m pytest tests/test_workflow.py tests/test_staleness.py tests/test_module.py
+
 # Kills and faults of all kinds over a whole small study; takes from half an hour.
 chaos: env
 	$(BIN)/python tests/chaos.py
