@@ -1,14 +1,17 @@
-"""Taking a local copy of the archive, or drawing it: what is linked, refused, and left untouched."""
+"""Taking a local copy of the archive, or drawing it: what is copied, refused, and left untouched."""
 
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from rockspace.data.archive import fetch
+from rockspace.data.catalog import sorted_images
 from rockspace.data.manifest import read_manifest, verify
 from rockspace.errors import RockspaceError
+from rockspace.people.proposal import propose_dataset
 
 SPLITS = {
     "train": {"images": "360 Rocks/*.jpg", "coordinates": "mds_360.txt"},
@@ -40,13 +43,15 @@ def files_below(folder: Path) -> list[str]:
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
 
 
-def test_raw_holds_the_wanted_files_as_links_and_the_source_stays_as_it_was(source, tmp_path):
+def test_raw_holds_copies_of_the_wanted_files_and_no_write_reaches_the_source(source, tmp_path):
     before = {path: (source / path).read_bytes() for path in files_below(source)}
     raw, manifest = take(source, tmp_path / "study")
     assert files_below(raw) == WANTED
-    assert {path: (source / path).read_bytes() for path in files_below(source)} == before
-    assert all((raw / path).samefile(source / path) for path in WANTED)
+    assert {path: (raw / path).read_bytes() for path in WANTED} == {path: before[path] for path in WANTED}
     assert [(entry.path, entry.url) for entry in verify(raw, manifest)] == [(path, None) for path in WANTED]
+    for path in WANTED:
+        (raw / path).write_text("changed")
+    assert {path: (source / path).read_bytes() for path in files_below(source)} == before
 
 
 @pytest.mark.skipif(
@@ -178,3 +183,19 @@ def test_the_embedded_dataset_is_drawn_and_described_the_same_each_time(tmp_path
 def test_an_unknown_source_is_named(tmp_path):
     with pytest.raises(RockspaceError, match=r"dataset\.source: 'ftp'; allowed: osf, directory, synthetic"):
         fetch({"source": "ftp", "splits": SPLITS}, tmp_path / "raw", tmp_path / "raw.manifest.json")
+
+
+@pytest.mark.parametrize(
+    "name", ["Stimuli [final]", "{a}", "(1)", " ends ", "#", "a%20b", "[ab]*.png", "it's", "花崗岩"]
+)
+def test_a_folder_of_any_name_is_proposed_and_its_images_are_found(name, tmp_path):
+    images = tmp_path / name / name
+    images.mkdir(parents=True)
+    rows = ["image,x,y"]
+    for kind in ("arrow", "bolt", "circle"):
+        for i in range(4):
+            Image.new("RGB", (8, 8)).save(images / f"{kind}_{i}.png")
+            rows.append(f"{kind}_{i}.png,{len(rows)},{len(rows) % 5}")
+    (tmp_path / name / "coordinates.csv").write_text("\n".join(rows))
+    pattern = propose_dataset(tmp_path / name)["splits"]["train"]["images"]
+    assert [Path(path).name for path in sorted_images(tmp_path / name, pattern)] == sorted(os.listdir(images))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rockspace.data.patterns import Child, find, matches, may_hold, wanted_patterns
+from rockspace.data.patterns import Child, find, matches, may_hold, select, wanted_patterns
 from rockspace.errors import RockspaceError
 
 names = st.sampled_from(["a", "b", "ab", "ab.jpg", "b.JPG", ".jpg", ".hidden", "[a]", "a b.jpg"])
@@ -82,6 +82,13 @@ def test_a_name_with_characters_of_patterns_names_itself(name, pattern, tmp_path
         (tmp_path / path).touch()
     wanted = f"{folder}other/{name}" if pattern.endswith("{}") else f"{folder}{name}/x.jpg"
     assert list(find(tmp_path, children, [pattern.format(name)], "here")) == [wanted]
+
+
+def test_paths_are_selected_as_files_are_found():
+    paths = ["a [b]/1.png", "a [b]/2.JPG", "a b/3.png", "a [b]/c/4.png"]
+    assert select(paths, "a [b]/*.png") == ["a [b]/1.png"]
+    assert select(paths, "a [b]/*.[pj][np]g") == ["a [b]/1.png"]
+    assert select(paths, "**/*.png") == ["a [b]/1.png", "a b/3.png", "a [b]/c/4.png"]
 
 
 def test_brackets_are_a_set_where_no_name_has_them():

@@ -13,8 +13,10 @@ from tqdm import tqdm
 
 from rockspace.artifacts import link_or_copy, replacing
 from rockspace.checksums import verified
+from rockspace.data.directory import list_folder
 from rockspace.data.images import read_rgb
 from rockspace.data.pairing import pair
+from rockspace.data.patterns import MissingError
 from rockspace.data.tables import read_table
 from rockspace.errors import RockspaceError, listed
 
@@ -59,9 +61,10 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
 
 def sorted_images(raw: Path, pattern: str) -> list[str]:
     """Return the files that ``pattern`` names, relative to ``raw``, in plain order of their names."""
-    files = sorted(PurePosixPath(f.relative_to(raw).as_posix()) for f in raw.glob(pattern) if f.is_file())
-    if not files:
-        raise RockspaceError(f"{raw}: no image matches '{pattern}'; check dataset.splits.*.images")
+    try:
+        files = sorted(map(PurePosixPath, list_folder(raw, [pattern])))
+    except MissingError:
+        raise RockspaceError(f"{raw}: no image matches '{pattern}'; check dataset.splits.*.images") from None
     return list(map(str, sorted(files, key=lambda file: file.name)))
 
 

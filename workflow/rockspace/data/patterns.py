@@ -132,6 +132,13 @@ def find(
     return dict(sorted(found.items()))
 
 
+def select(paths: Iterable[str], pattern: str) -> list[str]:
+    """Those of ``paths`` that ``pattern`` names, its brackets read as in `find`."""
+    paths = list(paths)
+    reading = _with_literal_brackets(pattern, sorted({name for path in paths for name in path.split("/")}))
+    return [path for path in paths if matches(path, reading)]
+
+
 def _with_literal_brackets(pattern: str, names: Sequence[str]) -> str:
     """``pattern`` with the brackets of each segment escaped that names one of ``names`` that way."""
     segments = []

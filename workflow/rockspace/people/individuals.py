@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from rockspace.data.directory import list_folder
+from rockspace.data.patterns import MissingError
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.coordinates import read_coordinates
 
@@ -29,9 +31,10 @@ def individual_coordinates(raw: Path, dataset: Mapping[str, Any], catalog: pd.Da
         RockspaceError: With the file, where none matches, one cannot be read, or people have different dimensions.
     """
     pattern = dataset["splits"][split]["individual"]
-    files = sorted(file for file in raw.glob(pattern) if file.is_file())
-    if not files:
-        raise RockspaceError(f"{raw}: no file matches '{pattern}'; check dataset.splits.{split}.individual")
+    try:
+        files = sorted(list_folder(raw, [pattern]).values())
+    except MissingError:
+        raise RockspaceError(f"{raw}: no file matches '{pattern}'; check dataset.splits.{split}.individual") from None
     own = catalog["split"] == split
     is_of_both = "fraction" in dataset["splits"].get("validation", {})
     expected = own | is_of_both

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rockspace.data.pairing import READABLE, UNREADABLE, pair
+from rockspace.data.patterns import select
 from rockspace.data.tables import Table, read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.coordinates import LABEL_COLUMNS, SUPERCLASS_COLUMNS, read_coordinates
@@ -224,13 +225,9 @@ def _pattern(folder: Path, images: Sequence[PurePosixPath], files: Sequence[Pure
     wanted = set(images)
     for name in _file_globs({image.suffix for image in images}):
         pattern = "/".join([*folders, name])
-        if {file for file in files if _matches(file, pattern)} == wanted:
+        if set(map(PurePosixPath, select(map(str, files), pattern))) == wanted:
             return pattern
     raise RockspaceError(f"{folder}: no single pattern names the images alone; put them in a folder of their own")
-
-
-def _matches(file: PurePosixPath, pattern: str) -> bool:
-    return len(file.parts) == pattern.count("/") + 1 and file.match(pattern)
 
 
 def _file_globs(suffixes: set[str]) -> list[str]:
