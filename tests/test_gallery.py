@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from rockspace.data.catalog import read_catalog
+from rockspace.inference.evaluation import read_predictions
 from rockspace.report.augmentation_preview import augmentation_figure, pipeline_views, preview_members
 from rockspace.report.curves import all_learning_curves
 from rockspace.report.dataset_sheet import MAX_PICTURES, TILE, dataset_sheet
@@ -107,6 +108,17 @@ def test_mistakes_are_drawn_with_their_photographs_and_none_is_said_to_be_none(p
     assert ("all 2 errors on 3 validation images" in svg) == wrong
     assert ("no errors" in svg) != wrong
     assert ("predicted, 80%" in svg) == wrong
+
+
+def test_images_and_labels_that_are_numbers_or_look_like_nothing_are_found_again(predictions, tmp_path):
+    names = {"t1": "001", "t2": "002", "t3": "NA", "v1": "004", "v2": "1e5", "v3": "006"}
+    numbered = predictions.replace(
+        {"image_id": names} | {column: {"A": "01", "B": "nan"} for column in ("label", "predicted")}
+    )
+    numbered.to_csv(tmp_path / "predictions.csv", index=False)
+    read = read_predictions(tmp_path / "predictions.csv")
+    pd.testing.assert_frame_equal(read, numbered, check_dtype=False)
+    assert confident_mistakes(read)["example"].notna().all()
 
 
 def test_a_network_that_guesses_no_label_makes_no_mistakes_of_label(predictions, tmp_path):

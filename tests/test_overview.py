@@ -273,7 +273,12 @@ def test_provenance_names_the_data_by_its_checksum_and_no_path_of_the_machine(tm
     manifest = tmp_path / "raw.manifest.json"
     manifest.write_text("[]")
     config = {"seeds": [0, 1], "dataset": {"source": "directory", "directory": str(tmp_path)}}
-    found = provenance(config, "results/a/config.yaml", [manifest])
+    reading = tmp_path / "reading.json"
+    reading.write_text(
+        '[["mds.csv: column \'id\' names the images", "dimensions: x, y", "ignored: n_raters (counts)"]]'
+    )
+    found = provenance(config, "results/a/config.yaml", [manifest], reading)
+    assert found["coordinates"] == "mds.csv: column 'id' names the images. dimensions: x, y. ignored: n_raters (counts)"
     assert hashlib.sha256(b"[]").hexdigest()[:16] in found["data"]
     assert found["seeds"] == "0, 1"
     assert "keras 3." in found["packages"]

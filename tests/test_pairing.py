@@ -5,20 +5,28 @@ The numbers in the names of the tests are those of a list of faults: each was on
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import shutil
+import subprocess
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from PIL import Image
 
+from dry_runs import dry_run
+from rockspace.config import laid_over, validated
 from rockspace.data.catalog import build_catalog
 from rockspace.errors import RockspaceError
 from rockspace.people.coordinates import people_coordinates
 from rockspace.people.proposal import propose_dataset
+from workflow_runs import ROOT
 
 KINDS = ("arrow", "bolt", "circle")
 NAMES = [f"{kind}_{i:02d}.png" for kind in KINDS for i in range(1, 5)]
@@ -533,8 +541,6 @@ def test_letters_of_two_parts_are_the_letters_of_one(photos):
     images = [f"{kind}é_{i}.png" for kind in KINDS for i in range(4)]
     fill(photos, images)
     own = own_rows(images)
-    import unicodedata
-
     (photos / "mds.csv").write_text(written(own, lambda image: unicodedata.normalize("NFD", image)))
     assert read(photos)[1] == own
     (photos / "mds.csv").write_bytes(written(own).encode("cp1252"))
@@ -685,3 +691,56 @@ def test_names_that_match_no_image_are_refused_with_both_kinds_of_name(photos):
     line = refusal(photos)
     assert "column 'image' seems to name the images" in line
     assert "images have names such as 'arrow_01.png'" in line
+
+
+def laid_over_the_rocks(photos: Path, **dataset: object) -> dict:
+    """A study given key by key, as Snakemake lays it over the default configuration."""
+    rocks = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    own = {"source": "directory", "directory": str(photos), "filename": r"(?P<label>[a-z]+)_\d+\.png"}
+    own["splits"] = {"train": {"images": "*.png", "coordinates": "mds.txt"}, "validation": {"fraction": 0.25}}
+    return validated(laid_over(rocks, {"study": "mine", "dataset": own | dataset}))["dataset"]
+
+
+@pytest.mark.parametrize("width", [2, 8])
+def test_1_11_the_rocks_names_of_dimensions_are_not_those_of_other_data(photos, width):
+    fill(photos, NAMES)
+    values = np.random.default_rng(0).normal(size=(12, width)).round(3)
+    np.savetxt(photos / "mds.txt", values, fmt="%.3f")
+    dataset = laid_over_the_rocks(photos)
+    tables, _ = people_coordinates(photos, dataset, build_catalog(photos, dataset))
+    assert list(tables["train"]) == [f"dimension {i + 1}" for i in range(width)]
+    names = [f"d{i}" for i in range(width)]
+    dataset = laid_over_the_rocks(photos, dimensions=names)
+    tables, _ = people_coordinates(photos, dataset, build_catalog(photos, dataset))
+    assert list(tables["train"]) == names
+
+
+def test_1_11_the_rocks_have_their_names():
+    rocks = validated(yaml.safe_load((ROOT / "config/config.yaml").read_text()))["dataset"]
+    assert rocks["dimensions"] == [
+        "lightness",
+        "grain size",
+        "roughness",
+        "shininess",
+        "organization",
+        "chromaticity",
+        "shape",
+        "hue",
+    ]
+
+
+def test_a_whole_study_is_planned_from_a_folder_alone_or_refused_in_one_line(photos, tmp_path):
+    fill(photos, NUMBERED)
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (photos / "mds.csv").write_text(written(own_rows(NUMBERED), stem, "id,x,y"))
+
+    def planned() -> subprocess.CompletedProcess:
+        arguments = ["--snakefile", str(ROOT / "Snakefile"), "--config", "study=c", "dataset=photos"]
+        return dry_run(tmp_path, arguments, dict(os.environ))
+
+    assert planned().returncode == 0
+    (photos / "norms.csv").write_text(written(own_rows(NUMBERED), stem, "id,familiarity,beauty"))
+    refused = planned()
+    assert refused.returncode == 1
+    assert "mds.csv, norms.csv each give all images coordinates" in refused.stdout
+    assert "Traceback" not in refused.stdout

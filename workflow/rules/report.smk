@@ -187,6 +187,7 @@ rule overview:
         rules.comparison.output.png,
         manifests=expand(rules.download.output.manifest, files=["raw", "people"]),
         catalog=rules.restructure.output.catalog,
+        reading=rules.coordinates.output.reading,
         summary=rules.summary.output.csv,
         entries=rules.comparison.output.entries,
         metrics=expand(rules.evaluate.output.metrics, model=MODELS, seed=SEEDS),

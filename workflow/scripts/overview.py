@@ -43,6 +43,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         page,
         study,
         benchmarks=page.parent / "benchmarks",
-        provenance=provenance(params.config, out.config, manifests),
+        provenance=provenance(params.config, out.config, manifests, Path(files.reading)),
         configuration=configuration(params.config),
     )

@@ -71,11 +71,12 @@ def read_table(path: Path) -> Table:
     given = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
     lines = ["", *lines[1:]] if given else lines
     lines, comment = _without_comments(lines)
-    if not any(line.strip() for line in lines):
-        raise RockspaceError(f"{path}: the file is empty; expected one row an image")
     delimiter, quote = _dialect(lines)
     delimiter = given[1] if given else delimiter
-    header, whole, rows, skipped = _table_of(path, _parsed(path, lines, delimiter, quote), delimiter)
+    rows = _parsed(path, lines, delimiter, quote)
+    if not rows:
+        raise RockspaceError(f"{path}: the file is empty; expected one row an image")
+    header, whole, rows, skipped = _table_of(path, rows, delimiter)
     if header is None and comment is not None:
         header = _names_in(comment, delimiter, len(rows[0][1]))
     if delimiter == "," and not whole:

@@ -23,13 +23,14 @@ def configuration(config: dict[str, Any]) -> str:
     return yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, allow_unicode=True, width=100)
 
 
-def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path]) -> dict[str, str]:
+def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path], reading: Path) -> dict[str, str]:
     """Collect what is needed to make a result again.
 
     Args:
         config: The whole configuration, defaults filled in.
         configfile: Where it was written to.
         manifests: The manifests of the photographs and of people's files.
+        reading: ``coordinates/reading.json``: what was taken from people's tables.
 
     Returns:
         Texts by what they say, in reading order. Versions are those of this moment.
@@ -44,6 +45,7 @@ def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path
         "configuration": f"{configfile} (sha256 {digest[:16]})",
         "seeds": ", ".join(map(str, config["seeds"])),
         "data": f"{source(config['dataset'])} (manifests' sha256 {', '.join(_sha256(manifest)[:16] for manifest in manifests)})",
+        "coordinates": "; ".join(". ".join(lines) for lines in json.loads(reading.read_text(encoding="utf-8"))),
     }
 
 
