@@ -200,6 +200,26 @@ def test_row_numbers_beside_names_are_left_out_in_any_order(photos):
     assert said[1:] == ["dimensions: x, y", "ignored: column 1 (numbers the rows)"]
 
 
+def test_numbered_images_behind_an_index_are_paired_by_their_numbers(photos):
+    fill(photos, NUMBERED)
+    own = own_rows(NUMBERED)
+    table = pd.DataFrame(own, index=["x", "y"]).T.sample(frac=1, random_state=0)
+    table.insert(0, "Bild", [stem(image) for image in table.index])
+    table.reset_index(drop=True).to_csv(photos / "mds.csv")
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[1:] == ["dimensions: x, y", "ignored: column 1 (numbers the rows)"]
+
+
+def test_a_column_that_may_name_images_or_be_a_dimension_is_asked_about(photos):
+    images = [f"{kind}/{4 * k + i}.png" for k, kind in enumerate(KINDS) for i in range(1, 3)]
+    fill(photos, images)
+    own = own_rows(images)
+    rows = [f"{x},{y},{stem(image)}" for image, (x, y) in own.items()][::-1]
+    (photos / "mds.csv").write_text("\n".join(["x,y,weight", *rows]) + "\n")
+    assert "column 'weight' may name the images or be a dimension" in refusal(photos)
+
+
 # 1.4 and 1.5: rows without names
 
 

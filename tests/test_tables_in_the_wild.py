@@ -191,6 +191,8 @@ def read(path: Path, images: Sequence[str]) -> pd.DataFrame | None:
 @given(studies(), st.sampled_from(sorted(WRITERS)), st.sampled_from(ENCODINGS))
 @settings(max_examples=100)
 def test_each_image_has_its_own_row_or_the_table_is_refused(tmp_path_factory, study, writer, encoding):
+    # A number under a header is a name.
+    assume(study.names is not None or writer not in ("pandas with a name", "pandas of a column"))
     path = tmp_path_factory.mktemp("table") / "mds.csv"
     text = WRITERS[writer](study)
     try:

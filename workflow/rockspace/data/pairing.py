@@ -63,6 +63,7 @@ def pair(
     *,
     others: Sequence[str] = (),
     column: str | None = None,
+    dimensions: Sequence[str] = (),
     order: str | None = None,
     partial: bool = False,
 ) -> Pairing:
@@ -78,6 +79,7 @@ def pair(
         images: Paths of the images that need a row, separated by ``/``.
         others: Paths of images that may have one.
         column: The column that names the images; None looks for it.
+        dimensions: Columns that do not.
         order: One of `ORDERS`, for bare rows.
         partial: Whether images may lack a row.
 
@@ -89,7 +91,11 @@ def pair(
         present = ", ".join(map(repr, list(table.cells)[:5]))
         raise RockspaceError(f"{table.path}: no column {column!r} (config key dataset.columns.image); it has {present}")
     numbering = tuple(name for name in table.cells if column != name and _numbers_rows(table, name))
-    wanted = [column] if column else [name for name in table.cells if _may_name(table, name, numbering)]
+    wanted = (
+        [column]
+        if column
+        else [name for name in table.cells if name not in dimensions and _may_name(table, name, numbering)]
+    )
     known = [*images, *others]
     matches = [_by_text(table, name, known) for name in wanted]
     whole = [match for match in matches if not _faults(table, match, known, len(images), partial)]
@@ -107,6 +113,13 @@ def pair(
     if closest and (column or 2 * closest.recognised() >= min(len(closest.found), len(images))):
         raise RockspaceError(_faults(table, closest, known, len(images), partial)[0])
     _refuse_unknown_names(table, images, numbering)
+    for name in (name for name in table.cells if name not in (*wanted, *numbering, *dimensions)):
+        candidates = [_by_text(table, name, known), _by_number(table, name, known)]
+        if any(match and not _faults(table, match, known, len(images), partial) for match in candidates):
+            raise RockspaceError(
+                f"{table.path}: {_column(table, name)} may name the images or be a dimension; say which in config key "
+                "dataset.columns.image or dataset.dimensions"
+            )
     return _by_order(table, images, order, numbering)
 
 
@@ -197,7 +210,7 @@ def _refuse_unknown_names(table: Table, images: Sequence[str], numbering: Sequen
     for column in table.cells:
         cells, is_first = table.cells[column].tolist(), column == table.cells.columns[0]
         is_text = any(cells) and not are_numbers(cells)
-        has_word = column not in table.unnamed and _NUMBERING.fullmatch(column.lower())
+        has_word = _is_called_so(table, column)
         numbers_images = (
             column not in numbering
             and are_integers(cells)
@@ -269,12 +282,28 @@ def _may_name(table: Table, column: str, numbering: Sequence[str]) -> bool:
     """Whether a column may name images: any of text; of whole numbers, the first one or one that is called so."""
     if not are_numbers(table.cells[column].tolist()):
         return True
-    return (column not in numbering or column not in table.unnamed) and _stands_as_index(table, column)
+    return (column not in numbering or column not in table.unnamed) and (
+        column == _first_after_index(table) or _stands_as_index(table, column)
+    )
+
+
+def _first_after_index(table: Table) -> str:
+    """The first column behind those that pandas or R put before a table's own."""
+    return next((name for name in table.cells if not _is_index(table, name)), table.cells.columns[0])
 
 
 def _stands_as_index(table: Table, column: str) -> bool:
-    is_first = column == table.cells.columns[0]
-    return is_first or (column not in table.unnamed and _NUMBERING.fullmatch(column.lower()) is not None)
+    return column == table.cells.columns[0] or _is_called_so(table, column)
+
+
+def _is_called_so(table: Table, column: str) -> bool:
+    """Whether a column is called as if it numbered or named rows."""
+    return column not in table.unnamed and _NUMBERING.fullmatch(column.lower()) is not None
+
+
+def _is_index(table: Table, column: str) -> bool:
+    is_apart = (column in table.unnamed and table.has_header) or (column == "X" == table.cells.columns[0])  # R's name
+    return is_apart and are_integers(table.cells[column].tolist())
 
 
 def _numbers_rows(table: Table, column: str) -> bool:
@@ -286,17 +315,14 @@ def _numbers_rows(table: Table, column: str) -> bool:
 
 def _may_number(table: Table, column: str) -> bool:
     """Whether a column beside one of names numbers its rows, in any order: pandas' index of rows that were shuffled."""
-    is_index = (column in table.unnamed and table.has_header) or (column == "X" == table.cells.columns[0])  # R's name
-    is_called_so = column not in table.unnamed and _NUMBERING.fullmatch(column.lower()) is not None
-    return (is_index or is_called_so) and are_integers(table.cells[column].tolist())
+    return _is_index(table, column) or (_is_called_so(table, column) and are_integers(table.cells[column].tolist()))
 
 
 def _are_ratings(table: Table, column: str) -> bool:
     """Whether these are whole numbers that repeat, in a column that is not called as if it named images."""
     cells = table.cells[column].tolist()
-    is_called_so = column not in table.unnamed and _NUMBERING.fullmatch(column.lower()) is not None
     repeat = len(set(cells)) < len(cells) and not any(re.match(r"0\d", cell) for cell in cells)
-    return repeat and not is_called_so and are_integers(cells)
+    return repeat and not _is_called_so(table, column) and are_integers(cells)
 
 
 def _is_mostly_text(cells: Sequence[str]) -> bool:

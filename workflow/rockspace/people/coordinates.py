@@ -127,7 +127,10 @@ def read_coordinates(
     columns = columns or {}
     table = read_table(verified(path))
     _refuse_matrix(table, images)
-    pairing = pair(table, images, others=others, column=columns.get("image"), order=order, partial=partial)
+    own = dimensions if table.has_header else ()
+    pairing = pair(
+        table, images, others=others, column=columns.get("image"), dimensions=own, order=order, partial=partial
+    )
     labels = tuple(columns[role] for role in ("label", "superclass") if columns.get(role) in table.cells)
     taken, ignored = _dimensions(table, {pairing.names, *labels}, pairing.numbering, dimensions, partial)
     values = pd.DataFrame({name: numbers(table, column, gaps=partial) for name, column in taken.items()})
