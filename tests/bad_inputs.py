@@ -17,6 +17,7 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
+from odd_exif import photograph
 from rockspace.config import validated
 from rockspace.data.archive import fetch
 from rockspace.data.catalog import build_catalog, read_catalog, restructure
@@ -496,6 +497,24 @@ def pixel_bomb(study: Study) -> None:
 
 @refused(
     IMAGES,
+    "An image of 13,300 x 13,300 pixels",
+    BAD_IMAGE.format("13300 x 13300 pixels; at most 120,000,000 are read"),
+)
+def large_image(study: Study) -> None:
+    study.image().write_bytes(png(header(13_300), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")))
+
+
+@refused(
+    IMAGES,
+    "A format that is none of photographs, such as PostScript, which would run another program",
+    BAD_IMAGE.format("it is none of JPEG, PNG, TIFF, WEBP, GIF, BMP, AVIF"),
+)
+def postscript(study: Study) -> None:
+    Image.new("RGB", (4, 4)).save(study.image(), "EPS")
+
+
+@refused(
+    IMAGES,
     "A decompression bomb: 100 MB of text in a small PNG",
     BAD_IMAGE.format("Decompressed data too large for PngImagePlugin.MAX_TEXT_CHUNK"),
 )
@@ -552,6 +571,17 @@ def animation(study: Study) -> None:
     first, second = Image.new("RGB", (4, 4), (255, 0, 0)), Image.new("RGB", (4, 4), (0, 0, 255))
     first.save(study.image(), "GIF", save_all=True, append_images=[second])
     assert (study.run().pixels()[0, 0] == (255, 0, 0)).all()
+
+
+@handled(
+    IMAGES,
+    "EXIF data that cannot be read, or are cut off",
+    "The photograph is read, and turned where its orientation can be read.",
+)
+def odd_exif(study: Study) -> None:
+    sideways = 5  # a number of tests/odd_exif.py, among whose blocks are all kinds of faults
+    assert photograph(sideways, study.image()) == (6, 8)
+    assert study.run().pixels().shape == (8, 6, 3)
 
 
 @handled(IMAGES, "A photograph that its EXIF data says to turn", "It is turned upright.")
