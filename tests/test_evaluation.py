@@ -12,7 +12,7 @@ from rockspace.errors import RockspaceError
 from rockspace.inference.embeddings import Embeddings
 from rockspace.inference.evaluation import metrics, prediction_table
 from rockspace.inference.one_pass import load_pass, save_pass
-from rockspace.inference.prediction import answers, one_pass_model
+from rockspace.inference.prediction import one_pass_model, predict
 from rockspace.networks.classifier import named_outputs
 
 
@@ -62,7 +62,7 @@ def network() -> keras.Model:
 def test_predictions_come_for_every_image_in_order(validation_set):
     model = network()
     images = validation_set.in_order(np.concatenate([images.numpy() for images, _ in validation_set.plain(9)]))
-    said = answers(named_outputs(model), validation_set, 4)
+    said = predict(named_outputs(model), validation_set, 4)
     np.testing.assert_allclose(said["predictions"], model.predict(images, verbose=0), atol=1e-6)
 
 
@@ -70,7 +70,7 @@ def test_embeddings_of_several_layers_come_from_one_pass_pooled_as_asked(validat
     model = network()
     images = validation_set.in_order(np.concatenate([images.numpy() for images, _ in validation_set.plain(9)]))
     maps = keras.Model(model.input, model.get_layer("conv").output).predict(images, verbose=0)
-    both = answers(one_pass_model(model, ["conv", "penultimate"], "mean_std"), validation_set, 4)
+    both = predict(one_pass_model(model, ["conv", "penultimate"], "mean_std"), validation_set, 4)
     np.testing.assert_allclose(both["layer/conv"][:, :4], maps.mean(axis=(1, 2)), rtol=1e-4)
     np.testing.assert_allclose(both["layer/conv"][:, 4:], maps.std(axis=(1, 2)), rtol=1e-3)
     np.testing.assert_allclose(both["layer/penultimate"], maps.mean(axis=(1, 2)), rtol=1e-4)

@@ -19,7 +19,7 @@ from rockspace.inference.evaluation import Outputs
 from rockspace.networks.classifier import pooled_backbone
 from rockspace.report.search import CRITERIA, search_figure
 from rockspace.report.summary import as_markdown, ensemble_rows
-from rockspace.search.cross_validation import Candidate, answer_left_out
+from rockspace.search.cross_validation import Candidate, predict_fold
 from rockspace.search.search import LeftOut, left_out_of, search_table
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.features import compute_features
@@ -183,8 +183,8 @@ def test_frozen_recipes_are_asked_by_their_features_as_the_whole_network_would_a
     base = backbone()
     features = compute_features(pooled_backbone(base), train_set, Augmentation(), views=1, batch_size=8)
     candidates = [Candidate(each, "float32", 0, lambda: base) for each in (frozen, with_images)]
-    by_features = answer_left_out(candidates[0], features, None, left_out)
-    by_images = answer_left_out(candidates[1], features, train_set, left_out)
+    by_features = predict_fold(candidates[0], features, None, left_out)
+    by_images = predict_fold(candidates[1], features, train_set, left_out)
     for name in ("probabilities", "coordinates", "predicted_mean", "observed_mean"):
         np.testing.assert_allclose(getattr(by_features, name), getattr(by_images, name), rtol=1e-3, atol=1e-4)
 
@@ -197,7 +197,7 @@ def test_a_fold_is_answered_the_same_whatever_its_own_images_are_labelled(train_
     base = backbone()
     tried = model(finetune={"epochs": 2, "batch_size": 8, "holdout_fraction": 0.25}, train_head={"epochs": 2})
     answers = [
-        answer_left_out(
+        predict_fold(
             Candidate(tried, "float32", 3, lambda: base),
             replace(features, label=labels, coordinates=coordinates),
             train_set,

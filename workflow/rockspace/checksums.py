@@ -25,7 +25,7 @@ def record(artifact: str | Path) -> None:
 
 
 def forget(artifacts: Iterable[str | Path]) -> None:
-    """Remove what is recorded of artifacts that are about to be made anew."""
+    """Remove the checksums of artifacts that are about to be made again."""
     for artifact in map(Path, artifacts):
         _record_of(artifact).unlink(missing_ok=True)
 

@@ -92,8 +92,8 @@ def _with_whole_recipes(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def looks_at_images(recipe: dict[str, Any]) -> bool:
-    """Say whether training and asking a model takes images, or features of its frozen backbone alone."""
+def needs_pixels(recipe: dict[str, Any]) -> bool:
+    """Say whether training and evaluating a model needs pixels, or features of its frozen backbone alone."""
     return recipe["finetune"]["epochs"] > 0 or recipe["evaluate"]["views"] > 1
 
 

@@ -1,4 +1,4 @@
-"""A config for a study of one's own, with comments, made from a look at the folder of images.
+"""A commented configuration for a new study, from what is detected in a folder of images.
 
 Usage: ``python -m rockspace.new_study NAME [FOLDER]`` writes ``config/NAME.yaml``; ``make new-study`` calls it.
 """
@@ -130,7 +130,7 @@ def main(arguments: list[str]) -> None:
     )
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
-    print(f"{found}\nWrote {path}. Look it over, then: snakemake --cores 4 --configfile {path}")
+    print(f"{found}\nWrote {path}. Check it, then: snakemake --cores 4 --configfile {path}")
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def _is_disk_full(error: BaseException | None) -> bool:
 def _end_when_orphaned(ended: threading.Event) -> None:
     """End this process when the workflow that began it has been killed.
 
-    Nobody would take its results, and a new run begins the same stage again.
+    Its results would be discarded, and a new run begins the same stage again.
     """
     parent = os.getppid()
     while not ended.wait(ORPHAN_CHECK_S):

@@ -130,7 +130,7 @@ rule comparison:
         "../scripts/comparison.py"
 
 
-TOGETHER = f"{STUDY}/ensembles/{{ensemble}}"
+ENSEMBLE_DIR = f"{STUDY}/ensembles/{{ensemble}}"
 
 
 rule ensemble:
@@ -139,12 +139,12 @@ rule ensemble:
         outputs=of_members(rules.evaluate.output.outputs),
         catalog=rules.restructure.output.catalog,
     output:
-        metrics=f"{TOGETHER}/metrics.json",
-        predictions=f"{TOGETHER}/predictions.csv",
-        outputs=f"{TOGETHER}/outputs.npz",
-        alignment=f"{TOGETHER}/alignment.json",
+        metrics=f"{ENSEMBLE_DIR}/metrics.json",
+        predictions=f"{ENSEMBLE_DIR}/predictions.csv",
+        outputs=f"{ENSEMBLE_DIR}/outputs.npz",
+        alignment=f"{ENSEMBLE_DIR}/alignment.json",
         confusion=report(
-            f"{TOGETHER}/confusion.png",
+            f"{ENSEMBLE_DIR}/confusion.png",
             caption="../report/confusion.rst",
             category="Training",
             labels={"model": "{ensemble}", "seed": "several", "picture": "confusion matrix"},

@@ -14,7 +14,7 @@ except ModuleNotFoundError as error:
     ) from None
 
 from rockspace.code_fingerprint import code_fingerprint
-from rockspace.config import is_one_solution, looks_at_images, validated
+from rockspace.config import is_one_solution, needs_pixels, validated
 from rockspace.data.archive import check_source, source_files
 from rockspace.data.manifest import lost_files
 from rockspace.errors import RockspaceError
@@ -204,7 +204,7 @@ def memory_of_fold(wildcards):
 
 
 def augmentation_of_tests(wildcards):
-    """How far a model's views for testing stray; not at all where it sees images as they are alone."""
+    """The augmentation range of a model's test views; empty where it has the plain view alone."""
     several = MODELS[wildcards.model]["recipe"]["evaluate"]["views"] > 1
     return MODELS[wildcards.model]["recipe"]["augmentation"] if several else {}
 
@@ -226,13 +226,13 @@ def shared_layers(ensemble):
 
 
 def images_searched(wildcards):
-    """Training images, for recipes that look at more than features of the frozen base; never any of the validation split."""
+    """Training images, for recipes that need more than features of the frozen base; never any of the validation split."""
     if WATCHES_VALIDATION:
         raise WorkflowError(
             'config: finetune.selection: found "validation"; a search compares recipes on training images alone, '
             "so it allows holdout or none"
         )
-    return tfrecords("train") if looks_at_images(MODELS[wildcards.model]["recipe"]) else []
+    return tfrecords("train") if needs_pixels(MODELS[wildcards.model]["recipe"]) else []
 
 
 def decides_features(name):

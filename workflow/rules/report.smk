@@ -218,6 +218,6 @@ rule overview:
         runs=[(model, str(seed)) for model in MODELS for seed in SEEDS],
         code=code("overview"),
     message:
-        "Putting the answers of the study on one page"
+        "Collecting the main results on one page"
     script:
         "../scripts/overview.py"

@@ -23,7 +23,7 @@ rule cross_validate:
     conda:
         "../envs/rockspace.yaml"
     # What needs features alone runs best on one core, several beside each other.
-    threads: lambda wildcards: 8 if looks_at_images(MODELS[wildcards.model]["recipe"]) else 1
+    threads: lambda wildcards: 8 if needs_pixels(MODELS[wildcards.model]["recipe"]) else 1
     resources:
         mem_mb=memory_of_fold,
         runtime=480,

@@ -1,4 +1,4 @@
-"""Train one recipe without one fold of the training images, and ask it about that fold."""
+"""Train one recipe without one fold of the training images, and predict that fold."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.data.tfrecords import Geometry
     from rockspace.networks.loading import precision_setting, starting_backbone
     from rockspace.people.coordinates import read_coordinates_tables
-    from rockspace.search.cross_validation import Candidate, answer_left_out
+    from rockspace.search.cross_validation import Candidate, predict_fold
     from rockspace.search.search import left_out_of
     from rockspace.training.features import Features
     from rockspace.training.pipeline import ImageSet
@@ -27,6 +27,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         backbone=lambda: starting_backbone(model, geometry.image_size, weights, int(wildcards.seed)),
     )
     left_out = left_out_of(features.label, params.folds, int(wildcards.fold))
-    answer = answer_left_out(candidate, features, images, left_out)
-    answer.save(snakemake.output.left_out)
-    log.info("%d images left out, %.0f s", left_out.sum(), answer.seconds)
+    left_out_fold = predict_fold(candidate, features, images, left_out)
+    left_out_fold.save(snakemake.output.left_out)
+    log.info("%d images left out, %.0f s", left_out.sum(), left_out_fold.seconds)

@@ -1,11 +1,11 @@
-"""One pass of the trained network over a shard: its outputs, and all layers that are asked for."""
+"""One pass of the trained network over a shard: its outputs, and all layers to embed."""
 
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.data.tfrecords import Geometry
     from rockspace.inference.one_pass import save_pass
-    from rockspace.inference.prediction import Views, answers, one_pass_model
+    from rockspace.inference.prediction import Views, one_pass_model, predict
     from rockspace.networks.device import repeatable
     from rockspace.networks.loading import for_inference, load_classifier, precision_setting
     from rockspace.training.augmentation import Augmentation
@@ -18,4 +18,4 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     setting = precision_setting(params.precision, inputs.precision)
     network, precision = for_inference(network, setting, params.model["backbone"])
     views = Views(params.evaluate["views"], Augmentation.from_config(params.augmentation), seed)
-    save_pass(snakemake.output.said, images.image_ids, answers(network, images, 32, views), precision)
+    save_pass(snakemake.output.said, images.image_ids, predict(network, images, 32, views), precision)

@@ -1,4 +1,4 @@
-"""The answers of the study on one page, and the whole configuration that it was made with."""
+"""The main results of the study on one page, and the whole configuration that it was made with."""
 
 import json
 from pathlib import Path

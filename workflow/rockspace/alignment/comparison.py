@@ -22,8 +22,8 @@ from rockspace.alignment.permutation import BATCH, MIN_EXCHANGES, PROGRESS, TIE
 from rockspace.alignment.spaces import UnusableSpaces
 
 ALL_SEEDS = "all"
-# Permutations for each comparison of a kind: after Holm the smallest p can still be 1 / FINENESS.
-FINENESS = 40
+# Permutations for each comparison of a kind: after Holm the smallest p can still be 1 / PERMUTATIONS_PER_TEST.
+PERMUTATIONS_PER_TEST = 40
 ENTRY = ("model", "seed", "layer")
 
 
@@ -135,7 +135,7 @@ def comparison_table(entries: Sequence[Entry], labels: np.ndarray, resampling: R
     pairs = list(_pairs(entries))
     counts = Counter(kind for kind, _, _ in pairs)
     enough = {
-        kind: replace(resampling, permutations=max(resampling.permutations, FINENESS * count))
+        kind: replace(resampling, permutations=max(resampling.permutations, PERMUTATIONS_PER_TEST * count))
         for kind, count in counts.items()
     }
     rows = [_row(kind, a, b, labels, enough[kind]) for kind, a, b in tqdm(pairs, desc="comparing", **PROGRESS)]

@@ -134,7 +134,7 @@ def _person(individual: Splits, group: Splits, settings: Settings, on_training: 
 
 
 def _mean(people: Sequence[Person]) -> Person:
-    """The mean of those who judged an image; NaN where nobody did."""
+    """The mean of those who judged an image; NaN where there is none."""
     return Person(*(
         np.ma.masked_invalid([getattr(person, name) for person in people]).mean(axis=0).filled(np.nan)
         for name in ("turned", "whole")

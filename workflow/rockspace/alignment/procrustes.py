@@ -137,7 +137,7 @@ class Procrustes(TransformerMixin, BaseEstimator):
     def disparity(self, X: np.ndarray, y: np.ndarray) -> float:
         """Return the disparity on these images with the learnt rotation, in [0, 1].
 
-        Translation and scale are fitted anew, since separate scaling solutions share neither. On the
+        Translation and scale are refitted, since separate scaling solutions share neither. On the
         images of `fit` this is `disparity_`.
         """
         check_is_fitted(self)

@@ -17,7 +17,7 @@ from rockspace.alignment.spaces import Spaces, correlations
 
 FOLDS = 5
 # Training images below which folds inside folds hold too little to choose a penalty by.
-FEWEST = 15
+MIN_TRAIN_IMAGES = 15
 # Penalties to choose from, in units of the standardised features' variance.
 PENALTIES = np.logspace(-2, 6, 17)
 # In units of the features' mean standard deviation. A unit that hardly ever fires in training is not blown up:
@@ -112,7 +112,7 @@ def ridge_readout(train: Spaces, validation: Spaces, settings: Settings) -> dict
         `held_out`: learnt on the training images, tried on the validation images; `permutation`: the same
         with images, and with subtypes, paired at random; `penalty`: chosen for each dimension.
     """
-    if len(train) < FEWEST:
+    if len(train) < MIN_TRAIN_IMAGES:
         return None
     model = ridge().fit(train.features, train.coordinates)
     predicted = np.reshape(model.predict(validation.features), validation.coordinates.shape)

@@ -74,7 +74,7 @@ def checked_finite(space: np.ndarray, name: str) -> np.ndarray:
         row, column = np.argwhere(~np.isfinite(space))[0]
         raise UnusableSpaces(
             f"{name}: NaN or infinity in row {row + 1}, column {column + 1}; "
-            "remove the image or mend what made the value"
+            "remove the image or fix the step that produced it"
         )
     return space
 
@@ -131,7 +131,7 @@ def _without_rounding(space: np.ndarray) -> np.ndarray:
 
 
 def read_spaces(embeddings: str | Path, coordinates: str | Path, split: str) -> Spaces:
-    """Read the images of one split, and check that both files speak of the same ones.
+    """Read the images of one split, and check that both files have the same ones.
 
     Args:
         embeddings: npz with `image_id`, `split`, `label` and `embedding`.
@@ -144,7 +144,7 @@ def read_spaces(embeddings: str | Path, coordinates: str | Path, split: str) -> 
     with np.load(embeddings, allow_pickle=False) as arrays:
         missing = {"image_id", "split", "label", "embedding"} - set(arrays.files)
         if missing:
-            raise UnusableSpaces(f"{embeddings}: no array {sorted(missing)[0]!r}; delete it to make it anew")
+            raise UnusableSpaces(f"{embeddings}: no array {sorted(missing)[0]!r}; delete it and run again")
         chosen = arrays["split"] == split
         image_id, label = arrays["image_id"][chosen], arrays["label"][chosen]
         features = arrays["embedding"][chosen]

@@ -1,6 +1,6 @@
 """The list of statistics: what each says, how it is computed, and where its interval and its null are found.
 
-To add one, write a function of two spaces in a module of its own and an entry in `STATISTICS`: the JSON of a layer, the
+To add one, write a function of two spaces in a new module and an entry in `STATISTICS`: the JSON of a layer, the
 noise ceiling, the layer profile, the summary, the pages and `docs/columns.md` are made from the list.
 """
 

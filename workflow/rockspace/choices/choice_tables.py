@@ -87,7 +87,7 @@ def explain(
 def image_table(
     space: str, report: ChoiceReport, choices: Mapping[str, Choices], splits: Mapping[str, Spaces], names: Sequence[str]
 ) -> pd.DataFrame:
-    """Return a row for each image that people were asked about.
+    """Return a row for each image with responses.
 
     Args:
         space: Name of the space.

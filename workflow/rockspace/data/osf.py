@@ -142,7 +142,7 @@ def download(
 
 
 class _Partials(tempfile.TemporaryDirectory):
-    """A folder beside ``folder`` for files that are not whole; what a killed run left there is removed."""
+    """A folder beside ``folder`` for files that are not whole; leftovers of an interrupted run are removed."""
 
     def __init__(self, folder: Path) -> None:
         prefix = f"{folder.name}.partial-"

@@ -1,4 +1,4 @@
-"""Which files of an archive the config asks for: glob patterns relative to its root."""
+"""Which files of an archive the configuration selects: glob patterns relative to its root."""
 
 import logging
 from collections import deque

@@ -46,7 +46,7 @@ class UnreachableError(RockspaceError):
 
 
 class RefusedError(RockspaceError):
-    """A server's final answer is no.
+    """A server refuses a request for good.
 
     Args:
         message: one line.
@@ -60,7 +60,7 @@ class RefusedError(RockspaceError):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a server, and how often to ask it again.
+    """Time-outs, number of retries and pauses.
 
     Attributes:
         retries: how often and with which pauses; OSF counts requests by the hour, so it may ask for as long a pause.
@@ -100,7 +100,7 @@ class Expected:
 
 
 class BearerToken(AuthBase):
-    """Adds a token to requests to the API and to its own site, and to nobody else.
+    """Adds a token to requests to the API and to its own site, and to no other.
 
     With ``https://api.osf.io/v2`` these are api.osf.io, osf.io and the hosts below it, all by https: files of
     private projects pass through several of them. Any other API gets it at its own scheme, host and port
@@ -165,7 +165,7 @@ class Client:
 
         Raises:
             UnreachableError: nothing has ever answered this client.
-            RockspaceError: it could not be downloaded, however often it was asked for.
+            RockspaceError: it could not be downloaded after all retries.
         """
 
         def attempt() -> Any:

@@ -64,7 +64,7 @@ def ensemble(members: Sequence[Outputs]) -> Outputs:
             over those that predict them, as in `mean_coordinates`.
 
     Raises:
-        RockspaceError: Where the members speak of different images.
+        RockspaceError: Where the members have different images.
     """
     first = members[0]
     if any(not np.array_equal(member.image_id, first.image_id) for member in members):

@@ -26,7 +26,7 @@ FIXED = ("labels", "dimensions")
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a network, or several together, says of images.
+    """The outputs of a network, or of an ensemble, for images.
 
     Attributes:
         image_id: ``(n,)`` names.
@@ -68,15 +68,15 @@ class Outputs:
         return np.searchsorted(self.labels, self.label)
 
 
-def outputs_of(said: Mapping[str, np.ndarray], catalog: pd.DataFrame, coordinates: pd.DataFrame | None) -> Outputs:
-    """Put what a network said of all images together with what they are.
+def outputs_of(outputs: Mapping[str, np.ndarray], catalog: pd.DataFrame, coordinates: pd.DataFrame | None) -> Outputs:
+    """Join the outputs of a network with the labels and coordinates of the images.
 
     Args:
-        said: ``predictions``, ``coordinates`` or both, in the catalog's order.
+        outputs: ``predictions``, ``coordinates`` or both, in the catalog's order.
         catalog: From `rockspace.data.catalog.read_catalog`.
         coordinates: People's, indexed by ``image_id``; None where none are learnt.
     """
-    predicted = said.get("coordinates")
+    predicted = outputs.get("coordinates")
     known = (
         {}
         if predicted is None
@@ -87,7 +87,7 @@ def outputs_of(said: Mapping[str, np.ndarray], catalog: pd.DataFrame, coordinate
     )
     columns = {name: catalog[name].to_numpy(str) for name in ("image_id", "split", "label")}
     labels = np.array(label_names(catalog))
-    return Outputs(**columns, labels=labels, probabilities=said.get("predictions"), coordinates=predicted, **known)
+    return Outputs(**columns, labels=labels, probabilities=outputs.get("predictions"), coordinates=predicted, **known)
 
 
 def metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class OnePass:
 
 
 def save_pass(path: str | Path, image_ids: Sequence[str], arrays: Mapping[str, np.ndarray], precision: str) -> None:
-    """Write what the model of `rockspace.inference.prediction.one_pass_model` said of one shard."""
+    """Write the outputs of the model of `rockspace.inference.prediction.one_pass_model` for one shard."""
     write_arrays(path, {"image_id": np.array(image_ids), "precision": np.array(precision), **arrays})
 
 

@@ -17,11 +17,11 @@ from rockspace.training.pipeline import ImageSet, View
 
 @dataclass(frozen=True)
 class Views:
-    """Which views of an image a network is asked about.
+    """Views of an image over which outputs are averaged: test-time augmentation.
 
     Attributes:
         count: The image as it is, and ``count - 1`` augmented views.
-        augmentation: How far those may stray.
+        augmentation: Augmentation range.
         seed: Seed of those; none of them is a view that the same seed trains on.
     """
 
@@ -34,7 +34,7 @@ class Views:
         return [None, *(View(self.augmentation, self.seed, i, Stream.TEST_VIEWS) for i in range(self.count - 1))]
 
 
-def answers(
+def predict(
     network: Callable[[tf.Tensor], dict[str, tf.Tensor]],
     images: ImageSet,
     batch_size: int,

@@ -146,7 +146,7 @@ def _head_layers(units: list[int]) -> list[str]:
 
 
 def _fingerprint() -> str:
-    """What the names depend on besides the backbone: Keras, and the modules beside this one."""
+    """What the names depend on apart from the backbone: Keras, and the modules of this package."""
     modules = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
     return f"{version('keras')}-{hashlib.sha256(modules).hexdigest()[:12]}"
 

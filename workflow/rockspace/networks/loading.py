@@ -1,4 +1,4 @@
-"""Networks as the stages need them: to start training from, and to take answers from."""
+"""Networks as the stages need them: to start training from, and for inference."""
 
 import json
 import logging
@@ -67,6 +67,6 @@ def load_classifier(path: str | Path) -> keras.Model:
 def for_inference(
     network: keras.Model, setting: str | Mapping[str, str], backbone: str
 ) -> tuple[Callable[[tf.Tensor], Any], str]:
-    """Return what answers as ``network`` does, as fast as the hardware allows, and its arithmetic."""
+    """Return a function with the outputs of ``network``, as fast as the hardware allows, and its arithmetic."""
     precision = precision_for(setting, backbone, "embed")
     return fast_inference(fold(network), precision), precision

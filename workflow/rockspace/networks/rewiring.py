@@ -27,7 +27,7 @@ def rebuild(
     call: Callable[..., Any] = lambda layer, *args, **kwargs: layer(*args, **kwargs),
     inputs: keras.KerasTensor | None = None,
 ) -> keras.Model:
-    """Build ``model`` anew from new layers, with the same weights and names.
+    """Rebuild ``model`` from new layers, with the same weights and names.
 
     Args:
         model: a functional model without nested models, except where ``call`` takes them apart.

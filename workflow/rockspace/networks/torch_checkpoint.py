@@ -38,7 +38,7 @@ class _TensorTableUnpickler(pickle.Unpickler):
             return lambda storage, offset, size, stride, *_: _Tensor(storage, offset, size, stride)
         if module == "torch" and name in _STORAGE_DTYPES:
             return name
-        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which a table of weights does not need")
+        raise pickle.UnpicklingError(f"it refers to {module}.{name}, which a table of weights does not need")
 
     def persistent_load(self, pid: Any) -> tuple[str, str]:
         kind, storage_type, key = pid[:3]

@@ -1,1 +1,1 @@
-"""What people said of the images: coordinates, individuals, responses."""
+"""People's data on the images: coordinates, individuals, responses."""

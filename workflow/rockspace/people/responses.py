@@ -21,7 +21,7 @@ def read_responses(path: Path, catalog: pd.DataFrame, split: str) -> pd.DataFram
 
     Returns:
         One integer column a category, as the file orders them, indexed by ``image_id`` in the catalog's order. Images
-        that nobody was asked about have no row.
+        without responses have no row.
 
     Raises:
         RockspaceError: With file and row, where something is missing, doubled, unknown or not a count.

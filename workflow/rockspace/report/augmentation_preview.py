@@ -36,7 +36,7 @@ def pipeline_views(images: ImageSet, augmentation: Augmentation, seed: int, view
 
     Args:
         images: What to look at, few of them.
-        augmentation: How far a view may stray.
+        augmentation: Augmentation range.
         seed: Seed of the run; views are those of its first epochs of fine-tuning.
         views: Number of augmented views.
 

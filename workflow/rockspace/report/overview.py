@@ -1,4 +1,4 @@
-"""The front page: which model, how human-like, how accurate, beside chance and what others found."""
+"""The front page: alignment and accuracy of each model, with chance and published figures."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

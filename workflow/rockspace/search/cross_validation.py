@@ -1,4 +1,4 @@
-"""Cross-validation: a recipe trained without some of the training images, and asked about them."""
+"""Cross-validation: a recipe trained without one fold of the training images, and evaluated on it."""
 
 import time
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from rockspace.config import looks_at_images
+from rockspace.config import needs_pixels
 from rockspace.inference.ensembles import Moments
-from rockspace.inference.prediction import Views, answers
+from rockspace.inference.prediction import Views, predict
 from rockspace.networks.classifier import attach_head, named_outputs
 from rockspace.networks.device import repeatable
 from rockspace.networks.loading import for_inference, precision_for
@@ -43,13 +43,13 @@ class Candidate:
     backbone: Callable[[], keras.Model]
 
     @property
-    def looks_at_images(self) -> bool:
-        """Whether features alone do not suffice to train it and to ask it."""
-        return looks_at_images(self.model["recipe"])
+    def needs_pixels(self) -> bool:
+        """Whether training or evaluation needs pixels, not features alone."""
+        return needs_pixels(self.model["recipe"])
 
 
-def answer_left_out(candidate: Candidate, features: Features, images: ImageSet | None, left_out: np.ndarray) -> LeftOut:
-    """Train a candidate without one fold, with all it does in a study, and ask it about that fold.
+def predict_fold(candidate: Candidate, features: Features, images: ImageSet | None, left_out: np.ndarray) -> LeftOut:
+    """Train a candidate without one fold, as in a study, and predict that fold.
 
     Nothing about the images left out is used before: what decides how long to train is a part of the others.
 
@@ -64,15 +64,15 @@ def answer_left_out(candidate: Candidate, features: Features, images: ImageSet |
     objective = Objective.of(candidate.model, learning.coordinates)
     n_labels = int(features.label.max()) + 1
     head, refit = _heads(candidate, learning, objective, n_labels)
-    if candidate.looks_at_images:
+    if candidate.needs_pixels:
         network = _network(candidate, head, refit, images.subset(~left_out), objective)
         views = _views(candidate)
-        said, of_training = (
-            answers(network, images.subset(members), BATCH_SIZE, views) for members in (left_out, ~left_out)
+        outputs, of_training = (
+            predict(network, images.subset(members), BATCH_SIZE, views) for members in (left_out, ~left_out)
         )
     else:
         network = named_outputs(head if refit is None else refit)
-        said, of_training = (
+        outputs, of_training = (
             network.predict(features.plain[members], batch_size=BATCH_SIZE, verbose=0)
             for members in (left_out, ~left_out)
         )
@@ -81,8 +81,8 @@ def answer_left_out(candidate: Candidate, features: Features, images: ImageSet |
         label=features.label[left_out],
         n_features=features.plain.shape[1],
         seconds=time.perf_counter() - started,
-        probabilities=said.get(PREDICTIONS),
-        **_coordinates(said, of_training, features, left_out),
+        probabilities=outputs.get(PREDICTIONS),
+        **_coordinates(outputs, of_training, features, left_out),
     )
 
 
@@ -128,13 +128,13 @@ def _views(candidate: Candidate) -> Views:
 
 
 def _coordinates(
-    said: dict[str, np.ndarray], of_training: dict[str, np.ndarray], features: Features, left_out: np.ndarray
+    outputs: dict[str, np.ndarray], of_training: dict[str, np.ndarray], features: Features, left_out: np.ndarray
 ) -> dict[str, np.ndarray]:
-    if COORDINATES not in said:
+    if COORDINATES not in outputs:
         return {}
     predicted, observed = Moments.of(of_training[COORDINATES]), Moments.of(features.coordinates[~left_out])
     return {
-        "coordinates": said[COORDINATES],
+        "coordinates": outputs[COORDINATES],
         "observed": features.coordinates[left_out],
         "predicted_mean": predicted.mean,
         "predicted_deviation": predicted.deviation,

@@ -29,7 +29,7 @@ def left_out_of(labels: np.ndarray, folds: int, number: int) -> np.ndarray:
     Args:
         labels: ``(n,)`` label indices of the training images.
         folds: Folds in one repeat.
-        number: Which fold, counted through the repeats; each repeat divides the images anew.
+        number: Which fold, counted through the repeats; each repeat has a different division.
 
     Raises:
         RockspaceError: Where a label has fewer images than there are folds.
@@ -114,7 +114,7 @@ def together(folds: Sequence[Sequence[LeftOut]]) -> Round:
     Args:
         folds: For each fold its members: several networks, or a single one.
     """
-    answers = [_averaged(members) for members in folds]
+    averages = [_averaged(members) for members in folds]
     order = np.argsort(np.concatenate([members[0].position for members in folds]))
 
     def joined(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
@@ -125,8 +125,8 @@ def together(folds: Sequence[Sequence[LeftOut]]) -> Round:
         label=joined([members[0].label for members in folds]),
         fold=joined([np.full(len(members[0].label), i) for i, members in enumerate(folds)]),
         seconds=float(sum(member.seconds for members in folds for member in members)),
-        probabilities=joined([probabilities for probabilities, _ in answers]),
-        coordinates=joined([coordinates for _, coordinates in answers]),
+        probabilities=joined([probabilities for probabilities, _ in averages]),
+        coordinates=joined([coordinates for _, coordinates in averages]),
         observed=joined(observed),
     )
 

@@ -12,7 +12,7 @@ from rockspace.data.tfrecords import Geometry
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a random view may stray; see the ``augmentation`` section of the configuration.
+    """Augmentation range; see the ``augmentation`` section of the configuration.
 
     Attributes:
         rotation: Largest rotation to either side (degrees).
@@ -68,7 +68,7 @@ def augmented_views(
         images: ``(n, stored_size, stored_size, 3)`` uint8.
         positions: ``(n,)`` int64, the images' positions in their split: what makes each draw its own.
         geometry: Stored and seen sizes, and the background.
-        augmentation: How far a view may stray.
+        augmentation: Augmentation range.
         seed: Seed of the run.
         epoch: Which view, counted from 0.
         stream: ``TRAINING_VIEWS`` or ``TEST_VIEWS``: other views for the same seed.
@@ -94,7 +94,7 @@ def augmented_views(
 
 def plain_views(images: tf.Tensor, geometry: Geometry) -> tf.Tensor:
     """Bring each image to the seen size, unchanged otherwise: ``(n, image_size, image_size, 3)`` float32, 0 to 255."""
-    # What a random view that strays nowhere shows, in a fifth of its time.
+    # The same as a random view with an empty augmentation range, in a fifth of the time.
     samples = _samples(geometry)
     finer = tf.image.resize(images, [geometry.image_size * samples] * 2, method="bilinear")
     return _averaged(tf.cast(finer, tf.float32), samples, geometry)

@@ -1,4 +1,4 @@
-"""Checkpoints: training that is killed at any moment goes on where it was, equal to the last digit.
+"""Checkpoints: training that is killed at any moment resumes, with the same result to the last digit.
 
 A checkpoint holds all that decides the epochs to come: the variables of model and optimizer (among them the states of
 dropout's generators), what the callbacks remember, and the global random state. Order and augmentation need no state:
@@ -31,7 +31,7 @@ KEPT = 2
 SHARE_OF_TIME = 0.05
 """At most so much of the training time goes into writing; where an epoch is short, some go without a checkpoint."""
 
-# What Keras sets anew for each call of `fit`, and a setting whose sign Keras turns once per object.
+# What Keras resets for each call of `fit`, and a setting whose sign Keras turns once per object.
 NOT_STATE = {"params", "min_delta"}
 
 
@@ -107,10 +107,10 @@ class Checkpoint(keras.callbacks.Callback):
             for old in sorted(folder.glob("epoch-*.npz"))[:-KEPT]:
                 old.unlink()
         except OSError as error:
-            log.warning("no checkpoint after epoch %d (%s); training goes on without it", self.epoch, error)
+            log.warning("no checkpoint after epoch %d (%s); training continues without it", self.epoch, error)
 
     def _variables(self) -> list[Any]:
-        """All variables of model and optimizer, in a fixed order; metrics start each epoch anew."""
+        """All variables of model and optimizer, in a fixed order; metrics are reset each epoch."""
         optimizer = self.model.optimizer
         if not optimizer.built:
             optimizer.build(self.model.trainable_variables)

@@ -19,7 +19,7 @@ FOLDS = 5
 PENALTIES = np.logspace(0, -6, 13)
 """To choose from, strongest first; in units of the mean squared length of the centred features."""
 PATIENCE = 2
-"""Ever weaker penalties are tried until so many in a row were no better; the weakest take the longest to solve."""
+"""Stop after this many weaker penalties without improvement; the weakest take the longest to solve."""
 ROUGH, FINE = 1e-4, 1e-6
 """Largest slope of the mean loss at which a solution counts as found: while penalties are compared, and at the end."""
 

@@ -90,7 +90,7 @@ def compute_features(
     Args:
         network: The pooled backbone, from images to ``(n, d)``.
         images: The images.
-        augmentation: How far a view may stray.
+        augmentation: Augmentation range.
         views: Number of augmented views, 0 for none.
         batch_size: Images per step.
     """

@@ -33,11 +33,11 @@ class Recipe:
 
     Attributes:
         training: The ``finetune`` section of the configuration.
-        augmentation: How far a view may stray.
+        augmentation: Augmentation range.
         precision: ``float32`` or ``bfloat16``, for the backbone.
         seed: Seed of order, augmentation and dropout.
         objective: What to learn.
-        checkpoints: Folder of the checkpoints from which a killed training goes on; None for none.
+        checkpoints: Folder of the checkpoints from which interrupted training resumes; None for none.
     """
 
     training: dict[str, Any]

@@ -87,7 +87,7 @@ def train_head(
         training: The ``train_head`` section of the configuration.
         seed: Seed of weights, order and dropout.
         objective: What to learn; None for the labels alone.
-        checkpoints: Folder of the checkpoints from which a killed training goes on; None for none.
+        checkpoints: Folder of the checkpoints from which interrupted training resumes; None for none.
         phase: What the lines of its epochs begin with.
 
     Returns:
@@ -153,7 +153,7 @@ def _scores(network: keras.Model, data: tuple[np.ndarray, Any], prefix: str) -> 
 
 
 def _absorb(head: keras.Model, mean: np.ndarray, deviation: np.ndarray) -> keras.Model:
-    """Return a head that answers to features as ``head`` does to standardized ones."""
+    """Return a head with the same outputs for features as ``head`` for standardized ones."""
     if STANDARDIZE in [layer.name for layer in head.layers]:
         scale, offset = (1 / deviation).tolist(), (-mean / deviation).tolist()
         standardize = copy_of(head.get_layer(STANDARDIZE), scale=scale, offset=offset)

@@ -29,7 +29,7 @@ class View:
     """One random view of every image.
 
     Attributes:
-        augmentation: How far it may stray.
+        augmentation: Augmentation range.
         seed: Seed of the view.
         number: Which view, counted from 0.
         stream: ``TRAINING_VIEWS`` or ``TEST_VIEWS``.

@@ -13,7 +13,7 @@ class Schedule(keras.callbacks.Callback):
 
     During the warm-up the factor rises linearly to 1. Then it stays there (``constant``), or falls along half a cosine to
     0 at the end of the last epoch (``cosine``). What it is multiplied with changes between epochs alone, so a training
-    that goes on at any epoch has the same rates as one that was never stopped.
+    that resumes at any epoch has the same rates as one that was never stopped.
 
     Args:
         section: A training section of the configuration: ``schedule``, ``warmup_epochs`` and ``epochs``, the length of
