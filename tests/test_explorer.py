@@ -16,6 +16,7 @@ from scipy.spatial.distance import cdist
 
 from explorer_study import DIMENSIONS, SPLITS, write_study
 from rockspace.alignment.spaces import read_spaces
+from rockspace.alignment.statistics import UNITS
 from rockspace.data.catalog import read_catalog
 from rockspace.errors import RockspaceError
 from rockspace.report.explorer.page import LIBRARY, explorer_page
@@ -69,13 +70,27 @@ def test_validation_images_stand_where_the_aligned_coordinates_put_them(study, r
         np.testing.assert_allclose(np.array(described["places"])[here], expected, atol=1e-4)
 
 
-def test_training_images_stand_where_scipys_rotation_of_the_principal_components_puts_them(study, runs, folder):
+def test_each_figure_has_its_own_interval_and_chance_and_says_what_the_interval_is_over(study, runs):
+    for run, described in zip(runs, study["runs"], strict=True):
+        figures = json.loads(run.figures.read_text())
+        for part in ("held_out", "in_sample"):
+            null = next(figures["permutation"][units] for units in UNITS if figures["permutation"][units])
+            assert described["figures"][part] == {
+                "value": figures[part]["mean_r"],
+                "interval": figures[part]["mean_r_ci_subtypes"],
+                "interval_over": "subtypes",
+                "chance": null[part]["null_mean_r"],
+            }
+
+
+def test_training_images_stand_where_scipys_rotation_onto_padded_coordinates_puts_them(study, runs, folder):
     train = read_spaces(runs[0].embeddings, folder / "coordinates/train.csv", "train")
     centred = train.features - train.features.mean(axis=0)
-    components = centred @ np.linalg.svd(centred, full_matrices=False)[2][: len(DIMENSIONS)].T
     target = train.coordinates - train.coordinates.mean(axis=0)
-    rotation, trace = orthogonal_procrustes(components, target)
-    expected = components @ rotation * trace / np.sum(components**2) + train.coordinates.mean(axis=0)
+    padded = np.pad(target, ((0, 0), (0, centred.shape[1] - target.shape[1])))
+    rotation, trace = orthogonal_procrustes(centred, padded)
+    moved = (centred @ rotation)[:, : len(DIMENSIONS)]
+    expected = moved * trace / np.sum(centred**2) + train.coordinates.mean(axis=0)
     here = [study["images"]["id"].index(name) for name in train.image_id]
     np.testing.assert_allclose(np.array(study["runs"][0]["places"])[here], expected, atol=1e-4)
 
