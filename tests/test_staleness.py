@@ -28,7 +28,7 @@ EVERYTHING = {"download"} | RESTRUCTURE
 # The overview shows the whole configuration, so it is made again with any of it.
 SHOWN = {"overview"}
 
-LITE = {"name": "lite0", "backbone": "efficientnet_lite0", "weights": "imagenet"}
+(LITE,) = yaml.safe_load(TINY)["models"]
 ROCKS = {"train": "mds_360.txt", "validation": "mds_120.txt"}
 
 # For each key, a value other than that of the tiny study, and all stages that it makes again.
@@ -54,13 +54,19 @@ TABLE = {
     "dataset.splits.validation.responses": ("choices.csv", {"exemplar", "exemplar_people", "human_choices"} | SHOWN),
     "dataset.splits.validation.fraction": (0.5, EVERYTHING),
     "dataset.splits.validation.seed": (1, SHOWN),
+    "dataset.splits.train.labels": ("labels.csv", SHOWN),
+    "dataset.splits.validation.labels": ("labels.csv", SHOWN),
+    "dataset.columns.image": ("photo", COORDINATES),
+    "dataset.columns.label": ("kind", EVERYTHING),
+    "dataset.columns.superclass": ("family", COORDINATES),
+    "dataset.order": ("natural", COORDINATES),
     "dataset.dimensions": (list("abcdefgh"), COORDINATES),
     "models[].name": ("other", FEATURES | {"augmentation_preview"}),
     "models[].backbone": ("efficientnet_lite1", {"pretrained_weights"} | FEATURES),
     "models[].weights": ("none", FEATURES),
     "models[].output_layer": ("block5c_add", FEATURES),
     "models[].preprocessing": ("unit", FEATURES),
-    "models[].feature_layers": (["block5c_add"], FEATURES),
+    "models[].feature_layers": (["block1a_project_bn"], FEATURES),
     "models[].pooling": ("mean_std", FEATURES),
     "models[].image_size": (34, SEEN),
     "models[].objective": ("coordinates", HEAD),
@@ -96,21 +102,19 @@ TABLE = {
     "train_head.learning_rate": (0.1, HEAD),
     "train_head.weight_decay": (0.1, HEAD),
     "train_head.label_smoothing": (0.1, HEAD),
-    "train_head.mixup": (0.1, HEAD),
     "train_head.schedule": ("cosine", HEAD),
     "train_head.warmup_epochs": (1, HEAD),
     "finetune.epochs": (3, FINETUNE | {"augmentation_preview"}),
     "finetune.batch_size": (4, FINETUNE | {"augmentation_preview"}),
-    "finetune.mixup": (0.1, FINETUNE | {"augmentation_preview"}),
-    "finetune.cutmix": (0.1, FINETUNE | {"augmentation_preview"}),
     "finetune.selection": ("validation", FEATURES),
+    "finetune.from_layer": ("block1a_project_bn", FINETUNE),
     "finetune.holdout_fraction": (0.3, HEAD),
     "finetune.refit": (False, HEAD),
     "finetune.batch_norm": ("frozen", HEAD),
     "finetune.weight_decay": (0.1, FINETUNE),
     "augmentation.crop": ([0.5, 1.0], SEEN),
     "evaluate.views": (2, INFER),
-    "embeddings.layers": (["penultimate", "top_activation"], INFER),
+    "embeddings.layers": (["penultimate", "block1a_project_bn"], INFER),
     "embeddings.pooling": ("mean_std", INFER),
     "procrustes.reduction": ("zero_pad", PROCRUSTES),
     "references": ([{"label": "x", "metric": "validation_top1", "value": 0.5}], SHOWN),
