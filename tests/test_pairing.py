@@ -309,6 +309,23 @@ def test_bare_rows_are_taken_where_all_orders_agree(photos):
     ]
 
 
+@pytest.mark.parametrize("header", ["filename\n", "", "nr,filename\n"])
+def test_names_in_a_second_file_and_another_order_are_refused(photos, header):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.txt").write_text(written(own, None, None, delimiter=" "))
+    order = list(own)
+    random.Random(0).shuffle(order)
+    lines = [f"{i},{image}" if "nr" in header else image for i, image in enumerate(order, start=1)]
+    (photos / "names.csv").write_text(header + "\n".join(lines) + "\n")
+    assert "the rows of mds.txt have no names, and names.csv lists the images in another order" in refusal(photos)
+    (photos / "mds.txt").write_text(written(own, None, None, shuffled=False, delimiter=" "))
+    (photos / "names.csv").write_text(
+        header + "\n".join(f"{i},{n}" if "nr" in header else n for i, n in enumerate(sorted(own), 1)) + "\n"
+    )
+    assert read(photos)[1] == own
+
+
 # 1.6: matrices
 
 
@@ -703,6 +720,51 @@ def test_1_19_numbers_that_name_no_image_are_refused_at_the_start(photos, header
         written(own_rows(NAMES), lambda image: str(100 + NAMES.index(image)), f"{header},x,y")
     )
     assert f"column '{header}' seems to name the images, but " in refusal(photos)
+
+
+@pytest.mark.parametrize("write", [lambda i: re.sub("_0", " ", stem(i)), lambda i: stem(i).replace("_0", "-").title()])
+def test_zeros_before_a_number_and_what_stands_between_words_do_not_count(photos, write):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(written(own, write))
+    assert read(photos)[1] == own
+
+
+def test_names_that_differ_in_their_zeros_alone_are_told_apart(photos):
+    images = [f"{kind}_{number}.png" for kind in KINDS for number in ("1", "01", "001")]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.csv").write_text(written(own, stem))
+    assert read(photos)[1] == own
+    (photos / "mds.csv").write_text(written(own, lambda image: stem(image).replace("_", " ")))
+    assert re.search("may be|seems to name the images", refusal(photos))
+
+
+def test_rows_without_names_whose_labels_are_other_images_are_refused(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(written(own, lambda image: image.split("_")[0], "category,x,y"))
+    assert re.search(
+        r"row \d+ without a name would be '\w+\.png' by order, but its column 'category' says '\w+'", refusal(photos)
+    )
+    (photos / "mds.csv").write_text(written(own, lambda image: image.split("_")[0], "category,x,y", shuffled=False))
+    assert read(photos)[1] == own
+
+
+@pytest.mark.parametrize("cell", ["{}%", "1.234,{}", "{}**", "$ {}", "~{}"])
+def test_numbers_with_signs_around_them_are_not_left_out_as_text(photos, cell):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    rows = [f"{image};{cell.format(10 + i)};{y}" for i, (image, (_, y)) in enumerate(own.items())]
+    (photos / "mds.csv").write_text("\n".join(["image;x;y", *rows]) + "\n")
+    assert "row 2: found " in refusal(photos)
+
+
+def test_a_matrix_of_images_by_images_is_no_coordinates(photos):
+    fill(photos, NAMES)
+    confusions = np.random.default_rng(0).random((12, 12)).round(3)
+    pd.DataFrame(confusions, index=NAMES, columns=[stem(image) for image in NAMES]).to_csv(photos / "mds.csv")
+    assert "a matrix whose columns are the images, not coordinates" in refusal(photos)
 
 
 def test_names_that_match_no_image_are_refused_with_both_kinds_of_name(photos):

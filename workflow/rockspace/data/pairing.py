@@ -100,6 +100,9 @@ def pair(
     matches = [_by_text(table, name, known) for name in wanted]
     whole = [match for match in matches if not _faults(table, match, known, len(images), partial)]
     if not whole:
+        loosely = [_by_text(table, name, known, loosely=True) for name in wanted]
+        whole = [match for match in loosely if not _faults(table, match, known, len(images), partial)]
+    if not whole:
         by_number = [_by_number(table, name, known) for name in wanted]
         whole = [m for m in by_number if m and not _faults(table, m, known, len(images), partial)]
     if whole:
@@ -123,16 +126,19 @@ def pair(
     return _by_order(table, images, order, numbering)
 
 
-def _by_text(table: Table, column: str, images: Sequence[str]) -> _Match:
-    """Hold the cells of a column against the ends of the images' paths; the longest common end counts."""
+def _by_text(table: Table, column: str, images: Sequence[str], loosely: bool = False) -> _Match:
+    """Hold the cells of a column against the ends of the images' paths; the longest common end counts.
+
+    Held loosely, ``Cat 1`` is ``cat_01``: zeros before a number and what stands between words do not count.
+    """
     ends: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i, image in enumerate(images):
-        parts = _parts(image)
+        parts = _parts(image, loosely)
         for length in range(1, len(parts) + 1):
             ends[parts[:length]].append(i)
     found, lengths = [], []
     for cell in table.cells[column]:
-        parts = _parts(cell)
+        parts = _parts(cell, loosely)
         length = next((n for n in range(len(parts), 0, -1) if parts[:n] in ends), 0)
         likely = ends[parts[:length]] if length else []
         for same in (_folded, str):  # files that differ in their suffix or in case alone
@@ -243,7 +249,23 @@ def _by_order(table: Table, images: Sequence[str], order: str | None, numbering:
                     )
     rows = np.empty(len(images), dtype=np.int64)
     rows[sequences[order or "name"]] = np.arange(len(images))
+    _refuse_words_of_others(table, images, rows)
     return Pairing(rows, None, numbering, f"rows without names, in the {_WORDS[order or 'name']}")
+
+
+def _refuse_words_of_others(table: Table, images: Sequence[str], rows: np.ndarray) -> None:
+    """Refuse rows without names that bear words, such as labels, which stand in other images' names."""
+    paths = [_folded(image) for image in images]
+    for column in table.cells:
+        words = [_folded(word) for word in table.cells[column]]
+        if are_numbers(words) or not all(any(word in path for path in paths) for word in set(words)):
+            continue
+        for image, path, row in zip(images, paths, rows, strict=True):
+            if words[row] not in path:
+                raise RockspaceError(
+                    f"{table.path}: row {table.cells.index[row]} without a name would be '{image}' by order, but its "
+                    f"{_column(table, column).removeprefix('the ')} says {table.cells[column].iloc[row]!r}; name the images in a column"
+                )
 
 
 _WORDS = {"name": "order of file names", "natural": "natural order of paths", "path": "order of paths"}
@@ -341,9 +363,11 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", text.replace("\\", "/").casefold())
 
 
-def _parts(name: str) -> tuple[str, ...]:
+def _parts(name: str, loosely: bool = False) -> tuple[str, ...]:
     """The segments of a path from its end, without an image's suffix."""
     parts = [part for part in " ".join(_folded(name).split()).split("/") if part not in ("", ".")]
     if parts and PurePosixPath(parts[-1]).suffix in READABLE | UNREADABLE:
         parts[-1] = PurePosixPath(parts[-1]).stem
+    if loosely:
+        parts = [re.sub(r"[\s_-]+", " ", re.sub(r"(?<!\d)0+(?=\d)", "", part)) for part in parts]
     return tuple(reversed(parts))

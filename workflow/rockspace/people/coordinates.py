@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ _OTHER_CODES = re.compile(
 _COUNTS = re.compile(
     r"n|count|(?:n|num|number|count)[\W_].+|.+[\W_](?:n|count)|raters|judges|ratings|responses", re.IGNORECASE
 )
+_LIKE_NUMBER = re.compile(r"[<>~$€£]?\s*[+-]?[\d.,' ]*\d[\d.,' ]*(?:%|\*+)?")  # 50 %, 1.234,5, 0.53**
 _MIN_ROWS_OF_CODES = 6  # fewer rows of whole numbers tell nothing
 
 
@@ -183,7 +184,7 @@ def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], const
         return "labels"
     if not are_numbers(cells):
         # A word among numbers is a fault, and the error names its row.
-        return None if 2 * sum(map(is_number, cells)) >= len(cells) else "text"
+        return None if 2 * sum(map(_is_like_number, cells)) >= len(cells) else "text"
     if _OTHER_CODES.fullmatch(word):
         return "codes"
     if _COUNTS.fullmatch(word) and are_integers(cells):
@@ -193,6 +194,10 @@ def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], const
             raise RockspaceError(f"{table.path}: {column} is the same in every row; take it out")
         return "the same in every row"
     return None
+
+
+def _is_like_number(cell: str) -> bool:
+    return is_number(cell) or _LIKE_NUMBER.fullmatch(cell) is not None
 
 
 def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
@@ -226,6 +231,11 @@ def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
         raise RockspaceError(
             f"{table.path}: a symmetric matrix of {n} x {n} (dis)similarities, not coordinates; scale it to a few dimensions first "
             "(multidimensional scaling), one row an image"
+        )
+    names = {PurePosixPath(name).stem.casefold() for name in columns}
+    if names >= {PurePosixPath(image).stem.casefold() for image in images}:
+        raise RockspaceError(
+            f"{table.path}: a matrix whose columns are the images, not coordinates; scale it to a few dimensions first"
         )
 
 

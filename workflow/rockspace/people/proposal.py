@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from rockspace.data.pairing import READABLE, UNREADABLE, pair
+from rockspace.data.pairing import READABLE, UNREADABLE, Pairing, pair
 from rockspace.data.patterns import select
 from rockspace.data.tables import Table, read_table
 from rockspace.errors import RockspaceError, listed
@@ -148,7 +148,8 @@ def _only_fitting(
     """The table with coordinates of these images, if there is one; why others do not fit goes to ``reasons``."""
     fitting = []
     # A file of far fewer lines than images is some other file, of which there may be hundreds.
-    for table in [table for table in tables if 2 * _count_lines(folder / table) >= len(images)] or tables[:1]:
+    likely = [table for table in tables if 2 * _count_lines(folder / table) >= len(images)] or tables[:1]
+    for table in likely:
         try:
             read_coordinates(folder / table, list(map(str, images)), others=list(map(str, others)))
             fitting.append(table)
@@ -159,7 +160,30 @@ def _only_fitting(
             f"{folder}: {listed(fitting)} each give all images coordinates; name one in dataset.splits.train.coordinates, "
             "or take the others out of the folder"
         )
+    if fitting:
+        _refuse_other_lists(folder, fitting[0], [table for table in likely if table not in fitting], images, others)
     return fitting[0] if fitting else None
+
+
+def _refuse_other_lists(
+    folder: Path, chosen: str, tables: Sequence[str], images: Sequence[PurePosixPath], others: Sequence[PurePosixPath]
+) -> None:
+    """Refuse rows without names where another table lists the images in another order, which may be that of the rows."""
+
+    def paired(table: str) -> Pairing:
+        return pair(read_table(folder / table), list(map(str, images)), others=list(map(str, others)))
+
+    rows = paired(chosen)
+    for table in tables if rows.names is None else ():
+        try:
+            listed_rows = paired(table)
+        except RockspaceError:
+            continue
+        if listed_rows.names is not None and (listed_rows.rows != rows.rows).any():
+            raise RockspaceError(
+                f"{folder}: the rows of {chosen} have no names, and {table} lists the images in another order than that of "
+                "their names; put names and coordinates into one table"
+            )
 
 
 def _count_lines(path: Path) -> int:
