@@ -108,18 +108,18 @@ def tfrecords(split):
     return shards(split, f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord")
 
 
-def features(split):
+def features_of(split, model, seed):
     """The features of a split for a run: those of the first model that has the same.
 
     Random weights are drawn for each seed, pretrained ones are the same for all.
     """
+    first = SHARES_FEATURES_OF[model]
+    draw = f"seed-{seed}/" if MODELS[first]["weights"] == "none" else ""
+    return expand(shards(split, rules.features.output.features), model=first, draw=draw)
 
-    def of_run(wildcards):
-        model = SHARES_FEATURES_OF[wildcards.model]
-        draw = f"seed-{wildcards.seed}/" if MODELS[model]["weights"] == "none" else ""
-        return expand(shards(split, rules.features.output.features), model=model, draw=draw)
 
-    return of_run
+def features(split):
+    return lambda wildcards: features_of(split, wildcards.model, wildcards.seed)
 
 
 def weights(wildcards):

@@ -1,9 +1,13 @@
 CHOICES_OF_PEOPLE = [*rules.exemplar_people.output, *every(*rules.exemplar.output), *rules.human_choices.output]
 
 
-# What a whole study is.
+# What a whole study is: all that it keeps, so that a file that was lost is made again.
 EVERYTHING = [
-    rules.restructure.output.images,
+    expand(rules.download.output.manifest, files=["raw", "people"]),
+    rules.restructure.output,
+    rules.coordinates.output,
+    [file for split in SPLITS for file in tfrecords(split)],
+    [file for m in MODELS for s in SEEDS for file in features_of("train", m, s)],
     every(*rules.train_head.output, *rules.finetune.output, *rules.evaluate.output, *rules.extract_embeddings.output),
     every(*rules.curves.output, *rules.mistakes.output, *rules.augmentation_preview.output),
     every(*rules.procrustes.output, *rules.alignment_pictures.output, *rules.layer_profile.output),
