@@ -121,7 +121,11 @@ TABLE = {
     "references": ([{"label": "x", "metric": "validation_top1", "value": 0.5}], SHOWN),
 }
 # What a value cannot do without.
-NEEDED = {"train_head.solver": {"head": {"units": [], "dropout": 0}}}
+NEEDED = {
+    "train_head.solver": {"head": {"units": [], "dropout": 0}},
+    "train_head.weight_decay": {"train_head": {"optimizer": "adamw"}},
+    "finetune.weight_decay": {"finetune": {"optimizer": "adamw"}},
+}
 # Keys of these sections go one way but for those above.
 SAME = {"finetune": FINETUNE, "augmentation": SEEN, "procrustes": PROCRUSTES}
 
