@@ -220,7 +220,9 @@ def test_the_answer_is_one_sentence_with_its_interval_and_its_own_chance():
         "people's 3 dimensions with a mean correlation of r = 0.55 (0.42 to 0.58 over 2 subtypes); chance is 0.15."
     )
     weak = study(catalog, held_out_mean_r_p=0.4).answer()
-    assert weak.endswith("chance is 0.15, so this is not clearly more than chance (p = 0.40).")
+    assert weak.endswith("chance is 0.15, so this is not clearly more than chance (p = 0.4 over subtypes).")
+    wide = study(catalog.assign(label="x"), held_out_mean_r_null=0.5, held_out_mean_r_null_over="images").answer()
+    assert wide.endswith("chance is 0.50, so this is not clearly more than chance (p = 0.02 over images).")
 
 
 def test_notes_of_all_layers_are_said_once_and_those_of_one_with_its_name():

@@ -103,7 +103,9 @@ class Study:
         )
         interval = f" ({found.low:.2f} to {found.high:.2f} over {count[found.interval_over]} {found.interval_over})"
         chance = f"; chance is {found.null:.2f}" if found.has_null else ""
-        doubt = f", so this is not clearly more than chance (p = {found.p:.2f})" if found.p > LEVEL else ""
+        doubt = ""
+        if found.p > LEVEL or found.low <= found.null:
+            doubt = f", so this is not clearly more than chance (p = {found.p:.2g} over {found.null_over})"
         return (
             f"{start} layer {best['layer']} follows people's "
             f"{_count(first['n_dimensions'], 'dimension')} with a mean correlation of r = {found.value:.2f}"
