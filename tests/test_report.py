@@ -147,4 +147,3 @@ def test_make_report_is_of_the_run_made_last_unless_a_config_is_named(tmp_path):
 def test_the_configuration_beside_the_results_makes_the_very_run_again(finished):
     written = finished.folder / "results/tiny/config.yaml"
     assert finished.planned("--configfile", str(written)) == {}
-    assert f"make report CONFIG='{written.relative_to(finished.folder)}'" in finished.said

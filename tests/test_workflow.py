@@ -69,7 +69,7 @@ def test_a_run_ends_with_the_summary_as_a_table_and_a_dry_run_does_not(finished,
     assert f"{100 * summary['validation_top1']:.1f} %" in row
     assert f"{summary['held_out_mean_r']:.3f}" in row
     assert "results/tiny/overview.html" in said_at_the_end
-    assert "make report CONFIG='tiny.yaml'" in said_at_the_end
+    assert "make report CONFIG='results/tiny/config.yaml'" in said_at_the_end
     assert "held-out" not in finished.dry_run("--forcerun", "summary").stdout
 
 
