@@ -41,6 +41,24 @@ def test_the_interval_is_wilsons():
     np.testing.assert_allclose([low, high], (p + z**2 / (2 * n) + np.array([-half, half])) / (1 + z**2 / n), rtol=1e-8)
 
 
+def test_chance_is_that_of_a_guess_and_of_the_most_common_label():
+    labels = np.repeat([0, 1, 2], [71, 19, 10])
+    assert metrics(np.eye(3)[labels], labels)["chance"] == {"uniform": pytest.approx(1 / 3), "largest_label": 0.71}
+
+
+def test_the_interval_over_labels_is_wider_where_labels_are_right_or_wrong_as_a_whole():
+    labels = np.repeat(np.arange(20), 6)
+    together, apart = labels < 12, np.arange(120) % 5 < 3
+    widths = []
+    for hits in (together, apart):
+        guessed = np.where(hits, labels, (labels + 1) % 20)
+        scores = metrics(np.eye(20)[guessed], labels)
+        low, high = scores["top1_ci_subtypes"]
+        assert low < scores["top1"] < high
+        widths.append(high - low)
+    assert widths[0] > 1.8 * widths[1]
+
+
 def test_a_network_that_gives_every_label_the_same_is_not_called_right():
     assert metrics(np.full((10, 5), 0.2), np.zeros(10, int))["top1"] == 0
 

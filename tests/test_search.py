@@ -12,6 +12,9 @@ import yaml
 from scipy.spatial import procrustes
 
 from chaos import is_whole
+from rockspace.alignment.aligned import aligned_table
+from rockspace.alignment.rotation_report import Settings, rotation_report
+from rockspace.alignment.spaces import Spaces
 from rockspace.config import validated
 from rockspace.errors import RockspaceError
 from rockspace.inference.ensembles import Moments, ensemble, ensemble_alignment, mean_coordinates
@@ -244,6 +247,30 @@ def test_members_of_different_images_are_refused():
     other = Outputs(**(vars(outputs(0)) | {"image_id": np.arange(12).astype(str)[::-1]}))
     with pytest.raises(RockspaceError, match="different images"):
         ensemble([outputs(0), other])
+
+
+def test_an_ensemble_of_spaces_that_share_nothing_with_people_has_no_alignment(tmp_path):
+    found = []
+    for draw in range(12):
+        rng = np.random.default_rng(draw)
+        train, validation = (
+            Spaces(np.arange(n).astype(str), np.tile(list("abcdef"), n)[:n], np.zeros((n, 1)), rng.normal(size=(n, 2)))
+            for n in (60, 30)
+        )
+        paths = []
+        for member in range(6):
+            report = rotation_report(
+                replace(train, features=rng.normal(size=(60, 8))),
+                replace(validation, features=rng.normal(size=(30, 8))),
+                NAMES, "pca", Settings(permutations=1, bootstraps=3),
+            )  # fmt: skip
+            paths.append(tmp_path / f"{member}.csv")
+            columns = validation.image_id, validation.label, NAMES, validation.coordinates, report.predicted
+            aligned_table(*columns).to_csv(paths[-1], index=False)
+        found.append(ensemble_alignment(paths, resamples=3, seed=0)["held_out"]["mean_r"])
+    error = np.std(found) / np.sqrt(len(found))
+    assert abs(np.mean(found)) < 3 * error
+    assert np.mean(found) < 0.12
 
 
 def test_rotated_embeddings_are_averaged_whatever_their_scale(tmp_path):

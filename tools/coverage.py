@@ -181,8 +181,8 @@ def p_values(cell: Cell, shared: float, permutations: int, rng: np.random.Genera
     return {
         "mean r, held-out": permutation_nulls({"": across}, study.coordinates, two)[""].p_mean_r,
         "disparity, in-sample": permutation_nulls({"": lambda y: within(y, y)}, [y], one_split())[""].p_disparity,
-        "RSA (Spearman)": rsa_null(features, y, one_split())["spearman"]["p_value"],
-        "CKA (debiased)": cka_null(features, y, one_split())["p_value"],
+        "RSA (Spearman)": rsa_null(features, y, one_split(), labels=labels)["spearman"]["p_value"],
+        "CKA (debiased)": cka_null(features, y, one_split(), labels)["p_value"],
         "difference of two mean r": row["p_subtypes"],
     }
 

@@ -145,7 +145,7 @@ def proportion_interval(hits: np.ndarray, groups: np.ndarray, confidence: float 
         # The jackknife's variance: p changes by this without a subtype.
         change = (right - p * sizes) / (n - sizes)
         clustered = (units - 1) / units * np.sum(change**2)
-        design_effect = max(clustered / (p * (1 - p) / n), 1.0)
+        design_effect = max(clustered / (p * (1 - p) / (n - 1)), 1.0)
     tail = (1 - confidence) / 2
     quantiles = stats.t.ppf(1 - tail, [n - 1, units - 1])
     worth = n / design_effect * (quantiles[0] / quantiles[1]) ** 2

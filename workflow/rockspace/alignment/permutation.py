@@ -103,6 +103,26 @@ def _repeated(positions: np.ndarray) -> np.ndarray:
     return np.take_along_axis(first, np.arange(positions.shape[-1]) % filled, axis=-1)
 
 
+def with_repeats(matrix: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    """Prepare a matrix over images, of distances or products, for pairings in which images come more than once.
+
+    Two copies of an image stand for two images of its subtype, so the diagonal gets what an image has with
+    the others of its subtype on average; what it has with itself would make a subtype too tight, or too loose.
+
+    Args:
+        matrix: Shape (n, n), symmetric.
+        labels: Subtype of each image, shape (n,); None leaves the matrix as it is.
+    """
+    if labels is None:
+        return matrix
+    same = (labels[:, None] == labels) & ~np.eye(len(labels), dtype=bool)
+    others = same.sum(axis=1)
+    overall = matrix[same].mean() if same.any() else 0.0
+    filled = matrix.copy()
+    np.fill_diagonal(filled, np.where(others > 0, (matrix * same).sum(axis=1) / np.maximum(others, 1), overall))
+    return filled
+
+
 def _batches(count: int) -> Iterator[int]:
     for start in range(0, count, BATCH):
         yield min(BATCH, count - start)

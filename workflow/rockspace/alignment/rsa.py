@@ -10,7 +10,7 @@ from scipy.spatial.distance import pdist, squareform
 from tqdm import tqdm
 
 from rockspace.alignment.intervals import jackknife_interval
-from rockspace.alignment.permutation import PROGRESS, TIE, Pairings
+from rockspace.alignment.permutation import PROGRESS, TIE, Pairings, with_repeats
 from rockspace.alignment.spaces import checked_pair, checked_space
 
 STATISTICS = ("spearman", "kendall_tau_a", "cosine")
@@ -88,7 +88,11 @@ def kendall_tau_a(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def rsa_null(
-    features: np.ndarray, coordinates: np.ndarray, pairings: Pairings, metric: str = "euclidean"
+    features: np.ndarray,
+    coordinates: np.ndarray,
+    pairings: Pairings,
+    metric: str = "euclidean",
+    labels: np.ndarray | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Test RSA against random pairings of the images (Mantel's test, one-sided).
 
@@ -97,6 +101,7 @@ def rsa_null(
         coordinates: Shape (n, k).
         pairings: Orders of the images; the last array of each batch is taken.
         metric: Distance between features.
+        labels: Subtype of each image, shape (n,), for pairings of subtypes.
 
     Returns:
         For each of `RESAMPLED` its `p_value`, the observed pairing counted among the random ones, its mean over the
@@ -111,6 +116,7 @@ def rsa_null(
     our_ranks = _centred_ranks(ours)
     their_ranks, upper = squareform(_centred_ranks(squareform(theirs))), np.triu_indices(len(theirs), k=1)
     observed = {"spearman": _cosine(our_ranks, their_ranks[upper]), "cosine": _cosine(ours, theirs[upper])}
+    theirs, their_ranks = (with_repeats(matrix, labels) for matrix in (theirs, their_ranks))
     null: dict[str, list[float]] = {name: [] for name in RESAMPLED}
     for *_, orders in tqdm(pairings, desc="RSA, pairing at random", **PROGRESS):
         for order in orders:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rockspace.alignment.intervals import jackknife_interval
-from rockspace.alignment.permutation import Pairings
+from rockspace.alignment.permutation import Pairings, with_repeats
 from rockspace.alignment.procrustes import optimal_rotation
 from rockspace.alignment.rsa import MIN_UNITS_OF_PAIRS, null_summary
 from rockspace.alignment.spaces import UnusableSpaces, centred, checked_pair
@@ -45,20 +45,23 @@ def debiased_cka(features: np.ndarray, coordinates: np.ndarray) -> float:
     return _alignment(ours, theirs)
 
 
-def cka_null(features: np.ndarray, coordinates: np.ndarray, pairings: Pairings) -> dict[str, Any]:
+def cka_null(
+    features: np.ndarray, coordinates: np.ndarray, pairings: Pairings, labels: np.ndarray | None = None
+) -> dict[str, Any]:
     """Test debiased CKA against random pairings of the images, one-sided.
 
     Args:
         features: Shape (n, d), at least four images.
         coordinates: Shape (n, k).
         pairings: Orders of the images; the last array of each batch is taken.
+        labels: Subtype of each image, shape (n,), for pairings of subtypes.
 
     Returns:
         `p_value`, the observed pairing counted among the random ones, and of the random pairings the mean, `null`, and
         the middle 95 %, `null_band`.
     """
     ours, theirs = (unbiased_kernel(space) for space in checked_pair(features, coordinates, minimum=4))
-    return matrix_test(ours, theirs, pairings)
+    return matrix_test(ours, theirs, pairings, labels)
 
 
 def cka_interval(
@@ -107,13 +110,16 @@ def _ratio(both: np.ndarray, own: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.divide(both, norms, out=np.zeros_like(both), where=norms > 0)
 
 
-def matrix_test(ours: np.ndarray, theirs: np.ndarray, pairings: Pairings) -> dict[str, Any]:
+def matrix_test(
+    ours: np.ndarray, theirs: np.ndarray, pairings: Pairings, labels: np.ndarray | None = None
+) -> dict[str, Any]:
     """Test the cosine of two matrices over images against random orders of the second's rows and columns.
 
     Args:
         ours: Shape (n, n), symmetric with zeros on the diagonal.
         theirs: The same.
         pairings: Orders of the images; the last array of each batch is taken.
+        labels: Subtype of each image, shape (n,), for pairings of subtypes.
 
     Returns:
         `p_value`, one-sided, and of the random orders the mean, `null`, and the middle 95 %, `null_band`.
@@ -121,7 +127,7 @@ def matrix_test(ours: np.ndarray, theirs: np.ndarray, pairings: Pairings) -> dic
     observed = _alignment(ours, theirs)
     norms = np.linalg.norm(ours) * np.linalg.norm(theirs)
     rows, columns = np.triu_indices(len(ours), k=1)
-    pairs, flat = 2 * ours[rows, columns], theirs.ravel()
+    pairs, flat = 2 * ours[rows, columns], with_repeats(theirs, labels).ravel()
     products = [pairs @ flat.take(o[rows] * len(ours) + o[columns]) for *_, orders in pairings for o in orders]
     null = np.array(products) / norms if norms > 0 else np.zeros(len(products))
     return null_summary(observed, null)

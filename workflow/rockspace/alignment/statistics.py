@@ -233,7 +233,7 @@ def _rsa_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str,
         "ci": rsa_intervals(*spaces, **resampling),
         "ci_subtypes": rsa_intervals(*spaces, validation.label, **resampling),
         **{
-            name: pairings and rsa_null(*spaces, pairings, metric=settings.distance)
+            name: pairings and rsa_null(*spaces, pairings, settings.distance, validation.label)
             for name, pairings in _pairings(validation, settings).items()
         },
     }
@@ -251,7 +251,8 @@ def _cka_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str,
         "ci": cka_interval(*spaces, **resampling),
         "ci_subtypes": cka_interval(*spaces, validation.label, **resampling),
         **{
-            name: pairings and cka_null(*spaces, pairings) for name, pairings in _pairings(validation, settings).items()
+            name: pairings and cka_null(*spaces, pairings, validation.label)
+            for name, pairings in _pairings(validation, settings).items()
         },
     }
 
