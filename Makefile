@@ -71,6 +71,7 @@ dag: env
 
 simulate: env
 	$(BIN)/python -m tools.simulation
+	$(BIN)/python -m tools.coverage
 	@echo results/simulation/
 
 bench: env
