@@ -73,7 +73,7 @@ class Design:
     """
 
     subtypes: tuple[int, ...] = (5, 10, 30)
-    repeats: int = 400
+    repeats: int = 100
     permutations: int = 199
     seed: int = 0
 
