@@ -24,7 +24,7 @@ def raw(tmp_path):
 def test_bare_rows_follow_the_catalog(raw):
     for name, factor in (("p2", 2), ("p1", 1)):
         np.savetxt(raw / "people" / f"{name}.txt", factor * np.arange(6).reshape(3, 2))
-    table = individual_coordinates(raw, DATASET, CATALOG, "validation")
+    table = individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])
     assert table.columns.tolist() == ["individual", "image_id", "hue", "size"]
     assert table["individual"].tolist() == ["p1"] * 3 + ["p2"] * 3
     assert table["image_id"].tolist() == ["a_1", "b_1", "c_1"] * 2
@@ -33,7 +33,7 @@ def test_bare_rows_follow_the_catalog(raw):
 
 def test_named_rows_are_found_by_file_name_or_image_id(raw):
     (raw / "people" / "p.txt").write_text("image,hue,size\nc_1,5,6\na_1.jpg,1,2\nb_1.jpg,3,4\n")
-    table = individual_coordinates(raw, DATASET, CATALOG, "validation")
+    table = individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])
     assert table["hue"].tolist() == [1, 3, 5]
 
 
@@ -41,20 +41,20 @@ def test_named_rows_are_found_by_file_name_or_image_id(raw):
 def test_rows_are_named_as_in_the_groups_table(raw, write):
     rows = "".join(f"{write.format(name)};{x},5;{x}\n" for x, name in enumerate(("c_1", "a_1", "b_1")))
     (raw / "people" / "p.txt").write_text("stimulus;hue;size\n" + rows)
-    table = individual_coordinates(raw, DATASET, CATALOG, "validation")
+    table = individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])
     assert table["hue"].tolist() == [1.5, 2.5, 0.5]
 
 
 def test_people_count_on_the_images_they_judged_on_every_dimension(raw):
     (raw / "people" / "p.txt").write_text("image,hue,size,age\nc_1,5,6,30\na_1,1,,30\nb_1,NA,4,30\n")
     (raw / "people" / "q.txt").write_text("image,hue,size\nb_1,3,4\n")
-    table = individual_coordinates(raw, DATASET, CATALOG, "validation")
+    table = individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])
     assert table.to_numpy().tolist() == [["p", "c_1", 5, 6], ["q", "b_1", 3, 4]]
 
 
 def test_one_file_may_hold_the_images_of_both_splits(raw):
     (raw / "people" / "p.txt").write_text("image,hue,size\nx_1,7,8\nc_1,5,6\na_1,1,2\n")
-    table = individual_coordinates(raw, DATASET, CATALOG, "validation")
+    table = individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])
     assert table["image_id"].tolist() == ["a_1", "c_1"]
 
 
@@ -72,16 +72,30 @@ def test_one_file_may_hold_the_images_of_both_splits(raw):
 def test_a_file_that_does_not_fit_is_named(raw, content, words):
     (raw / "people" / "p.txt").write_text(content)
     with pytest.raises(RockspaceError, match=words):
-        individual_coordinates(raw, DATASET, CATALOG, "validation")
+        individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])
 
 
-def test_people_with_different_dimensions_are_refused(raw):
-    (raw / "people" / "p.txt").write_text("image,hue,size\na_1,1,2\nb_1,3,4\nc_1,5,6\n")
-    (raw / "people" / "q.txt").write_text("image,hue,gloss\na_1,1,2\nb_1,3,4\nc_1,5,6\n")
-    with pytest.raises(RockspaceError, match=r"q\.txt: its dimensions are hue, gloss, and hue, size in p\.txt"):
-        individual_coordinates(raw, DATASET | {"dimensions": []}, CATALOG, "validation")
+@pytest.mark.parametrize("header", ["hue,gloss", "hue", "a,b,c"])
+def test_other_dimensions_than_the_groups_are_refused(raw, header):
+    width = len(header.split(","))
+    rows = "".join(
+        f"{name},{','.join(f'{i + 1.5**k}' for k in range(width))}\n" for i, name in enumerate(("a_1", "b_1", "c_1"))
+    )
+    (raw / "people" / "p.txt").write_text(f"image,{header}\n{rows}")
+    with pytest.raises(
+        RockspaceError, match=rf"p\.txt: its dimensions are {', '.join(header.split(','))}, and those of the group hue"
+    ):
+        individual_coordinates(raw, DATASET | {"dimensions": []}, CATALOG, "validation", ["hue", "size"])
+
+
+def test_columns_beside_the_groups_dimensions_are_left_out_and_other_names_of_all_are_fine(raw):
+    (raw / "people" / "p.txt").write_text("image,size,speed,hue\na_1,1.5,2,3\nb_1,3.5,4,5\nc_1,5.5,6,7\n")
+    (raw / "people" / "q.txt").write_text("image,V1,V2\na_1,1.5,2\nb_1,3.5,4\nc_1,5.5,6\n")
+    table = individual_coordinates(raw, DATASET | {"dimensions": []}, CATALOG, "validation", ["hue", "size"])
+    assert table["hue"].tolist() == [3, 5, 7, 1.5, 3.5, 5.5]
+    assert table["size"].tolist() == [1.5, 3.5, 5.5, 2, 4, 6]
 
 
 def test_a_pattern_without_files_is_named(raw):
     with pytest.raises(RockspaceError, match=r"no file matches 'people/\*\.txt'"):
-        individual_coordinates(raw, DATASET, CATALOG, "validation")
+        individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])

@@ -122,7 +122,7 @@ def test_single_peoples_coordinates_of_one_set_are_divided_as_the_images_are(fol
     given = dataset(train=ONE_SET | people, validation={"fraction": 0.25, "seed": 0} | people)
     catalog = build_catalog(folder, given)
     for split in ("train", "validation"):
-        table = individual_coordinates(folder, given, catalog, split)
+        table = individual_coordinates(folder, given, catalog, split, ["hue", "size"])
         for _, person in table.groupby("individual"):
             expected = coordinates(catalog.loc[catalog["split"] == split, "image_id"].tolist())
             np.testing.assert_array_equal(person[["hue", "size"]], expected)

@@ -81,6 +81,7 @@ rule individuals:
     input:
         manifest=f"{STUDY}/people.manifest.json",
         catalog=rules.restructure.output.catalog,
+        coordinates=f"{STUDY}/coordinates/{{split}}.csv",
     output:
         individuals=f"{STUDY}/coordinates/{{split}}.individuals.csv",
     log:

@@ -1,6 +1,6 @@
 """Coordinates of single people, or of halves of them, where a study gives them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from rockspace.errors import RockspaceError, listed
 from rockspace.people.coordinates import read_coordinates
 
 
-def individual_coordinates(raw: Path, dataset: Mapping[str, Any], catalog: pd.DataFrame, split: str) -> pd.DataFrame:
+def individual_coordinates(
+    raw: Path, dataset: Mapping[str, Any], catalog: pd.DataFrame, split: str, group: Sequence[str]
+) -> pd.DataFrame:
     """Read one coordinates file for each person, as the group's table is read.
 
     Args:
@@ -21,6 +23,8 @@ def individual_coordinates(raw: Path, dataset: Mapping[str, Any], catalog: pd.Da
             validation split is a fraction of the training images, each file holds the images of both.
         catalog: From `rockspace.data.catalog.read_catalog`.
         split: Which images.
+        group: The dimensions of the group's table. People's files may have further columns where they name these; where
+            they do not, they need as many.
 
     Returns:
         ``individual`` (the file's name without its suffix), ``image_id``, and one column a dimension; the
@@ -28,7 +32,7 @@ def individual_coordinates(raw: Path, dataset: Mapping[str, Any], catalog: pd.Da
         dimension, has no row for them.
 
     Raises:
-        RockspaceError: With the file, where none matches, one cannot be read, or people have different dimensions.
+        RockspaceError: With the file, where none matches, one cannot be read, or has other dimensions than the group.
     """
     pattern = dataset["splits"][split]["individual"]
     try:
@@ -49,11 +53,12 @@ def individual_coordinates(raw: Path, dataset: Mapping[str, Any], catalog: pd.Da
             order=dataset.get("order"),
             partial=True,
         ).table
-        if tables and list(table) != list(tables[0].columns[2:]):
-            raise RockspaceError(
-                f"{file}: its dimensions are {listed(table)}, and {listed(tables[0].columns[2:])} in {files[0].name}; "
-                "list those that all have in dataset.dimensions"
-            )
+        if set(group) <= set(table):
+            table = table[list(group)]
+        elif len(table.columns) == len(group) and not set(group) & set(table):
+            table = table.set_axis(list(group), axis=1)
+        else:
+            raise RockspaceError(f"{file}: its dimensions are {listed(table)}, and those of the group {listed(group)}")
         table = table.loc[[image for image in catalog.loc[own, "file"] if image in table.index]]
         table.insert(0, "image_id", catalog.set_index("file").loc[table.index, "image_id"])
         table.insert(0, "individual", file.stem)
