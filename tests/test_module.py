@@ -8,7 +8,6 @@ import venv
 from pathlib import Path
 
 import pytest
-import snakemake
 import yaml
 
 from workflow_runs import ROOT, TINY, Workplace
@@ -89,7 +88,7 @@ def elsewhere(tmp_path) -> Path:
     folder = tmp_path / "environment"
     venv.create(folder, symlinks=True)
     packages = next(folder.glob("lib/python*/site-packages"))
-    (packages / "dependencies.pth").write_text(str(Path(snakemake.__file__).parents[1]))
+    (packages / "dependencies.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
     return folder / "bin/python"
 
 

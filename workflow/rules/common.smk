@@ -6,20 +6,18 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 try:
-    import rockspace
+    from rockspace.code_fingerprint import code_fingerprint
+    from rockspace.config import is_one_solution, needs_pixels, validated
+    from rockspace.data.archive import check_source, source_files
+    from rockspace.data.manifest import lost_files
+    from rockspace.errors import RockspaceError
+    from rockspace.networks.layer_names import embedded_layers
+    from rockspace.sources import digest_of
 except ModuleNotFoundError as error:
     raise WorkflowError(
-        f"the library of these rules is not installed where Snakemake runs, {sys.executable} ({error}): run `make env` in "
+        f"the library of these rules, or a package that it needs, is not installed where Snakemake runs, {sys.executable} ({error}): run `make env` in "
         "their clone, or `pip install git+ADDRESS` of their repository (docs/module.md)"
     ) from None
-
-from rockspace.code_fingerprint import code_fingerprint
-from rockspace.config import is_one_solution, needs_pixels, validated
-from rockspace.data.archive import check_source, source_files
-from rockspace.data.manifest import lost_files
-from rockspace.errors import RockspaceError
-from rockspace.networks.layer_names import embedded_layers
-from rockspace.sources import digest_of
 
 try:
     given = dict(config)
