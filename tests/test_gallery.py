@@ -8,7 +8,7 @@ from PIL import Image
 from rockspace.data.catalog import read_catalog
 from rockspace.inference.evaluation import read_predictions
 from rockspace.report.augmentation_preview import augmentation_figure, pipeline_views, preview_members
-from rockspace.report.curves import all_learning_curves
+from rockspace.report.curves import all_learning_curves, learning_curves
 from rockspace.report.dataset_sheet import MAX_PICTURES, TILE, dataset_sheet
 from rockspace.report.figures import COLUMN, RESOLUTION
 from rockspace.report.mistakes import confident_mistakes, mistakes_figure
@@ -137,5 +137,18 @@ def test_all_learning_curves_share_one_page_and_their_scales(tmp_path, runs):
     svg = outputs[1].read_text()
     assert all(f">model {i}<" in svg for i in range(runs))
     assert svg.count(">stopping set<") == 1
+    assert "frozen base, fine-tuning, again, on all images" in svg
     with Image.open(outputs[0]) as picture:
         assert COLUMN * RESOLUTION - 2 <= picture.width <= FULL_WIDTH * RESOLUTION + 2
+
+
+def test_a_training_that_watched_nothing_is_no_refit(tmp_path):
+    head = pd.DataFrame({"phase": "head", "epoch": [1, 2], "accuracy": [0.1, 0.2], "loss": [3.0, 2.0]})
+    finetune = head.assign(phase="train", best=[False, True], val_accuracy=np.nan, val_loss=np.nan)
+    all_learning_curves({"model": (head, finetune)}, "nothing", [tmp_path / "all.svg"])
+    learning_curves(head, finetune, "nothing", "model, seed 0", [tmp_path / "one.svg"])
+    for name in ("all.svg", "one.svg"):
+        svg = (tmp_path / name).read_text()
+        assert "frozen base" in svg
+        assert "fine-tuning" in svg
+        assert "on all images" not in svg

@@ -83,9 +83,9 @@ def all_learning_curves(
             axis.set_ylim(0, highest)
         for axis in [*axes[0::2].flat[len(histories) :], *axes[1::2].flat[len(histories) :]]:
             axis.set_visible(False)
-        figure.supxlabel(
-            "epoch (vertical lines separate the phases: frozen base, fine-tuning, again on all images)", fontsize=6.5
-        )
+        phases = dict.fromkeys(phase for pair in histories.values() for phase in _joined(*pair)["phase"])
+        words = ", ".join(PHASES[phase].replace("\n", " ") for phase in phases)
+        figure.supxlabel(f"epoch (vertical lines separate the phases: {words})", fontsize=6.5)
         figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
         save(figure, outputs)
 
