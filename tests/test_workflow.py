@@ -25,7 +25,7 @@ RUN = "results/tiny/models/lite0/seed-0"
 def test_every_artifact_of_the_design_is_there_and_says_what_it_should(finished):
     results = finished.folder / "results/tiny"
     catalog = pd.read_csv(results / "catalog.csv")
-    assert list(catalog.columns) == ["image_id", "split", "label", "superclass", "path"]
+    assert list(catalog.columns) == ["image_id", "split", "label", "superclass", "path", "file"]
     assert len(catalog) == 4 * (6 + 3)
     assert all((results / path).is_file() for path in catalog["path"])
     manifest = json.loads((results / "raw.manifest.json").read_text())
