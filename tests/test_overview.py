@@ -187,6 +187,7 @@ def test_other_maps_have_rows_with_their_own_interval_and_chance():
     assert cells["r held-out (95 % over subtypes)"][1:] == ["0.650", "0.700 (0.600 to 0.800)"]
     assert cells["chance of r held-out (95 % over subtypes)"][1:] == ["-", "0.500"]
     assert cells["p of r held-out (over subtypes)"][1:] == ["-", "0.040"]
+    assert alignment_rows(models(reduction=np.nan), [])[1].note == "layer penultimate"
     leading = alignment_rows(models(**table, reduction="zero_pad")[1:], [])
     assert [row.note for row in leading] == ["layer penultimate, rotation with zero-padding", "ridge regression"]
 

@@ -227,10 +227,8 @@ def _model_row(model: Mapping[str, Any], name: str) -> Row:
     notes = []
     if name == R:
         marks[-1:-1] = [("within", model["in_sample_mean_r"], model["in_sample_mean_r"])]
-        notes = [
-            f"layer {model['layer']}",
-            "rotation with zero-padding" if model["reduction"] == "zero_pad" else "rotation of principal components",
-        ]
+        # An ensemble averages rotations and has no reduction of its own.
+        notes = [f"layer {model['layer']}", *filter(None, [OTHER_MAPS.get(f"{model['reduction']}_{R}")])]
     return Row(str(model["model"]), "model", model, _drawn(marks), ", ".join([*notes, *_spread(model, name)]))
 
 
