@@ -8,7 +8,7 @@ from rockspace.alignment.intervals import correlation_intervals, proportion_inte
 from rockspace.alignment.spaces import correlations
 from tools.coverage import BEGIN, END, FOUND, INTERVAL, TEST, Cell, Design, Study, as_markdown, in_docs, simulate
 
-SMALL = Design(subtypes=(12,), repeats=40, permutations=39)
+SMALL = Design(subtypes=(12,), repeats=25, permutations=39)
 
 
 @pytest.fixture(scope="module")
@@ -42,20 +42,20 @@ def test_intervals_over_subtypes_hold_the_true_value(rates):
     assert set(covered.index) == {
         "mean r, held-out", "difference of two mean r", "accuracy", "RSA (Spearman)", "CKA (debiased)",
     }  # fmt: skip
-    # Of 160 intervals at 95 %, fewer than 145 hold by chance once in a thousand times.
-    assert (covered >= 0.9).all()
+    # Of 100 intervals at 95 %, fewer than 88 hold by chance twice in a thousand times.
+    assert (covered >= 0.88).all()
 
 
 def test_tests_over_subtypes_keep_their_level_and_find_what_is_there(rates):
-    # Of 160 tests at 5 %, more than 17 claim by chance once in a thousand times.
-    assert (over_kinds(rates, TEST) <= 17 / 160).all()
+    # Of 100 tests at 5 %, more than 12 claim by chance twice in a thousand times.
+    assert (over_kinds(rates, TEST) <= 0.12).all()
     found = rates[(rates["what"] == FOUND) & (rates["statistic"] == "mean r, held-out")].set_index("equal")["rate"]
-    # The same strength of alignment is found in subtypes of unequal size as in equal ones.
-    assert found[False].mean() > found[True].mean() - 0.15
-    assert found.min() > 0.5
+    # Alignment is found in subtypes of unequal size too, where a few large ones count for most.
+    assert found[False].mean() > found[True].mean() - 0.2
+    assert found.min() > 0.4
 
 
-def test_the_bootstrap_of_a_few_subtypes_is_too_narrow_where_the_jackknife_is_not():
+def test_an_interval_over_subtypes_is_wider_than_one_over_images_that_are_alike():
     rng, widths = np.random.default_rng(0), []
     for _ in range(20):
         study = Study(Cell(6, True, True), 0.6, rng)
@@ -94,5 +94,5 @@ def test_the_table_goes_between_its_marks(rates):
 
 
 def test_the_result_depends_on_the_seed_and_not_on_the_number_of_processes():
-    tiny = Design(subtypes=(5,), repeats=3, permutations=19)
+    tiny = Design(subtypes=(5,), repeats=2, permutations=9)
     pd.testing.assert_frame_equal(simulate(tiny), simulate(tiny, processes=2))
