@@ -117,12 +117,15 @@ def test_1_1_numbered_images_are_paired_by_their_numbers(photos, header, write):
     assert said[1:] == ["dimensions: x, y", "ignored: nothing"]
 
 
-def test_1_2_names_that_python_would_read_as_numbers_stay_names(photos):
-    images = [f"{kind}/{k}_{i:02d}.png" for k, kind in enumerate(KINDS, 1) for i in range(1, 5)]
+@pytest.mark.parametrize("folders", [True, False])
+def test_1_2_names_that_python_would_read_as_numbers_stay_names(photos, folders):
+    images = [f"{f'{kind}/' if folders else ''}{k}_{i:02d}.png" for k, kind in enumerate(KINDS, 1) for i in range(1, 5)]
     fill(photos, images)
     own = own_rows(images)
     (photos / "mds.csv").write_text(written(own, stem, "stimulus,x,y"))
-    assert read(photos)[1] == own
+    catalog, rows, _ = read(photos)
+    assert rows == own
+    assert set(catalog["label"]) == (set(KINDS) if folders else {"1", "2", "3"})
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ _STEMS = (
     r"(?P<label>.+?)[ _-]*\d+[a-z]?",
     r"(?P<label>[^_-]+)[_-].+",
 )
+_NUMBERED_LABELS = r"(?P<label>\d+)[_-]\d+"
 _LABEL_FOLDERS = "(?:.*/)?(?P<label>[^/]+)/[^/]+"
 _TRAINING, _VALIDATION = r"train(ing|ed)?", r"(val(id(ation)?)?|test(ing)?|held.?out|dev)"
 _BY_HAND = "write the section 'dataset' by hand (docs/own-data.md)"
@@ -266,9 +267,9 @@ def _filename(folder: Path, images: Sequence[PurePosixPath], patterns: Sequence[
         return _LABEL_FOLDERS
     suffixes = sorted({image.suffix.lstrip(".") for image in images})
     ending = rf"\.{suffixes[0]}" if len(suffixes) == 1 else rf"\.(?:{'|'.join(suffixes)})"
-    for stem in _STEMS:
+    for stem in (*_STEMS, _NUMBERED_LABELS):
         found = [re.fullmatch(stem + ending, image.name) for image in images]
-        if all(found) and _usable(Counter(match["label"] for match in found if match)):
+        if all(found) and _usable(Counter(match["label"] for match in found if match), words=stem != _NUMBERED_LABELS):
             return stem + ending
     raise RockspaceError(
         f"{folder}: no label found in names such as '{images[0].name}', and no column called {', '.join(LABEL_COLUMNS[:4])}; "
@@ -276,6 +277,7 @@ def _filename(folder: Path, images: Sequence[PurePosixPath], patterns: Sequence[
     )
 
 
-def _usable(labels: Counter[str]) -> bool:
-    """Whether these can be labels: several words, each of several images."""
-    return len(labels) > 1 and min(labels.values()) > 1 and all(re.search(r"[^\W\d_]", label) for label in labels)
+def _usable(labels: Counter[str], words: bool) -> bool:
+    """Whether these can be labels: several, each of several images, with letters if ``words``."""
+    are_words = all(re.search(r"[^\W\d_]", label) for label in labels)
+    return len(labels) > 1 and min(labels.values()) > 1 and (are_words or not words)
