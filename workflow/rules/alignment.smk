@@ -96,7 +96,7 @@ rule layer_profile:
 
 rule comparison:
     input:
-        aligned=[rules.procrustes.output.aligned.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
+        aligned=of_runs(rules.procrustes.output.aligned),
     output:
         table=f"{STUDY}/comparison.csv",
         entries=f"{STUDY}/comparison.entries.csv",

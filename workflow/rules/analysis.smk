@@ -92,7 +92,7 @@ rule extract_embeddings:
 rule summary:
     input:
         metrics=expand(rules.evaluate.output.metrics, model=MODELS, seed=SEEDS),
-        alignments=[f"{RUN}/alignment/{{layer}}.json".format(model=m, seed=s, layer=l) for m, s, l in RUNS],
+        alignments=of_runs(f"{RUN}/alignment/{{layer}}.json"),
         ensembles=expand(f"{STUDY}/ensembles/{{ensemble}}/metrics.json", ensemble=ENSEMBLES),
         ensemble_alignments=expand(f"{STUDY}/ensembles/{{ensemble}}/alignment.json", ensemble=ENSEMBLES),
     output:

@@ -299,6 +299,12 @@ def digest_of_choices(wildcards):
     return digest_of(files, record, keep=workflow.is_main_process)
 
 
+def of_runs(pattern):
+    """The files that a pattern names for each model, seed and layer of RUNS, in its order."""
+    models, seeds, layers = zip(*RUNS)
+    return expand(pattern, zip, model=models, seed=seeds, layer=layers)
+
+
 def every(*patterns):
     """The files that patterns name for all models, seeds and layers."""
-    return sorted({pattern.format(model=m, seed=s, layer=l) for pattern in patterns for m, s, l in RUNS})
+    return sorted({file for pattern in patterns for file in of_runs(pattern)})

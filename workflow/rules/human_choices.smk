@@ -76,11 +76,11 @@ rule human_choices:
     input:
         figures=[
             rules.exemplar_people.output.figures,
-            *[rules.exemplar.output.figures.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
+            *of_runs(rules.exemplar.output.figures),
         ],
         images=[
             rules.exemplar_people.output.images,
-            *[rules.exemplar.output.images.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
+            *of_runs(rules.exemplar.output.images),
         ],
     output:
         table=report(f"{STUDY}/human_choices.csv", caption="../report/human_choices.rst", category="Human choices"),

@@ -146,10 +146,10 @@ rule mistakes:
 
 rule explorer:
     input:
-        figures=[rules.procrustes.output.figures.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
-        aligned=[rules.procrustes.output.aligned.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
-        embeddings=[rules.extract_embeddings.output.embeddings.format(model=m, seed=s, layer=l) for m, s, l in RUNS],
-        predictions=[rules.evaluate.output.predictions.format(model=m, seed=s) for m, s, _ in RUNS],
+        figures=of_runs(rules.procrustes.output.figures),
+        aligned=of_runs(rules.procrustes.output.aligned),
+        embeddings=of_runs(rules.extract_embeddings.output.embeddings),
+        predictions=of_runs(rules.evaluate.output.predictions),
         catalog=rules.restructure.output.catalog,
         train=f"{STUDY}/coordinates/train.csv",
         validation=f"{STUDY}/coordinates/validation.csv",
@@ -193,9 +193,9 @@ rule overview:
         metrics=expand(rules.evaluate.output.metrics, model=MODELS, seed=SEEDS),
         predictions=expand(rules.evaluate.output.predictions, model=MODELS, seed=SEEDS),
         alignments=[
-            rules.procrustes.output.figures.format(model=model, seed=seed, layer=LAST_LAYERS[model])
-            for model in MODELS
-            for seed in SEEDS
+            file
+            for model, layer in LAST_LAYERS.items()
+            for file in expand(rules.procrustes.output.figures, model=model, seed=SEEDS, layer=layer)
         ],
     output:
         page=report(
