@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, scored
 from rockspace.alignment.intervals import mean_intervals, proportion_interval
-from rockspace.alignment.permutation import permutation_nulls, subtype_pairings
+from rockspace.alignment.permutation import Pairings, permutation_nulls, subtype_pairings
 from rockspace.alignment.rotation_scores import RotationScorer
 from rockspace.alignment.rsa import rsa, rsa_intervals, rsa_null
 from rockspace.alignment.similarity import cka_interval, cka_null, debiased_cka
@@ -165,7 +165,7 @@ def p_values(cell: Cell, shared: float, permutations: int, rng: np.random.Genera
     study, seed = Study(cell, shared, rng), int(rng.integers(2**31))
     labels, y, features = study.labels[1], study.coordinates[1], study.features[1]
 
-    def one_split() -> ...:
+    def one_split() -> Pairings | None:
         return subtype_pairings([labels], permutations, seed)
 
     if one_split() is None:
