@@ -63,7 +63,7 @@ def test_a_full_disk_is_one_line_and_once_there_is_space_the_study_goes_on(refer
         pytest.skip(reason)
     with StandIn(reference.workplace.archive(tmp_path / "archive")) as osf:
         study = Study(tmp_path / "study", osf.api)
-        said = survive_full_disk(study, reference, [60, 200], "restructure")
+        said = survive_full_disk(study, reference, [60, 120], "restructure")
     assert len(said) == 2
 
 
