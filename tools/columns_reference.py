@@ -11,28 +11,28 @@ from rockspace.report.columns import COMPARISON, ENTRIES, SUMMARY, Column
 INTRODUCTION = """\
 # The columns of the tables
 
-What each column holds, and where it comes from. Keys are joined by dots, as in
-`held_out.mean_r`; of two places the second stands in where the first is empty. [Reading the statistics](statistics.md)
-says which figure to report. Shares and correlations are written as numbers, empty cells mean "cannot be had".
+The meaning and source of each column. Keys are joined by dots, as in
+`held_out.mean_r`; where two sources are given, the second is used if the first is empty. [Reading the statistics](statistics.md)
+explains which figure to report. Shares and correlations are plain numbers; an empty cell means "not available".
 """
 SUMMARY_ABOUT = """
 ## `summary.csv`
 
-One row for each model, seed and layer, and for each ensemble and layer. Beside a figure stand its own interval, its own chance and its own p,
-and what these are *over*: whole subtypes, or single images where there are too few subtypes.
+One row for each model, seed and layer, and for each ensemble and layer. A figure is followed by its own interval, chance and p,
+and their unit (*over*): whole subtypes, or single images if there are too few subtypes.
 `tables/summary.html` and `summary.md` show the same.
 """
 PROFILE_ABOUT = """
 ## `models/{model}/layer_profile.csv`
 
-One row for each seed and layer, by `depth`: `n_features`, `reduction`, and every statistic of the list below in a column of its name.
-Its interval and its null follow over both units: `..._low_subtypes`, `..._high_subtypes`, `..._null_subtypes` (chance),
-`..._null_low_subtypes`, `..._null_high_subtypes` (middle 95 % of chance), `..._p_subtypes`, and the same `..._images`; as far as a statistic has them.
-`held_out_mean_r_p_..._holm` is adjusted after Holm over the layers of a seed.
+One row for each seed and layer, by `depth`: `n_features`, `reduction`, and a column for every statistic of the list below,
+followed by its interval and null over both units, if it has them: `..._low_subtypes`, `..._high_subtypes`, `..._null_subtypes` (chance),
+`..._null_low_subtypes`, `..._null_high_subtypes` (middle 95 % of the null distribution), `..._p_subtypes`, and the same with `..._images`.
+`held_out_mean_r_p_..._holm` is adjusted by Holm's method over the layers of a seed.
 
 ## The statistics
 
-The noise ceiling in `alignment/{layer}.json` names them as this table does.
+The noise ceiling in `alignment/{layer}.json` uses the same names.
 """
 
 
@@ -46,7 +46,7 @@ def reference() -> str:
         *_table(
             ("name", "in words", "range", "closer is", "key in `alignment/{layer}.json`", "meaning"), _statistics()
         ),
-        "\n## `comparison.csv`\n\nOne row for each pair that differs in one thing; see [Layers and models](statistics.md#layers-and-models).\n",
+        "\n## `comparison.csv`\n\nOne row for each pair that differs in one of model, layer and seed; see [Layers and models](statistics.md#layers-and-models).\n",
         *_columns(COMPARISON),
         "\n## `comparison.entries.csv`\n\nOne row for each model and layer.\n",
         *_columns(ENTRIES),

@@ -1,7 +1,7 @@
-"""The list of statistics: what each says, how it is computed, and where its interval and its null are found.
+"""The list of statistics: what each measures, how it is computed, and where its interval and its null are stored.
 
 To add one, write a function of two spaces in a new module and an entry in `STATISTICS`: the JSON of a layer, the
-noise ceiling, the layer profile, the summary, the pages and `docs/columns.md` are made from the list.
+noise ceiling, the layer profile, the summary, the pages and `docs/columns.md` are generated from the list.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from rockspace.alignment.similarity import cka_interval, cka_null, debiased_cka,
 from rockspace.alignment.spaces import Spaces
 from rockspace.alignment.whitened_rsa import whitened_correlation
 
-# A space of the validation images, and before it that of the training images where there are any, shapes (n, d).
+# Spaces of the training images, if any, and of the validation images, shapes (n, d).
 Splits = tuple[np.ndarray, ...]
 Compute = Callable[[Splits, Splits, Settings], float]
 Section = Callable[[Spaces, Spaces, Settings], dict[str, Any] | None]
 
-# What is resampled and permuted, the one to report first: images of one subtype are not independent.
+# Units of resampling and permutation; subtypes first, since images of one subtype are not independent.
 UNITS = ("subtypes", "images")
-# How keys of intervals and nulls end, by unit.
+# Suffixes of the keys of intervals and nulls.
 SUFFIXES = {"subtypes": "_subtypes", "images": ""}
 MISSING = float("nan")
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The value of a statistic with the interval and the null that belong to it; NaN or empty where there is none.
+    """The value of a statistic with its interval and null; NaN or empty where there is none.
 
     Attributes:
         value: The statistic.
@@ -48,8 +48,8 @@ class Estimate:
         null: Mean of the same statistic over random pairings: chance.
         null_low: Lower end of the middle 95 % of the random pairings.
         null_high: Upper end.
-        p: Share of random pairings that come as close.
-        null_over: What was paired at random: `subtypes` or `images`.
+        p: Share of random pairings with a value at least as close.
+        null_over: What was permuted: `subtypes` or `images`.
     """
 
     value: float = MISSING
@@ -69,7 +69,7 @@ class Estimate:
 
     @property
     def has_null(self) -> bool:
-        """Whether the statistic was held against random pairings."""
+        """Whether the statistic has a null distribution."""
         return not np.isnan([self.null, self.p]).all()
 
 
@@ -78,21 +78,21 @@ class Statistic:
     """One statistic of how closely a layer matches people.
 
     Attributes:
-        key: Where its value stands in ``alignment/{layer}.json``: keys joined by dots.
-        label: Its name in tables and pictures.
-        about: What it says, in one sentence.
-        compute: From features and coordinates of the same images to its value; None for what is only made for a
-            whole report.
-        section: Makes the part of the JSON that `key` begins with; None for the parts of the rotation.
-        bounds: Lowest and highest value.
-        higher_is_closer: Whether more is more alike.
-        interval: Where its 95 % interval stands. Here and below, `{units}` stands for `subtypes` or `images`
+        key: Path of its value in ``alignment/{layer}.json``: keys joined by dots.
+        label: Its name in tables and figures.
+        about: What it measures, in one sentence.
+        compute: Computes its value from features and coordinates of the same images; None for those that are only
+            computed for a whole report.
+        section: Computes the section of the JSON that `key` begins with; None for the sections of the rotation.
+        bounds: Lowest and highest possible value.
+        higher_is_closer: Whether higher values mean greater similarity.
+        interval: Path of its 95 % interval. Here and below, `{units}` stands for `subtypes` or `images`
             and `{suffix}` for `_subtypes` or nothing.
-        null: Where its mean over random pairings stands.
-        band: Where the middle 95 % of the random pairings stand.
-        p: Where its p-value stands.
+        null: Path of its mean over random pairings.
+        band: Path of the middle 95 % of the random pairings.
+        p: Path of its p-value.
         needs_training: Whether it is learnt on training images.
-        min_images: Fewest validation images it can be computed from.
+        min_images: Smallest number of validation images.
     """
 
     key: str
@@ -111,11 +111,11 @@ class Statistic:
 
     @property
     def name(self) -> str:
-        """The key as the name of a column: ``held_out_mean_r``."""
+        """The key as a column name, such as ``held_out_mean_r``."""
         return self.key.removeprefix("reductions.").replace(".", "_")
 
     def paths(self, units: str) -> dict[str, str]:
-        """Return where its interval and null over subtypes or images stand, by attribute of `Estimate`."""
+        """Return the paths of its interval and null over subtypes or images, by attribute of `Estimate`."""
         filled = {
             part: getattr(self, part).format(units=units, suffix=SUFFIXES[units])
             for part in ("interval", "null", "band", "p")
@@ -139,7 +139,7 @@ class Statistic:
 
 
 def find(figures: Mapping[str, Any], path: str) -> Any:
-    """Return what stands in nested mappings and lists under keys and positions joined by dots, or None."""
+    """Return the entry of nested mappings and lists at a path of keys and positions joined by dots, or None."""
     found: Any = figures
     for part in path.split("."):
         if isinstance(found, Mapping):
@@ -152,13 +152,13 @@ def find(figures: Mapping[str, Any], path: str) -> Any:
 
 
 def number(figures: Mapping[str, Any], path: str) -> float:
-    """Return the number under a path, see `find`, or NaN."""
+    """Return the number at a path (see `find`), or NaN."""
     found = find(figures, path)
     return MISSING if found is None else float(found)
 
 
 def _rotation(analysis: str, figure: str, label: str, about: str, under: str = "", **others: Any) -> Statistic:
-    """A statistic of the rotation, under the leading reduction or another."""
+    """A statistic of the rotation, with the configured reduction or the one that `under` names."""
 
     def compute(features: Splits, coordinates: Splits, settings: Settings) -> float:
         reduction = reducer(settings.reduction, features[0], coordinates[-1].shape[1]).fit(features[0])
@@ -190,7 +190,7 @@ def _rsa(figure: str, label: str, about: str, **others: Any) -> Statistic:
 
 
 def _of_distances(key: str, label: str, about: str, compare: Comparison, **others: Any) -> Statistic:
-    """A statistic of the distances between images, whose intervals and nulls are made by repeating it."""
+    """A statistic of the distances between images, with intervals and nulls from recomputing it."""
     section, figure = key.split(".")
 
     def distances(features: np.ndarray, coordinates: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
@@ -220,7 +220,7 @@ def _of_distances(key: str, label: str, about: str, compare: Comparison, **other
 
 
 def _validation(statistic: Callable[[np.ndarray, np.ndarray], float]) -> Compute:
-    """Make a function of two spaces one of the validation images' spaces."""
+    """Apply a function of two spaces to those of the validation images."""
     return lambda features, coordinates, _: statistic(features[-1], coordinates[-1])
 
 
@@ -240,7 +240,7 @@ def _rsa_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str,
 
 
 def _cka_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str, Any] | None:
-    """Linear CKA, plain and debiased, with intervals and nulls of the latter; None for fewer than four images."""
+    """Linear CKA, biased and debiased, with intervals and nulls of the latter; None for fewer than four images."""
     if len(validation) < 4:
         return None
     spaces = validation.features, validation.coordinates
@@ -263,7 +263,7 @@ def _shape_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[st
 
 
 def _pairings(validation: Spaces, settings: Settings) -> dict[str, Pairings | None]:
-    """Random pairings of the validation images by the name that their null has in the JSON."""
+    """Random pairings of the validation images, by the key of their null in the JSON."""
     images = image_pairings([len(validation)], settings.permutations, settings.seed)
     subtypes = subtype_pairings([validation.label], settings.permutations, settings.seed)
     return {"permutation": images, "permutation_subtypes": subtypes}
@@ -271,7 +271,7 @@ def _pairings(validation: Spaces, settings: Settings) -> dict[str, Pairings | No
 
 _SHARE: dict[str, Any] = {"bounds": (0.0, 1.0), "higher_is_closer": False}
 _RIDGE_NULL = "ridge.permutation.{units}"
-# Shape distances fall as disparity falls, so they share its test in-sample under zero-padding.
+# Shape distances are monotonic in disparity, so they share its in-sample test with zero-padding.
 _SHAPE: dict[str, Any] = {
     "section": _shape_section,
     "higher_is_closer": False,
@@ -281,16 +281,16 @@ _SHAPE: dict[str, Any] = {
 STATISTICS = (
     _rotation(
         "held_out", "mean_r", "r held-out",
-        "Mean over dimensions of the correlation between people's coordinates of the validation images and the "
-        "embedding, moved by a rotation that was learnt on the training images.",
+        "Mean over dimensions of the correlation between the human coordinates of the validation images and the "
+        "embedding mapped by a rotation learnt on the training images.",
     ),
     _rotation(
         "new_subtypes", "mean_r", "r new subtypes",
-        "Held-out r where the rotation saw no training image of the subtype that it is tried on.",
+        "Held-out r of a rotation fitted without the training images of the subtype that it is scored on.",
     ),
     _rotation(
         "held_out", "mean_r", "r held-out, zero-padding",
-        "Held-out r with all features in the rotation and the coordinates padded with zeros.",
+        "Held-out r with all features rotated, and the coordinates padded with zeros.",
         under="reductions.zero_pad.",
     ),
     _rotation(
@@ -300,32 +300,32 @@ STATISTICS = (
     ),
     Statistic(
         "ridge.held_out.mean_r", "r held-out, ridge",
-        "Held-out r of ridge regression, which may weigh and shear where a rotation may not.",
+        "Held-out r of ridge regression, which, unlike a rotation, may weight and shear.",
         section=ridge_readout, interval="ridge.held_out.mean_r_ci{suffix}", null=f"{_RIDGE_NULL}.null_mean_r",
         band=f"{_RIDGE_NULL}.null_mean_r_band", p=f"{_RIDGE_NULL}.p_mean_r", needs_training=True,
     ),
     _rotation(
         "in_sample", "mean_r", "r in-sample",
-        "Mean r of a rotation that was fitted to the very images it is judged on: always too good.",
+        "Mean r of a rotation fitted to the images that it is scored on: always too good.",
     ),
     _rotation(
         "held_out", "disparity", "disparity held-out",
-        "Share of the variance that is left of the validation images with the rotation learnt on the training images, "
-        "after the best translation and scale; less is closer.",
+        "Share of the variance of the validation images that remains with the rotation learnt on the training images, "
+        "after the best translation and scale; lower is closer.",
         **_SHARE,
     ),
     _rotation(
         "in_sample", "disparity", "disparity in-sample",
-        "Disparity of the validation images with the rotation that was fitted to these very images, as published figures are.",
+        "Disparity of the validation images with a rotation fitted to the same images, as in published figures.",
         **_SHARE,
     ),
     _rotation(
         "train_cv", "mean_r", "r cross-validated",
-        "Mean r inside the training images: learnt on nine folds, tried on the tenth.",
+        "Mean r by ten-fold cross-validation within the training images.",
     ),
     Statistic(
         "ridge.nested_cv.mean_r", "r cross-validated, ridge",
-        "Mean r of ridge regression inside the training images, its penalty chosen without the images it is tried on.",
+        "Mean r of ridge regression by nested cross-validation within the training images, the penalty chosen in the inner folds.",
         section=ridge_readout, needs_training=True,
     ),
     _rsa(
@@ -340,22 +340,22 @@ STATISTICS = (
     ),
     _rsa(
         "cosine", "RSA (cosine)",
-        "Cosine of the distances, which is far from 0 by chance since distances are positive.",
+        "Cosine of the distances; its chance level is far above 0, since distances are positive.",
     ),
     _of_distances(
         "rsa_whitened.correlation", "RSA (whitened correlation)",
-        "Correlation of the distances, weighed by how independent they are: around 0 where nothing is shared.",
+        "Correlation of the distances, whitened because those that share an image are dependent; around 0 for unrelated spaces.",
         whitened_correlation,
     ),
     Statistic(
         "cka.debiased", "CKA (linear, debiased)",
-        "Linear centred kernel alignment made of unbiased estimates: around 0 where nothing is shared.",
+        "Linear centred kernel alignment from unbiased estimates; around 0 for unrelated spaces.",
         _validation(debiased_cka), _cka_section, interval="cka.ci{suffix}", null="cka.permutation{suffix}.null",
         band="cka.permutation{suffix}.null_band", p="cka.permutation{suffix}.p_value", min_images=4,
     ),
     Statistic(
         "cka.linear", "CKA (linear)",
-        "Linear centred kernel alignment, which rises with the number of features where nothing is shared.",
+        "Linear centred kernel alignment; for unrelated spaces it grows with the number of features.",
         _validation(linear_cka), _cka_section, bounds=(0.0, 1.0), min_images=4,
     ),
     Statistic(
@@ -374,13 +374,13 @@ BY_KEY = {statistic.key: statistic for statistic in STATISTICS}
 
 
 def sections(train: Spaces, validation: Spaces, settings: Settings) -> dict[str, dict[str, Any] | None]:
-    """Return the parts of a layer's JSON that the statistics beside the rotation's are found in."""
+    """Return the sections of a layer's JSON that hold the statistics other than those of the rotation."""
     makers = {each.key.partition(".")[0]: each.section for each in STATISTICS if each.section}
     return {name: section(train, validation, settings) for name, section in makers.items()}
 
 
 def statistics_of(features: Splits, coordinates: Splits, settings: Settings) -> dict[str, float]:
-    """Return every statistic of two spaces by its name; those learnt on training images if both have some.
+    """Return every statistic of two spaces by its name; those learnt on training images only if both have some.
 
     Args:
         features: A space of (training and) validation images.

@@ -1,6 +1,6 @@
-"""The table of columns: what each column of the result tables is, where it comes from, and how it is written.
+"""The columns of the result tables: the meaning, source and format of each.
 
-The CSV files, the headings and tooltips of the pages, the summary's legend and ``docs/columns.md`` are made from it.
+The CSV files, the headings and tooltips of the pages, the legend of the summary and ``docs/columns.md`` are generated from them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from rockspace.alignment.statistics import BY_KEY, STATISTICS, UNITS, Estimate, 
 
 NOTHING = "-"
 TEXT = "{}"
-# How shares (0 to 1) and p-values are written, beside the forms of `str.format`.
+# Formats of shares (0 to 1) and p-values, in addition to those of `str.format`.
 SHARE, P_VALUE = "share", "p-value"
-# What a row of the summary is made from.
+# Sources of a row of the summary.
 METRICS, ALIGNMENT, NAMES = "metrics.json", "alignment/{layer}.json", "the configuration"
 Documents = Mapping[str, Mapping[str, Any]]
 
@@ -31,12 +31,13 @@ class Column:
     Attributes:
         name: Its name in the CSV.
         heading: Its name in words.
-        about: What it holds, in one sentence.
-        form: How a number is written for readers.
+        about: Its meaning, in one sentence.
+        form: Format of its values in tables for readers.
         source: File, and the keys in it joined by dots.
-        ends: Names of the columns with the ends of the interval or band that is written behind the number.
-        over: Name of the column that says what was resampled or paired at random.
-        shown: Whether it has a place of its own in tables for readers.
+        ends: Names of the columns with the ends of the interval or band that follows the number.
+        over: Name of the column with the unit that was resampled or permuted.
+        shown: Whether it is a column of tables for readers.
+        read: Computes the value from the documents; None reads it from `source`.
     """
 
     name: str
@@ -50,12 +51,12 @@ class Column:
     read: Callable[[Documents], Any] | None = None
 
     def value(self, documents: Documents) -> Any:
-        """Return what the column holds for one row; NaN where there is nothing."""
+        """Return the value of the column for one row; NaN if there is none."""
         found = self.read(documents) if self.read else find(documents[self.source[0]], self.source[1])
         return np.nan if found is None or found == "" else found
 
     def written(self, value: Any) -> str:
-        """Write one value for readers."""
+        """Format one value for readers."""
         if value is None or pd.isna(value):
             return NOTHING
         if self.form == SHARE:
@@ -65,7 +66,7 @@ class Column:
         return self.form.format(value)
 
     def cell(self, row: Mapping[str, Any], name_units: bool = False) -> str:
-        """Write a row's value for readers, the ends of its interval or band behind it, and what these are over."""
+        """Format a row's value for readers, followed by the ends of its interval or band, and their unit."""
         text = self.written(row.get(self.name))
         if text == NOTHING:
             return text
@@ -74,28 +75,28 @@ class Column:
         return f"{text} over {row[self.over]}" if name_units and self.units(row) else text
 
     def units(self, row: Mapping[str, Any]) -> set[str]:
-        """Return what the row's interval or chance is over; empty where it has none."""
+        """Return the unit of the row's interval or chance; empty if it has none."""
         shown = self.ends or (self.name,)
         return {row[self.over]} if self.over and not any(pd.isna(row.get(name)) for name in shown) else set()
 
 
-# What is written of an estimate beside its value: attribute, heading, sentence.
+# The columns of an estimate in addition to its value: attribute, heading, meaning.
 _PARTS = (
     ("low", "{}, lower end", "Lower end of the 95 % interval of {}."),
     ("high", "{}, upper end", "Upper end of the 95 % interval of {}."),
-    ("interval_over", "{}, interval over", "What was resampled for the interval of {}: subtypes, or images where there are too few subtypes."),
-    ("null", "chance of {}", "Mean of {} over random pairings with people's coordinates, the learning repeated for each."),
-    ("null_low", "chance of {}, lower end", "Lower end of the middle 95 % of {} over the random pairings."),
-    ("null_high", "chance of {}, upper end", "Upper end of the middle 95 % of {} over the random pairings."),
-    ("p", "p of {}", "Share of random pairings whose {} is as close, the observed pairing counted among them."),
-    ("null_over", "chance of {} over", "What was paired at random for chance and p of {}: subtypes, or images where subtypes cannot be."),
+    ("interval_over", "{}, interval over", "Unit of the interval of {}: subtypes, or images if there are too few subtypes."),
+    ("null", "chance of {}", "Mean of {} over random pairings with the human coordinates, the fit repeated for each."),
+    ("null_low", "chance of {}, lower end", "Lower end of the middle 95 % of the null distribution of {}."),
+    ("null_high", "chance of {}, upper end", "Upper end of the middle 95 % of the null distribution of {}."),
+    ("p", "p of {}", "Share of random pairings whose {} is at least as close, the observed pairing included."),
+    ("null_over", "chance of {} over", "Unit that was permuted for chance and p of {}: subtypes, or images if there are too few subtypes."),
 )  # fmt: skip
 
 
 def _estimate(
     statistic: Statistic, document: str = ALIGNMENT, *, name: str = "", form: str = "{:.3f}"
 ) -> Iterator[Column]:
-    """The columns of a statistic with the interval and the null that belong to it."""
+    """The columns of a statistic with its interval and null."""
     name = name or statistic.name
     paths = {units: statistic.paths(units) for units in UNITS}
 
@@ -125,24 +126,24 @@ def _plain(*keys: str) -> Iterator[Column]:
 
 
 TOP1 = Statistic(
-    "validation.top1", "top-1", "Share of the validation images whose label is the network's first guess.",
+    "validation.top1", "top-1", "Share of the validation images whose label is the most probable one.",
     bounds=(0.0, 1.0), interval="validation.top1_ci{suffix}",
 )  # fmt: skip
 COORDINATES = Statistic(
     "coordinates.validation.mean_r", "r coordinates head",
-    "Mean r of the coordinates that a head predicts which was trained on the training images' coordinates.",
+    "Mean r of the coordinates predicted by a head trained on the coordinates of the training images.",
     interval="coordinates.validation.mean_r_ci{suffix}",
 )  # fmt: skip
 
 _FOR_READERS: tuple[Column, ...] = (
     Column("model", "model", "Name of the model or ensemble.", TEXT),
-    Column("seed", "seed", "Seed that the model was trained with; of an ensemble all seeds.", TEXT),
-    Column("layer", "layer", "Layer whose activations were compared with people.", TEXT),
+    Column("seed", "seed", "Seed of the model; for an ensemble, all its seeds.", TEXT),
+    Column("layer", "layer", "Layer whose activations are compared with the human coordinates.", TEXT),
     *_estimate(TOP1, METRICS, form=SHARE),
-    Column("validation_chance_uniform", "chance: any label", "Top-1 of guessing one of the labels at random: 1 / labels.", SHARE, (METRICS, "validation.chance.uniform")),
-    Column("validation_chance_largest_label", "chance: the largest label", "Top-1 of always guessing the label that most validation images have.", SHARE, (METRICS, "validation.chance.largest_label")),
-    Column("validation_top3", "top-3", "Share of the validation images whose label is among the first three guesses.", SHARE, (METRICS, "validation.top3")),
-    Column("train_top1", "training top-1", "Share of the training images whose label is the first guess.", SHARE, (METRICS, "train.top1")),
+    Column("validation_chance_uniform", "chance: any label", "Top-1 of guessing a label at random: 1 / number of labels.", SHARE, (METRICS, "validation.chance.uniform")),
+    Column("validation_chance_largest_label", "chance: the largest label", "Top-1 of always guessing the most common label of the validation images.", SHARE, (METRICS, "validation.chance.largest_label")),
+    Column("validation_top3", "top-3", "Share of the validation images whose label is among the three most probable ones.", SHARE, (METRICS, "validation.top3")),
+    Column("train_top1", "training top-1", "Share of the training images whose label is the most probable one.", SHARE, (METRICS, "train.top1")),
     Column("validation_loss", "validation loss", "Mean cross-entropy of the validation images (nats).", "{:.3f}", (METRICS, "validation.loss"), shown=False),
     *_estimate(BY_KEY["held_out.mean_r"]),
     *_plain("new_subtypes.mean_r"),
@@ -151,15 +152,15 @@ _FOR_READERS: tuple[Column, ...] = (
     *_estimate(BY_KEY["ridge.held_out.mean_r"]),
     *_estimate(BY_KEY["in_sample.mean_r"]),
     *_plain("held_out.disparity", "in_sample.disparity"),
-    Column("in_sample_disparity_p_images", "p of PROTEST", "The classic test: share of random pairings of single images whose in-sample disparity is as low; it asks little where images come in subtypes.", P_VALUE, (ALIGNMENT, "permutation.p_value"), shown=False),
+    Column("in_sample_disparity_p_images", "p of PROTEST", "The classic test: share of random pairings of single images whose in-sample disparity is at least as low; nearly always significant where images come in subtypes.", P_VALUE, (ALIGNMENT, "permutation.p_value"), shown=False),
     *_plain("rsa.spearman", "cka.debiased"),
     *_estimate(COORDINATES, METRICS, name="coordinates_mean_r"),
-    Column("coordinates_disparity", "disparity coordinates head", "What is left of the variance of the coordinates after the best translation, scale and rotation of that head's predictions, as published figures are.", "{:.3f}", (METRICS, "coordinates.validation.disparity")),
-    Column("reduction", "reduction", "How features and coordinates were brought to the same number of dimensions: `pca` or `zero_pad`.", TEXT, (ALIGNMENT, "reduction"), shown=False),
+    Column("coordinates_disparity", "disparity coordinates head", "Share of the variance of the coordinates that remains after the best translation, scale and rotation of that head's predictions, as in published figures.", "{:.3f}", (METRICS, "coordinates.validation.disparity")),
+    Column("reduction", "reduction", "How features and coordinates were given the same number of dimensions: `zero_pad` or `pca`.", TEXT, (ALIGNMENT, "reduction"), shown=False),
 )  # fmt: skip
 
 
-# The statistics that readers' tables leave out are in the CSV too.
+# The CSV also has the statistics that tables for readers omit.
 SUMMARY = (
     *_FOR_READERS,
     *(
@@ -173,8 +174,8 @@ SUMMARY = (
 def _sides() -> Iterator[Column]:
     for side, which in (("a", "first"), ("b", "second")):
         for part in ("model", "seed", "layer"):
-            yield Column(f"{part}_{side}", f"{part} {side}", f"{part.capitalize()} of the {which} side.", TEXT)
-        yield Column(f"mean_r_{side}", f"r {side}", f"Held-out mean r of the {which} side, over its seeds.")
+            yield Column(f"{part}_{side}", f"{part} {side}", f"{part.capitalize()} of the {which} entry.", TEXT)
+        yield Column(f"mean_r_{side}", f"r {side}", f"Held-out mean r of the {which} entry, averaged over its seeds.")
 
 
 def _ends(of: str) -> Iterator[Column]:
@@ -188,42 +189,42 @@ ENTRIES: tuple[Column, ...] = (
     *SUMMARY[:3],
     Column("mean_r", "r held-out", "Held-out mean r, averaged over the seeds."),
     *_ends("`mean_r`"),
-    Column("seeds_low", "lowest seed", "Held-out mean r of the seed with the lowest."),
-    Column("seeds_high", "highest seed", "Held-out mean r of the seed with the highest."),
+    Column("seeds_low", "lowest seed", "Lowest held-out mean r of a seed."),
+    Column("seeds_high", "highest seed", "Highest held-out mean r of a seed."),
 )
 COMPARISON: tuple[Column, ...] = (
-    Column("differs_in", "differs in", "What the two sides differ in: model, layer or seed.", TEXT),
+    Column("differs_in", "differs in", "What the two entries differ in: model, layer or seed.", TEXT),
     *_sides(),
-    Column("difference", "difference", "Held-out mean r of the first side less that of the second."),
+    Column("difference", "difference", "Held-out mean r of the first entry minus that of the second."),
     *_ends("the difference"),
     *(
         Column(f"p_{units}{suffix}", f"p over {units}{words}", about, P_VALUE)
         for suffix, words in (("", ""), ("_holm", ", Holm"))
         for units in ("images", "subtypes")
-        for about in [f"Share of random exchanges of the two predictions of {units} with a difference as large" + (", adjusted after Holm over the comparisons of one kind." if suffix else ".")]
+        for about in [f"Share of random exchanges of the two predictions of {units} with a difference at least as large" + (", adjusted by Holm's method over the comparisons of one kind." if suffix else ".")]
     ),
 )  # fmt: skip
 TABLES = {"summary": SUMMARY, "comparison": COMPARISON, "comparison.entries": ENTRIES}
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """Read one of `TABLES` as it was written; names that look like numbers or like nothing stay text."""
+    """Read one of `TABLES`; names that look like numbers or missing values stay text."""
     text = {column.name: str for column in TABLES[Path(path).stem] if column.form == TEXT}
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
 
 
 def estimate_of(row: Mapping[str, Any], name: str) -> Estimate:
-    """Read a value with its interval and null from a row of a table with these columns."""
+    """Return a statistic with its interval and null from a row of the table."""
     parts: dict[str, Any] = {part: row.get(f"{name}_{part}") for part, _, _ in _PARTS}
     return Estimate(row[name], **{part: value for part, value in parts.items() if not pd.isna(value)})
 
 
 def cells(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> list[tuple[str, str, list[str]]]:
-    """Write a table for readers; columns that are empty in all rows, or repeat the reduction that leads, are left out.
+    """Format a table for readers, without columns that are empty in all rows or that repeat the configured reduction.
 
     Returns:
-        Heading, meaning and cells of each column. What intervals and chance are over stands in the heading, or in
-        the cells where rows differ in it.
+        Heading, meaning and cells of each column. The unit of intervals and chance is in the heading, or in the cells
+        if it differs between rows.
     """
     written = []
     leading = {f"{row['reduction']}_" for row in rows if isinstance(row.get("reduction"), str)}
