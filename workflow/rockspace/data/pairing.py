@@ -20,9 +20,14 @@ UNREADABLE = frozenset(
 ORDERS = ("name", "natural", "path")
 SHORTEST_NUMBERING = 3  # rows, below which 1, 2 may as well be coordinates
 
+# The last words of a header count: "Stim Nr" and "imageID" number images, "number of legs" and "object size" do not.
 _NUMBERING = re.compile(
-    r"(?:.*[\W_])?(?:id|idx|index|no|nr|num|number|row|rows|rownames?|row names?|obs|case|order|position|rank|trial|"
-    r"image|img|file|filename|name|stim|stimulus|photo|picture|item|object)(?:[\W_].*)?|#|unnamed.*|\.\.\.\d+",
+    r"(?:.*[\W_])?(?:(?:id|idx|index|no|nr|num|number|row|obs|case|order|position|trial|"
+    r"image|img|file|name|stim|stimulus|photo|picture|item|object)s?[\W_]*)+\d*|#|unnamed.*|\.\.\.\d+",
+)
+_RANKS = re.compile(r"(?:.*[\W_])?rank(?:s|ed|ing)?(?:[\W_].*)?")
+_PEOPLE = re.compile(
+    r"(?:participant|subject|subj|person|rater|judge|worker|observer)s?(?:[\W_]*(?:id|nr|no|code|number))?"
 )
 _natural = natsort_keygen(alg=ns.IGNORECASE)
 
@@ -97,38 +102,43 @@ def pair(
         else [name for name in table.cells if name not in dimensions and _may_name(table, name, numbering)]
     )
     known = [*images, *others]
-    matches = [_by_text(table, name, known) for name in wanted]
-    whole = [match for match in matches if not _faults(table, match, known, len(images), partial)]
+    needed = len(images)
+    matches = [_by_text(table, name, known, needed) for name in wanted]
+    whole = [match for match in matches if not _faults(table, match, known, needed, partial)]
     if not whole:
-        loosely = [_by_text(table, name, known, loosely=True) for name in wanted]
-        whole = [match for match in loosely if not _faults(table, match, known, len(images), partial)]
+        loosely = [_by_text(table, name, known, needed, loosely=True) for name in wanted]
+        whole = [match for match in loosely if not _faults(table, match, known, needed, partial)]
     if not whole:
         by_number = [_by_number(table, name, known) for name in wanted]
-        whole = [m for m in by_number if m and not _faults(table, m, known, len(images), partial)]
+        whole = [m for m in by_number if m and not _faults(table, m, known, needed, partial)]
+    doubtful = [name for name in table.cells if name not in (*wanted, *numbering, *dimensions)]
     if whole:
         _refuse_two_columns(table, whole, known)
         best = whole[0]
+        if not column and are_integers(table.cells[best.column].tolist()) and not _is_called_so(table, best.column):
+            _refuse_names_or_dimensions(table, doubtful, known, needed, partial)  # ranks may stand in all columns
         counts = tuple(name for name in table.cells if name != best.column and _may_number(table, name))
         means = "the numbers in the images' names" if best.by_number else "the images"
         return Pairing(_rows_of(best, len(images)), best.column, counts, f"{_column(table, best.column)} names {means}")
     matches = [match for match in matches if column or not _are_ratings(table, match.column)]
     closest = max(matches, key=_Match.recognised, default=None)
-    if closest and (column or 2 * closest.recognised() >= min(len(closest.found), len(images))):
-        raise RockspaceError(_faults(table, closest, known, len(images), partial)[0])
-    _refuse_unknown_names(table, images, numbering)
-    for name in (name for name in table.cells if name not in (*wanted, *numbering, *dimensions)):
-        candidates = [_by_text(table, name, known), _by_number(table, name, known)]
-        if any(match and not _faults(table, match, known, len(images), partial) for match in candidates):
-            raise RockspaceError(
-                f"{table.path}: {_column(table, name)} may name the images or be a dimension; say which in config key "
-                "dataset.columns.image or dataset.dimensions"
-            )
+    if closest and (column or 2 * closest.recognised() >= min(len(closest.found), needed)):
+        raise RockspaceError(_faults(table, closest, known, needed, partial)[0])
+    _refuse_unknown_names(table, images, (*numbering, *dimensions))
+    _refuse_names_or_dimensions(table, doubtful, known, needed, partial)
     return _by_order(table, images, order, numbering)
 
 
-def _by_text(table: Table, column: str, images: Sequence[str], loosely: bool = False) -> _Match:
+def recognised(table: Table, images: Sequence[str]) -> int:
+    """How many of these images the cells of any one column name, whatever else is wrong with the table."""
+    columns = [name for name in table.cells if not are_numbers(table.cells[name].tolist())]
+    return max((_by_text(table, name, images, len(images)).recognised() for name in columns), default=0)
+
+
+def _by_text(table: Table, column: str, images: Sequence[str], needed: int, loosely: bool = False) -> _Match:
     """Hold the cells of a column against the ends of the images' paths; the longest common end counts.
 
+    Of several images with that end, those that need a row come before those that may have one.
     Held loosely, ``Cat 1`` is ``cat_01``: zeros before a number and what stands between words do not count.
     """
     ends: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -144,6 +154,7 @@ def _by_text(table: Table, column: str, images: Sequence[str], loosely: bool = F
         for same in (_folded, str):  # files that differ in their suffix or in case alone
             exact = [i for i in likely if same(_name(images[i])) == same(_name(cell))]
             likely = exact if len(likely) > 1 and exact else likely
+        likely = [i for i in likely if i < needed] or likely
         found.append(likely)
         lengths.append(length)
     # Of two rows with one file name, the one whose folders are the image's own is the image's.
@@ -177,6 +188,8 @@ def _faults(table: Table, match: _Match, images: Sequence[str], needed: int, par
     taken: dict[int, int] = {}
     for line, cell, likely in zip(cells.index, cells, match.found, strict=True):
         where = f"{table.path}: row {line}"
+        if not cell:
+            return [f"{where}: no name in {_column(table, match.column)}; write the image's or take the row out"]
         if not likely:
             return [f"{where}: image {cell!r} has a row but no file{_cause(cell, images)}"]
         if len(likely) > 1:
@@ -200,6 +213,19 @@ def _cause(cell: str, images: Sequence[str]) -> str:
     return f"; take the row out or add the image (images have names such as '{_name(images[0])}')"
 
 
+def _refuse_names_or_dimensions(
+    table: Table, columns: Sequence[str], images: Sequence[str], needed: int, partial: bool
+) -> None:
+    """Refuse columns that would name the images as well, but may as well be dimensions."""
+    for name in columns:
+        candidates = [_by_text(table, name, images, needed), _by_number(table, name, images)]
+        if any(match and not _faults(table, match, images, needed, partial) for match in candidates):
+            raise RockspaceError(
+                f"{table.path}: {_column(table, name)} may name the images or be a dimension; say which in config key "
+                "dataset.columns.image or dataset.dimensions"
+            )
+
+
 def _refuse_two_columns(table: Table, matches: Sequence[_Match], images: Sequence[str]) -> None:
     first, *others = matches
     for other in others:
@@ -211,17 +237,17 @@ def _refuse_two_columns(table: Table, matches: Sequence[_Match], images: Sequenc
                 )
 
 
-def _refuse_unknown_names(table: Table, images: Sequence[str], numbering: Sequence[str]) -> None:
+def _refuse_unknown_names(table: Table, images: Sequence[str], known: Sequence[str]) -> None:
     """Refuse rows that do bear names or numbers of their own, which match no image."""
     for column in table.cells:
         cells, is_first = table.cells[column].tolist(), column == table.cells.columns[0]
         is_text = any(cells) and not are_numbers(cells)
         has_word = _is_called_so(table, column)
         numbers_images = (
-            column not in numbering
+            column not in known
             and are_integers(cells)
-            and len(set(cells)) == len(cells) >= 3
-            and (has_word or (is_first and set(map(number, cells)) in _counts(len(cells))))
+            and len(cells) >= SHORTEST_NUMBERING
+            and (has_word or (is_first and set(map(number, cells)) in counts(len(cells))))
         )
         if numbers_images or (is_text and len(set(cells)) == len(cells) and _is_mostly_text(cells)):
             raise RockspaceError(
@@ -237,9 +263,14 @@ def _by_order(table: Table, images: Sequence[str], order: str | None, numbering:
         raise RockspaceError(
             f"{table.path}: {len(table.cells)} rows without names for {len(images)} images in '{folder}'; each image needs one row"
         )
-    sequences = {name: ordered(images, name) for name in ORDERS}
+    first = table.cells.columns[0]
+    if _PEOPLE.fullmatch(first.lower()):
+        raise RockspaceError(f"{table.path}: its rows seem to be people ({_column(table, first)}), not images")
+    rows = np.empty(len(images), dtype=np.int64)
+    rows[ordered(images, order or "name")] = np.arange(len(images))
     if order is None:
-        for name in ("natural", "path"):
+        sequences = {name: ordered(images, name) for name in _WORDS}
+        for name in _WORDS:
             for row, (one, other) in enumerate(zip(sequences["name"], sequences[name], strict=True)):
                 if one != other:
                     raise RockspaceError(
@@ -247,28 +278,33 @@ def _by_order(table: Table, images: Sequence[str], order: str | None, numbering:
                         f"'{images[other]}' ({_WORDS[name]}); name the images in a column, or set dataset.order to "
                         f"{', '.join(ORDERS[:-1])} or {ORDERS[-1]}"
                     )
-    rows = np.empty(len(images), dtype=np.int64)
-    rows[sequences[order or "name"]] = np.arange(len(images))
-    _refuse_words_of_others(table, images, rows)
+        _refuse_words_of_others(table, images, rows)
     return Pairing(rows, None, numbering, f"rows without names, in the {_WORDS[order or 'name']}")
 
 
 def _refuse_words_of_others(table: Table, images: Sequence[str], rows: np.ndarray) -> None:
-    """Refuse rows without names that bear words, such as labels, which stand in other images' names."""
+    """Refuse rows without names whose words, such as labels, do not stand in their own images' paths."""
     paths = [_folded(image) for image in images]
     for column in table.cells:
         words = [_folded(word) for word in table.cells[column]]
-        if are_numbers(words) or not all(any(word in path for path in paths) for word in set(words)):
+        if are_numbers(words) or len(set(words)) == 1:
             continue
         for image, path, row in zip(images, paths, rows, strict=True):
-            if words[row] not in path:
+            if not re.search(rf"(?<![^\W\d_]){re.escape(words[row])}(?![^\W\d_])", path):
                 raise RockspaceError(
                     f"{table.path}: row {table.cells.index[row]} without a name would be '{image}' by order, but its "
-                    f"{_column(table, column).removeprefix('the ')} says {table.cells[column].iloc[row]!r}; name the images in a column"
+                    f"{_column(table, column).removeprefix('the ')} says {table.cells[column].iloc[row]!r}; name the images in a "
+                    "column, or set dataset.order"
                 )
 
 
-_WORDS = {"name": "order of file names", "natural": "natural order of paths", "path": "order of paths"}
+_WORDS = {
+    "name": "order of file names",
+    "natural": "natural order of paths",
+    "path": "order of paths",
+    "stem": "order of names without suffix",
+    "letters": "order of letters and digits alone, as R and file managers have it",
+}
 
 
 def ordered(images: Sequence[str], order: str) -> list[int]:
@@ -277,12 +313,15 @@ def ordered(images: Sequence[str], order: str) -> list[int]:
     Args:
         images: Their paths, separated by ``/``.
         order: ``name`` (plain order of file names), ``path`` (plain order of folders, then of file names) or
-            ``natural`` (as ``path``, with 2 before 10 and whatever the case).
+            ``natural`` (as ``path``, with 2 before 10 and whatever the case). To compare with, also ``stem`` (as ``name``,
+            without suffixes) and ``letters`` (of these, letters and digits alone).
     """
     paths = [PurePosixPath(image).parts for image in images]
     keys = {
         "name": lambda i: (paths[i][-1], paths[i]),
         "path": lambda i: paths[i],
+        "stem": lambda i: (PurePosixPath(paths[i][-1]).stem, paths[i]),
+        "letters": lambda i: (re.sub(r"[\W_]", "", PurePosixPath(paths[i][-1]).stem.casefold()), paths[i]),
         "natural": lambda i: ([_natural(part) for part in paths[i]], paths[i]),
     }
     return sorted(range(len(images)), key=keys[order])
@@ -296,7 +335,8 @@ def _rows_of(match: _Match, images: int) -> np.ndarray:
     return rows
 
 
-def _counts(length: int) -> tuple[set[float], set[float]]:
+def counts(length: int) -> tuple[set[float], set[float]]:
+    """1, 2, 3, ... and 0, 1, 2, ..., as many as there are rows."""
     return set(map(float, range(1, length + 1))), set(map(float, range(length)))
 
 
@@ -304,6 +344,8 @@ def _may_name(table: Table, column: str, numbering: Sequence[str]) -> bool:
     """Whether a column may name images: any of text; of whole numbers, the first one or one that is called so."""
     if not are_numbers(table.cells[column].tolist()):
         return True
+    if column not in table.unnamed and _RANKS.fullmatch(column.lower()):
+        return False
     return (column not in numbering or column not in table.unnamed) and (
         column == _first_after_index(table) or _stands_as_index(table, column)
     )
@@ -315,7 +357,8 @@ def _first_after_index(table: Table) -> str:
 
 
 def _stands_as_index(table: Table, column: str) -> bool:
-    return column == table.cells.columns[0] or _is_called_so(table, column)
+    is_first = column == table.cells.columns[0] and not _RANKS.fullmatch(column.lower())
+    return is_first or _is_called_so(table, column)
 
 
 def _is_called_so(table: Table, column: str) -> bool:
@@ -337,7 +380,9 @@ def _numbers_rows(table: Table, column: str) -> bool:
 
 def _may_number(table: Table, column: str) -> bool:
     """Whether a column beside one of names numbers its rows, in any order: pandas' index of rows that were shuffled."""
-    return _is_index(table, column) or (_is_called_so(table, column) and are_integers(table.cells[column].tolist()))
+    cells = table.cells[column].tolist()
+    is_called_so = _is_called_so(table, column) and len(set(cells)) == len(cells)
+    return are_integers(cells) and (is_called_so or _is_index(table, column))
 
 
 def _are_ratings(table: Table, column: str) -> bool:
@@ -366,7 +411,7 @@ def _folded(text: str) -> str:
 def _parts(name: str, loosely: bool = False) -> tuple[str, ...]:
     """The segments of a path from its end, without an image's suffix."""
     parts = [part for part in " ".join(_folded(name).split()).split("/") if part not in ("", ".")]
-    if parts and PurePosixPath(parts[-1]).suffix in READABLE | UNREADABLE:
+    while parts and PurePosixPath(parts[-1]).suffix in READABLE | UNREADABLE:  # scan.jpg.png
         parts[-1] = PurePosixPath(parts[-1]).stem
     if loosely:
         parts = [re.sub(r"[\s_-]+", " ", re.sub(r"(?<!\d)0+(?=\d)", "", part)) for part in parts]
