@@ -99,3 +99,12 @@ def test_columns_beside_the_groups_dimensions_are_left_out_and_other_names_of_al
 def test_a_pattern_without_files_is_named(raw):
     with pytest.raises(RockspaceError, match=r"no file matches 'people/\*\.txt'"):
         individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])
+
+
+def test_files_of_one_name_in_several_folders_are_several_people(raw):
+    for person in ("s01", "s02"):
+        (raw / "people" / person).mkdir()
+        (raw / "people" / person / "mds.txt").write_text("image,hue,size\na_1,1.5,2\nb_1,3.5,4\n")
+    dataset = DATASET | {"dimensions": [], "splits": {"train": {}, "validation": {"individual": "people/*/mds.txt"}}}
+    table = individual_coordinates(raw, dataset, CATALOG, "validation", ["hue", "size"])
+    assert table["individual"].tolist() == ["s01"] * 2 + ["s02"] * 2

@@ -763,6 +763,136 @@ def test_numbers_with_signs_around_them_are_not_left_out_as_text(photos, cell):
     assert "row 2: found " in refusal(photos)
 
 
+# Siblings: whole numbers that are names, ranks or codes
+
+
+@pytest.mark.parametrize("header", [None, "brightness,size", "rank_brightness,size", "rank,size"])
+@pytest.mark.parametrize("images", [NUMBERED, [i.replace("/", "/stim") for i in NUMBERED]], ids=["001", "stim001"])
+def test_ranks_of_numbered_images_are_not_taken_for_their_numbers(photos, header, images):
+    fill(photos, images)
+    rng = np.random.default_rng(0)
+    ranks = [f"{a};{b}" for a, b in zip(rng.permutation(12) + 1, rng.permutation(12) + 1, strict=True)]
+    (photos / "mds.csv").write_text("\n".join([*([header.replace(",", ";")] if header else []), *ranks]) + "\n")
+    assert "may name the images or be a dimension" in refusal(photos)
+
+
+@pytest.mark.parametrize("header", ["Kategorie", "classe", "class_id", "labels", "类别"])
+def test_codes_of_labels_are_no_dimension_whatever_they_are_called(photos, header):
+    fill(photos, NAMES)
+    own = {image: (float(len(image) + i % 7), float(i % 5)) for i, image in enumerate(NAMES)}
+    (photos / "mds.csv").write_text(
+        with_columns(own, f"Bild,{header},x,y", lambda image: str(KINDS.index(image.split("_")[0]))).replace(".0", "")
+    )
+    assert f"column '{header}' is the same for all images of a label" in refusal(photos)
+    assert read(photos, dimensions=["x", "y"])[1] == own
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_that_counts_in_another_order_is_not_taken_for_a_dimension_in_silence(photos, first):
+    fill(photos, NAMES)
+    numbers = dict(zip(NAMES, np.random.default_rng(0).permutation(12) + first, strict=True))
+    (photos / "mds.csv").write_text(with_columns(own_rows(NAMES), "Bild,Zeile,x,y", lambda i: str(numbers[i])))
+    assert "column 'Zeile' counts to 12 in some order" in refusal(photos)
+
+
+@pytest.mark.parametrize("header", ["object size", "number of legs", "photo quality"])
+def test_ratings_are_dimensions_where_their_header_holds_a_word_for_images(photos, header):
+    fill(photos, NAMES)
+    own = {image: (float(i % 7), float(i % 5)) for i, image in enumerate(NAMES)}
+    (photos / "mds.csv").write_text(written(own, header=f"image,{header},gloss").replace(".0", ""))
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[1] == f"dimensions: {header}, gloss"
+
+
+# Siblings: rows without names
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "expected"),
+    [
+        ("category,number,x,y", lambda i: f"{i[:-7]},{i[-5]}", "column 'number' seems to name the images"),
+        ("category,item,x,y", lambda i: f"{i[:-7]},{'abcd'[int(i[-5]) - 1]}", "its column 'item' says 'c'"),
+        ("when,x,y", lambda i: f"0{i[-5]}.Jan", r"its column 'when' says '03\.Jan'"),
+    ],
+)
+def test_words_and_numbers_that_may_tell_images_apart_are_not_passed_over(photos, header, cells, expected):
+    fill(photos, NAMES)
+    own = own_rows([f"{kind}_{i:02d}.png" for kind in KINDS for i in (3, 1, 4, 2)])
+    (photos / "mds.csv").write_text(written(own, cells, header, shuffled=False))
+    assert re.search(expected, refusal(photos))
+
+
+@pytest.mark.parametrize("header", ["participant,age,rt", "Subject ID,age,rt", "rater,age,rt"])
+def test_as_many_people_as_images_are_no_images(photos, header):
+    fill(photos, NAMES)
+    rows = [f"{i},{20 + 7 * i % 13},{0.1 * i:.2f}" for i in range(1, 13)]
+    (photos / "demographics.csv").write_text("\n".join([header, *rows]) + "\n")
+    assert "its rows seem to be people" in refusal(photos)
+
+
+@pytest.mark.parametrize(
+    "other", ["nn,zz,rt\n" + "".join(f"{i},{7 * i % 13},{i / 7:.2f}\n" for i in range(12)), "Prose.\n" * 9]
+)
+def test_a_table_that_names_images_with_a_fault_is_told_of_before_any_other(photos, other):
+    fill(photos, NAMES)
+    (photos / "mds.csv").write_text(written(own_rows(NAMES[1:])))
+    (photos / "a.csv").write_text(other)
+    assert "mds.csv: no row for image 'arrow_01.png'" in refusal(photos)
+
+
+@pytest.mark.parametrize(
+    ("stems", "expected"),
+    [(["{}_a", "{}_b", "{}a_a", "{}a_b"], "order of letters"), (["{}", "{} (2)", "{} (3)"], "names without suffix")],
+)
+def test_the_orders_of_other_programs_count_as_well(photos, stems, expected):
+    images = [f"{stem.format(kind)}.png" for kind in ("cat", "dog") for stem in stems]
+    fill(photos, images)
+    (photos / "mds.txt").write_text(written(own_rows(images), None, None, shuffled=False, delimiter=" "))
+    assert expected in refusal(photos)
+
+
+@pytest.mark.parametrize("kind", ["confusions", "asymmetric dissimilarities", "upper half with zeros"])
+def test_a_bare_square_with_a_diagonal_of_its_own_is_no_coordinates(photos, kind):
+    fill(photos, NAMES)
+    noise = np.random.default_rng(0).random((12, 12)).round(2)
+    matrix = {
+        "confusions": noise + 2 * np.eye(12),
+        "asymmetric dissimilarities": (distances() + noise) * (1 - np.eye(12)),
+        "upper half with zeros": np.triu(distances()),
+    }[kind]
+    np.savetxt(photos / "mds.txt", matrix, fmt="%.3f")
+    assert "a matrix of 12 x 12 (dis)similarities or confusions" in refusal(photos)
+
+
+def test_a_table_in_each_folder_of_a_split_names_its_own_images(photos):
+    images = [f"{split}/{image}" for split, some in (("train", NAMES), ("val", NAMES[::2])) for image in some]
+    fill(photos, images)
+    own = own_rows(images)
+    for split in ("train", "val"):
+        rows = {image: row for image, row in own.items() if image.startswith(split)}
+        (photos / split / "mds.csv").write_text(written(rows, name))
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[0].startswith("train/mds.csv: ")
+
+
+@pytest.mark.parametrize("write", [str, lambda i: i.removesuffix(".png"), lambda i: i.removesuffix(".jpg.png")])
+def test_images_with_two_suffixes_are_known_by_any_part_of_them(photos, write):
+    images = [image.replace(".png", ".jpg.png") for image in NAMES]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.csv").write_text(written(own, write))
+    assert read(photos)[1] == own
+
+
+def test_a_title_that_a_spreadsheet_filled_up_with_empty_cells_is_no_row(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text("MDS solution,,\nof 12 shapes,,\n" + written(own))
+    assert read(photos)[1] == own
+
+
 def test_a_matrix_of_images_by_images_is_no_coordinates(photos):
     fill(photos, NAMES)
     confusions = np.random.default_rng(0).random((12, 12)).round(3)

@@ -45,7 +45,7 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
     catalog = pd.concat(
         [pd.DataFrame({"file": files, "split": split}) for split, files in sets.items()], ignore_index=True
     )
-    catalog["image_id"] = _image_ids(catalog["file"].tolist())
+    catalog["image_id"] = shortest_ends(catalog["file"].tolist())
     labels = _labels_in_tables(raw, dataset, sets) if _column(dataset, "label") else _labels_in_names(dataset, sets)
     catalog = catalog.merge(labels, on="file", validate="one_to_one")
     if "fraction" in dataset["splits"]["validation"]:
@@ -107,7 +107,7 @@ def read_catalog(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=dict.fromkeys(COLUMNS, str), keep_default_na=False)
 
 
-def _image_ids(files: list[str]) -> list[str]:
+def shortest_ends(files: Sequence[str]) -> list[str]:
     """Name each file by the shortest end of its path that no other file has; by its suffix where nothing else differs."""
     stems = [PurePosixPath(file).with_suffix("").parts for file in files]
     ends = Counter(parts[-depth:] for parts in stems for depth in range(1, len(parts) + 1))

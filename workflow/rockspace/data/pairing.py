@@ -124,8 +124,8 @@ def pair(
     closest = max(matches, key=_Match.recognised, default=None)
     if closest and (column or 2 * closest.recognised() >= min(len(closest.found), needed)):
         raise RockspaceError(_faults(table, closest, known, needed, partial)[0])
-    _refuse_unknown_names(table, images, (*numbering, *dimensions))
     _refuse_names_or_dimensions(table, doubtful, known, needed, partial)
+    _refuse_unknown_names(table, images, (*numbering, *dimensions))
     return _by_order(table, images, order, numbering)
 
 
@@ -287,7 +287,7 @@ def _refuse_words_of_others(table: Table, images: Sequence[str], rows: np.ndarra
     paths = [_folded(image) for image in images]
     for column in table.cells:
         words = [_folded(word) for word in table.cells[column]]
-        if are_numbers(words) or len(set(words)) == 1:
+        if not _is_mostly_text(words) or len(set(words)) == 1:
             continue
         for image, path, row in zip(images, paths, rows, strict=True):
             if not re.search(rf"(?<![^\W\d_]){re.escape(words[row])}(?![^\W\d_])", path):

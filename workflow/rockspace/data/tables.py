@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,11 @@ def _table_of(path: Path, rows: list[Row], delimiter: str) -> tuple[list[str] | 
     while narrow > 1 and all(not cells[narrow - 1] for _, cells in rows if len(cells) == width):
         narrow -= 1  # each row ends with a delimiter
     rows = [(line, cells[:narrow] if not any(cells[narrow:]) else cells) for line, cells in rows]
+    if narrow > 1:  # a spreadsheet fills a title up with empty cells
+        titles = list(
+            takewhile(lambda row: sum(map(bool, row[1])) == 1 and row[1][0] and not is_number(row[1][0]), rows)
+        )
+        rows[: len(titles)] = [(line, cells[:1]) for line, cells in titles]
     start = _first_of_numbers([cells for _, cells in rows], narrow)
     while start > 0 and len(rows[start - 1][1]) == narrow:
         start -= 1

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from rockspace.checksums import verified
 from rockspace.data.catalog import SPLITS
-from rockspace.data.pairing import pair
+from rockspace.data.pairing import counts, pair
 from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, numbers, read_table
 from rockspace.errors import RockspaceError, listed
 
@@ -21,8 +21,9 @@ _RESERVED = {"image_id", "individual"}  # columns of the artifacts
 _OTHER_CODES = re.compile(
     r"(?:sub_?)?(?:condition|group|cluster|split|fold|set|block|session|batch|list|subject|participant|gender|sex|age)s?"
 )
+_OF_PEOPLE = r"(?:rater|judge|rating|response|participant|subject|observer|trial|observation|vote)s?"
 _COUNTS = re.compile(
-    r"n|count|(?:n|num|number|count)[\W_].+|.+[\W_](?:n|count)|raters|judges|ratings|responses", re.IGNORECASE
+    rf"n|count|{_OF_PEOPLE}|(?:n|num|number|count)[\W_](?:of[\W_])?{_OF_PEOPLE}|{_OF_PEOPLE}[\W_](?:n|count|number)"
 )
 _LIKE_NUMBER = re.compile(r"[<>~$€£]?\s*[+-]?[\d.,' ]*\d[\d.,' ]*(?:%|\*+)?")  # 50 %, 1.234,5, 0.53**
 _MIN_ROWS_OF_CODES = 6  # fewer rows of whole numbers tell nothing
@@ -79,17 +80,18 @@ def people_coordinates(
         # A file that is the only one has rows for the images of both splits.
         splits = SPLITS if len(set(given.values())) == 1 else [split for split in given if given[split] == file]
         own = catalog["split"].isin(splits)
-        readings.append(
-            read_coordinates(
-                raw / file,
-                catalog.loc[own, "file"].tolist(),
-                others=catalog.loc[~own, "file"].tolist(),
-                dimensions=dataset["dimensions"],
-                columns=dataset.get("columns", {}),
-                order=dataset.get("order"),
-            )
+        reading = read_coordinates(
+            raw / file,
+            catalog.loc[own, "file"].tolist(),
+            others=catalog.loc[~own, "file"].tolist(),
+            dimensions=dataset["dimensions"],
+            columns=dataset.get("columns", {}),
+            order=dataset.get("order"),
         )
+        readings.append(replace(reading, file=file))  # with its folder
     _check_dimensions(readings)
+    if not dataset["dimensions"]:
+        _refuse_codes_of_labels(readings, catalog.set_index("file")["label"])
     id_of = dict(zip(catalog["file"], catalog["image_id"], strict=True))
     table = pd.concat([reading.table for reading in readings]).rename(index=id_of).rename_axis("image_id")
     return {split: table.loc[catalog.loc[catalog["split"] == split, "image_id"]] for split in SPLITS}, readings
@@ -208,6 +210,12 @@ def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
     if partial or len(table.cells) < _MIN_ROWS_OF_CODES:
         return
     whole = [name for name in taken if are_integers(table.cells[name].tolist())]
+    counted = [name for name in whole if set(numbers(table, name)) in counts(len(table.cells))]
+    if 0 < len(counted) < len(taken):
+        raise RockspaceError(
+            f"{table.path}: column {counted[0]!r} counts to {len(table.cells)} in some order, as row numbers or ranks do; list the "
+            "dimensions in config key dataset.dimensions, or take it out"
+        )
     for name in whole if len(whole) < len(taken) else []:
         values = numbers(table, name)
         if (values >= 0).all() and 2 * len(np.unique(values)) <= len(values):
@@ -218,7 +226,10 @@ def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
 
 
 def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
-    """Refuse a square matrix of (dis)similarities between images: symmetric, or half of it."""
+    """Refuse a square matrix of (dis)similarities or confusions between images, or half of one.
+
+    It is symmetric, or each image is closer to itself than to others, or its columns are the images.
+    """
     columns = [name for name in table.cells if all(is_number(cell) or is_missing(cell) for cell in table.cells[name])]
     n = len(table.cells)
     if n < 3 or len(columns) < n:
@@ -232,10 +243,31 @@ def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
             f"{table.path}: a symmetric matrix of {n} x {n} (dis)similarities, not coordinates; scale it to a few dimensions first "
             "(multidimensional scaling), one row an image"
         )
+    off_diagonal = np.where(np.eye(n, dtype=bool), np.nan, matrix)
+    own, least, most = np.diag(matrix), np.nanmin(off_diagonal, axis=1), np.nanmax(off_diagonal, axis=1)
+    if n >= _MIN_ROWS_OF_CODES and ((own <= least).all() or (own >= most).all()):
+        raise RockspaceError(
+            f"{table.path}: a matrix of {n} x {n} (dis)similarities or confusions, each least or largest on its diagonal, not "
+            "coordinates; scale it to a few dimensions first"
+        )
     names = {PurePosixPath(name).stem.casefold() for name in columns}
     if names >= {PurePosixPath(image).stem.casefold() for image in images}:
         raise RockspaceError(
             f"{table.path}: a matrix whose columns are the images, not coordinates; scale it to a few dimensions first"
+        )
+
+
+def _refuse_codes_of_labels(readings: Sequence[Reading], label_of: pd.Series) -> None:
+    """Refuse a dimension beside others on which all images of a label are the same: whatever it is called, it codes labels."""
+    table = pd.concat([reading.table for reading in readings])
+    labels = label_of[table.index].to_numpy()
+    if len(set(labels)) == len(labels):
+        return
+    constant = (table.groupby(labels).nunique() <= 1).all()
+    if constant.any() and not constant.all():
+        raise RockspaceError(
+            f"{readings[0].file}: column {constant.idxmax()!r} is the same for all images of a label, so it may code labels; list "
+            "the dimensions in config key dataset.dimensions, or take it out"
         )
 
 

@@ -1,11 +1,12 @@
 """Coordinates of single people, or of halves of them, where a study gives them."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
+from rockspace.data.catalog import shortest_ends
 from rockspace.data.directory import list_folder
 from rockspace.data.patterns import MissingError
 from rockspace.errors import RockspaceError, listed
@@ -27,7 +28,8 @@ def individual_coordinates(
             they do not, they need as many.
 
     Returns:
-        ``individual`` (the file's name without its suffix), ``image_id``, and one column a dimension; the
+        ``individual`` (the file's name without its suffix, with the folders that tell it from others; of a file in a
+        folder for each, the folder's name), ``image_id``, and one column a dimension; the
         rows of each individual follow the catalog. An image that somebody did not judge, or not on every
         dimension, has no row for them.
 
@@ -36,14 +38,17 @@ def individual_coordinates(
     """
     pattern = dataset["splits"][split]["individual"]
     try:
-        files = sorted(list_folder(raw, [pattern]).values())
+        files = list_folder(raw, [pattern])
     except MissingError:
         raise RockspaceError(f"{raw}: no file matches '{pattern}'; check dataset.splits.{split}.individual") from None
     own = catalog["split"] == split
     is_of_both = "fraction" in dataset["splits"].get("validation", {})
     expected = own | is_of_both
     tables: list[pd.DataFrame] = []
-    for file in files:
+    people = shortest_ends(list(files))
+    if len({PurePosixPath(person).name for person in people}) == 1 < len(people):
+        people = [str(PurePosixPath(person).parent) for person in people]  # a folder for each
+    for person, file in zip(people, files.values(), strict=True):
         table = read_coordinates(
             file,
             catalog.loc[expected, "file"].tolist(),
@@ -61,6 +66,6 @@ def individual_coordinates(
             raise RockspaceError(f"{file}: its dimensions are {listed(table)}, and those of the group {listed(group)}")
         table = table.loc[[image for image in catalog.loc[own, "file"] if image in table.index]]
         table.insert(0, "image_id", catalog.set_index("file").loc[table.index, "image_id"])
-        table.insert(0, "individual", file.stem)
+        table.insert(0, "individual", person)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)

@@ -7,13 +7,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from rockspace.data.pairing import READABLE, UNREADABLE, Pairing, pair
+from rockspace.data.pairing import READABLE, UNREADABLE, Pairing, pair, recognised
 from rockspace.data.patterns import select
 from rockspace.data.tables import Table, read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.coordinates import LABEL_COLUMNS, SUPERCLASS_COLUMNS, read_coordinates
 
 TABLES = {".csv", ".tsv", ".txt", ".dat", ".tab"}
+OTHER_TABLES = {
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".numbers",
+    ".npy",
+    ".npz",
+    ".mat",
+    ".rds",
+    ".rdata",
+    ".sav",
+    ".json",
+    ".parquet",
+}
 FRACTION = 0.25  # of one set of images that validates
 
 # How file names tell the label, the more particular ones first.
@@ -50,7 +64,8 @@ def propose_dataset(folder: Path) -> dict[str, Any]:
         raise RockspaceError(f"{folder}: no images there (looked for {', '.join(sorted(READABLE))})")
     tables = [str(file) for file in files if file.suffix.lower() in TABLES]
     if not tables:
-        raise RockspaceError(f"{folder}: no file of coordinates ({', '.join(sorted(TABLES))}) there")
+        other = next((f"; save {file} as CSV" for file in files if file.suffix.lower() in OTHER_TABLES), "")
+        raise RockspaceError(f"{folder}: no file of coordinates ({', '.join(sorted(TABLES))}) there{other}")
     sets, chosen = _coordinates(folder, images, tables, files)
     splits: dict[str, dict[str, Any]] = {
         split: {"images": _pattern(folder, sets[split], files), "coordinates": file} for split, file in chosen.items()
@@ -115,7 +130,7 @@ def _coordinates(
     """The images of each split, and the one table that gives them coordinates."""
     tops = _top_folders(images)
     splits = _named_splits(folder, tops)
-    reasons: list[str] = []
+    reasons: dict[str, str] = {}
     table = _only_fitting(folder, tables, images, (), reasons)
     if table is not None:
         splits = splits or {"train": list(images)}
@@ -125,10 +140,13 @@ def _coordinates(
         splits = splits or dict(zip(("train", "validation"), larger_first, strict=True))
         chosen = {}
         for split, others in (("train", "validation"), ("validation", "train")):
-            chosen[split] = _only_fitting(folder, tables, splits[split], splits[others], reasons)
+            # A table of one split fits the other as well where their images have the same names.
+            left = [table for table in tables if table != chosen.get(others)]
+            chosen[split] = _only_fitting(folder, left, splits[split], splits[others], reasons)
         found = {split: table for split, table in chosen.items() if table is not None}
         if len(found) == len(chosen):
             return splits, found
+    closest = max(reasons, key=lambda table: _closeness(folder / table, images))
     counts = ", ".join(f"{len(found)} in '{top or '.'}'" for top, found in list(tops.items())[:5])
     unreadable = [file for file in files if file.suffix.lower() in UNREADABLE]
     hint = (
@@ -136,7 +154,7 @@ def _coordinates(
         if unreadable
         else ""
     )
-    raise RockspaceError(f"{folder}: no table fits the images ({counts}): {reasons[0]}{hint}")
+    raise RockspaceError(f"{folder}: no table fits the images ({counts}): {reasons[closest]}{hint}")
 
 
 def _only_fitting(
@@ -144,7 +162,7 @@ def _only_fitting(
     tables: Sequence[str],
     images: Sequence[PurePosixPath],
     others: Sequence[PurePosixPath],
-    reasons: list[str],
+    reasons: dict[str, str],
 ) -> str | None:
     """The table with coordinates of these images, if there is one; why others do not fit goes to ``reasons``."""
     fitting = []
@@ -155,7 +173,7 @@ def _only_fitting(
             read_coordinates(folder / table, list(map(str, images)), others=list(map(str, others)))
             fitting.append(table)
         except RockspaceError as error:
-            reasons.append(str(error))
+            reasons.setdefault(table, str(error))
     if len(fitting) > 1:
         raise RockspaceError(
             f"{folder}: {listed(fitting)} each give all images coordinates; name one in dataset.splits.train.coordinates, "
@@ -179,12 +197,23 @@ def _refuse_other_lists(
         try:
             listed_rows = paired(table)
         except RockspaceError:
+            if 2 * _closeness(folder / table, images)[0] >= len(images):
+                raise  # the images are named there, if not all of them
             continue
         if listed_rows.names is not None and (listed_rows.rows != rows.rows).any():
             raise RockspaceError(
                 f"{folder}: the rows of {chosen} have no names, and {table} lists the images in another order than that of "
                 "their names; put names and coordinates into one table"
             )
+
+
+def _closeness(path: Path, images: Sequence[PurePosixPath]) -> tuple[int, int]:
+    """How close a table comes to one of these images: by the number that it names, then by its length."""
+    try:
+        named = recognised(read_table(path), list(map(str, images)))
+    except RockspaceError:
+        named = 0
+    return named, -abs(_count_lines(path) - len(images))
 
 
 def _count_lines(path: Path) -> int:
