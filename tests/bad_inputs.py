@@ -429,6 +429,7 @@ def labels_like_nothing(study: Study) -> None:
     "They are letters like any other; nothing reaches a shell.",
 )
 def names_for_a_shell(study: Study) -> None:
+    study.config["dataset"]["order"] = "name"  # other programs may sort such names in another order
     study.rename(TRAIN[0], 'I_Andesite, "$(touch pwned)"; touch pwned_01.jpg')
     catalog = study.run().catalog
     assert '"$(touch pwned)"; touch pwned' in catalog["label"].iloc[0]
