@@ -42,9 +42,9 @@ def test_random_pairings_are_orders_and_repeat_with_the_seed():
 
 
 def test_every_order_is_as_likely_as_any_other():
-    (orders,) = orders_of(image_pairings([4], 24 * 200, seed=0))
+    (orders,) = orders_of(image_pairings([5], 120 * 200, seed=0))
     counts = np.unique(orders, axis=0, return_counts=True)[1]
-    assert len(counts) == 24
+    assert len(counts) == 120
     assert stats.chisquare(counts).pvalue > 0.001
 
 
@@ -88,6 +88,13 @@ def test_subtypes_of_one_split_alone_change_places_among_themselves():
 @pytest.mark.parametrize("labels", [["a"] * 9, np.repeat(list("abcd"), 4), np.repeat(list("abcd"), [1, 2, 3, 9])])
 def test_there_is_no_test_over_a_handful_of_exchanges(labels):
     assert subtype_pairings([np.array(labels)], 10, 0) is None
+
+
+def test_exchanges_of_what_is_not_scored_are_no_test():
+    train, validation = np.repeat(list("abcuvwxyz"), 4), np.repeat(list("abc"), 5)
+    assert subtype_pairings([train, validation], 10, 0) is None
+    assert subtype_pairings([validation, train], 10, 0) is not None
+    assert image_pairings([50, 4], 10, 0) is None
 
 
 def test_p_values_count_the_observed_pairing_and_are_never_zero():

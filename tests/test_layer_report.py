@@ -9,7 +9,12 @@ from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
-from rockspace.alignment.intervals import disparity_from_moments, disparity_interval, disparity_moments
+from rockspace.alignment.intervals import (
+    correlation_intervals,
+    disparity_from_moments,
+    disparity_interval,
+    disparity_moments,
+)
 from rockspace.alignment.layer_report import layer_report
 from rockspace.alignment.noise_ceiling import noise_ceiling
 from rockspace.alignment.permutation import image_pairings, permutation_nulls
@@ -195,11 +200,22 @@ def test_one_subtype_has_no_null_over_subtypes():
 
 @pytest.mark.parametrize(("subtypes", "per_validation"), [(3, 1), (2, 2), (5, 1)])
 def test_a_handful_of_images_gives_a_report_with_a_warning(subtypes, per_validation):
-    splits = study(subtypes=subtypes, per_train=1, per_validation=per_validation, k=6)
+    splits = study(subtypes=subtypes, per_train=2, per_validation=per_validation, k=6)
     figures = layer_report(*splits, list("abcdef"), QUICK).figures
     assert any("say nothing" in note for note in figures["notes"])
     assert figures["ridge"] is None
+    assert figures["held_out"]["mean_r_ci_subtypes"] is None or subtypes > 3
+    assert (figures["permutation"]["p_value"] is None) == (subtypes * per_validation < 5)
     json.dumps(figures, allow_nan=False)
+
+
+def test_two_images_that_are_left_without_a_subtype_give_no_interval():
+    rng = np.random.default_rng(0)
+    predicted, observed = rng.normal(size=(2, 12, 3))
+    for sizes, some in (([10, 1, 1], False), ([9, 2, 1], True)):
+        groups = np.repeat(["a", "b", "c"], sizes)
+        assert (correlation_intervals(predicted, observed, groups, resamples=9, seed=0) is not None) == some
+    assert correlation_intervals(predicted[:4], observed[:4], resamples=9, seed=0) is None
 
 
 def test_constant_features_and_dimensions_are_reported_not_fatal():
@@ -211,6 +227,27 @@ def test_constant_features_and_dimensions_are_reported_not_fatal():
     assert report.figures["held_out"]["r"][1] == 0
     assert any("5 of 20 features are constant" in note for note in report.figures["notes"])
     json.dumps(report.figures, allow_nan=False)
+
+
+@pytest.mark.parametrize("distance", ["euclidean", "cosine", "correlation"])
+def test_features_that_only_one_subtype_has_leave_nothing_to_learn_without_it(distance):
+    train, validation = study()
+    for split in (train, validation):
+        split.features[split.label != "subtype 00"] = 0
+    figures = layer_report(train, validation, NAMES, replace(QUICK, distance=distance)).figures
+    assert figures["new_subtypes"] is None
+    assert figures["train_cv"] is not None
+    json.dumps(figures, allow_nan=False)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("split", ["training", "validation"])
+@pytest.mark.parametrize("what", ["features", "coordinates"])
+def test_a_split_without_a_shape_is_refused_in_one_line(split, what):
+    splits = dict(zip(("training", "validation"), study(), strict=True))
+    getattr(splits[split], what)[:] = 1
+    with pytest.raises(UnusableSpaces, match=f"^{what} of the {split} images: all .* one point"):
+        layer_report(*splits.values(), NAMES, QUICK)
 
 
 def test_splits_that_describe_different_spaces_are_refused():
@@ -495,7 +532,8 @@ def test_the_headline_is_fair_to_few_dimensions_as_to_many(k):
     [
         ({"subtypes": 5, "per_validation": 3}, ["15 validation images are few", "5 subtypes are few"]),
         ({"subtypes": 4, "per_validation": 4}, ["4 subtypes can change places in fewer than 100 ways"]),
-        ({"subtypes": 12, "shared": False}, ["no alignment is shown"]),
+        ({"subtypes": 1, "per_validation": 6}, ["all validation images are of one subtype"]),
+        ({"subtypes": 12, "shared": False}, ["is within what random pairings", "no alignment is shown"]),
         ({"subtypes": 12}, []),
     ],
 )
@@ -505,6 +543,12 @@ def test_a_study_too_small_for_a_conclusion_is_told_so(given, words):
         assert any(word in note for note in notes), notes
     assert notes or not words
     assert words or not notes
+
+
+def test_the_opposite_of_what_people_see_is_below_chance_not_within_it():
+    train, validation = study(subtypes=12)
+    figures = layer_report(train, replace(validation, coordinates=-validation.coordinates), NAMES, QUICK).figures
+    assert any("is below what random pairings" in note for note in figures["notes"])
 
 
 def test_every_statistic_of_the_list_is_in_the_json_with_the_interval_and_the_null_it_names(report):

@@ -12,8 +12,10 @@ from rockspace.alignment.spaces import centred
 
 # Resamples handled at once; bounds the memory whatever their number.
 BATCH = 100
-# Units below which there is no interval.
-MIN_UNITS = 3
+# Subtypes below which there is no interval over them, and images over images.
+MIN_UNITS, MIN_IMAGES = 3, 5
+# Images that must be left without any one subtype: of two, r is 1 or -1 whatever they are.
+MIN_LEFT = 3
 
 
 def unit_sums(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
@@ -60,7 +62,8 @@ def confidence_interval(
         confidence: Coverage aimed at, in (0, 1).
 
     Returns:
-        Lower and upper ends, shape (2, s); None for fewer than three units.
+        Lower and upper ends, shape (2, s); None for fewer than five images, fewer than three subtypes, or where
+        fewer than three images are left without one of these.
 
     References:
         Efron, B. (1987). Better bootstrap confidence intervals. Journal of the American Statistical
@@ -69,7 +72,7 @@ def confidence_interval(
     if groups is None:
         return _bootstrap_interval(values, statistic, resamples=resamples, seed=seed, confidence=confidence)
     sums = unit_sums(values, groups)
-    if len(sums) < MIN_UNITS:
+    if len(sums) < MIN_UNITS or len(values) - np.unique(groups, return_counts=True)[1].max() < MIN_LEFT:
         return None
     total = sums.sum(axis=0)
     return jackknife_interval(statistic(total[None])[0], statistic(total - sums), bounds, confidence)
@@ -162,7 +165,7 @@ def _bootstrap_interval(
     seed: int,
     confidence: float,
 ) -> np.ndarray | None:
-    if len(values) < MIN_UNITS:
+    if len(values) < MIN_IMAGES:
         return None
 
     def of_units(index: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -230,7 +233,7 @@ def correlation_intervals(
         confidence: Coverage aimed at, in (0, 1).
 
     Returns:
-        Shape (2, k + 1): lower and upper ends, the mean last; None for fewer than three units.
+        Shape (2, k + 1): lower and upper ends, the mean last; None where `confidence_interval` has none.
     """
 
     def statistic(totals: np.ndarray) -> np.ndarray:
@@ -313,7 +316,7 @@ def disparity_interval(
         seed: Decides every resample.
 
     Returns:
-        Lower and upper end; None for fewer than three units.
+        Lower and upper end; None where `confidence_interval` has none.
     """
     k = observed.shape[1]
     ends = confidence_interval(

@@ -12,7 +12,7 @@ from rockspace.alignment.aligned import aligned_table
 from rockspace.alignment.noise_ceiling import noise_ceiling
 from rockspace.alignment.notes import notes
 from rockspace.alignment.rotation_report import Settings, both_rotations
-from rockspace.alignment.spaces import Spaces, UnusableSpaces
+from rockspace.alignment.spaces import Spaces, UnusableSpaces, checked_space
 from rockspace.alignment.statistics import BY_KEY, Estimate, Splits, sections
 
 
@@ -106,5 +106,7 @@ def _check_splits(train: Spaces, validation: Spaces, names: list[str]) -> None:
             raise UnusableSpaces(
                 f"{what}: {ours} dimensions in the training split and {theirs} in the validation split"
             )
+        for split, name in ((train, "training"), (validation, "validation")):
+            checked_space(getattr(split, what), f"{what} of the {name} images")
     if len(names) != train.coordinates.shape[1]:
         raise UnusableSpaces(f"coordinates: {train.coordinates.shape[1]} dimensions, but {len(names)} names for them")

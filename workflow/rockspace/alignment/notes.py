@@ -59,7 +59,9 @@ def _on_size(validation: Spaces, figures: Mapping[str, Any]) -> list[str]:
         )
     if subtypes == n:
         return found
-    if figures["permutation"]["subtypes"] is None:
+    if subtypes == 1:
+        found.append("all validation images are of one subtype, so there is no interval and no test over subtypes")
+    elif figures["permutation"]["subtypes"] is None:
         found.append(
             f"{subtypes} subtypes can change places in fewer than {MIN_EXCHANGES} ways, so there is no test over "
             f"subtypes; tests over images find subtypes that hold together, not that they lie where people put them"
@@ -79,8 +81,8 @@ def _on_chance(figures: Mapping[str, Any]) -> list[str]:
             low, high = null["held_out"]["null_mean_r_band"]
             if value <= high:
                 return [
-                    f"held-out mean r {value:.3f} is within what random pairings of {units} give "
-                    f"({low:.3f} to {high:.3f}): no alignment is shown"
+                    f"held-out mean r {value:.3f} is {'within' if value >= low else 'below'} what random pairings of "
+                    f"{units} give ({low:.3f} to {high:.3f}): no alignment is shown"
                 ]
             return []
     return []

@@ -16,7 +16,8 @@ from rockspace.alignment.rotation_scores import Figures
 BATCH = 128
 # Differences below this are rounding, and count as a tie, as in vegan's protest.
 TIE = 1e-9
-# Ways in which units can change places below which there is no test over them: p would be one of a handful of values.
+# Ways in which the units that are scored can change places below which there is no test over them: p would be one of a
+# handful of values.
 MIN_EXCHANGES = 100
 
 # A bar for what takes longer than some seconds, gone once it is done.
@@ -25,17 +26,22 @@ PROGRESS = {"delay": 3, "leave": False}
 Pairings = Iterator[tuple[np.ndarray, ...]]
 
 
-def image_pairings(sizes: Sequence[int], count: int, seed: int) -> Pairings:
+def image_pairings(sizes: Sequence[int], count: int, seed: int) -> Pairings | None:
     """Yield batches of random orders of the images in each split.
 
     Args:
-        sizes: Number of images in each split.
+        sizes: Number of images in each split, the one that is scored last.
         count: Number of pairings in all.
         seed: Decides every order.
 
-    Yields:
-        For each split, orders of shape (batch, n); splits are permuted independently.
+    Returns:
+        Batches: for each split, orders of shape (batch, n); splits are permuted independently. None where the images
+        that are scored have fewer than `MIN_EXCHANGES` orders.
     """
+    return None if math.factorial(sizes[-1]) < MIN_EXCHANGES else _image_orders(sizes, count, seed)
+
+
+def _image_orders(sizes: Sequence[int], count: int, seed: int) -> Pairings:
     rng = np.random.default_rng(seed)
     for size in _batches(count):
         yield tuple(rng.permuted(np.tile(np.arange(n), (size, 1)), axis=1) for n in sizes)
@@ -50,12 +56,12 @@ def subtype_pairings(labels: Sequence[np.ndarray], count: int, seed: int) -> Pai
     images than the one whose coordinates it gets takes some of them again, one of fewer takes as many at random.
 
     Args:
-        labels: Subtype of each image, an array for each split.
+        labels: Subtype of each image, an array for each split, the one that is scored last.
         count: Number of pairings in all.
         seed: Decides every order.
 
     Returns:
-        Batches as from `image_pairings`, or None where subtypes can change places in fewer than
+        Batches as from `image_pairings`, or None where the subtypes that are scored can change places in fewer than
         `MIN_EXCHANGES` ways. Subtypes that are in other splits than most stay in place unless others are in the
         same ones.
     """
@@ -64,7 +70,8 @@ def subtype_pairings(labels: Sequence[np.ndarray], count: int, seed: int) -> Pai
     alike: dict[tuple[bool, ...], list[list[np.ndarray]]] = {}
     for subtype in positions:
         alike.setdefault(tuple(len(images) > 0 for images in subtype), []).append(subtype)
-    if math.prod(math.factorial(len(subtypes)) for subtypes in alike.values()) < MIN_EXCHANGES:
+    scored = (len(subtypes) for splits, subtypes in alike.items() if splits[-1])
+    if math.prod(map(math.factorial, scored)) < MIN_EXCHANGES:
         return None
     blocks = [
         [_block([subtype[split] for subtype in subtypes]) for split in range(len(labels))]

@@ -135,7 +135,7 @@ def both_rotations(
 def nulls_by_units(
     analyses: dict, train: Spaces, validation: Spaces, settings: Settings
 ) -> dict[str, dict[str, Null] | None]:
-    """Return nulls of analyses by what is shuffled: `images`, and `subtypes` where they can change places.
+    """Return nulls of analyses by what is shuffled, `images` and `subtypes`; None where too few can change places.
 
     Args:
         analyses: As for `rockspace.alignment.permutation.permutation_nulls`.
@@ -168,7 +168,7 @@ def predict_folds(
         by_subtype: Whether folds are made of subtypes, rather than of images.
 
     Returns:
-        Shape (n, k); None where there are too few subtypes for folds, or images to learn on.
+        Shape (n, k); None where there are too few subtypes for folds, or a fold has no shape to learn.
     """
     units = images.label if by_subtype else images.image_id
     fold_count = min(FOLDS, len(np.unique(units)))
@@ -179,11 +179,11 @@ def predict_folds(
     folds = GroupKFold(fold_count, shuffle=True, random_state=settings.seed)
     for _, held in folds.split(images.features, groups=units):
         excluded = np.isin(train.label if by_subtype else train.image_id, units[held])
-        seen = train.features[~excluded]
-        if len(seen) < 3:
+        seen, target = train.features[~excluded], train.coordinates[~excluded]
+        if len(seen) < 3 or not (np.ptp(seen, axis=0).any() and np.ptp(target, axis=0).any()):
             return None
         fitted = reduced_procrustes(reduction, seen, k, settings.reflection)
-        fitted.fit(seen, train.coordinates[~excluded])
+        fitted.fit(seen, target)
         predicted[held] = fitted.transform(images.features[held])
     return predicted
 
@@ -218,15 +218,15 @@ def _figures(figures: Figures) -> dict[str, Any]:
 
 def _permutation_summary(nulls: dict[str, dict[str, Null] | None]) -> dict[str, Any]:
     """The classic test, in-sample and over images, leads; the others stand below it by name."""
-    over_images = nulls["images"]
-    assert over_images is not None, "images can always change places"
-    classic = over_images["in_sample"]
-    leading = {
-        "n": classic.n,
-        "p_value": classic.p_disparity,
-        "null_mean_r": float(classic.mean_r.mean()),
-        "null_disparity": float(classic.disparity.mean()),
-    }
+    leading: dict[str, Any] = dict.fromkeys(("n", "p_value", "null_mean_r", "null_disparity"))
+    if over_images := nulls["images"]:
+        classic = over_images["in_sample"]
+        leading = {
+            "n": classic.n,
+            "p_value": classic.p_disparity,
+            "null_mean_r": float(classic.mean_r.mean()),
+            "null_disparity": float(classic.disparity.mean()),
+        }
     return leading | {
         units: None if by_analysis is None else {name: null.summary() for name, null in by_analysis.items()}
         for units, by_analysis in nulls.items()
