@@ -1,6 +1,8 @@
 """The workflow as a module of another one: under other names, elsewhere, twice, and from a git address."""
 
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rockspace.data.synthetic import draw_archive
 from workflow_runs import ROOT, TINY, Workplace
 
 MODULE = """\
@@ -68,6 +71,31 @@ def test_a_file_lost_from_a_modules_raw_folder_is_noticed(twice):
     assert twice.planned(*again) == {}
     (twice.folder / "one/results/tiny/raw/360 Rocks/I_Andesite_01.jpg").unlink()
     assert set(twice.planned(*again)) == {"one_download", "one_restructure"}
+
+
+def test_two_modules_with_one_study_name_share_no_folder_and_each_looks_at_its_own_photographs(tmp_path):
+    names, drawn = ("one", "two"), yaml.safe_load(TINY)["dataset"]["synthetic"]
+    for seed, name in enumerate(names):
+        (tmp_path / "host" / name).mkdir(parents=True)
+        draw_archive(tmp_path / "host" / name, **drawn | {"seed": seed}, photographs=True)
+
+    def host(**directories: str) -> Host:
+        datasets = {name: {"source": "directory", "directory": folder} for name, folder in directories.items()}
+        configs = {name: f'config | {{"dataset": config["dataset"] | {dataset}}}' for name, dataset in datasets.items()}
+        modules = [MODULE.format(root=ROOT, name=n, config=c, snakefile="Snakefile") for n, c in configs.items()]
+        return Host(tmp_path / "host", "".join(modules).replace('prefix: "', 'prefix: "in_'))
+
+    both = host(one="one", two="two")
+    planned = both.dry_run("one_all", "two_all")
+    assert planned.returncode == 0, planned.stderr
+    # Checkpoints lie beside what is trained.
+    trained = set(re.findall(r"[^\s,]+/finetuned\.keras", planned.stdout + planned.stderr))
+    assert trained == {f"in_{name}/results/tiny/models/lite0/seed-0/finetuned.keras" for name in names}
+    for name in names:
+        record = json.loads((both.folder / f"in_{name}/results/tiny/.raw.source.json").read_text())
+        assert {Path(path).parts[0] for path, *_ in record.values()} == {name}
+    refused = host(one="one", two="in_two/results/tiny/raw").dry_run("one_restructure")
+    assert "in_two/results/tiny/raw lies in in_two/results/tiny/raw" in refused.stdout + refused.stderr
 
 
 @pytest.fixture(scope="module")

@@ -311,7 +311,7 @@ def test_channels_that_are_constant_over_a_picture_leave_the_slopes_finite(pooli
 
 
 def test_a_smaller_view_is_the_mean_of_the_stored_pixels_that_it_covers(train_set):
-    small = train_set.geometry.seen_at(20)
+    small = replace(train_set.geometry, image_size=20, margin=train_set.geometry.stored_size - 20)
     images = [record["image"] for record in train_set._records().as_numpy_iterator()]
     expected = np.stack(images).astype(float).reshape(24, 20, 2, 20, 2, 3).mean(axis=(2, 4))
     seen = np.concatenate([batch.numpy() for batch in replace(train_set, geometry=small).pixels(10)])

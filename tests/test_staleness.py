@@ -17,7 +17,7 @@ PROCRUSTES = {"procrustes", "alignment_pictures", "layer_profile", "comparison",
 EVALUATE = {"evaluate", "mistakes", "explorer"} | SUMMARY
 EMBED = {"extract_embeddings"} | PROCRUSTES
 INFER = {"infer"} | EVALUATE | EMBED
-FINETUNE = {"finetune", "curves", "learning_curves"} | INFER
+FINETUNE = {"finetune", "curves"} | INFER
 HEAD = {"train_head"} | FINETUNE
 FEATURES = {"features"} | HEAD
 SEEN = FEATURES | {"augmentation_preview"}
@@ -84,7 +84,7 @@ TABLE = {
     "tfrecords.shards.train": (1, TFRECORDS),
     "tfrecords.shards.validation": (
         2,
-        TFRECORDS - {"augmentation_preview", "features", "train_head", "finetune", "curves", "learning_curves"},
+        TFRECORDS - {"augmentation_preview", "features", "train_head", "finetune", "curves"},
     ),
     "ensembles": ([{"name": "all"}], {"ensemble"} | SUMMARY),
     "search.folds": (3, SHOWN),

@@ -76,6 +76,11 @@ def write_json(path: str | Path, content: Any) -> None:
         partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
+def read_json(path: str | Path) -> Any:
+    """Read what `write_json` wrote."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
 def write_csv(path: str | Path, table: "pd.DataFrame", *, index: bool = False) -> None:
     """Write a table as CSV, with its index as the first column if ``index``."""
     with replacing(path) as partial:

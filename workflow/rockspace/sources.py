@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from rockspace.artifacts import write_json
+from rockspace.artifacts import read_json, write_json
 
 
 def digest_of(files: Mapping[str, Path] | None, record: Path, *, keep: bool) -> str | None:
@@ -22,7 +22,7 @@ def digest_of(files: Mapping[str, Path] | None, record: Path, *, keep: bool) -> 
         16 hexadecimal digits; None where nothing is known.
     """
     try:
-        known = json.loads(record.read_text(encoding="utf-8"))
+        known = read_json(record)
     except (OSError, ValueError):
         known = {}
     found = known if files is None else {name: _seen(file, known.get(name)) for name, file in files.items()}

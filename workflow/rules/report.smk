@@ -29,34 +29,6 @@ rule curves:
         "../scripts/curves.py"
 
 
-rule learning_curves:
-    input:
-        head=expand(rules.train_head.output.history, model=MODELS, seed=SEEDS),
-        finetune=expand(rules.finetune.output.history, model=MODELS, seed=SEEDS),
-    output:
-        png=report(
-            f"{STUDY}/gallery/learning_curves.png",
-            caption="../report/learning_curves.rst",
-            category="Training",
-            labels={"model": "all", "seed": "all", "picture": "learning curves"},
-        ),
-        svg=f"{STUDY}/gallery/learning_curves.svg",
-    log:
-        f"{STUDY}/logs/learning_curves.log",
-    benchmark:
-        f"{STUDY}/benchmarks/learning_curves.tsv"
-    conda:
-        "../envs/rockspace.yaml"
-    params:
-        runs=[f"{model}, seed {seed}" for model in MODELS for seed in SEEDS],
-        selection=settings["finetune"]["selection"],
-        code=code("learning_curves"),
-    message:
-        "Drawing the learning curves of all models on one page"
-    script:
-        "../scripts/learning_curves.py"
-
-
 rule contact_sheet:
     input:
         catalog=rules.restructure.output.catalog,
@@ -183,13 +155,14 @@ rule overview:
         expand(rules.augmentation_preview.output.jpg, model=MODELS),
         expand(rules.layer_profile.output.png, model=MODELS),
         expand([rules.curves.output.png, rules.mistakes.output.jpg], model=MODELS, seed=SEEDS),
-        rules.learning_curves.output.png,
         rules.comparison.output.png,
         manifests=expand(rules.download.output.manifest, files=["raw", "people"]),
         catalog=rules.restructure.output.catalog,
         reading=rules.coordinates.output.reading,
         summary=rules.summary.output.csv,
         entries=rules.comparison.output.entries,
+        head=expand(rules.train_head.output.history, model=MODELS, seed=SEEDS),
+        finetune=expand(rules.finetune.output.history, model=MODELS, seed=SEEDS),
         metrics=expand(rules.evaluate.output.metrics, model=MODELS, seed=SEEDS),
         predictions=expand(rules.evaluate.output.predictions, model=MODELS, seed=SEEDS),
         alignments=[
@@ -204,6 +177,13 @@ rule overview:
             category="Overview",
             labels={"item": "overview"},
         ),
+        curves=report(
+            f"{STUDY}/gallery/learning_curves.png",
+            caption="../report/learning_curves.rst",
+            category="Training",
+            labels={"model": "all", "seed": "all", "picture": "learning curves"},
+        ),
+        curves_svg=f"{STUDY}/gallery/learning_curves.svg",
         # What makes the very same run again, as a config file, whatever it was given by.
         config=f"{STUDY}/config.yaml",
     log:

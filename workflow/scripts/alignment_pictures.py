@@ -1,10 +1,10 @@
 """From the figures of a layer's alignment to its pictures."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
+from rockspace.artifacts import read_json
 from rockspace.checksums import verified
 from rockspace.runlog import recorded
 
@@ -14,7 +14,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.report.alignment import displacement_maps, predicted_against_observed
 
     files, out, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
-    reduction = json.loads(Path(files.figures).read_text(encoding="utf-8"))["reduction"]
+    reduction = read_json(files.figures)["reduction"]
     dimensions = pd.read_csv(files.dimensions, dtype={"dimension": str}, keep_default_na=False, na_values=[""])
     leading = dimensions[dimensions["reduction"] == reduction]
     aligned, _, _ = read_aligned(files.aligned)

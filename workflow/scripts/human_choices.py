@@ -1,9 +1,8 @@
 """From people's choices explained in each space to all spaces side by side."""
 
-import json
 from pathlib import Path
 
-from rockspace.artifacts import write_csv
+from rockspace.artifacts import read_json, write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
@@ -12,7 +11,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     out, params = snakemake.output, snakemake.params
     explained = [
-        Explained(*run, json.loads(Path(figures).read_text(encoding="utf-8"))["spaces"], read_image_table(images))
+        Explained(*run, read_json(figures)["spaces"], read_image_table(images))
         for run, figures, images in zip(params.runs, snakemake.input.figures, snakemake.input.images, strict=True)
     ]
     table = spaces_table(explained, resamples=params.bootstraps)

@@ -1,9 +1,8 @@
 """From the alignment of a model's layers to the table and picture of alignment against depth."""
 
-import json
 from pathlib import Path
 
-from rockspace.artifacts import write_csv
+from rockspace.artifacts import read_json, write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
@@ -12,7 +11,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     params, out = snakemake.params, snakemake.output
     runs = [(seed, layer) for seed in params.seeds for layer in params.layers]
-    figures = [json.loads(Path(path).read_text(encoding="utf-8")) for path in snakemake.input.figures]
+    figures = map(read_json, snakemake.input.figures)
     profile = layer_profile(((*run, figure) for run, figure in zip(runs, figures, strict=True)), params.layers)
     write_csv(out.table, profile)
     profile_figure(profile, snakemake.wildcards.model, [Path(out.png), Path(out.svg)])

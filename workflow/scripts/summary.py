@@ -1,11 +1,10 @@
 """Collect the figures of every model, seed and layer."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 
-from rockspace.artifacts import replacing, write_csv
+from rockspace.artifacts import read_json, replacing, write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
@@ -14,16 +13,15 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     files, params = snakemake.input, snakemake.params.settings
 
-    def read(paths):
-        return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
-
     trained = [run[:2] for run in params["runs"]]
-    metrics = dict(zip(dict.fromkeys(trained), read(files.metrics), strict=True))
-    alignments = read(files.alignments)
+    metrics = dict(zip(dict.fromkeys(trained), map(read_json, files.metrics), strict=True))
+    alignments = [read_json(path) for path in files.alignments]
     rows = [
         summary_row(*run, metrics[run[:2]], figures) for run, figures in zip(params["runs"], alignments, strict=True)
     ]
-    together = zip(params["ensembles"], read(files.ensembles), read(files.ensemble_alignments), strict=True)
+    together = zip(
+        params["ensembles"], map(read_json, files.ensembles), map(read_json, files.ensemble_alignments), strict=True
+    )
     rows += [row for ensemble in together for row in ensemble_rows(*ensemble)]
     table = pd.DataFrame(rows)
     write_csv(snakemake.output.csv, table)

@@ -1,12 +1,11 @@
 """What lies in ``raw/``: path, size, checksums and source of each file."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rockspace.artifacts import write_json
+from rockspace.artifacts import read_json, write_json
 from rockspace.data.names import check_path
 from rockspace.errors import RockspaceError
 
@@ -78,7 +77,7 @@ def read_manifest(manifest: Path) -> list[Entry]:
         RockspaceError: the manifest is missing or malformed, or names a path outside ``raw/``.
     """
     try:
-        entries = [Entry(**fields) for fields in json.loads(manifest.read_text(encoding="utf-8"))]
+        entries = [Entry(**fields) for fields in read_json(manifest)]
         for entry in entries:
             check_path(entry.path)
     except OSError as error:

@@ -1,7 +1,7 @@
 """TFRecords: the pixels of every image, decoded once, beside its name."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,6 @@ class Geometry:
     def stored_size(self) -> int:
         """Side of the stored square (pixels)."""
         return self.image_size + self.margin
-
-    def seen_at(self, image_size: int) -> "Geometry":
-        """Return the same stored images as a network sees them whose input is ``image_size`` pixels wide."""
-        return replace(self, image_size=image_size, margin=self.stored_size - image_size)
 
 
 def shard_bounds(n_images: int, shard: int, shards: int) -> tuple[int, int]:

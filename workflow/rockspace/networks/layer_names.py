@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import platformdirs
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import read_json, replacing
 from rockspace.errors import RockspaceError
 
 PENULTIMATE = "penultimate"
@@ -102,10 +102,7 @@ def layers_of(backbones: Iterable[str]) -> dict[str, Layers]:
             # Where nothing can be kept, the next start takes as long.
             with suppress(OSError), replacing(cached[name]) as partial:
                 partial.write_text(json.dumps(found[name]), encoding="utf-8")
-    return {
-        name: Layers(*(found.get(name) or json.loads(path.read_text(encoding="utf-8"))))
-        for name, path in cached.items()
-    }
+    return {name: Layers(*(found.get(name) or read_json(path))) for name, path in cached.items()}
 
 
 def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | None) -> list[str]:

@@ -1,6 +1,5 @@
 """Networks as the stages need them: to start training from, and for inference."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from zipfile import BadZipFile
 import keras
 import tensorflow as tf
 
+from rockspace.artifacts import read_json
 from rockspace.errors import RockspaceError
 from rockspace.networks.backbones import build
 from rockspace.networks.folding import fold
@@ -39,7 +39,7 @@ def starting_backbone(model: dict[str, Any], image_size: int, weights: Path | No
 
 def precision_setting(setting: str, decided: str | Path | None) -> str | dict[str, str]:
     """Return the configuration's ``precision``, or for ``auto`` what a study has decided once: precisions by phase."""
-    return json.loads(Path(decided).read_text(encoding="utf-8")) if decided else setting
+    return read_json(decided) if decided else setting
 
 
 def precision_for(setting: str | Mapping[str, str], backbone: str, phase: str) -> str:

@@ -12,7 +12,6 @@ import tensorflow as tf
 from rockspace.networks.preprocessing import PREPROCESSING
 from rockspace.networks.rewiring import Replacement, copy_of, rebuild
 
-PRECISIONS = ("float32", "bfloat16", "float16")
 # The first NVIDIA compute capabilities with tensor cores for each type.
 BFLOAT16_CAPABILITY = (8, 0)
 FLOAT16_CAPABILITY = (7, 0)
@@ -31,7 +30,7 @@ def with_precision(model: keras.Model, precision: str) -> keras.Model:
 
     Args:
         model: a flat functional model of Keras' own layers, of any precision.
-        precision: one of ``PRECISIONS``.
+        precision: ``float32``, ``bfloat16`` or ``float16``.
     """
     policy = "float32" if precision == "float32" else f"mixed_{precision}"
     wide = float32_layers(model)
@@ -52,7 +51,7 @@ def fast_inference(model: keras.Model, precision: str) -> Callable[[Any], Any]:
 
     Args:
         model: a flat functional model; later changes of its weights are not seen.
-        precision: one of ``PRECISIONS``.
+        precision: ``float32``, ``bfloat16`` or ``float16``.
 
     Returns:
         From a batch of images (n, height, width, 3), for any n, to what ``model`` returns, in float32.

@@ -1,14 +1,13 @@
 """Fetching the published ImageNet weights of a backbone, once, into a file of the project's own."""
 
 import importlib.util
-import json
 import os
 import tempfile
 from pathlib import Path
 
 from tqdm import tqdm
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import read_json, replacing
 from rockspace.data.manifest import describe
 from rockspace.data.web import BearerToken, Client, Expected, Patience
 from rockspace.errors import RockspaceError
@@ -69,7 +68,7 @@ def lite_checkpoint(variant: str) -> Path:
 
 def _published_file(backbone: str, folder: Path, patience: Patience) -> Path:
     """The file from Keras' cache, or downloaded into ``folder``."""
-    published = json.loads(PUBLISHED.read_text(encoding="utf-8"))[backbone]
+    published = read_json(PUBLISHED)[backbone]
     url = published.pop("url")
     name, expected = url.rpartition("/")[2], Expected(**published)
     cached = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models" / name

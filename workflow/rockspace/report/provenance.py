@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 import rockspace
+from rockspace.artifacts import read_json
 
 PACKAGES = ("snakemake", "tensorflow", "keras", "numpy", "scikit-learn")
 
@@ -45,7 +46,7 @@ def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path
         "configuration": f"{configfile} (sha256 {digest[:16]})",
         "seeds": ", ".join(map(str, config["seeds"])),
         "data": f"{source(config['dataset'])} (manifests' sha256 {', '.join(_sha256(manifest)[:16] for manifest in manifests)})",
-        "coordinates": "; ".join(". ".join(lines) for lines in json.loads(reading.read_text(encoding="utf-8"))),
+        "coordinates": "; ".join(". ".join(lines) for lines in read_json(reading)),
     }
 
 

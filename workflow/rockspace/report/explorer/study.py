@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from rockspace.alignment.neighbours import nearest_neighbours
 from rockspace.alignment.reduction import reduced_procrustes
 from rockspace.alignment.spaces import Spaces, read_dimensions, read_spaces
 from rockspace.alignment.statistics import BY_KEY, Estimate
+from rockspace.artifacts import read_json
 from rockspace.data.catalog import SPLITS, label_names
 from rockspace.errors import RockspaceError
 
@@ -100,7 +100,7 @@ def describe_study(
 def _describe_run(
     catalog: pd.DataFrame, coordinates: Mapping[str, Path], run: Run, reflection: bool, metric: str
 ) -> dict[str, Any]:
-    figures = json.loads(run.figures.read_text(encoding="utf-8"))
+    figures = read_json(run.figures)
     spaces = {split: read_spaces(run.embeddings, coordinates[split], split) for split in SPLITS}
     validation, _, predicted = read_aligned(run.aligned)
     placed = {
