@@ -1,4 +1,4 @@
-"""Bad inputs and what each of them gets: one table for the tests and for ``docs/bad-input.md``.
+"""Bad inputs and the result of each: one table for the tests and for ``docs/bad-input.md``.
 
 Usage: ``python tests/bad_inputs.py > docs/bad-input.md`` writes the page again.
 """
@@ -28,8 +28,8 @@ from rockspace.people.coordinates import people_coordinates
 INTRODUCTION = """\
 # Bad input
 
-What Rockspace makes of input that is not as it should be. Each row is a test; a line in `code` is what is said, and
-nothing half-made is left behind. A wrong configuration is told before any job starts, a wrong archive by the stages
+How invalid and unusual input is handled. Each row is a test. A line in `code` is the error message; no partial files are
+left behind. Configuration errors are reported before any job starts, errors in the archive by the stages
 `download` and `restructure`, before any training.
 """
 TRAIN = ["I_Andesite_01", "I_Andesite_02", "S_Rock Salt_01", "S_Rock Salt_02"]
@@ -94,7 +94,7 @@ class Study:
 
 @dataclass(frozen=True)
 class BadInput:
-    """One row: what is wrong, what it gets, and the function that does it.
+    """One row: the input, the result, and the function that tries it.
 
     Attributes:
         section: Heading that it stands under.
@@ -144,7 +144,7 @@ def page() -> str:
     for section in dict.fromkeys(row.section for row in TABLE):
         rows = [row for row in TABLE if row.section == section]
         lines = [f"| {_cell(row.what)} | {_cell(f'`{row.gets}`' if row.is_refused else row.gets)} |" for row in rows]
-        parts.append("\n".join([f"\n## {section}\n", "| input | what it gets |", "|---|---|", *lines]) + "\n")
+        parts.append("\n".join([f"\n## {section}\n", "| input | result |", "|---|---|", *lines]) + "\n")
     return "".join(parts)
 
 
@@ -180,7 +180,7 @@ wrong_value(
     "config: finetune.epochs: found -3; allowed: at least 0 (...)",
 )
 wrong_value(
-    "A word for a number",
+    "A word instead of a number",
     "finetune.learning_rate",
     "small",
     'config: finetune.learning_rate: found "small"; allowed: number (Step size of the optimizer.)',
@@ -192,7 +192,7 @@ wrong_value(
     "config: finetune.learning_rate: found nan; allowed: a finite number",
 )
 wrong_value(
-    "A text where a list is needed",
+    "A string instead of a list",
     "seeds",
     "0",
     'config: seeds: found "0"; allowed: array (Every model is trained once for each seed. A seed decides the initial weights of the head, the order, the augmentation and the stopping set.)',
@@ -211,7 +211,7 @@ wrong_value(
     'config: embeddings.layers[0]: found "../penultimate"; allowed: ...',
 )
 wrong_value(
-    "A file name pattern that is no regular expression",
+    "A file name pattern that is not a valid regular expression",
     "dataset.filename",
     "(",
     'config: dataset.filename: found "("; allowed: a valid regex ...',
@@ -223,19 +223,19 @@ wrong_value(
     'config: dataset.filename: found ".*"; allowed: a pattern with a group (?P<label>...), unless dataset.columns.label names a column',
 )
 wrong_value(
-    "A pattern of images that leaves the archive",
+    "A pattern of images outside the archive",
     "dataset.splits.train.images",
     "../*.jpg",
     "dataset.splits: the pattern '../*.jpg' must be relative to the archive's root, such as '360 Rocks/*.jpg'",
 )
 wrong_value(
-    "A folder that is not there",
+    "A missing folder",
     "dataset.directory",
     "nowhere",
     "dataset.directory: nowhere is not a folder; it must hold a copy of the archive",
 )
 wrong_value(
-    "More names for dimensions than columns",
+    "More names of dimensions than columns",
     "dataset.dimensions",
     ["a", "b", "c"],
     "results/rocks/raw/mds_360.txt: 2 columns of coordinates, but config key dataset.dimensions names 3; make them agree",
@@ -253,13 +253,13 @@ def two_models_of_one_name(study: Study) -> None:
     study.config["models"] *= 2
 
 
-@handled(CONFIG, "`learning_rate: 1e-5`, which YAML takes for a text", "It is the number.")
+@handled(CONFIG, "`learning_rate: 1e-5`, which YAML reads as a string", "Converted to a number.")
 def exponent_without_point(study: Study) -> None:
     study.config["finetune"] = {"learning_rate": "1e-5"}
     assert validated(study.config)["finetune"]["learning_rate"] == 1e-5
 
 
-@handled(CONFIG, "A date as the study's name, which YAML makes a date of", "It is the name: `results/2026-11-24/`.")
+@handled(CONFIG, "A date as the study's name, which YAML reads as a date", "Used as the name: `results/2026-11-24/`.")
 def date_as_name(study: Study) -> None:
     import yaml
 
@@ -272,7 +272,7 @@ ARCHIVES = "Archive and names"
 @refused(
     ARCHIVES,
     "A split without images",
-    "'120 Rocks/*.jpg' names no file in the folder 'archive'; there: '120 Rocks/', '360 Rocks/', 'mds_120.txt', 'mds_360.txt'",
+    "'120 Rocks/*.jpg' matches no file in the folder 'archive'; found: '120 Rocks/', '360 Rocks/', 'mds_120.txt', 'mds_360.txt'",
 )
 def split_without_images(study: Study) -> None:
     for name in VALIDATION:
@@ -282,7 +282,7 @@ def split_without_images(study: Study) -> None:
 @refused(
     ARCHIVES,
     "A missing coordinates file",
-    "'mds_360.txt' names no file in the folder 'archive'; there: '120 Rocks/', '360 Rocks/', 'mds_120.txt'",
+    "'mds_360.txt' matches no file in the folder 'archive'; found: '120 Rocks/', '360 Rocks/', 'mds_120.txt'",
 )
 def no_coordinates(study: Study) -> None:
     (ARCHIVE / "mds_360.txt").unlink()
@@ -290,8 +290,8 @@ def no_coordinates(study: Study) -> None:
 
 @refused(
     ARCHIVES,
-    "A link to a file that is gone",
-    "archive/360 Rocks/I_Andesite_03.jpg cannot be taken into ...: No such file or directory",
+    "A broken symbolic link",
+    "archive/360 Rocks/I_Andesite_03.jpg cannot be copied to ...: No such file or directory",
 )
 def broken_link(study: Study) -> None:
     study.image().with_name("I_Andesite_03.jpg").symlink_to("gone.jpg")
@@ -300,7 +300,7 @@ def broken_link(study: Study) -> None:
 @refused(
     ARCHIVES,
     "A file name that is not UTF-8",
-    r"the archive holds the name 'I_Andesite_\udcff.jpg', which is refused: it is not valid Unicode; rename it there",
+    r"file name 'I_Andesite_\udcff.jpg' in the archive is refused: it is not valid Unicode; rename the file",
 )
 def name_not_utf8(study: Study) -> None:
     os.rename(os.fsencode(study.image()), os.path.join(os.fsencode(study.image().parent), b"I_Andesite_\xff.jpg"))
@@ -309,7 +309,7 @@ def name_not_utf8(study: Study) -> None:
 @refused(
     ARCHIVES,
     "A line break in a file name",
-    r"the archive holds the name 'I_Andesite\n_01.jpg', which is refused: it holds a control character; rename it there",
+    r"file name 'I_Andesite\n_01.jpg' in the archive is refused: it contains a control character; rename the file",
 )
 def name_with_line_break(study: Study) -> None:
     study.rename(TRAIN[0], "I_Andesite\n_01.jpg")
@@ -318,7 +318,7 @@ def name_with_line_break(study: Study) -> None:
 @refused(
     ARCHIVES,
     "A backslash in a file name",
-    r"the archive holds the name 'I_..\\..\\x_01.jpg', which is refused: it holds a path separator; rename it there",
+    r"file name 'I_..\\..\\x_01.jpg' in the archive is refused: it contains a path separator; rename the file",
 )
 def name_with_backslash(study: Study) -> None:
     study.rename(TRAIN[0], "I_..\\..\\x_01.jpg")
@@ -326,7 +326,7 @@ def name_with_backslash(study: Study) -> None:
 
 @refused(
     ARCHIVES,
-    "A file name that the pattern does not fit",
+    "A file name that does not match the pattern",
     r"360 Rocks/andesite.jpg: the name does not match dataset.filename ((?P<superclass>[A-Z])_(?P<label>.+?)_(?P<token>\d+)(?:_\d+)?\.jpe?g); rename it or change the key",
 )
 def name_that_does_not_fit(study: Study) -> None:
@@ -336,7 +336,7 @@ def name_that_does_not_fit(study: Study) -> None:
 @refused(
     ARCHIVES,
     "`..` as a label",
-    "360 Rocks/I_.._01.jpg: the label is '..', which is no name for one folder; check dataset.filename",
+    "360 Rocks/I_.._01.jpg: the label is '..', which is not a valid folder name; check dataset.filename",
 )
 def label_of_dots(study: Study) -> None:
     study.rename(TRAIN[0], "I_.._01.jpg")
@@ -344,8 +344,8 @@ def label_of_dots(study: Study) -> None:
 
 @refused(
     ARCHIVES,
-    "A label that holds a path separator",
-    "360 Rocks/I_Andesite_01.jpg: the label is '360 Rocks/I', which is no name for one folder; check dataset.filename",
+    "A label with a path separator",
+    "360 Rocks/I_Andesite_01.jpg: the label is '360 Rocks/I', which is not a valid folder name; check dataset.filename",
 )
 def label_with_separator(study: Study) -> None:
     study.config["dataset"]["filename"] = r"(?P<label>.+/[A-Z])_.*"
@@ -372,8 +372,8 @@ def one_label(study: Study) -> None:
 
 @refused(
     ARCHIVES,
-    "A label with validation images alone",
-    "label 'Basalt' has validation images but no training image; add some or take it out",
+    "A label without training images",
+    "label 'Basalt' has validation images but no training image; add some or remove the label",
 )
 def label_without_training(study: Study) -> None:
     study.rename(VALIDATION[0], "I_Basalt_1_120.jpg")
@@ -390,7 +390,7 @@ def label_of_two_superclasses(study: Study) -> None:
 
 @refused(
     ARCHIVES,
-    "A label with a single training image, of which a part is to be held out",
+    "A label with a single training image, where a stopping set is needed",
     "config: finetune.holdout_fraction: 0.1667 of 3 training images cannot hold one image of each of the 2 labels; raise it, add images, or set finetune.selection to validation",
 )
 def label_with_one_image(study: Study) -> None:
@@ -402,7 +402,7 @@ def label_with_one_image(study: Study) -> None:
     stopping_set(labels, validated(study.config)["finetune"]["holdout_fraction"], seed=0)
 
 
-@handled(ARCHIVES, "File names and labels that are numbers, such as `007.jpg`", "They stay texts, with their zeros.")
+@handled(ARCHIVES, "File names and labels that are numbers, such as `007.jpg`", "Kept as text, with leading zeros.")
 def names_that_are_numbers(study: Study) -> None:
     from rockspace.people.coordinates import read_coordinates_tables
 
@@ -416,7 +416,7 @@ def names_that_are_numbers(study: Study) -> None:
     assert read_coordinates_tables(["train.csv"]).loc["011"].tolist() == [-5, 0.6]
 
 
-@handled(ARCHIVES, "A label that looks like a missing value, such as `NA` or `None`", "It stays that text.")
+@handled(ARCHIVES, "A label that looks like a missing value, such as `NA` or `None`", "Kept as text.")
 def labels_like_nothing(study: Study) -> None:
     for old in (*TRAIN, *VALIDATION):
         study.rename(old, f"{old.replace('Andesite', 'NA').replace('Rock Salt', 'None')}.jpg")
@@ -426,7 +426,7 @@ def labels_like_nothing(study: Study) -> None:
 @handled(
     ARCHIVES,
     "Quotes, commas, `$(...)` and `;` in a file name",
-    "They are letters like any other; nothing reaches a shell.",
+    "Ordinary characters; nothing is passed to a shell.",
 )
 def names_for_a_shell(study: Study) -> None:
     study.config["dataset"]["order"] = "name"  # other programs may sort such names in another order
@@ -436,7 +436,7 @@ def names_for_a_shell(study: Study) -> None:
     assert Path("results/rocks", catalog["path"].iloc[0]).is_file()
 
 
-@handled(ARCHIVES, "Files that nobody asked for, such as `.DS_Store` or `._I_Andesite_01.jpg`", "They are left alone.")
+@handled(ARCHIVES, "Other files, such as `.DS_Store` or `._I_Andesite_01.jpg`", "Ignored.")
 def other_files(study: Study) -> None:
     for name in (".DS_Store", "._I_Andesite_01.jpg", "Thumbs.db"):
         study.image().with_name(name).write_bytes(b"x")
@@ -456,19 +456,19 @@ def empty_image(study: Study) -> None:
     study.image().write_bytes(b"")
 
 
-@refused(IMAGES, "A web page in place of a photograph", BAD_IMAGE.format("it is a web page"))
+@refused(IMAGES, "A web page instead of a photograph", BAD_IMAGE.format("a web page"))
 def web_page(study: Study) -> None:
     study.image().write_text("\n<!DOCTYPE html><html><title>404</title></html>")
 
 
 @refused(
-    IMAGES, "A text in place of a photograph", BAD_IMAGE.format("it is none of JPEG, PNG, TIFF, WEBP, GIF, BMP, AVIF")
+    IMAGES, "A text file instead of a photograph", BAD_IMAGE.format("not one of JPEG, PNG, TIFF, WEBP, GIF, BMP, AVIF")
 )
 def text_as_image(study: Study) -> None:
     study.image().write_text("not a photograph")
 
 
-@refused(IMAGES, "A photograph that is cut off", BAD_IMAGE.format("..."))
+@refused(IMAGES, "A truncated photograph", BAD_IMAGE.format("..."))
 def cut_image(study: Study) -> None:
     content = study.image().read_bytes()
     study.image().write_bytes(content[: len(content) * 3 // 4])
@@ -507,8 +507,8 @@ def large_image(study: Study) -> None:
 
 @refused(
     IMAGES,
-    "A format that is none of photographs, such as PostScript, which would run another program",
-    BAD_IMAGE.format("it is none of JPEG, PNG, TIFF, WEBP, GIF, BMP, AVIF"),
+    "A format that is not accepted, such as PostScript, which would run another program",
+    BAD_IMAGE.format("not one of JPEG, PNG, TIFF, WEBP, GIF, BMP, AVIF"),
 )
 def postscript(study: Study) -> None:
     Image.new("RGB", (4, 4)).save(study.image(), "EPS")
@@ -526,8 +526,8 @@ def text_bomb(study: Study) -> None:
 
 @refused(
     IMAGES,
-    "One channel of 32 bits, of which no value is known to be white",
-    BAD_IMAGE.format("32 bits a pixel (mode F), of which none is known to be white; save 8 or 16 bits"),
+    "One channel of 32 bits, which does not define white",
+    BAD_IMAGE.format("32 bits per pixel (mode F) without a defined white; save 8 or 16 bits"),
 )
 def image_of_floats(study: Study) -> None:
     study.image().unlink()
@@ -576,8 +576,8 @@ def animation(study: Study) -> None:
 
 @handled(
     IMAGES,
-    "EXIF data that cannot be read, or are cut off",
-    "The photograph is read, and turned where its orientation can be read.",
+    "Invalid or truncated EXIF data",
+    "The photograph is read, and rotated if its orientation can be read.",
 )
 def odd_exif(study: Study) -> None:
     sideways = 5  # a number of tests/odd_exif.py, among whose blocks are all kinds of faults
@@ -585,7 +585,7 @@ def odd_exif(study: Study) -> None:
     assert study.run().pixels().shape == (8, 6, 3)
 
 
-@handled(IMAGES, "A photograph that its EXIF data says to turn", "It is turned upright.")
+@handled(IMAGES, "EXIF orientation", "The photograph is rotated upright.")
 def turned(study: Study) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -599,7 +599,7 @@ def other_format(study: Study) -> None:
     assert (study.run().pixels()[0, 0] == (0, 255, 0)).all()
 
 
-@handled(IMAGES, "A picture of one pixel's width", "It is padded, or stretched, like any other.")
+@handled(IMAGES, "An image one pixel wide", "Padded or stretched like any other.")
 def thin(study: Study) -> None:
     from rockspace.data.images import square
 
@@ -638,33 +638,33 @@ wrong_coordinates(
     "A word among the numbers", "1 2\n3 4\n\n5 x\n7 8\n", "row 4: found 'x' where a number is expected (column 2)"
 )
 wrong_coordinates("A missing number", "1.5,2\n3,\n5,6\n7,8\n", "row 2: found '' where a number is expected (column 2)")
-wrong_coordinates("A row that is too short", "1 2\n3 4\n5\n7 8\n", "row 3: 1 cells where other rows have 2")
+wrong_coordinates("A row that is too short", "1 2\n3 4\n5\n7 8\n", "row 3: 1 cells, but other rows have 2")
 wrong_coordinates(
     "Commas that may separate columns or decimals",
     "0,502\n1,3\n-0,5\n0,25\n",
-    "row 1: '0,502' may hold decimal commas or whole numbers; write decimal points, separate columns by semicolons, or name every column in a header",
+    "row 1: '0,502' may be decimal commas or whole numbers; write decimal points, separate columns by semicolons, or name every column in a header",
 )
 wrong_coordinates(
     "A column that is the same in every row",
     "1 2\n3 2\n5 2\n7 2\n",
-    "column 2 is the same in every row; take it out",
+    "column 2 is the same in every row; remove it",
 )
-wrong_coordinates("An empty file", "\n\n", "the file is empty; expected one row an image")
+wrong_coordinates("An empty file", "\n\n", "the file is empty; expected one row per image")
 wrong_coordinates(
-    "A workbook",
+    "A spreadsheet workbook",
     b"PK\x03\x04" + bytes(40),
     "a workbook or archive, not a text file; save it as CSV",
 )
 wrong_coordinates(
     "An image without a row",
     "image,a,b\nI_Andesite_1_120,1,2\n",
-    "no row for image 'S_Rock Salt_1_120.jpg'; add one or take the image out",
+    "no row for image 'S_Rock Salt_1_120.jpg'; add one or remove the image",
     "120",
 )
 wrong_coordinates(
     "A row without an image",
     "image,a,b\nI_Andesite_1_120,1,2\nS_Rock Salt_1_120,3,4\nghost,5,6\n",
-    "row 4: image 'ghost' has a row but no file; take the row out or add the image (images have names such as 'I_Andesite_1_120.jpg')",
+    "row 4: image 'ghost' has a row but no file; remove the row or add the image (images have names such as 'I_Andesite_1_120.jpg')",
     "120",
 )
 wrong_coordinates(
@@ -674,34 +674,34 @@ wrong_coordinates(
     "120",
 )
 wrong_coordinates(
-    "A header and nothing below it",
+    "A header without rows",
     "image,a,b\n",
-    "row 1: a header and nothing below it; expected one row an image",
+    "row 1: a header without rows; expected one row per image",
     "120",
 )
 
 
 wrong_coordinates(
-    "A name that is no image's",
+    "A name that matches no image",
     "image,a,b\nI_Andesite,1.5,2\nS_Rock Salt_1_120,3,4\n",
-    "row 2: image 'I_Andesite' has a row but no file; take the row out or add the image (images have names such as 'I_Andesite_1_120.jpg')",
+    "row 2: image 'I_Andesite' has a row but no file; remove the row or add the image (images have names such as 'I_Andesite_1_120.jpg')",
     "120",
 )
 wrong_coordinates(
     "A square matrix of dissimilarities",
     "0 1 2 3\n1 0 4 5\n2 4 0 6\n3 5 6 0\n",
-    "a symmetric matrix of 4 x 4 (dis)similarities, not coordinates; scale it to a few dimensions first (multidimensional scaling), one row an image",
+    "a symmetric matrix of 4 x 4 (dis)similarities, not coordinates; scale it to a few dimensions first (multidimensional scaling), one row per image",
 )
 wrong_coordinates(
-    "Numbers of images that are no image's",
+    "Numbers that match no image",
     "id,a,b\n301,1.5,2\n302,3,4\n303,5,6\n304,7,8\n",
-    "column 'id' seems to name the images, but '301' (row 2) is no image; images have names such as 'I_Andesite_01.jpg'",
+    "column 'id' seems to name the images, but '301' (row 2) is not an image; images have names such as 'I_Andesite_01.jpg'",
 )
 
 
 @refused(
     COORDINATES,
-    "Rows without names, where two orders are as likely",
+    "Rows without names, where two orders are equally plausible",
     "results/rocks/raw/mds_360.txt: row 2 without a name may be '360 Rocks/I_Andesite_10.jpg' (order of file names) or '360 Rocks/I_Andesite_2.jpg' (natural order of paths); name the images in a column, or set dataset.order to name, natural or path",
 )
 def doubtful_order(study: Study) -> None:
@@ -729,9 +729,9 @@ def same_coordinates(what: str, content: str | bytes, how: str) -> None:
 
 
 same_coordinates(
-    "A byte order mark and Windows' line ends",
+    "A byte order mark and Windows line endings",
     b"\xef\xbb\xbf1.5 2\r\n3 4\r\n-5 6e-1\r\n7 8\r\n",
-    "Read as if they were not there.",
+    "Ignored.",
 )
 same_coordinates(
     "UTF-16, as some spreadsheets save", "1.5\t2\n3\t4\n-5\t6e-1\n7\t8\n".encode("utf-16"), "Read as text."
@@ -770,7 +770,7 @@ def pickled_weights(path: Path) -> None:
     pd.to_pickle({"weights": [1, 2]}, path)
 
 
-@bad_weights("A file that is cut off", "damaged or cut off (...); get the file again")
+@bad_weights("A truncated file", "damaged or truncated (...); download the file again")
 def cut_weights(path: Path) -> None:
     built().save_weights(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -802,7 +802,7 @@ def weights_of_a_wrong_shape(path: Path) -> None:
         file[name] = values
 
 
-@bad_weights("NaN among the weights", "the weights of layer 'conv' hold NaN or infinity; use another file")
+@bad_weights("NaN among the weights", "the weights of layer 'conv' contain NaN or infinity; use another file")
 def weights_with_nan(path: Path) -> None:
     network = built()
     layer = network.get_layer("conv")

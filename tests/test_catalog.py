@@ -82,7 +82,7 @@ def test_a_csv_with_an_image_column_is_matched_by_name_in_any_order(raw):
         ("mds_360.txt", "1 2\n3 nan\n5 6\n7 8\n", "row 2: found 'nan'; every coordinate must be finite"),
         ("mds_360.txt", "1 2\n3 inf\n5 6\n7 8\n", "row 2: found 'inf'"),
         ("mds_360.txt", "1 2\n3 4\n\n5 x\n7 8\n", "row 4: found 'x' where a number is expected"),
-        ("mds_360.txt", "1 2\n3 4\n5\n7 8\n", "row 3: 1 cells where other rows have 2"),
+        ("mds_360.txt", "1 2\n3 4\n5\n7 8\n", "row 3: 1 cells, but other rows have 2"),
         ("mds_360.txt", "1 2\n3 2\n5 2\n7 2\n", "column 2 is the same in every row"),
         ("mds_360.txt", "", "the file is empty"),
         ("mds_120.txt", "1 2 3\n3 4 5\n", "the splits have different dimensions"),
@@ -100,7 +100,7 @@ def test_a_csv_with_an_image_column_is_matched_by_name_in_any_order(raw):
         (
             "mds_120.txt",
             "image,a,b\nI_Andesite_1_120,1\nS_Rock Salt_3_1201,3,4\n",
-            "row 2: 2 cells where the header has 3",
+            "row 2: 2 cells, but the header has 3",
         ),
     ],
 )

@@ -68,7 +68,7 @@ def test_pandas_own_column_numbers_are_a_header(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("image,hue\n", "row 1: a header and nothing below it"),
+        ("image,hue\n", "row 1: a header without rows"),
         ("image,hue,hue\na,1,2\n", "the header needs distinct names, and has 'hue' twice"),
         ("image,kind\na.png,A\nb.png,B\nc c.png,C\n", "no column of numbers that differ; its columns are image, kind"),
         ("a.png,0.5,x\nb.png,1,2\nc c.png,1,2\n", "row 1: found 'x' where a number is expected (column 3)"),

@@ -135,7 +135,7 @@ def test_an_unreadable_file_is_named_and_nothing_is_left(source, tmp_path):
 
 def test_a_pattern_that_names_nothing_is_an_error_that_says_what_is_there(source, tmp_path):
     shutil.rmtree(source / "120 Rocks")
-    assert_refused(source, tmp_path, r"'120 Rocks/\*\.jpg' names no file in the folder .*there: '360 Rocks/', ")
+    assert_refused(source, tmp_path, r"'120 Rocks/\*\.jpg' matches no file in the folder .*found: '360 Rocks/', ")
 
 
 def test_a_source_that_is_no_folder_is_named(tmp_path):

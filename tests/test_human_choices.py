@@ -107,8 +107,11 @@ def test_people_may_choose_among_superclasses_or_some_of_the_labels():
         ("image,L0,L9\nL0_train_0,1,2\n", r"column 'L9' is no label of the study"),
         ("image,L0\nL0_train_0,1\n", r"people need two"),
         ("image,L0,L0\nL0_train_0,1,2\n", r"the header needs distinct names, and has 'L0' twice"),
-        ("image,L0,L1\nL0_train_0,1\n", r"row 2: 2 cells where the header has 3"),
-        ("image,L0,L1\nquartz,1,2\n", r"column 'image' seems to name the images, but 'quartz' \(row 2\) is no image"),
+        ("image,L0,L1\nL0_train_0,1\n", r"row 2: 2 cells, but the header has 3"),
+        (
+            "image,L0,L1\nquartz,1,2\n",
+            r"column 'image' seems to name the images, but 'quartz' \(row 2\) is not an image",
+        ),
         (
             "image,L0,L1\nL0_train_0,1,2\nL0_train_0.jpg,1,2\n",
             r"row 3: duplicate row for image 'L0_train_0.jpg', as row 2",

@@ -74,7 +74,7 @@ def test_formats_that_are_no_photographs_are_refused_and_no_other_program_is_sta
     interpreter.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\n")
     interpreter.chmod(0o755)
     assert shutil.which("gs") == str(interpreter)
-    assert "it is none of JPEG, PNG" in refusal(tmp_path / "image.jpg")
+    assert "not one of JPEG, PNG" in refusal(tmp_path / "image.jpg")
     assert not (tmp_path / "started").exists()
 
 

@@ -662,7 +662,7 @@ def test_a_pattern_that_names_nothing_is_an_error_that_says_what_is_there(patter
     with StandIn(published) as standin, pytest.raises(RockspaceError) as caught:
         osf.download(standin.api, "d6b9y", ["mds_360.txt", pattern], study / "store", patience=FAST)
     message = assert_one_line(caught.value)
-    assert f"'{pattern}' names no file in OSF node 'd6b9y'" in message
+    assert f"'{pattern}' matches no file in OSF node 'd6b9y'" in message
     assert there in message
     assert standin.asked("content") == {}
 

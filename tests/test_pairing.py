@@ -59,7 +59,7 @@ def written(
     delimiter: str = ",",
     row: Callable[[str, str, str], str] | None = None,
 ) -> str:
-    """A table as text, one row an image."""
+    """A table as text, one row per image."""
     images = list(own)
     if shuffled:
         random.Random(0).shuffle(images)
@@ -437,7 +437,7 @@ def test_commas_that_divide_thousands_are_refused(photos):
     text = (photos / "mds.csv").read_text().splitlines()
     text[1] = re.sub(r'"[^"]*"', "0.5", text[1])
     (photos / "mds.csv").write_text("\n".join(text) + "\n")
-    assert re.search(r"x: a decimal point in row 2 and a comma in row \d+; write all alike", refusal(photos))
+    assert re.search(r"x: a decimal point in row 2 and a comma in row \d+; use the same in all rows", refusal(photos))
 
 
 # 1.9, 1.10 and 1.11: columns
@@ -540,7 +540,7 @@ def test_1_12_images_of_one_name_in_several_folders_are_paired_by_path(photos, w
 def test_1_12_names_that_two_folders_have_are_refused_with_both(photos):
     fill(photos, PER_FOLDER)
     (photos / "mds.csv").write_text(written(own_rows(PER_FOLDER), stem))
-    assert re.search(r"'\d{3}' may be 'arrow/\d{3}\.png' or 'bolt/\d{3}\.png'; write more of its path", refusal(photos))
+    assert re.search(r"'\d{3}' may be 'arrow/\d{3}\.png' or 'bolt/\d{3}\.png'; give more of its path", refusal(photos))
 
 
 @pytest.mark.parametrize(

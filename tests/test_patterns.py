@@ -43,7 +43,7 @@ def test_the_files_found_are_those_that_glob_finds(tree, pattern, tmp_path_facto
         assert list(found) == sorted(found)
         assert all(file == root / path for path, file in found.items())
     else:
-        with pytest.raises(RockspaceError, match="names no file in here"):
+        with pytest.raises(RockspaceError, match="matches no file in here"):
             find(root, children, [pattern], "here")
 
 
@@ -110,7 +110,7 @@ def test_wildcards_in_names_are_escaped_as_the_error_says():
 def test_what_is_there_is_shown_for_folders_with_brackets(tmp_path):
     (tmp_path / "Stimuli [final]").mkdir()
     (tmp_path / "Stimuli [final]/a.jpg").touch()
-    with pytest.raises(RockspaceError, match=r"there: 'Stimuli \[final\]/a\.jpg'"):
+    with pytest.raises(RockspaceError, match=r"found: 'Stimuli \[final\]/a\.jpg'"):
         find(tmp_path, children, ["Stimuli [final]/*.png"], "here")
 
 
@@ -132,7 +132,7 @@ def test_the_same_entry_on_two_pages_is_one_file():
 
 def test_an_error_shows_a_few_names_and_counts_the_rest():
     listing = [Child(f"{letter}.jpg", False, letter) for letter in "abcdefghijkl"]
-    with pytest.raises(RockspaceError, match=r"there: 'a\.jpg', .*'e\.jpg' and 7 more$"):
+    with pytest.raises(RockspaceError, match=r"found: 'a\.jpg', .*'e\.jpg' and 7 more$"):
         find("root", lambda _: listing, ["*.png"], "here")
 
 

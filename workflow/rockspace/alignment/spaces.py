@@ -55,7 +55,7 @@ def checked_space(space: np.ndarray, name: str, minimum: int = 3, spread: bool =
         raise UnusableSpaces(f"{name}: not a matrix of numbers ({error})") from None
     space = space[:, None] if space.ndim == 1 else space
     if space.ndim != 2 or space.shape[1] == 0:
-        raise UnusableSpaces(f"{name}: shape {space.shape}; needed: one row an image, one column a dimension")
+        raise UnusableSpaces(f"{name}: shape {space.shape}; needed: one row per image, one column per dimension")
     if len(space) < minimum:
         raise UnusableSpaces(f"{name}: {len(space)} image(s), n_samples={len(space)}; at least {minimum} are needed")
     checked_finite(space, name)
@@ -68,7 +68,7 @@ def checked_finite(space: np.ndarray, name: str) -> np.ndarray:
     """Return a matrix as it is if all of it is finite.
 
     Raises:
-        UnusableSpaces: Names the first row and column that hold NaN or infinity.
+        UnusableSpaces: Names the first row and column that contain NaN or infinity.
     """
     if not np.isfinite(space).all():
         row, column = np.argwhere(~np.isfinite(space))[0]

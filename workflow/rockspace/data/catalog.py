@@ -162,7 +162,7 @@ def _labels_in_tables(raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, 
 def _checked_label(label: str, where: str, cause: str) -> str:
     label = label.strip()
     if label in {"", ".", ".."} or "/" in label:
-        raise RockspaceError(f"{where}: the label is {label!r}, which is no name for one folder; check {cause}")
+        raise RockspaceError(f"{where}: the label is {label!r}, which is not a valid folder name; check {cause}")
     return label
 
 
@@ -189,7 +189,7 @@ def _check_labels(catalog: pd.DataFrame) -> None:
     unseen = sorted(labels["validation"] - labels["train"])
     if unseen:
         raise RockspaceError(
-            f"label '{unseen[0]}' has validation images but no training image; add some or take it out"
+            f"label '{unseen[0]}' has validation images but no training image; add some or remove the label"
         )
     if len(labels["train"]) < 2:
         raise RockspaceError(f"only one label, '{next(iter(labels['train']))}'; a classifier needs at least two")

@@ -55,7 +55,7 @@ def take(source: Path, patterns: Sequence[str], folder: Path) -> list[Entry]:
             copy(file, place(folder, path))
             entries.append(describe(folder / path, path))
         except OSError as error:
-            raise RockspaceError(f"{file} cannot be taken into {folder}: {error.strerror}") from error
+            raise RockspaceError(f"{file} cannot be copied to {folder}: {error.strerror}") from error
     return entries
 
 

@@ -99,7 +99,7 @@ def _orientation(exif: bytes) -> int | None:
 def _eight_bits(image: Image.Image) -> Image.Image:
     """Bring 16 bits a pixel in one channel to 8. Pillow would clip: everything above 255 of 65535 would be white."""
     if image.mode in ("I", "F"):
-        raise ValueError(f"32 bits a pixel (mode {image.mode}), of which none is known to be white; save 8 or 16 bits")
+        raise ValueError(f"32 bits per pixel (mode {image.mode}) without a defined white; save 8 or 16 bits")
     if not image.mode.startswith("I;16"):
         return image
     tags = getattr(image, "tag_v2", {})
@@ -119,7 +119,7 @@ def _on_background(image: Image.Image, background: tuple[int, int, int]) -> Imag
 def _unrecognised(path: Path) -> str:
     with path.open("rb") as file:
         is_page = file.read(64).lstrip().lower().startswith(_WEB_PAGE)
-    return "it is a web page" if is_page else f"it is none of {', '.join(FORMATS)}"
+    return "a web page" if is_page else f"not one of {', '.join(FORMATS)}"
 
 
 def square(image: Image.Image, side: int, fit: str, background: tuple[int, int, int]) -> np.ndarray:

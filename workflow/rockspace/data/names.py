@@ -21,7 +21,7 @@ def check_name(name: str) -> str:
         RockspaceError: `fault_of` finds a fault.
     """
     if fault := fault_of(name):
-        raise RockspaceError(f"the archive holds the name {shown(name)}, which is refused: {fault}; rename it there")
+        raise RockspaceError(f"file name {shown(name)} in the archive is refused: {fault}; rename the file")
     return name
 
 
@@ -34,9 +34,9 @@ def fault_of(name: str) -> str | None:
     if name in ("", ".", ".."):
         return "it names no file"
     if "/" in name or "\\" in name:
-        return "it holds a path separator"
+        return "it contains a path separator"
     if _CONTROL_CHARACTER.search(name):
-        return "it holds a control character"
+        return "it contains a control character"
     if _DRIVE_LETTER.match(name):
         return "it starts with a drive letter"
     try:

@@ -189,12 +189,12 @@ def _faults(table: Table, match: _Match, images: Sequence[str], needed: int, par
     for line, cell, likely in zip(cells.index, cells, match.found, strict=True):
         where = f"{table.path}: row {line}"
         if not cell:
-            return [f"{where}: no name in {_column(table, match.column)}; write the image's or take the row out"]
+            return [f"{where}: no name in {_column(table, match.column)}; write the image's or remove the row"]
         if not likely:
             return [f"{where}: image {cell!r} has a row but no file{_cause(cell, images)}"]
         if len(likely) > 1:
             names = " or ".join(repr(images[i]) for i in likely[:2])
-            return [f"{where}: {cell!r} may be {names}; write more of its path"]
+            return [f"{where}: {cell!r} may be {names}; give more of its path"]
         if likely[0] in taken:
             return [f"{where}: duplicate row for image {cell!r}, as row {taken[likely[0]]}; keep one row"]
         taken[likely[0]] = line
@@ -202,7 +202,7 @@ def _faults(table: Table, match: _Match, images: Sequence[str], needed: int, par
     if missing and not partial:
         name = _name(missing[0])
         more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
-        return [f"{table.path}: no row for image '{name}'{more}; add one or take the image out"]
+        return [f"{table.path}: no row for image '{name}'{more}; add one or remove the image"]
     return []
 
 
@@ -210,7 +210,7 @@ def _cause(cell: str, images: Sequence[str]) -> str:
     suffix = PurePosixPath(cell.replace("\\", "/")).suffix
     if suffix.lower() in UNREADABLE:
         return f"; {suffix} is a format that is not read, so save the photographs as JPEG or PNG"
-    return f"; take the row out or add the image (images have names such as '{_name(images[0])}')"
+    return f"; remove the row or add the image (images have names such as '{_name(images[0])}')"
 
 
 def _refuse_names_or_dimensions(
@@ -221,7 +221,7 @@ def _refuse_names_or_dimensions(
         candidates = [_by_text(table, name, images, needed), _by_number(table, name, images)]
         if any(match and not _faults(table, match, images, needed, partial) for match in candidates):
             raise RockspaceError(
-                f"{table.path}: {_column(table, name)} may name the images or be a dimension; say which in config key "
+                f"{table.path}: {_column(table, name)} may name the images or be a dimension; set config key "
                 "dataset.columns.image or dataset.dimensions"
             )
 
@@ -233,7 +233,7 @@ def _refuse_two_columns(table: Table, matches: Sequence[_Match], images: Sequenc
             if one != two:
                 raise RockspaceError(
                     f"{table.path}: row {line}: column {first.column!r} names {images[one[0]]!r} and column "
-                    f"{other.column!r} {images[two[0]]!r}; say which names the images (config key dataset.columns.image)"
+                    f"{other.column!r} {images[two[0]]!r}; set config key dataset.columns.image to the one that names the images"
                 )
 
 
@@ -252,7 +252,7 @@ def _refuse_unknown_names(table: Table, images: Sequence[str], known: Sequence[s
         if numbers_images or (is_text and len(set(cells)) == len(cells) and _is_mostly_text(cells)):
             raise RockspaceError(
                 f"{table.path}: {_column(table, column)} seems to name the images, but {cells[0]!r} (row "
-                f"{table.cells.index[0]}) is no image; images have names such as '{_name(images[0])}'"
+                f"{table.cells.index[0]}) is not an image; images have names such as '{_name(images[0])}'"
             )
 
 

@@ -128,7 +128,9 @@ def find(
                 named.update(wanting)
     for pattern in patterns:
         if pattern not in named:
-            raise MissingError(f"{pattern!r} names no file in {where}; there: {_nearby(seen, pattern)}{_hint(pattern)}")
+            raise MissingError(
+                f"{pattern!r} matches no file in {where}; found: {_nearby(seen, pattern)}{_hint(pattern)}"
+            )
     return dict(sorted(found.items()))
 
 

@@ -76,7 +76,7 @@ def read_table(path: Path) -> Table:
     delimiter = given[1] if given else delimiter
     rows = _parsed(path, lines, delimiter, quote)
     if not rows:
-        raise RockspaceError(f"{path}: the file is empty; expected one row an image")
+        raise RockspaceError(f"{path}: the file is empty; expected one row per image")
     header, whole, rows, skipped = _table_of(path, rows, delimiter)
     if header is None and comment is not None:
         header = _names_in(comment, delimiter, len(rows[0][1]))
@@ -141,7 +141,7 @@ def numbers(table: Table, column: str, *, gaps: bool = False) -> np.ndarray:
         marks |= {mark: line for mark in ".," if mark in cell}
     if len(marks) > 1:
         raise RockspaceError(
-            f"{table.path}: {column}: a decimal point in row {marks['.']} and a comma in row {marks[',']}; write all alike"
+            f"{table.path}: {column}: a decimal point in row {marks['.']} and a comma in row {marks[',']}; use the same in all rows"
         )
     return np.array(values, dtype=np.float64)
 
@@ -241,15 +241,13 @@ def _table_of(path: Path, rows: list[Row], delimiter: str) -> tuple[list[str] | 
     elif _heads(body):
         header, whole, body = body[0][1], True, body[1:]
         if not body:
-            raise RockspaceError(
-                f"{path}: row {rows[start][0]}: a header and nothing below it; expected one row an image"
-            )
+            raise RockspaceError(f"{path}: row {rows[start][0]}: a header without rows; expected one row per image")
     for line, cells in (*above, *body):
         is_prose = line < body[0][0] and not any(map(is_number, cells))
         if len(cells) != narrow and not is_prose:
             than = "the header has" if header else "other rows have"
             hint = "; decimal commas need another delimiter" if delimiter == "," and len(cells) > narrow else ""
-            raise RockspaceError(f"{path}: row {line}: {len(cells)} cells where {than} {narrow}{hint}")
+            raise RockspaceError(f"{path}: row {line}: {len(cells)} cells, but {than} {narrow}{hint}")
     return header, whole, body, [" ".join(cells) for _, cells in above]
 
 

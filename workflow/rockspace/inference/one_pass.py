@@ -1,4 +1,4 @@
-"""One pass of a trained network over stored images: its outputs and its layers, one row an image."""
+"""One pass of a trained network over stored images: its outputs and its layers, one row per image."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ def load_weights(models: Sequence[keras.Model], path: Path) -> None:
     try:
         h5py.File(path).close()
     except OSError as error:
-        raise RockspaceError(f"{path}: damaged or cut off ({error}); get the file again") from error
+        raise RockspaceError(f"{path}: damaged or truncated ({error}); download the file again") from error
     for model in models:
         try:
             with warnings.catch_warnings():
@@ -51,7 +51,9 @@ def load_weights(models: Sequence[keras.Model], path: Path) -> None:
         )
     for layer in model.layers:
         if not all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in layer.weights):
-            raise RockspaceError(f"{path}: the weights of layer {layer.name!r} hold NaN or infinity; use another file")
+            raise RockspaceError(
+                f"{path}: the weights of layer {layer.name!r} contain NaN or infinity; use another file"
+            )
 
 
 def _reason(error: Exception) -> str:

@@ -193,7 +193,7 @@ def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], const
         return "counts"
     if constant and len(cells) > 1 and len(set(cells)) == 1:
         if column in table.unnamed:
-            raise RockspaceError(f"{table.path}: {column} is the same in every row; take it out")
+            raise RockspaceError(f"{table.path}: {column} is the same in every row; remove it")
         return "the same in every row"
     return None
 
@@ -214,14 +214,14 @@ def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
     if 0 < len(counted) < len(taken):
         raise RockspaceError(
             f"{table.path}: column {counted[0]!r} counts to {len(table.cells)} in some order, as row numbers or ranks do; list the "
-            "dimensions in config key dataset.dimensions, or take it out"
+            "dimensions in config key dataset.dimensions, or remove it"
         )
     for name in whole if len(whole) < len(taken) else []:
         values = numbers(table, name)
         if (values >= 0).all() and 2 * len(np.unique(values)) <= len(values):
             raise RockspaceError(
                 f"{table.path}: column {name!r} holds whole numbers ({values.min():.0f} to {values.max():.0f}) where others have "
-                "decimals, so it may be a code; list the dimensions in config key dataset.dimensions, or take it out"
+                "decimals, so it may be a code; list the dimensions in config key dataset.dimensions, or remove it"
             )
 
 
@@ -241,7 +241,7 @@ def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
     if np.allclose(matrix, matrix.T, atol=1e-3 * spread, equal_nan=True) and diagonal.size <= 1:
         raise RockspaceError(
             f"{table.path}: a symmetric matrix of {n} x {n} (dis)similarities, not coordinates; scale it to a few dimensions first "
-            "(multidimensional scaling), one row an image"
+            "(multidimensional scaling), one row per image"
         )
     off_diagonal = np.where(np.eye(n, dtype=bool), np.nan, matrix)
     own, least, most = np.diag(matrix), np.nanmin(off_diagonal, axis=1), np.nanmax(off_diagonal, axis=1)
@@ -267,7 +267,7 @@ def _refuse_codes_of_labels(readings: Sequence[Reading], label_of: pd.Series) ->
     if constant.any() and not constant.all():
         raise RockspaceError(
             f"{readings[0].file}: column {constant.idxmax()!r} is the same for all images of a label, so it may code labels; list "
-            "the dimensions in config key dataset.dimensions, or take it out"
+            "the dimensions in config key dataset.dimensions, or remove it"
         )
 
 

@@ -37,7 +37,7 @@ def read_responses(path: Path, catalog: pd.DataFrame, split: str) -> pd.DataFram
     for line, row in counts.items():
         if not any(row):
             image = table.cells.loc[line, pairing.names]
-            raise RockspaceError(f"{path}: row {line}: no response to image {image!r}; take the row out")
+            raise RockspaceError(f"{path}: row {line}: no response to image {image!r}; remove the row")
     shown = pairing.rows >= 0
     if not shown.any():
         raise RockspaceError(f"{path}: no row for any {split} image; check dataset.splits.{split}.responses")
