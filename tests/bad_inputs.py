@@ -642,7 +642,7 @@ wrong_coordinates("A row that is too short", "1 2\n3 4\n5\n7 8\n", "row 3: 1 cel
 wrong_coordinates(
     "Commas that may separate columns or decimals",
     "0,502\n1,3\n-0,5\n0,25\n",
-    "row 1: '0,502' may be decimal commas or whole numbers; write decimal points, separate columns by semicolons, or name every column in a header",
+    "row 1: '0,502' may hold decimal commas or whole numbers; write decimal points, separate columns by semicolons, or name every column in a header",
 )
 wrong_coordinates(
     "A column that is the same in every row",

@@ -1,4 +1,4 @@
-"""The reference of the configuration, made from its schema.
+"""The reference of the configuration, generated from its schema.
 
 Usage: ``python -m tools.config_reference > config/README.md``
 """
@@ -12,20 +12,20 @@ from rockspace.config import load_schema
 INTRODUCTION = """\
 # Configuration
 
-`config.yaml` is the rocks study. A file given with `--configfile` overrides it, so it holds only what differs;
+`config.yaml` is the rocks study. A file given with `--configfile` overrides it, so it contains only the differences;
 lists (`models`, `seeds`, `embeddings.layers`) are replaced as a whole.
 
 | file | what it is |
 |---|---|
 | `config.yaml` | the rocks from OSF with ResNet50 |
-| `demo.yaml` | the embedded dataset with a small network; needs no network, takes minutes |
-| `original.yaml` | the recipe as first published, to compare with |
-| `search.yaml` | recipes to compare by cross-validation inside the training images (target `search`) |
-| `search-rocks.yaml`, `best.yaml` | the search on the rocks, and the study that it chose: [docs/rocks-study.md](../docs/rocks-study.md) |
+| `demo.yaml` | the embedded dataset with a small network; needs no internet connection, takes minutes |
+| `original.yaml` | the original recipe, for comparison |
+| `search.yaml` | recipes compared by cross-validation within the training images (target `search`) |
+| `search-rocks.yaml`, `best.yaml` | the search on the rocks, and the study that it selected: [docs/rocks-study.md](../docs/rocks-study.md) |
 | `search-recipes.yaml` | a search over recipes for fine-tuning, one change at a time |
 
 Single values can be set on the command line: `snakemake --cores 4 --config seeds='[0,1,2]'`.
-A change reruns exactly the stages that it touches.
+A change reruns exactly the stages that depend on it.
 
 ## Keys
 
@@ -35,7 +35,7 @@ A change reruns exactly the stages that it touches.
 
 
 def reference() -> str:
-    """Return ``config/README.md``: one row a key, in the schema's order."""
+    """Return ``config/README.md``: one row per key, in the order of the schema."""
     return INTRODUCTION + "".join(f"| {' | '.join(row)} |\n" for row in _rows(load_schema(), ""))
 
 
