@@ -1,8 +1,8 @@
-# `snakemake` at the top finds the workflow, which lies where snakedeploy, the workflow catalog and modules look for it.
+# Entry point of `snakemake` in this folder; snakedeploy, the workflow catalog and modules expect workflow/Snakefile.
 include: "workflow/Snakefile"
 
 
-# The default target of a file that is included does not count.
+# Snakemake ignores the default target of an included file.
 rule default:
     default_target: True
     input:

@@ -24,7 +24,7 @@ rule procrustes:
         solution={"one_solution": is_one_solution(settings["dataset"], "individual")},
         code=code("procrustes"),
     message:
-        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: comparing its space with people's"
+        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: comparing its space with the human one"
     script:
         "../scripts/procrustes.py"
 
@@ -59,7 +59,7 @@ rule alignment_pictures:
     params:
         code=code("alignment_pictures"),
     message:
-        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: drawing its space beside people's"
+        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: drawing its space and the human one"
     script:
         "../scripts/alignment_pictures.py"
 
@@ -164,6 +164,6 @@ rule ensemble:
         },
         code=code("ensemble"),
     message:
-        "{wildcards.ensemble}: averaging what its networks say, and their rotated embeddings"
+        "{wildcards.ensemble}: averaging outputs and aligned embeddings"
     script:
         "../scripts/ensemble.py"

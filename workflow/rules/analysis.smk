@@ -62,7 +62,7 @@ rule evaluate:
         },
         code=code("evaluate"),
     message:
-        "{wildcards.model}, seed {wildcards.seed}: counting how often it is right"
+        "{wildcards.model}, seed {wildcards.seed}: computing accuracy"
     script:
         "../scripts/evaluate.py"
 

@@ -42,7 +42,7 @@ ENSEMBLES = {
     each["name"]: each | {"models": each["models"] or list(MODELS), "seeds": each["seeds"] or SEEDS}
     for each in settings["ensembles"]
 }
-# Every layer of every trained network, and the layer of each that the overview shows: the one nearest to the output.
+# All layers of all trained networks, and the last layer of each, which the overview shows.
 RUNS = [(model, seed, layer) for model in MODELS for seed in SEEDS for layer in LAYERS[model]]
 LAST_LAYERS = {model: layers[-1] for model, layers in LAYERS.items()}
 WATCHES_VALIDATION = settings["finetune"]["selection"] == "validation"
@@ -50,21 +50,21 @@ REFITS = settings["finetune"]["refit"] and settings["finetune"]["selection"] == 
 
 
 def keys_of_splits(*keys):
-    """What the splits of the dataset say under some keys."""
+    """The values of some keys of the splits."""
     splits = settings["dataset"]["splits"].items()
     return {split: {key: files[key] for key in keys if files.get(key) is not None} for split, files in splits}
 
 
-# The files that say which images there are: where labels stand in a table, that too.
+# The keys of the files that determine the images: with labels in a table, also the tables.
 HAS_LABEL_COLUMN = bool(settings["dataset"]["columns"].get("label"))
 IMAGE_FILES = ("images", "labels", "coordinates") if HAS_LABEL_COLUMN else ("images",)
-# Splits for which there are people's choices, and those for which there are the coordinates of single people.
+# Splits with response counts, and splits with coordinates of individuals.
 RESPONSES = {split: files["responses"] for split, files in keys_of_splits("responses").items() if files}
 INDIVIDUALS = [split for split, files in keys_of_splits("individual").items() if files]
 
 
 def people(*files):
-    """What decides how people's tables are read: these files of each split, and which column is what."""
+    """The settings for reading human data: these files of each split, and the roles of columns."""
     return {
         **{key: settings["dataset"][key] for key in ("dimensions", "columns", "order")},
         "splits": keys_of_splits(*files),
@@ -107,7 +107,7 @@ def tfrecords(split):
 
 
 def features_of(split, model, seed):
-    """The features of a split for a run: those of the first model that has the same.
+    """The features of a split for a run: those of the first model with the same features.
 
     Random weights are drawn for each seed, pretrained ones are the same for all.
     """
@@ -133,7 +133,7 @@ def weights(wildcards):
 
 
 def digest_of_weights(wildcards):
-    """Of weights of the user's own, what is in the file: its age may say nothing."""
+    """The digest of a weights file of the user, since its modification time is not reliable."""
     path = MODELS[wildcards.model]["weights"]
     if path in ("imagenet", "none"):
         return None
@@ -142,20 +142,20 @@ def digest_of_weights(wildcards):
 
 
 def backbone(wildcards):
-    """What decides which features a model has; the weights are an input."""
+    """The settings that features depend on, except the weights, which are an input."""
     model = MODELS[wildcards.model]
     return {key: model[key] for key in ("backbone", "output_layer", "preprocessing", "feature_layers", "pooling")}
 
 
 def objective(wildcards):
-    """What a model learns; the weight of the coordinates counts beside labels alone."""
+    """The objective of a model; the weight of the coordinates matters only for joint training."""
     model = MODELS[wildcards.model]
     keys = ("objective", "coordinates_weight") if model["objective"] == "joint" else ("objective",)
     return {key: model[key] for key in keys}
 
 
 def coordinates_learnt(*splits):
-    """People's coordinates of these splits, for a model that learns them."""
+    """The human coordinates of these splits, for a model that learns them."""
 
     def of_model(wildcards):
         return [f"{STUDY}/coordinates/{split}.csv" for split in splits if REGRESSES[wildcards.model]]
@@ -164,7 +164,7 @@ def coordinates_learnt(*splits):
 
 
 def recipe(section, *keys):
-    """A section of the configuration as a model's own recipe has it, or some keys of it."""
+    """A section of a model's recipe, or some keys of it."""
 
     def of_model(wildcards):
         values = MODELS[wildcards.model]["recipe"][section]
@@ -174,14 +174,14 @@ def recipe(section, *keys):
 
 
 def geometry(wildcards):
-    """How images are stored, and how large a model sees them."""
+    """How images are stored, and the input size of a model."""
     stored = {key: settings["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")}
     seen = MODELS[wildcards.model]["image_size"] or stored["image_size"]
     return stored | {"image_size": seen, "margin": stored["image_size"] + stored["margin"] - seen}
 
 
 def memory(of_images):
-    """Memory (MB) of a stage that runs a network over batches of images, which take ``of_images`` at 224 pixels."""
+    """Memory (MB) of a stage that runs a network on batches of images, with ``of_images`` for them at 224 pixels."""
 
     def of_model(wildcards):
         area = (geometry(wildcards)["image_size"] / 224) ** 2
@@ -202,13 +202,13 @@ def memory_of_fold(wildcards):
 
 
 def augmentation_of_tests(wildcards):
-    """The augmentation range of a model's test views; empty where it has the plain view alone."""
+    """The augmentation range of a model's test-time augmentation; empty without augmented views."""
     several = MODELS[wildcards.model]["recipe"]["evaluate"]["views"] > 1
     return MODELS[wildcards.model]["recipe"]["augmentation"] if several else {}
 
 
 def of_members(pattern, **wanted):
-    """The files that a pattern names for all members of an ensemble."""
+    """The files of all members of an ensemble."""
 
     def files(wildcards):
         members = ENSEMBLES[wildcards.ensemble]
@@ -218,13 +218,13 @@ def of_members(pattern, **wanted):
 
 
 def shared_layers(ensemble):
-    """The layers that are embedded for all members of an ensemble."""
+    """The layers that all members of an ensemble embed."""
     first, *others = (LAYERS[model] for model in ENSEMBLES[ensemble]["models"])
     return [layer for layer in first if all(layer in layers for layers in others)]
 
 
 def images_searched(wildcards):
-    """Training images, for recipes that need more than features of the frozen base; never any of the validation split."""
+    """Training images, for recipes that need pixels; never images of the validation split."""
     if WATCHES_VALIDATION:
         raise WorkflowError(
             'config: finetune.selection: found "validation"; a search compares recipes on training images alone, '
@@ -234,7 +234,7 @@ def images_searched(wildcards):
 
 
 def decides_features(name):
-    """All that decides the features of a model."""
+    """All settings that the features of a model depend on."""
     model = MODELS[name]
     keys = ("backbone", "weights", "image_size", "output_layer", "preprocessing", "feature_layers", "pooling")
     return {key: model[key] for key in keys} | {
@@ -243,26 +243,26 @@ def decides_features(name):
     }
 
 
-# Models that have the same features share the artifact of the first of them.
+# Models with the same features share the artifact of the first of them.
 SHARES_FEATURES_OF = {
     name: next(other for other in MODELS if decides_features(other) == decides_features(name)) for name in MODELS
 }
 
 
 def code(stage):
-    """The fingerprint of the code that a stage runs, taken when a job needs it."""
+    """The fingerprint of the code that a stage runs, computed only for jobs that need it."""
     script = Path(workflow.source_path(f"../scripts/{stage}.py"))
     return lambda wildcards: code_fingerprint(script)
 
 
 def precision(wildcards):
-    """The file with the arithmetic of a backbone, where the hardware decides on it."""
+    """The file with the precision of a backbone, if it depends on the hardware."""
     backbone = MODELS[wildcards.model]["backbone"]
     return f"{STUDY}/precision/{backbone}.json" if settings["precision"] == "auto" else []
 
 
 def source_of(files):
-    """What the photographs (``raw``) or people's files (``people``) are made from."""
+    """The source of the photographs (``raw``) or of the human data (``people``)."""
     dataset = settings["dataset"]
     return {
         "source": dataset["source"],
@@ -272,7 +272,7 @@ def source_of(files):
 
 
 def digest_of_source(wildcards):
-    """Of a local folder, the digest of the files that are taken from it."""
+    """The digest of the files used from a local folder."""
     record = folder_of(wildcards.files).with_name(f".{wildcards.files}.source.json")
     try:
         return digest_of(source_files(source_of(wildcards.files)), record, keep=workflow.is_main_process)
@@ -281,7 +281,7 @@ def digest_of_source(wildcards):
 
 
 def folder_of(files):
-    """Where the photographs (``raw``) or people's files (``people``) lie; as a module, that may be elsewhere."""
+    """The folder of the photographs (``raw``) or human data (``people``), which a module may prefix."""
     return Path(rules.download.output.manifest.format(files=files)).with_name(files)
 
 
@@ -300,11 +300,11 @@ def digest_of_choices(wildcards):
 
 
 def of_runs(pattern):
-    """The files that a pattern names for each model, seed and layer of RUNS, in its order."""
+    """The files of each model, seed and layer, in the order of RUNS."""
     models, seeds, layers = zip(*RUNS)
     return expand(pattern, zip, model=models, seed=seeds, layer=layers)
 
 
 def every(*patterns):
-    """The files that patterns name for all models, seeds and layers."""
+    """The files of all models, seeds and layers."""
     return sorted({file for pattern in patterns for file in of_runs(pattern)})

@@ -6,7 +6,7 @@ localrules:
     pretrained_weights,
 
 
-# One job for the photographs and one for people's files, since these come and go without those.
+# Separate jobs for photographs and human data, since either may change without the other.
 rule download:
     output:
         manifest=f"{STUDY}/{{files}}.manifest.json",
@@ -14,7 +14,7 @@ rule download:
         f"{STUDY}/logs/download/{{files}}.log",
     benchmark:
         f"{STUDY}/benchmarks/download/{{files}}.tsv"
-    # What is wrong with people's files should be told before a network is trained.
+    # Errors in human data should be reported before a network is trained.
     priority: 1
     conda:
         "../envs/rockspace.yaml"
@@ -24,7 +24,7 @@ rule download:
         digest=digest_of_source,
         code=code("download"),
     message:
-        f"Fetching the files of {settings['study']}: {{wildcards.files}}"
+        f"Downloading the files of {settings['study']}: {{wildcards.files}}"
     script:
         "../scripts/download.py"
 
@@ -49,7 +49,7 @@ rule restructure:
         },
         code=code("restructure"),
     message:
-        "Checking images, and filing them by label"
+        "Checking images and sorting them by label"
     script:
         "../scripts/restructure.py"
 
@@ -72,7 +72,7 @@ rule coordinates:
         dataset=people("coordinates"),
         code=code("coordinates"),
     message:
-        "Giving each image its row of people's coordinates"
+        "Matching human coordinates to images"
     script:
         "../scripts/coordinates.py"
 
@@ -95,7 +95,7 @@ rule individuals:
         dataset=people("individual", "fraction"),
         code=code("individuals"),
     message:
-        "Reading the {wildcards.split} coordinates of single people"
+        "Reading the {wildcards.split} coordinates of individuals"
     script:
         "../scripts/individuals.py"
 
@@ -144,10 +144,12 @@ rule pretrained_weights:
 try:
     for files in ("raw", "people"):
         check_source(settings["dataset"], folder_of(files))
-        # Snakemake sees whether a manifest is there, not whether its files are: one that is no longer true goes.
+        # Snakemake checks only the manifest, not the files that it lists, so an outdated manifest is deleted.
         manifest = folder_of(files).with_name(f"{files}.manifest.json")
         if workflow.is_main_process and (lost := lost_files(folder_of(files), manifest)):
-            print(f"{folder_of(files) / lost[0]} is missing or cut: it will be fetched again", file=sys.stderr)
+            print(
+                f"{folder_of(files) / lost[0]} is missing or incomplete: it will be downloaded again", file=sys.stderr
+            )
             manifest.unlink()
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
@@ -155,7 +157,7 @@ except RockspaceError as error:
 catalog = folder_of("raw").with_name("catalog.csv")
 if workflow.is_main_process and catalog.exists() and not any(Path(".snakemake/metadata").glob("*")):
     print(
-        f"{catalog.parent} is here without .snakemake/, which says what made it: the ages of files alone decide what is done "
-        "again. Copy it too; or, if configuration and code are those that made the results: snakemake --touch",
+        f"{catalog.parent} has no .snakemake/ with the records of its jobs: only modification times decide what is "
+        "rerun. Copy .snakemake/ too; or, if configuration and code have not changed: snakemake --touch",
         file=sys.stderr,
     )

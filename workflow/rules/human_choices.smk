@@ -1,4 +1,4 @@
-# People's own files of what they chose, and digests of what is in them.
+# Files of response counts, by split.
 CHOICES = {f"{split}_responses": path for split, path in RESPONSES.items()}
 
 

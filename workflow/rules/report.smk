@@ -184,7 +184,7 @@ rule overview:
             labels={"model": "all", "seed": "all", "picture": "learning curves"},
         ),
         curves_svg=f"{STUDY}/gallery/learning_curves.svg",
-        # What makes the very same run again, as a config file, whatever it was given by.
+        # The complete configuration as a file, which reproduces the run.
         config=f"{STUDY}/config.yaml",
     log:
         f"{STUDY}/logs/overview.log",

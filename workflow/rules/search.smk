@@ -2,7 +2,7 @@ localrules:
     search,
 
 
-# Folds are counted through the repeats.
+# Folds are numbered consecutively over the repeats.
 FOLDS = range(settings["search"]["folds"] * settings["search"]["repeats"])
 
 
@@ -22,7 +22,7 @@ rule cross_validate:
         f"{STUDY}/benchmarks/cross_validate/{{model}}-{{seed}}-{{fold}}.tsv"
     conda:
         "../envs/rockspace.yaml"
-    # What needs features alone runs best on one core, several beside each other.
+    # Jobs that need only features run best on one core each, several in parallel.
     threads: lambda wildcards: 8 if needs_pixels(MODELS[wildcards.model]["recipe"]) else 1
     resources:
         mem_mb=memory_of_fold,
@@ -35,7 +35,7 @@ rule cross_validate:
         digest=digest_of_weights,
         code=code("cross_validate"),
     message:
-        "{wildcards.model}, seed {wildcards.seed}: training without fold {wildcards.fold}, and asking about it"
+        "{wildcards.model}, seed {wildcards.seed}: training without fold {wildcards.fold}, and evaluating on it"
     script:
         "../scripts/cross_validate.py"
 
@@ -61,6 +61,6 @@ rule search:
         settings={"folds": settings["search"]["folds"], "resamples": settings["procrustes"]["bootstraps"]},
         code=code("search"),
     message:
-        "Comparing recipes by what they say of training images left out"
+        "Comparing recipes by cross-validation"
     script:
         "../scripts/search.py"

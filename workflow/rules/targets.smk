@@ -1,7 +1,7 @@
 CHOICES_OF_PEOPLE = [*rules.exemplar_people.output, *every(*rules.exemplar.output), *rules.human_choices.output]
 
 
-# What a whole study is: all that it keeps, so that a file that was lost is made again.
+# All artifacts that a study keeps, so that a lost file is made again.
 EVERYTHING = [
     expand(rules.download.output.manifest, files=["raw", "people"]),
     rules.restructure.output,
@@ -20,7 +20,7 @@ EVERYTHING = [
 ]
 
 
-# Several stages at once, by what they make: `--until` takes one.
+# Targets for several stages at once; `--until` accepts one.
 rule trained:
     input:
         every(*rules.finetune.output, *rules.curves.output),
@@ -38,7 +38,7 @@ rule aligned:
 
 onsuccess:
     summary, overview = Path(rules.summary.output.csv), Path(rules.overview.output.page)
-    # What was not asked for may be left from an older run, so it is not shown.
+    # Older files, from other runs, are not shown.
     if summary.exists() and summary.stat().st_mtime > STARTED:
         from rockspace.report.columns import read_table
         from rockspace.report.terminal import closing_words
