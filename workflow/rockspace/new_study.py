@@ -28,49 +28,50 @@ PLACEHOLDER = {
     },
 }
 TEMPLATE = """\
-# Laid over config.yaml, so it holds only what differs. Every key, its default and range: README.md in this folder.
+# Overrides config.yaml, so it contains only the differences. Every key, its default and range: README.md in this folder.
 study: {study}
 
 dataset:
   source: directory
   directory: {directory}
-  # What the network learns to tell apart. `filename` is a regular expression for a whole file name (or for the path below
-  # the folder, if it holds a slash) with a group `label`, perhaps `superclass`; `columns.label` names a column instead.
+  # The labels that the network learns. `filename` is a regular expression for a whole file name (or for the path below
+  # the folder, if it contains a slash) with a group `label` and an optional group `superclass`; alternatively,
+  # `columns.label` names a column.
   {labels}
-  # Patterns below the folder, and the table of coordinates, whose rows belong to the images that a column names.
-  # `fraction` takes that share of every label's images to validate; images and coordinates of their own may stand in
-  # its place.
+  # Patterns below the folder, and the table of coordinates, with a column that names the images.
+  # `fraction` is the share of every label's images that is drawn for validation; `images` and `coordinates` of
+  # separate validation images may replace it.
   splits:
     train: {train}
     validation: {validation}
-  dimensions: {dimensions} # the columns to take; all of numbers if empty, but those that number or code the images
+  dimensions: {dimensions} # the columns to use; if empty, all numeric ones except numbers or codes of the images
 
-models: # each is trained, and compared with the others
-  - {{name: lite0, backbone: efficientnet_lite0, weights: imagenet}} # small and quick; its weights need no network
+models: # all are trained and compared
+  - {{name: lite0, backbone: efficientnet_lite0, weights: imagenet}} # small and fast; its weights are already installed
   # - {{name: resnet50, backbone: resnet50, weights: imagenet}}
-seeds: [0] # each trains every model once more
+seeds: [0] # every model is trained once for each seed
 
-tfrecords: {{image_size: 128, margin: 16}} # pixels; 224 and 32 see more, and take three times as long
+tfrecords: {{image_size: 128, margin: 16}} # pixels; 224 and 32 show more detail and take three times as long
 
 finetune: {{epochs: 30, learning_rate: 0.0001}}
 
-# What the network may learn to ignore. Set to 0 or false what people do not ignore in your images.
+# Variation that the network learns to ignore. Set to 0 or false what matters to people in your images.
 augmentation: {{rotation: 20, shear: 10, zoom: 0.2, horizontal_flip: true, vertical_flip: false}}
 """
 
 
 def new_study(name: str, folder: Path | None) -> str:
-    """Write down the config of a study.
+    """Return the configuration of a new study.
 
     Args:
         name: Name of the study.
-        folder: Images and coordinates, to be looked through; None leaves placeholders.
+        folder: Folder with images and coordinates, which is inspected; None leaves placeholders.
 
     Returns:
         The text of a config file, which the schema accepts over the default config.
 
     Raises:
-        RockspaceError: The name is no name of a study, or the folder cannot be read as a dataset.
+        RockspaceError: The name is invalid, or the folder cannot be read as a dataset.
     """
     dataset: dict[str, Any] = propose_dataset(folder) if folder else PLACEHOLDER
     text = TEMPLATE.format(
@@ -85,7 +86,7 @@ def new_study(name: str, folder: Path | None) -> str:
 
 
 def in_words(dataset: dict[str, Any]) -> str:
-    """Say what a dataset holds, after matching every image with its label and its coordinates, and what was taken."""
+    """Describe a dataset, after matching every image with its label and its coordinates."""
     folder = Path(dataset["directory"])
     catalog = build_catalog(folder, dataset)
     _, readings = people_coordinates(folder, dataset, catalog)
@@ -94,7 +95,7 @@ def in_words(dataset: dict[str, Any]) -> str:
     source = f"column {column!r}" if column else f"the names ({dataset['filename']})"
     return "\n".join(
         [
-            f"{len(catalog)} images: {counts['train']} train, {counts['validation']} validate.",
+            f"{len(catalog)} images: {counts['train']} train, {counts['validation']} validation.",
             f"{catalog['label'].nunique()} labels from {source}: {listed(sorted(set(catalog['label'])))}.",
             *(line for reading in readings for line in reading.in_words()),
         ]
@@ -116,17 +117,19 @@ def _quoted(value: Any) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Write ``config/NAME.yaml``; a file that is there stays as it is."""
+    """Write ``config/NAME.yaml``; an existing file is not overwritten."""
     parser = argparse.ArgumentParser(prog="python -m rockspace.new_study", description=__doc__.splitlines()[0])
     parser.add_argument("name", help="name of the study, and of its config file")
     parser.add_argument("folder", nargs="?", type=Path, help="folder with images and their coordinates")
     given = parser.parse_args(arguments)
     path = DEFAULT.with_name(f"{given.name}.yaml")
     if path.exists():
-        raise RockspaceError(f"{path} exists; choose another name or take it away")
+        raise RockspaceError(f"{path} exists; choose another name or remove it")
     text = new_study(given.name, given.folder)
     found = (
-        in_words(yaml.safe_load(text)["dataset"]) if given.folder else f"Now put your folder and patterns into {path}."
+        in_words(yaml.safe_load(text)["dataset"])
+        if given.folder
+        else f"Now fill in your folder and patterns in {path}."
     )
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Which row of a table belongs to which image: by names wherever these can be recognised, never by a doubtful order."""
+"""Matching of the rows of a table to images: by names if these are recognized, otherwise by order only if it is unambiguous."""
 
 import re
 import unicodedata
@@ -18,7 +18,7 @@ UNREADABLE = frozenset(
     {".heic", ".heif", ".avif", ".svg", ".pdf", ".eps", ".psd", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".jp2"}
 )
 ORDERS = ("name", "natural", "path")
-SHORTEST_NUMBERING = 3  # rows, below which 1, 2 may as well be coordinates
+SHORTEST_NUMBERING = 3  # rows; with fewer, 1, 2 may be coordinates
 
 # The last words of a header count: "Stim Nr" and "imageID" number images, "number of legs" and "object size" do not.
 _NUMBERING = re.compile(
@@ -37,10 +37,10 @@ class Pairing:
     """The row of each image.
 
     Attributes:
-        rows: For each image the position of its row, or -1 where an image may lack one.
-        names: The column that names the images; None for bare rows.
+        rows: Position of the row of each image, or -1 for images without one.
+        names: The column that names the images; None for rows without names.
         numbering: Columns that only number the rows.
-        how: What was taken for the images' names, in words.
+        how: How rows were matched, in words.
     """
 
     rows: np.ndarray
@@ -51,14 +51,14 @@ class Pairing:
 
 @dataclass(frozen=True)
 class _Match:
-    """One column held against the images: for each row the images that its cell may mean, the best ones only."""
+    """One column compared with the images: for each row, the best matches of its cell."""
 
     column: str
     found: list[list[int]]
     by_number: bool = False
 
     def recognised(self) -> int:
-        """How many images its cells may mean."""
+        """The number of images that its cells match."""
         return len({image for likely in self.found for image in likely})
 
 
@@ -83,14 +83,14 @@ def pair(
         table: From `rockspace.data.tables.read_table`.
         images: Paths of the images that need a row, separated by ``/``.
         others: Paths of images that may have one.
-        column: The column that names the images; None looks for it.
-        dimensions: Columns that do not.
-        order: One of `ORDERS`, for bare rows.
-        partial: Whether images may lack a row.
+        column: The column that names the images; None detects it.
+        dimensions: Columns that are dimensions, not names.
+        order: One of `ORDERS`, for rows without names.
+        partial: Whether images without a row are allowed.
 
     Raises:
-        RockspaceError: With file and row, where an image has no row or two, a row no image or two, or where two columns or
-            two orders are as likely.
+        RockspaceError: With file and row: an image has no row or two, a row matches no image or two, or two columns or
+            orders are equally plausible.
     """
     if column is not None and column not in table.cells:
         present = ", ".join(map(repr, list(table.cells)[:5]))
@@ -136,10 +136,10 @@ def recognised(table: Table, images: Sequence[str]) -> int:
 
 
 def _by_text(table: Table, column: str, images: Sequence[str], needed: int, loosely: bool = False) -> _Match:
-    """Hold the cells of a column against the ends of the images' paths; the longest common end counts.
+    """Match the cells of a column with the ends of image paths; the longest common end wins.
 
     Of several images with that end, those that need a row come before those that may have one.
-    Held loosely, ``Cat 1`` is ``cat_01``: zeros before a number and what stands between words do not count.
+    Matched loosely, ``Cat 1`` is ``cat_01``: leading zeros and separators are ignored.
     """
     ends: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for i, image in enumerate(images):
@@ -168,7 +168,7 @@ def _by_text(table: Table, column: str, images: Sequence[str], needed: int, loos
 
 
 def _by_number(table: Table, column: str, images: Sequence[str]) -> _Match | None:
-    """Hold whole numbers against the one number in which the images' names differ; None where that cannot be done."""
+    """Match integers with the one number in which image names differ; None if this is impossible."""
     cells = table.cells[column].tolist()
     pieces = [re.split(r"(\d+)", PurePosixPath(_folded(image)).stem) for image in images]
     if not are_integers(cells) or len({tuple(words[::2]) for words in pieces}) > 1:

@@ -1,4 +1,4 @@
-"""Tables that people keep as text, as R, pandas, NumPy, SPSS and spreadsheets write them: read as text, cell by cell."""
+"""Text tables as written by R, pandas, NumPy, SPSS and spreadsheets, read as text, cell by cell."""
 
 import csv
 import re
@@ -16,19 +16,19 @@ import pandas as pd
 from rockspace.errors import RockspaceError
 
 DELIMITERS = [",", ";", "\t", "|", " "]
-SNIFFED_LINES = 100  # from which the delimiter is told
+SNIFFED_LINES = 100  # for detecting the delimiter
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-"})  # in lower case
 
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
 _INTEGER = re.compile(r"[+-]?\d+(?:[.,]0+)?")
 _COMMENT = re.compile(r"\s*[#%]+")
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)  # what Excel reads and writes on top of a CSV
-# What tells a header whose other cells are numbers: a word for the column of the images' names.
+# Names of a column of image names, which identify a header whose other cells are numbers.
 _NAMES_WORD = re.compile(
     r"(?:.*[\W_])?(?:image|img|file|file ?name|name|stim|stimulus|photo|picture|item|object|path|id)s?(?:[\W_].*)?"
 )
 
-Row = tuple[int, list[str]]  # the number of a line, from 1, and its cells
+Row = tuple[int, list[str]]  # line number, from 1, and cells
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Table:
     """A table of text.
 
     Attributes:
-        path: Where it was read.
-        cells: One text column a column of the file; the index holds the numbers of the lines, from 1. A column
+        path: The file.
+        cells: One text column for each column of the file; the index holds line numbers, from 1. A column
             without a name is called ``column 1``, ``column 2``, ...
-        unnamed: The columns that the file gives no name.
-        skipped: Text above the table, which was left out.
+        unnamed: The columns without a name in the file.
+        skipped: Text above the table, which is ignored.
     """
 
     path: Path
@@ -50,21 +50,21 @@ class Table:
 
     @property
     def has_header(self) -> bool:
-        """Whether the file names any of its columns."""
+        """Whether the file names any column."""
         return len(self.unnamed) < self.cells.shape[1]
 
 
 def read_table(path: Path) -> Table:
-    """Read a table of whatever delimiter, encoding, header and decimal mark; every cell stays text.
+    """Read a table with any delimiter, encoding, header and decimal mark; every cell remains text.
 
-    Lines that start with ``#`` or ``%`` are comments; the last one above bare rows names the columns if it has a word for
-    each, as NumPy's ``savetxt`` writes it. Prose above the table is skipped.
+    Lines that start with ``#`` or ``%`` are comments; without a header, the last comment above the rows names the columns
+    if it has as many words, as written by NumPy's ``savetxt``. Text above the table is skipped.
 
     Args:
-        path: Text in UTF-8, UTF-16 with its mark, or else Windows' western encoding.
+        path: A text file in UTF-8, UTF-16 with a byte order mark, or Windows-1252.
 
     Raises:
-        RockspaceError: With file and row: no text, no table, rows of unequal length, a header with one name twice, or
+        RockspaceError: With file and row: no text, no table, rows of unequal length, duplicate names in the header, or
             commas that may separate columns or decimals.
     """
     text = _decoded(path)
@@ -86,17 +86,17 @@ def read_table(path: Path) -> Table:
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell holds nothing, or a word for nothing."""
+    """Whether a cell is empty or marks a missing value."""
     return cell.lower() in MISSING
 
 
 def is_number(cell: str) -> bool:
-    """Whether a cell is a number with a decimal point or comma; ``1_01``, ``007a`` and ``0x1F`` are none."""
+    """Whether a cell is a number with a decimal point or comma; ``1_01``, ``007a`` and ``0x1F`` are not."""
     return _NUMBER.fullmatch(_plain(cell)) is not None
 
 
 def is_integer(cell: str) -> bool:
-    """Whether a cell is a whole number, also where a spreadsheet made ``7.0`` of it."""
+    """Whether a cell is an integer, or one that a spreadsheet wrote as ``7.0``."""
     return _INTEGER.fullmatch(_plain(cell)) is not None
 
 
@@ -106,13 +106,13 @@ def number(cell: str) -> float:
 
 
 def are_numbers(cells: Sequence[str]) -> bool:
-    """Whether these hold numbers and, beside them, nothing but gaps."""
+    """Whether all cells are numbers or missing, and at least one is a number."""
     kept = [cell for cell in cells if not is_missing(cell)]
     return bool(kept) and all(map(is_number, kept))
 
 
 def are_integers(cells: Sequence[str]) -> bool:
-    """Whether all of these are whole numbers."""
+    """Whether all cells are integers."""
     return len(cells) > 0 and all(map(is_integer, cells))
 
 
@@ -122,10 +122,10 @@ def numbers(table: Table, column: str, *, gaps: bool = False) -> np.ndarray:
     Args:
         table: From `read_table`.
         column: One of its columns.
-        gaps: Whether a cell may hold nothing, which gives NaN.
+        gaps: Whether missing values are allowed; they become NaN.
 
     Raises:
-        RockspaceError: With file and row: a cell is no finite number, or some have a decimal point and others a comma.
+        RockspaceError: With file and row: a cell is not a finite number, or cells differ in the decimal mark.
     """
     values: list[float] = []
     marks: dict[str, int] = {}
@@ -147,7 +147,7 @@ def numbers(table: Table, column: str, *, gaps: bool = False) -> np.ndarray:
 
 
 def _plain(cell: str) -> str:
-    """A typographic minus sign is a minus sign."""
+    """Replace a typographic minus sign by a hyphen."""
     return cell.replace("\u2212", "-")
 
 
@@ -172,10 +172,10 @@ def _decoded(path: Path) -> str:
 
 
 def _without_comments(lines: list[str]) -> tuple[list[str], str | None]:
-    """Blank the comments, so that rows keep their numbers; return also the text of the last one above the rows."""
+    """Blank comments, which keeps line numbers; also return the text of the last one above the rows."""
     comments = [i for i, line in enumerate(lines) if _COMMENT.match(line)]
     if 2 * len(comments) > sum(bool(line.strip()) for line in lines):
-        # Rows may be names that start so.
+        # Names in rows may start with these characters.
         above = next((i for i, line in enumerate(lines) if line.strip() and not _COMMENT.match(line)), 0)
         comments = [i for i in comments if i < above]
     first = next((i for i, line in enumerate(lines) if line.strip() and i not in set(comments)), 0)
@@ -185,7 +185,7 @@ def _without_comments(lines: list[str]) -> tuple[list[str], str | None]:
 
 
 def _dialect(lines: list[str]) -> tuple[str, str]:
-    """What separates cells, and what quotes them; a space stands for white space of any kind and length."""
+    """Detect the delimiter and the quote character; a space represents any white space."""
     sample = "\n".join([line.strip(" ") for line in lines if line.strip()][:SNIFFED_LINES]) + "\n"
     found = clevercsv.detect.Detector().detect(sample, delimiters=DELIMITERS)
     delimiter = (found.delimiter if found else "") or " "
@@ -219,7 +219,7 @@ def _parsed(path: Path, lines: list[str], delimiter: str, quote: str) -> list[Ro
 
 
 def _table_of(path: Path, rows: list[Row], delimiter: str) -> tuple[list[str] | None, bool, list[Row], list[str]]:
-    """Tell header, whether it names each column, rows and the prose above them; the usual number of cells is the table's."""
+    """Return the header, whether it names all columns, the rows, and the text above; the most common width is the table's."""
     counts = Counter(len(cells) for _, cells in rows)
     width = max(counts, key=lambda count: (counts[count], count))
     narrow = width
@@ -237,7 +237,7 @@ def _table_of(path: Path, rows: list[Row], delimiter: str) -> tuple[list[str] | 
     above, body = rows[:start], rows[start:]
     header, whole = None, False
     if above and len(above[-1][1]) == narrow - 1 and not any(map(is_number, above[-1][1])) and not _heads(body):
-        header, above = ["", *above[-1][1]], above[:-1]  # R leaves out the name of the column of row names
+        header, above = ["", *above[-1][1]], above[:-1]  # R omits the name of the column of row names
     elif _heads(body):
         header, whole, body = body[0][1], True, body[1:]
         if not body:
@@ -252,7 +252,7 @@ def _table_of(path: Path, rows: list[Row], delimiter: str) -> tuple[list[str] | 
 
 
 def _first_of_numbers(rows: list[list[str]], width: int) -> int:
-    """The first row that holds numbers where most rows hold some; else the first of the table's width."""
+    """The first row with numbers in the numeric columns; else the first of the table's width."""
     whole = [cells for cells in rows if len(cells) == width]
     of_numbers = [i for i in range(width) if 2 * sum(is_number(cells[i]) for cells in whole) > len(whole)]
     for i, cells in enumerate(rows):
@@ -262,7 +262,7 @@ def _first_of_numbers(rows: list[list[str]], width: int) -> int:
 
 
 def _heads(rows: list[Row]) -> bool:
-    """Whether the first row names the columns of the others."""
+    """Whether the first row is a header."""
     (_, first), rest = rows[0], [cells for _, cells in rows[1:] if len(cells) == len(rows[0][1])]
     counted = [str(i) for i in range(len(first))]
     if not rest:
@@ -277,7 +277,7 @@ def _heads(rows: list[Row]) -> bool:
         return any(map(_is_word_for_names, first))
     if is_counted and (first[0] == "" or _is_word_for_names(first[0])):
         return True
-    # pandas' numbers of the columns of a bare array
+    # column numbers that pandas writes for an array
     return first == counted and len(first) > 1 and any(not is_integer(cell) for cells in rest for cell in cells)
 
 
@@ -286,7 +286,7 @@ def _is_word_for_names(cell: str) -> bool:
 
 
 def _names_in(comment: str, delimiter: str, width: int) -> list[str] | None:
-    """The columns' names in a comment, if it has as many words as there are columns."""
+    """The names of the columns in a comment, if it has as many words as there are columns."""
     for words in (comment.split(delimiter), comment.split(","), comment.split("\t"), comment.split()):
         names = [word.strip().strip('"') for word in words]
         if len(names) == width and all(names) and not any(map(is_number, names)):
@@ -295,7 +295,7 @@ def _names_in(comment: str, delimiter: str, width: int) -> list[str] | None:
 
 
 def _refuse_decimal_commas(path: Path, rows: list[Row], bare: bool) -> None:
-    """Refuse whole numbers between commas which may be halves of numbers with a decimal comma."""
+    """Refuse integers between commas that may be two parts of a number with a decimal comma."""
     columns = [[cells[i] for _, cells in rows] for i in range(len(rows[0][1]))]
     counted = [str(i) for i in range(len(rows) + 1)]
     figures = [column for column in columns if are_numbers(column) and column not in (counted[1:], counted[:-1])]

@@ -1,7 +1,7 @@
 """The names of a backbone's layers, known before any job starts.
 
-They come from the networks themselves, built without weights in a process of their own, which takes a few seconds; so a
-configuration that names no layer builds none, and what was found out is kept in the user's cache.
+They are read from the networks, built without weights in a separate process, which takes a few seconds. This is done only if a
+configuration names layers, and the result is stored in the user's cache.
 
 Usage: ``python -m rockspace.networks.layer_names resnet50`` prints them as JSON.
 """
@@ -35,15 +35,15 @@ BACKBONE_NAMES = (
     *(f"resnet{depth}{generation}" for depth in (50, 101, 152) for generation in ("", "_v2")),
     *("vgg16", "vgg19", "xception"),
 )
-"""The keys of `backbones.BACKBONES`, without waiting for Keras."""
+"""The keys of `backbones.BACKBONES`, without importing Keras."""
 
 
 class Layers(NamedTuple):
     """Layers of a backbone, from the input on.
 
     Attributes:
-        names: of all of them.
-        block_ends: of those at which a block ends.
+        names: names of all layers.
+        block_ends: names of the last layers of blocks.
     """
 
     names: list[str]
@@ -51,17 +51,17 @@ class Layers(NamedTuple):
 
 
 def embedded_layers(config: dict[str, Any]) -> dict[str, list[str]]:
-    """Check every name of a layer in a configuration, and say which layers each model embeds.
+    """Check all names of layers in a configuration, and return the layers that each model embeds.
 
     Args:
         config: From `rockspace.config.validated`.
 
     Returns:
-        By the name of the model, the layers from the input on.
+        The layers of each model, by its name, from the input on.
 
     Raises:
-        RockspaceError: Where a backbone is unknown or a model has no such layer; the line names key and model, and offers
-            similar names.
+        RockspaceError: A backbone is unknown or a model has no such layer; the message names key, model and similar
+            names.
     """
     for model in config["models"]:
         check_backbone(model["backbone"])
@@ -71,14 +71,14 @@ def embedded_layers(config: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def check_backbone(name: str) -> None:
-    """Raise a RockspaceError with similar names where there is no such backbone."""
+    """Raise a RockspaceError with similar names if there is no such backbone."""
     if name not in BACKBONE_NAMES:
         similar = difflib.get_close_matches(name, BACKBONE_NAMES, n=3) or BACKBONE_NAMES
         raise RockspaceError(f"config: models: backbone: {name!r} is unknown; did you mean {', '.join(similar)}?")
 
 
 def check_name(name: str, names: Sequence[str], model_name: str, key: str | None = None) -> None:
-    """Raise a RockspaceError with similar names where ``name`` is none of a model's layer names."""
+    """Raise a RockspaceError with similar names if a model has no layer ``name``."""
     if name not in names:
         similar = difflib.get_close_matches(name, names, n=3) or names[-3:]
         where = f"config: {key}: " if key else ""
@@ -86,27 +86,27 @@ def check_name(name: str, names: Sequence[str], model_name: str, key: str | None
 
 
 def layers_of(backbones: Iterable[str]) -> dict[str, Layers]:
-    """Return the layers of backbones, by name; of those that the cache does not hold, after a few seconds."""
+    """Return the layers of backbones, by name; those not in the cache take a few seconds."""
     backbones = list(dict.fromkeys(backbones))
     cached = {name: platformdirs.user_cache_path("rockspace") / f"{name}-{_fingerprint()}.json" for name in backbones}
     missing = [name for name, path in cached.items() if not path.is_file()]
     found: dict[str, Any] = {}
     if missing:
         command = [sys.executable, "-m", "rockspace.networks.layer_names", *missing]
-        # From where this package lies, so that the other process has the same one.
+        # The folder of this package, so that the other process imports the same one.
         process = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)}: {process.stderr[-2000:]}")
         found = json.loads(process.stdout)
         for name in missing:
-            # Where nothing can be kept, the next start takes as long.
+            # Without a writable cache, the next start takes as long.
             with suppress(OSError), replacing(cached[name]) as partial:
                 partial.write_text(json.dumps(found[name]), encoding="utf-8")
     return {name: Layers(*(found.get(name) or read_json(path))) for name, path in cached.items()}
 
 
 def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | None) -> list[str]:
-    """The layers that a model embeds; ``layers`` of its backbone is None where none is named but the penultimate."""
+    """The layers that a model embeds; ``layers`` is None if the configuration names none but the penultimate."""
     if layers is None:
         return list(wanted)
     output_layer, feature_layers, from_layer, _ = _named(model, wanted)
@@ -115,7 +115,7 @@ def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | N
     for key, several in (("models: output_layer", output_layer), ("models: feature_layers", feature_layers)):
         for name in several:
             check_name(name, names, described, key)
-        # What lies behind the last one is no part of the model.
+        # Layers after the last one are not part of the model.
         names = names[: max(map(names.index, several), default=len(names)) + 1]
     head = _head_layers(model["recipe"]["head"]["units"])
     for name in from_layer:
@@ -128,7 +128,7 @@ def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | N
 
 
 def _named(model: dict[str, Any], wanted: list[str] | str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """What names layers: ``output_layer``, ``feature_layers``, ``from_layer``, and what is embedded but the penultimate."""
+    """The names of layers in ``output_layer``, ``feature_layers``, ``from_layer``, and the embedded layers but the penultimate."""
     one_or_none = (
         [name] if name else [] for name in (model["output_layer"], model["recipe"]["finetune"]["from_layer"])
     )
@@ -138,12 +138,12 @@ def _named(model: dict[str, Any], wanted: list[str] | str) -> tuple[list[str], l
 
 
 def _head_layers(units: list[int]) -> list[str]:
-    """The layers behind the features that a configuration may name."""
+    """The layers after the features that a configuration may name."""
     return ["pooled", *(f"head_dense_{i + 1}" for i in range(len(units) - 1)), PENULTIMATE]
 
 
 def _fingerprint() -> str:
-    """What the names depend on apart from the backbone: Keras, and the modules of this package."""
+    """A digest of what the names depend on besides the backbone: Keras and the modules of this package."""
     modules = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
     return f"{version('keras')}-{hashlib.sha256(modules).hexdigest()[:12]}"
 
@@ -153,7 +153,7 @@ def _layers_by_building(backbone: str) -> Layers:
 
     from rockspace.networks.backbones import block_ends, build
 
-    # The layers are there without weights, which would take minutes to draw for the largest networks.
+    # Initializing the weights would take minutes for the largest networks.
     with keras.StatelessScope(initialize_variables=False):
         network = build(backbone, image_size=96, weights=None)
     return Layers([layer.name for layer in network.layers], block_ends(network))

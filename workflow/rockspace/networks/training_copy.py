@@ -1,13 +1,12 @@
-"""The form of a network that trains: frozen batch norm computed as one with the layer before it, fast gradients.
+"""The copy of a network that trains: frozen batch normalization is computed as part of the preceding layer.
 
-While batch normalisation keeps its statistics and its factors, ``gamma * (w x + b - mean) / sqrt(variance + epsilon) +
-beta`` is a convolution with the kernel ``s * w``, where ``s = gamma / sqrt(variance + epsilon)``. The kernel that is
-computed with is that one, which saves a dozen passes over the feature map; the kernel that the optimizer moves is ``w``.
-Were it ``s * w`` that moves, each channel's step would be ``1 / s`` times as long as in the network as it was published
-(in ResNet50's first convolution 50 times), for Adam's steps do not shrink with the numbers that they change.
+With fixed statistics and scale, ``gamma * (w x + b - mean) / sqrt(variance + epsilon) + beta`` is a convolution with the
+kernel ``s * w``, where ``s = gamma / sqrt(variance + epsilon)``. Computing with this kernel saves a dozen passes over the
+feature map. The optimizer updates ``w``, not ``s * w``: otherwise the step of each channel would be ``1 / s`` times that of
+the published network (50 times in ResNet50's first convolution), because Adam's steps do not scale with the weights.
 
-So training a copy is training the network itself with frozen statistics, step by step, by any optimizer. Copies exist
-while a network trains; what is saved are the layers of Keras that they were made from, with the weights that they learnt.
+So training a copy equals training the original network with frozen statistics, step by step, with any optimizer. Copies
+exist only during training; what is saved are the original Keras layers with the weights learnt.
 """
 
 from typing import Any
@@ -22,21 +21,21 @@ from rockspace.networks.rewiring import Replacement, copy_of, rebuild
 
 
 class NormalizedLayer(keras.layers.Layer):
-    """A convolution or dense layer and the batch normalisation after it, whose statistics and factors are frozen.
+    """A convolution or dense layer and the batch normalisation after it, whose statistics and scale are frozen.
 
-    Its variables are those of the two layers: the kernels, and the bias of the first; where that has none, the beta of
+    Its variables are those of the two layers: the kernels, and the bias of the first or, without one, the beta of
     the batch normalisation.
 
     Args:
-        layer: What computes: a new layer with a bias and a linear activation.
-        original: The layer that it is a copy of, built.
-        norm: The batch normalisation after that.
+        layer: A new layer with a bias and a linear activation, which computes the result.
+        original: The layer that it copies, built.
+        norm: The batch normalisation after it.
     """
 
     def __init__(
         self, layer: keras.layers.Layer, original: keras.layers.Layer, norm: keras.layers.BatchNormalization
     ) -> None:
-        # The inner layer casts; here, products of variables stay in float32.
+        # The inner layer casts to its precision; the products of variables here stay in float32.
         super().__init__(name=layer.name, dtype="float32", autocast=False)
         self.layer, self.norm_name = layer, norm.name
         scale, shift = scale_and_shift(norm)
@@ -52,7 +51,7 @@ class NormalizedLayer(keras.layers.Layer):
             self.start = [*original.get_weights(), beta]
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        """Make the variables."""
+        """Create the variables."""
         self.layer.build(input_shape)
 
     def call(self, x: Any) -> Any:
@@ -68,7 +67,7 @@ class NormalizedLayer(keras.layers.Layer):
 
 
 class FrozenNormalization(keras.layers.Layer):
-    """A batch normalisation that has no layer to be computed with, with frozen statistics and factors; beta trains."""
+    """A batch normalisation without a preceding layer to merge with; statistics and scale are frozen, beta is trained."""
 
     def __init__(self, norm: keras.layers.BatchNormalization, dtype: Any) -> None:
         super().__init__(name=norm.name, dtype=dtype)
@@ -93,20 +92,20 @@ class FrozenNormalization(keras.layers.Layer):
 
 
 def training_copy(network: keras.Model, precision: str, *, freeze_norms: bool) -> keras.Model:
-    """A copy of ``network`` to train, whose backbone computes in ``precision``.
+    """Return a copy of ``network`` for training, whose backbone computes in ``precision``.
 
-    Variables, the preprocessing, the head (whatever follows the last feature map), and all outputs stay float32.
+    Variables, the preprocessing, the head (all layers after the last feature map) and all outputs are float32.
 
     Args:
-        network: a flat functional model of Keras' own layers.
+        network: a flat functional model of Keras layers.
         precision: ``float32`` or ``bfloat16``.
-        freeze_norms: whether batch normalisation keeps its statistics and factors.
+        freeze_norms: whether the statistics and scale of batch normalisation are frozen.
     """
     policy = "float32" if precision == "float32" else f"mixed_{precision}"
     wide = float32_layers(network)
     fast = precision == "bfloat16" and not has_gpu()
     pairs = foldable_pairs(network) if freeze_norms else {}
-    # Without any shift to learn, a layer and its batch normalisation have fewer variables than a layer with a bias.
+    # A layer with a bias would have a variable too many for a layer and batch normalisation without bias and beta.
     pairs = {name: norm for name, norm in pairs.items() if norm.center or network.get_layer(name).use_bias}
     taken_in = {norm.name for norm in pairs.values()}
     frozen = {
@@ -132,14 +131,14 @@ def training_copy(network: keras.Model, precision: str, *, freeze_norms: bool) -
         return Replacement(copied(layer))
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        # A batch normalisation also takes a mask and a training flag, what replaces it does not.
+        # Unlike its replacement, a batch normalisation accepts a mask and a training flag.
         return layer(*args) if layer.name in frozen else layer(*args, **kwargs)
 
     return rebuild(network, replace, call)
 
 
 def trained(network: keras.Model, copy: keras.Model) -> keras.Model:
-    """Return ``network``, as a new model, with the weights that its training copy has learnt."""
+    """Return a new model like ``network`` with the weights learnt by its training copy."""
     result = rebuild(network)
     for layer in copy.layers:
         original = result.get_layer(layer.name)
