@@ -73,7 +73,7 @@ def test_pandas_own_column_numbers_are_a_header(tmp_path):
         ("image,kind\na.png,A\nb.png,B\nc c.png,C\n", "no column of numbers that differ; its columns are image, kind"),
         ("a.png,0.5,x\nb.png,1,2\nc c.png,1,2\n", "row 1: found 'x' where a number is expected (column 3)"),
         ("0.5 x\n1 2\n2 3\n", "row 1: found 'x' where a number is expected (column 2)"),
-        ("hue,size\n0.5,1\n2\n", "row 3: 1 cells where the header has 2"),
+        ("hue,size\n0.5,1\n2\n", "row 3: 1 cells, but the header has 2"),
         ("hue,size\n1,2\n1 2,3\n2,3\n", "row 3: found '1 2' where a number is expected (hue)"),
         ("a.png,1.5,2\nb.png,3,4\na.png,5,6\n", "row 3: duplicate row for image 'a.png', as row 1"),
         ("image,hue\n\na.png,1\nb.png,nan\nc c.png,2\n", "row 4: found 'nan'; every coordinate must be finite"),

@@ -99,7 +99,7 @@ def test_a_second_take_replaces_the_first(source, tmp_path):
 def test_a_broken_link_is_named_and_nothing_is_left(source, tmp_path):
     broken = source / "360 Rocks" / "I_Andesite_02.jpg"
     broken.symlink_to(tmp_path / "nowhere")
-    assert_refused(source, tmp_path, r"I_Andesite_02\.jpg cannot be taken .*No such file")
+    assert_refused(source, tmp_path, r"I_Andesite_02\.jpg cannot be copied .*No such file")
 
 
 def test_links_that_lead_in_circles_are_not_followed(source, tmp_path):
@@ -130,7 +130,7 @@ def test_a_pipe_is_named_and_not_waited_for(source, tmp_path):
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_an_unreadable_file_is_named_and_nothing_is_left(source, tmp_path):
     (source / "mds_360.txt").chmod(0)
-    assert_refused(source, tmp_path, r"mds_360\.txt cannot be taken .*Permission denied")
+    assert_refused(source, tmp_path, r"mds_360\.txt cannot be copied .*Permission denied")
 
 
 def test_a_pattern_that_names_nothing_is_an_error_that_says_what_is_there(source, tmp_path):
@@ -195,7 +195,7 @@ def test_a_folder_of_any_name_is_proposed_and_its_images_are_found(name, tmp_pat
     for kind in ("arrow", "bolt", "circle"):
         for i in range(4):
             Image.new("RGB", (8, 8)).save(images / f"{kind}_{i}.png")
-            rows.append(f"{kind}_{i}.png,{len(rows)},{len(rows) % 5}")
+            rows.append(f"{kind}_{i}.png,{len(rows)}.5,{len(rows) % 5}.25")
     (tmp_path / name / "coordinates.csv").write_text("\n".join(rows))
     pattern = propose_dataset(tmp_path / name)["splits"]["train"]["images"]
     assert [Path(path).name for path in sorted_images(tmp_path / name, pattern)] == sorted(os.listdir(images))

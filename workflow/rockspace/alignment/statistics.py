@@ -44,12 +44,12 @@ class Estimate:
         value: The statistic.
         low: Lower end of its 95 % interval.
         high: Upper end.
-        interval_over: What was resampled for the interval: `subtypes` or `images`.
+        interval_over: Unit of the interval: `subtypes` or `images`.
         null: Mean of the same statistic over random pairings: chance.
         null_low: Lower end of the middle 95 % of the random pairings.
         null_high: Upper end.
         p: Share of random pairings with a value at least as close.
-        null_over: What was permuted: `subtypes` or `images`.
+        null_over: Unit that was permuted: `subtypes` or `images`.
     """
 
     value: float = MISSING

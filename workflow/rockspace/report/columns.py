@@ -181,7 +181,7 @@ def _sides() -> Iterator[Column]:
 def _ends(of: str) -> Iterator[Column]:
     for units in ("images", "subtypes"):
         for end, which in (("low", "Lower"), ("high", "Upper")):
-            about = f"{which} end of the 95 % interval of {of}, {units} resampled."
+            about = f"{which} end of the 95 % interval of {of} over {units}."
             yield Column(f"{end}_{units}", f"{which.lower()} end over {units}", about)
 
 
