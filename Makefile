@@ -56,6 +56,7 @@ report: env
 	echo "$$report"
 
 new-study: env
+	$(if $(NAME),,$(error NAME is missing: make new-study NAME=mine FOLDER=path/to/folder))
 	@$(BIN)/python -m rockspace.new_study "$(NAME)" $(if $(FOLDER),"$(FOLDER)")
 
 docs: env

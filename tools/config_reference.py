@@ -60,7 +60,7 @@ def _default(part: dict[str, Any], required: bool) -> str:
 
 def _allowed(part: dict[str, Any]) -> str:
     if "enum" in part:
-        return ", ".join(f"`{value}`" for value in part["enum"])
+        return ", ".join("null" if value is None else f"`{value}`" for value in part["enum"])
     if "oneOf" in part:
         return " or ".join(
             f"`{option['const']}`" if "const" in option else _allowed(option) for option in part["oneOf"]
