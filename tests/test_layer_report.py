@@ -202,7 +202,7 @@ def test_one_subtype_has_no_null_over_subtypes():
 def test_a_handful_of_images_gives_a_report_with_a_warning(subtypes, per_validation):
     splits = study(subtypes=subtypes, per_train=2, per_validation=per_validation, k=6)
     figures = layer_report(*splits, list("abcdef"), QUICK).figures
-    assert any("say nothing" in note for note in figures["notes"])
+    assert any("are meaningless" in note for note in figures["notes"])
     assert figures["ridge"] is None
     assert figures["held_out"]["mean_r_ci_subtypes"] is None or subtypes > 3
     assert (figures["permutation"]["p_value"] is None) == (subtypes * per_validation < 5)
@@ -531,9 +531,12 @@ def test_the_headline_is_fair_to_few_dimensions_as_to_many(k):
     ("given", "words"),
     [
         ({"subtypes": 5, "per_validation": 3}, ["15 validation images are few", "5 subtypes are few"]),
-        ({"subtypes": 4, "per_validation": 4}, ["4 subtypes can change places in fewer than 100 ways"]),
+        ({"subtypes": 4, "per_validation": 4}, ["4 subtypes have fewer than 100 permutations"]),
         ({"subtypes": 1, "per_validation": 6}, ["all validation images are of one subtype"]),
-        ({"subtypes": 12, "shared": False}, ["is within what random pairings", "no alignment is shown"]),
+        (
+            {"subtypes": 12, "shared": False},
+            ["is within the chance band of random pairings", "no evidence of alignment"],
+        ),
         ({"subtypes": 12}, []),
     ],
 )
@@ -548,7 +551,7 @@ def test_a_study_too_small_for_a_conclusion_is_told_so(given, words):
 def test_the_opposite_of_what_people_see_is_below_chance_not_within_it():
     train, validation = study(subtypes=12)
     figures = layer_report(train, replace(validation, coordinates=-validation.coordinates), NAMES, QUICK).figures
-    assert any("is below what random pairings" in note for note in figures["notes"])
+    assert any("is below the chance band" in note for note in figures["notes"])
 
 
 def test_every_statistic_of_the_list_is_in_the_json_with_the_interval_and_the_null_it_names(report):

@@ -1,4 +1,4 @@
-"""Confidence intervals over what was scored: single images, or whole subtypes."""
+"""Confidence intervals over images or over subtypes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scipy import stats
 
 from rockspace.alignment.spaces import centred
 
-# Resamples handled at once; bounds the memory whatever their number.
+# Resamples per batch, which limits memory.
 BATCH = 100
-# Subtypes below which there is no interval over them, and images over images.
+# Smallest number of subtypes, and of images, for an interval over them.
 MIN_UNITS, MIN_IMAGES = 3, 5
-# Images that must be left without any one subtype: of two, r is 1 or -1 whatever they are.
+# Smallest number of images without any one subtype: r of two images is always 1 or -1.
 MIN_LEFT = 3
 
 
 def unit_sums(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
-    """Add up the values of the images that are resampled together.
+    """Sum the values of images that are resampled together.
 
     Args:
         values: One entry for each image, shape (n, ...).
@@ -49,17 +49,17 @@ def confidence_interval(
     """Return confidence intervals of statistics that depend on sums over images.
 
     Over images, a bias-corrected and accelerated bootstrap (Efron, 1987). Over subtypes, a jackknife that leaves out one
-    subtype at a time, with quantiles of Student's t: subtypes are few, and few units bootstrapped give
-    intervals that are too narrow (`make simulate` shows how often each holds the true value).
+    subtype at a time, with quantiles of Student's t: a bootstrap of few subtypes gives
+    intervals that are too narrow (`make simulate` measures the coverage of both).
 
     Args:
-        values: What each image adds, shape (n, ...).
-        statistic: From totals, shape (batch, ...), to statistics, shape (batch, s).
+        values: Contribution of each image to the sums, shape (n, ...).
+        statistic: Function from sums, shape (batch, ...), to statistics, shape (batch, s).
         groups: Subtype of each image, shape (n,); None resamples images.
         resamples: Bootstrap resamples of the images.
-        seed: Decides every resample.
+        seed: Seed of the resamples.
         bounds: Lowest and highest value of the statistics; see `jackknife_interval`.
-        confidence: Coverage aimed at, in (0, 1).
+        confidence: Nominal coverage, in (0, 1).
 
     Returns:
         Lower and upper ends, shape (2, s); None for fewer than five images, fewer than three subtypes, or where
@@ -84,14 +84,14 @@ def jackknife_interval(
     bounds: tuple[float, float] | None = (-1.0, 1.0),
     confidence: float = 0.95,
 ) -> np.ndarray:
-    """Return confidence intervals from what statistics are without each unit.
+    """Return jackknife confidence intervals from statistics without each unit.
 
     Args:
         whole: The statistics, shape (s,).
         without: The same without one unit (a subtype and all its images) at a time, shape (units, s).
-        bounds: Lowest and highest value; the interval is made after Fisher's z transformation of that range, so that it
-            stays inside and leans to the middle. None makes it on the statistics as they are.
-        confidence: Coverage aimed at, in (0, 1).
+        bounds: Lowest and highest possible value; the interval is computed after Fisher's z transformation of that range, so
+            that it stays inside. None computes it without a transformation.
+        confidence: Nominal coverage, in (0, 1).
 
     Returns:
         Lower and upper ends, shape (2, s).
@@ -107,7 +107,7 @@ def jackknife_interval(
     if bounds is None:
         return ends
     low, high = bounds
-    # Where no unit moves the statistic, the transformation would cost its last digits.
+    # If no unit changes the statistic, avoid rounding errors of the transformation.
     return np.where(error > 0, low + (high - low) * (np.tanh(ends) + 1) / 2, whole)
 
 
@@ -119,16 +119,16 @@ def _transformed(values: np.ndarray, bounds: tuple[float, float] | None) -> np.n
 
 
 def proportion_interval(hits: np.ndarray, groups: np.ndarray, confidence: float = 0.95) -> list[float] | None:
-    """Return the confidence interval of a proportion over subtypes, whose images tend to be right or wrong together.
+    """Return the confidence interval of a proportion over subtypes, for images clustered by subtype.
 
-    Clopper and Pearson's exact interval for as many independent images as the clustered ones are worth (their number
-    over the design effect), with the degrees of freedom of the subtypes. Where all images are right, or all wrong,
-    the data say nothing of the clustering, and a subtype is taken to be worth one image.
+    Clopper and Pearson's exact interval for the effective sample size (the number of images divided by the design
+    effect), with the degrees of freedom of the subtypes. If all images are right, or all wrong, the design effect
+    cannot be estimated, and each subtype counts as one image.
 
     Args:
         hits: Whether each image is right, shape (n,).
         groups: Subtype of each image, shape (n,).
-        confidence: Coverage aimed at, in (0, 1).
+        confidence: Nominal coverage, in (0, 1).
 
     Returns:
         Lower and upper end, in [0, 1]; None for fewer than three subtypes.
@@ -142,10 +142,10 @@ def proportion_interval(hits: np.ndarray, groups: np.ndarray, confidence: float 
     if units < MIN_UNITS:
         return None
     p = right.sum() / n
-    # What it would be if the images of a subtype were copies of one.
+    # The design effect if all images of a subtype were identical.
     design_effect = float(np.sum(sizes**2) / n)
     if 0 < p < 1:
-        # The jackknife's variance: p changes by this without a subtype.
+        # Jackknife variance, from the change of p without each subtype.
         change = (right - p * sizes) / (n - sizes)
         clustered = (units - 1) / units * np.sum(change**2)
         design_effect = max(clustered / (p * (1 - p) / (n - 1)), 1.0)
@@ -180,7 +180,7 @@ def _bootstrap_interval(
         return np.stack(result.confidence_interval)
 
     with warnings.catch_warnings():
-        # A statistic that no resample moves has no acceleration; its percentiles are what can be said.
+        # A statistic that is constant over resamples has no acceleration; use percentiles.
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         warnings.simplefilter("ignore", RuntimeWarning)
         found = ends("BCa")
@@ -190,22 +190,22 @@ def _bootstrap_interval(
 
 
 def correlation_moments(predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Return what each image adds to the sums that Pearson's r is made of.
+    """Return the contribution of each image to the sums in Pearson's r.
 
     Args:
         predicted: Shape (n, k).
         observed: Shape (n, k).
 
     Returns:
-        Shape (n, 6, k): ones, x, y, x squared, y squared, x times y, with both sides standardised first,
-        which r does not notice and rounding does.
+        Shape (n, 6, k): ones, x, y, x squared, y squared, x times y, with both sides standardised,
+        which does not change r and reduces rounding errors.
     """
     x, y = (_standardised(space) for space in (predicted, observed))
     return np.stack([np.ones_like(x), x, y, x * x, y * y, x * y], axis=1)
 
 
 def correlations_from_moments(totals: np.ndarray) -> np.ndarray:
-    """Return r of each dimension from total moments of shape (..., 6, k); 0 where a side is constant."""
+    """Return r of each dimension from summed moments of shape (..., 6, k); 0 if a side is constant."""
     n, x, y, xx, yy, xy = np.moveaxis(totals, -2, 0)
     spread_x, spread_y = xx - x * x / n, yy - y * y / n
     scale = np.sqrt(np.clip(spread_x, 0, None) * np.clip(spread_y, 0, None))
@@ -222,15 +222,15 @@ def correlation_intervals(
     seed: int,
     confidence: float = 0.95,
 ) -> np.ndarray | None:
-    """Return intervals of r of each dimension and of their mean; the map that predicted stays as it is.
+    """Return intervals of r of each dimension and of their mean, for a fixed map.
 
     Args:
         predicted: Predicted coordinates, shape (n, k).
         observed: Human coordinates, shape (n, k).
-        groups: Subtype of each image, shape (n,), for an interval over subtypes; None takes one over images.
+        groups: Subtype of each image, shape (n,), for an interval over subtypes; None: over images.
         resamples: Bootstrap resamples of the images.
-        seed: Decides every resample.
-        confidence: Coverage aimed at, in (0, 1).
+        seed: Seed of the resamples.
+        confidence: Nominal coverage, in (0, 1).
 
     Returns:
         Shape (2, k + 1): lower and upper ends, the mean last; None where `confidence_interval` has none.
@@ -256,7 +256,7 @@ def mean_intervals(
         observed: Shape (n, k).
         labels: Subtype of each image, shape (n,).
         resamples: Bootstrap resamples of the images.
-        seed: Decides every resample.
+        seed: Seed of the resamples.
     """
     found = {}
     for key, groups in (("mean_r_ci", None), ("mean_r_ci_subtypes", labels)):
@@ -266,11 +266,11 @@ def mean_intervals(
 
 
 def disparity_moments(features: np.ndarray, predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """Return what each image adds to the sums that Procrustes disparity under a fixed rotation is made of.
+    """Return the contribution of each image to the sums in Procrustes disparity with a fixed rotation.
 
     Args:
-        features: The space that was turned, shape (n, d).
-        predicted: Its part that was turned onto the dimensions, shape (n, k).
+        features: The rotated space, shape (n, d).
+        predicted: Its projection onto the dimensions, shape (n, k).
         observed: Human coordinates, shape (n, k).
 
     Returns:
@@ -280,14 +280,14 @@ def disparity_moments(features: np.ndarray, predicted: np.ndarray, observed: np.
     scale, unit = np.linalg.norm(centred(features)), np.linalg.norm(centred(observed))
     x, p = (centred(space) / (scale or 1.0) for space in (features, predicted))
     y = centred(observed) / unit
-    # Lengths are all that counts of the features, and as many axes as images are enough for those.
+    # Only the norms of the features matter, and these need no more axes than images.
     x = x @ np.linalg.qr(x.T).Q if x.shape[1] > len(x) else x
     lengths = np.stack([np.ones(len(x)), np.sum(x * x, 1), np.sum(y * y, 1), np.sum(p * y, 1)], axis=1)
     return np.concatenate([lengths, p, y, x], axis=1)
 
 
 def disparity_from_moments(totals: np.ndarray, k: int) -> np.ndarray:
-    """Return disparity from total moments of shape (..., 4 + d + 2 k), translation and scale fitted to them."""
+    """Return disparity from summed moments of shape (..., 4 + d + 2 k), with translation and scale fitted."""
     n, xx, yy, py = np.moveaxis(totals[..., :4], -1, 0)
     p, y, x = np.split(totals[..., 4:], [k, 2 * k], axis=-1)
     spread = (xx - np.sum(x * x, -1) / n) * (yy - np.sum(y * y, -1) / n)
@@ -305,15 +305,15 @@ def disparity_interval(
     resamples: int,
     seed: int,
 ) -> list[float] | None:
-    """Return the 95 % interval of Procrustes disparity, the rotation staying as it is.
+    """Return the 95 % interval of Procrustes disparity with a fixed rotation.
 
     Args:
         features: As for `disparity_moments`, like the next two.
         predicted: Shape (n, k).
         observed: Shape (n, k).
-        groups: Subtype of each image, shape (n,), for an interval over subtypes; None takes one over images.
+        groups: Subtype of each image, shape (n,), for an interval over subtypes; None: over images.
         resamples: Bootstrap resamples of the images.
-        seed: Decides every resample.
+        seed: Seed of the resamples.
 
     Returns:
         Lower and upper end; None where `confidence_interval` has none.

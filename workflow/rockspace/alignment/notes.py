@@ -1,4 +1,4 @@
-"""What a reader must know before believing a figure, and where figures cannot carry a conclusion."""
+"""Notes on the limits of a layer's figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rockspace.alignment.rotation_report import Settings
 from rockspace.alignment.rsa import without_direction
 from rockspace.alignment.spaces import Spaces
 
-# Below these, a note. From ten subtypes on, intervals hold the true value as often as they should (`make simulate`).
+# Fewer give a note. From ten subtypes on, intervals have their nominal coverage (`make simulate`).
 FEW_IMAGES, FEW_SUBTYPES = 30, 10
 
 
@@ -21,8 +21,8 @@ def notes(train: Spaces, validation: Spaces, figures: Mapping[str, Any], setting
     """Return notes on a layer's figures, one sentence each.
 
     Args:
-        train: Images learnt on.
-        validation: Images reported on.
+        train: Training images.
+        validation: Validation images.
         figures: `held_out` and `permutation` of the layer's JSON.
         settings: See `rockspace.alignment.rotation_report.Settings`.
     """
@@ -35,7 +35,7 @@ def _on_spaces(train: Spaces, validation: Spaces, settings: Settings) -> list[st
         if len(split) <= k:
             found.append(
                 f"{len(split)} {name} images can be rotated onto {k} dimensions in many equally good ways; "
-                f"figures fitted on them say nothing"
+                f"figures fitted to them are meaningless"
             )
         constant = int(np.sum(np.ptp(split.features, axis=0) == 0))
         if constant:
@@ -44,7 +44,7 @@ def _on_spaces(train: Spaces, validation: Spaces, settings: Settings) -> list[st
     if undefined:
         found.append(
             f"{undefined} of {len(validation)} validation images have no direction for procrustes.distance "
-            f"'{settings.distance}' (features all 0 or all the same); they count as at distance 1 of the others"
+            f"'{settings.distance}' (features all 0 or all equal); their distance to all others is set to 1"
         )
     return found
 
@@ -54,8 +54,8 @@ def _on_size(validation: Spaces, figures: Mapping[str, Any]) -> list[str]:
     if n < FEW_IMAGES:
         t = stats.t.ppf(0.975, n - 2)
         found.append(
-            f"{n} validation images are few: even of independent images one correlation must be beyond "
-            f"{t / np.sqrt(n - 2 + t**2):.2f} to be told from 0; look at the intervals before the figures"
+            f"{n} validation images are few: even with independent images, a single correlation is significant only beyond "
+            f"{t / np.sqrt(n - 2 + t**2):.2f}; judge by the intervals"
         )
     if subtypes == n:
         return found
@@ -63,12 +63,12 @@ def _on_size(validation: Spaces, figures: Mapping[str, Any]) -> list[str]:
         found.append("all validation images are of one subtype, so there is no interval and no test over subtypes")
     elif figures["permutation"]["subtypes"] is None:
         found.append(
-            f"{subtypes} subtypes can change places in fewer than {MIN_EXCHANGES} ways, so there is no test over "
-            f"subtypes; tests over images find subtypes that hold together, not that they lie where people put them"
+            f"{subtypes} subtypes have fewer than {MIN_EXCHANGES} permutations, so there is no test over subtypes; "
+            f"tests over images only show that images of a subtype are close together, not that subtypes are where people place them"
         )
     elif subtypes < FEW_SUBTYPES:
         found.append(
-            f"{subtypes} subtypes are few: intervals and tests over them can carry a conclusion only where they are clear"
+            f"{subtypes} subtypes are few: only clear results of intervals and tests over them support a conclusion"
         )
     return found
 
@@ -81,8 +81,8 @@ def _on_chance(figures: Mapping[str, Any]) -> list[str]:
             low, high = null["held_out"]["null_mean_r_band"]
             if value <= high:
                 return [
-                    f"held-out mean r {value:.3f} is {'within' if value >= low else 'below'} what random pairings of "
-                    f"{units} give ({low:.3f} to {high:.3f}): no alignment is shown"
+                    f"held-out mean r {value:.3f} is {'within' if value >= low else 'below'} the chance band of random pairings of "
+                    f"{units} ({low:.3f} to {high:.3f}): no evidence of alignment"
                 ]
             return []
     return []
