@@ -20,10 +20,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from odd_exif import photograph
 from rockspace.config import validated
 from rockspace.data.archive import fetch
-from rockspace.data.catalog import build_catalog, read_catalog, restructure
+from rockspace.data.catalog import read_catalog
 from rockspace.data.images import read_rgb
 from rockspace.data.manifest import verify
-from rockspace.people.coordinates import people_coordinates
+from rockspace.data.restructuring import build_catalog, restructure
+from rockspace.people.reading import people_coordinates
 
 INTRODUCTION = """\
 # Bad input

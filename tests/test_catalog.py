@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from rockspace.data.catalog import build_catalog, read_catalog, restructure, sorted_images
+from rockspace.data.catalog import read_catalog
 from rockspace.data.images import read_rgb, square
+from rockspace.data.restructuring import build_catalog, restructure, sorted_images
 from rockspace.errors import RockspaceError
-from rockspace.people.coordinates import people_coordinates
+from rockspace.people.reading import people_coordinates
 
 FILENAME = r"(?P<superclass>[A-Z])_(?P<label>.+?)_(?P<token>\d+)(?:_\d+)?\.jpe?g"
 DATASET = {

@@ -64,6 +64,18 @@ def test_a_change_in_alignment_touches_what_compares_spaces_and_no_network(copy)
     assert not touched & {"download", "restructure", "coordinates", "tfrecords", "features", "train_head", "finetune"}
 
 
+@pytest.mark.parametrize(
+    ("module", "stages"),
+    [
+        ("people/reading", {"coordinates", "individuals"}),
+        ("data/pairing", {"coordinates", "individuals", "restructure", "exemplar"}),
+        ("data/tables", {"coordinates", "individuals", "restructure", "exemplar"}),
+    ],
+)
+def test_a_change_in_how_peoples_files_are_read_touches_no_network(copy, module, stages):
+    assert changed_by(copy, f"rockspace/{module}.py", "import re\n", "import re\n\nMORE = 1\n") == stages
+
+
 def test_a_change_in_training_touches_the_training_and_no_analysis(copy):
     touched = changed_by(copy, "rockspace/training/finetune.py", "import keras", "import keras\nMORE = 1")
     assert {"finetune", "cross_validate"} <= touched
@@ -75,7 +87,7 @@ def test_a_change_in_training_touches_the_training_and_no_analysis(copy):
     [
         ("rockspace/report/explorer/plot.js", "const", "let", "explorer", {"overview", "procrustes"}),
         ("rockspace/report/templates/overview.html.jinja", "<", "< ", "overview", {"explorer", "procrustes"}),
-        ("rockspace/networks/blocks.json", "{", "{ ", "train_head", {"procrustes", "tfrecords"}),
+        ("rockspace/networks/published_weights.json", "{", "{ ", "pretrained_weights", {"procrustes", "tfrecords"}),
     ],
 )
 def test_the_data_files_of_a_package_count_where_it_reads_them(copy, file, old, new, stage, others):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rockspace.errors import RockspaceError
-from rockspace.people.coordinates import read_coordinates
+from rockspace.people.reading import read_coordinates
 
 TABLE = pd.DataFrame({"hue": [0.5, -1.5, 2.0], "size": [1.0, 2.0, -3.0]}, index=["b.png", "a.png", "c c.png"])
 

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from rockspace.data.archive import fetch
-from rockspace.data.catalog import sorted_images
 from rockspace.data.manifest import read_manifest, verify
+from rockspace.data.restructuring import sorted_images
 from rockspace.errors import RockspaceError
 from rockspace.people.proposal import propose_dataset
 

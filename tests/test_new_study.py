@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 from rockspace.config import laid_over, validated
-from rockspace.data.catalog import build_catalog
+from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError
 from rockspace.new_study import main, new_study
 from rockspace.people.proposal import propose_dataset

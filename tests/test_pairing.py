@@ -22,10 +22,10 @@ from PIL import Image
 
 from dry_runs import dry_run
 from rockspace.config import laid_over, validated
-from rockspace.data.catalog import build_catalog
+from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError
-from rockspace.people.coordinates import people_coordinates
 from rockspace.people.proposal import propose_dataset
+from rockspace.people.reading import people_coordinates
 from workflow_runs import ROOT
 
 KINDS = ("arrow", "bolt", "circle")

@@ -9,10 +9,10 @@ import yaml
 from PIL import Image
 
 from rockspace.config import validated
-from rockspace.data.catalog import build_catalog, restructure
+from rockspace.data.restructuring import build_catalog, restructure
 from rockspace.errors import RockspaceError
-from rockspace.people.coordinates import people_coordinates
 from rockspace.people.individuals import individual_coordinates
+from rockspace.people.reading import people_coordinates
 from workflow_runs import ROOT
 
 LABELS = ("cat", "dog", "owl")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from rockspace.data.pairing import ordered
 from rockspace.errors import RockspaceError
-from rockspace.people.coordinates import read_coordinates
+from rockspace.people.reading import read_coordinates
 
 DIMENSIONS = ["Brightness", "Größe", "x 3"]
 

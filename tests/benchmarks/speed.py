@@ -26,7 +26,8 @@ from speed_rounds import Worker  # noqa: E402
 
 from rockspace.artifacts import write_json  # noqa: E402
 from rockspace.config import validated  # noqa: E402
-from rockspace.data.catalog import SPLITS, build_catalog, restructure  # noqa: E402
+from rockspace.data.catalog import SPLITS  # noqa: E402
+from rockspace.data.restructuring import build_catalog, restructure  # noqa: E402
 
 EPOCHS = 10
 # Forward, and backward to weights and to inputs.

@@ -12,10 +12,11 @@ import yaml
 
 from rockspace.artifacts import replacing
 from rockspace.config import laid_over, validated
-from rockspace.data.catalog import SPLITS, build_catalog
+from rockspace.data.catalog import SPLITS
+from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError, listed
-from rockspace.people.coordinates import people_coordinates
 from rockspace.people.proposal import propose_dataset
+from rockspace.people.reading import people_coordinates
 
 DEFAULT = Path("config/config.yaml")
 PLACEHOLDER = {

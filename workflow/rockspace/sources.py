@@ -11,7 +11,7 @@ from rockspace.artifacts import read_json, write_json
 def digest_of(files: Mapping[str, Path] | None, record: Path, *, keep: bool) -> str | None:
     """Return a hash of the names and contents of files.
 
-    A file is read where its path, size or time of change is not the one in the record.
+    A file is read where its path, size or a time of change is not the one in the record; one of these cannot be set back.
 
     Args:
         files: Files by the names that count; None where they are out of reach, which then are as the record has them.
@@ -33,9 +33,9 @@ def digest_of(files: Mapping[str, Path] | None, record: Path, *, keep: bool) -> 
 
 
 def _seen(file: Path, known: list | None) -> list:
-    """Path, size, time of change (ns) and SHA-256 of a file."""
+    """Path, size, times of change (ns) and SHA-256 of a file."""
     status = file.stat()
-    mark = [str(file), status.st_size, status.st_mtime_ns]
+    mark = [str(file), status.st_size, status.st_mtime_ns, status.st_ctime_ns]
     if known is not None and known[:-1] == mark:
         return known
     with file.open("rb") as stream:

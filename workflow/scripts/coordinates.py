@@ -8,7 +8,7 @@ from rockspace.runlog import recorded
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.data.catalog import read_catalog
     from rockspace.data.manifest import verify
-    from rockspace.people.coordinates import people_coordinates
+    from rockspace.people.reading import people_coordinates
 
     manifest, catalog = Path(snakemake.input.manifest), read_catalog(snakemake.input.catalog)
     people = manifest.with_name("people")

@@ -6,8 +6,8 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.data.catalog import build_catalog, restructure
     from rockspace.data.manifest import verify
+    from rockspace.data.restructuring import build_catalog, restructure
 
     manifest, dataset = Path(snakemake.input.manifest), snakemake.params.dataset
     raw = manifest.with_name("raw")

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from rockspace.data.catalog import shortest_ends
 from rockspace.data.directory import list_folder
 from rockspace.data.patterns import MissingError
+from rockspace.data.restructuring import shortest_ends
 from rockspace.errors import RockspaceError, listed
-from rockspace.people.coordinates import read_coordinates
+from rockspace.people.reading import read_coordinates
 
 
 def individual_coordinates(

@@ -11,7 +11,7 @@ from rockspace.data.pairing import READABLE, UNREADABLE, Pairing, pair, recognis
 from rockspace.data.patterns import select
 from rockspace.data.tables import Table, read_table
 from rockspace.errors import RockspaceError, listed
-from rockspace.people.coordinates import LABEL_COLUMNS, SUPERCLASS_COLUMNS, read_coordinates
+from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, read_coordinates
 
 TABLES = {".csv", ".tsv", ".txt", ".dat", ".tab"}
 OTHER_TABLES = {
@@ -138,7 +138,7 @@ def _coordinates(
     if len(tops) == 2:
         larger_first = sorted(tops.values(), key=len, reverse=True)
         splits = splits or dict(zip(("train", "validation"), larger_first, strict=True))
-        chosen = {}
+        chosen: dict[str, str | None] = {}
         for split, others in (("train", "validation"), ("validation", "train")):
             # A table of one split fits the other as well where their images have the same names.
             left = [table for table in tables if table != chosen.get(others)]

@@ -1,0 +1,283 @@
+"""How files of people's coordinates are read.
+
+Apart from `rockspace.people.coordinates`, so that a change here trains nothing again that has the same coordinates.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rockspace.checksums import verified
+from rockspace.data.catalog import SPLITS
+from rockspace.data.pairing import counts, pair
+from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, numbers, read_table
+from rockspace.errors import RockspaceError, listed
+
+LABEL_COLUMNS = ("label", "subtype", "category", "class", "kind", "type", "species", "concept")
+SUPERCLASS_COLUMNS = ("superclass", "supercategory", "superordinate")
+_RESERVED = {"image_id", "individual"}  # columns of the artifacts
+_OTHER_CODES = re.compile(
+    r"(?:sub_?)?(?:condition|group|cluster|split|fold|set|block|session|batch|list|subject|participant|gender|sex|age)s?"
+)
+_OF_PEOPLE = r"(?:rater|judge|rating|response|participant|subject|observer|trial|observation|vote)s?"
+_COUNTS = re.compile(
+    rf"n|count|{_OF_PEOPLE}|(?:n|num|number|count)[\W_](?:of[\W_])?{_OF_PEOPLE}|{_OF_PEOPLE}[\W_](?:n|count|number)"
+)
+_LIKE_NUMBER = re.compile(r"[<>~$€£]?\s*[+-]?[\d.,' ]*\d[\d.,' ]*(?:%|\*+)?")  # 50 %, 1.234,5, 0.53**
+_MIN_ROWS_OF_CODES = 6  # fewer rows of whole numbers tell nothing
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Coordinates of images, and what was taken for them.
+
+    Attributes:
+        table: One float64 column a dimension; the index holds the images' paths.
+        file: Name of the file.
+        named_by: What names the images, in words.
+        labels: The columns of labels and superclasses.
+        ignored: Why each other column was left out.
+    """
+
+    table: pd.DataFrame
+    file: str
+    named_by: str
+    labels: tuple[str, ...]
+    ignored: Mapping[str, str]
+
+    def in_words(self) -> list[str]:
+        """Three lines: file and names, labels and dimensions, what was ignored."""
+        left_out = [f"{name} ({reason})" for name, reason in self.ignored.items()]
+        return [
+            f"{self.file}: {self.named_by}, {len(self.table)} images",
+            f"dimensions: {', '.join(self.table.columns)}"
+            + (f"; labels: {', '.join(self.labels)}" if self.labels else ""),
+            f"ignored: {', '.join(left_out) or 'nothing'}",
+        ]
+
+
+def people_coordinates(
+    raw: Path, dataset: Mapping[str, Any], catalog: pd.DataFrame
+) -> tuple[dict[str, pd.DataFrame], list[Reading]]:
+    """Read the coordinates files and give each image of the catalog its row.
+
+    Args:
+        raw: Folder with the archive's files.
+        dataset: The section of the configuration.
+        catalog: From `rockspace.data.restructuring.build_catalog`.
+
+    Returns:
+        For each split its coordinates, indexed by ``image_id`` in the catalog's order; and how each file was read.
+
+    Raises:
+        RockspaceError: With file and row, for the first thing that does not fit.
+    """
+    given = {split: files["coordinates"] for split, files in dataset["splits"].items() if "coordinates" in files}
+    readings = []
+    for file in dict.fromkeys(given.values()):
+        # A file that is the only one has rows for the images of both splits.
+        splits = SPLITS if len(set(given.values())) == 1 else [split for split in given if given[split] == file]
+        own = catalog["split"].isin(splits)
+        reading = read_coordinates(
+            raw / file,
+            catalog.loc[own, "file"].tolist(),
+            others=catalog.loc[~own, "file"].tolist(),
+            dimensions=dataset["dimensions"],
+            columns=dataset.get("columns", {}),
+            order=dataset.get("order"),
+        )
+        readings.append(replace(reading, file=file))  # with its folder
+    _check_dimensions(readings)
+    if not dataset["dimensions"]:
+        _refuse_codes_of_labels(readings, catalog.set_index("file")["label"])
+    id_of = dict(zip(catalog["file"], catalog["image_id"], strict=True))
+    table = pd.concat([reading.table for reading in readings]).rename(index=id_of).rename_axis("image_id")
+    return {split: table.loc[catalog.loc[catalog["split"] == split, "image_id"]] for split in SPLITS}, readings
+
+
+def read_coordinates(
+    path: Path,
+    images: Sequence[str],
+    *,
+    others: Sequence[str] = (),
+    dimensions: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    order: str | None = None,
+    partial: bool = False,
+) -> Reading:
+    """Read a coordinates file: whose row is whose, and which columns are the dimensions.
+
+    A column is a dimension if it holds numbers and neither names or numbers images, nor labels, nor always the same.
+
+    Args:
+        path: Anything that `rockspace.data.tables.read_table` reads.
+        images: Paths of the images that need a row, separated by ``/``.
+        others: Paths of images that may have one.
+        dimensions: Of a file with a header, the columns to take; of one without, their names. Empty takes all, and
+            names them ``dimension 1``, ... where the file does not.
+        columns: By ``image``, ``label`` and ``superclass``, which column is which, where that is known.
+        order: The order of rows without names, one of `rockspace.data.pairing.ORDERS`.
+        partial: Whether images, or single numbers of them, may be missing; such images are then left out.
+
+    Returns:
+        The rows of the images, in their order, and what was taken.
+
+    Raises:
+        RockspaceError: With file and row, for the first thing that does not fit.
+    """
+    columns = columns or {}
+    table = read_table(verified(path))
+    _refuse_matrix(table, images)
+    own = dimensions if table.has_header else ()
+    pairing = pair(
+        table, images, others=others, column=columns.get("image"), dimensions=own, order=order, partial=partial
+    )
+    labels = tuple(columns[role] for role in ("label", "superclass") if columns.get(role) in table.cells)
+    taken, ignored = _dimensions(table, {pairing.names, *labels}, pairing.numbering, dimensions, partial)
+    values = pd.DataFrame({name: numbers(table, column, gaps=partial) for name, column in taken.items()})
+    has_row = pairing.rows >= 0
+    kept = values.iloc[pairing.rows[has_row]].set_axis(np.array(images, dtype=object)[has_row])
+    return Reading(kept.dropna() if partial else kept, path.name, pairing.how, labels, ignored)
+
+
+def _dimensions(
+    table: Table, known: set[str | None], numbering: Sequence[str], wanted: Sequence[str], partial: bool
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The column of each dimension, and why each other column is none."""
+    if wanted and table.has_header:
+        missing = next((name for name in wanted if name not in table.cells), None)
+        if missing is not None:
+            raise RockspaceError(
+                f"{table.path}: no column {missing!r} (config key dataset.dimensions); its columns are {listed(table.cells)}"
+            )
+        others = [name for name in table.cells if name not in wanted and name not in known]
+        return {name: name for name in wanted}, dict.fromkeys(others, "not in dataset.dimensions")
+    taken, ignored = [], {}
+    for column in table.cells:
+        if column in known:
+            continue
+        reason = _reason_to_ignore(table, column, numbering, constant=not (partial or wanted))
+        if reason:
+            ignored[column] = reason
+        else:
+            taken.append(column)
+    if not taken:
+        raise RockspaceError(f"{table.path}: no column of numbers that differ; its columns are {listed(table.cells)}")
+    if table.has_header:
+        _refuse_doubtful(table, taken, partial)
+        return {name: name for name in taken}, ignored
+    if wanted and len(wanted) != len(taken):
+        raise RockspaceError(
+            f"{table.path}: {len(taken)} columns of coordinates, but config key dataset.dimensions names {len(wanted)}; make them agree"
+        )
+    if not wanted:
+        _refuse_doubtful(table, taken, partial)
+    return dict(zip(wanted or [f"dimension {i}" for i in range(1, len(taken) + 1)], taken, strict=True)), ignored
+
+
+def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], constant: bool) -> str | None:
+    cells = table.cells[column].tolist()
+    word = "" if column in table.unnamed else column.strip().lower()
+    if column in numbering:
+        return "numbers the rows"
+    if word in LABEL_COLUMNS + SUPERCLASS_COLUMNS:
+        return "labels"
+    if not are_numbers(cells):
+        # A word among numbers is a fault, and the error names its row.
+        return None if 2 * sum(map(_is_like_number, cells)) >= len(cells) else "text"
+    if _OTHER_CODES.fullmatch(word):
+        return "codes"
+    if _COUNTS.fullmatch(word) and are_integers(cells):
+        return "counts"
+    if constant and len(cells) > 1 and len(set(cells)) == 1:
+        if column in table.unnamed:
+            raise RockspaceError(f"{table.path}: {column} is the same in every row; remove it")
+        return "the same in every row"
+    return None
+
+
+def _is_like_number(cell: str) -> bool:
+    return is_number(cell) or _LIKE_NUMBER.fullmatch(cell) is not None
+
+
+def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
+    """Refuse names that the artifacts need, and whole numbers that look like codes beside numbers with decimals."""
+    reserved = next((name for name in taken if name in _RESERVED), None)
+    if reserved is not None:
+        raise RockspaceError(f"{table.path}: a dimension cannot be called {reserved!r}; rename the column")
+    if partial or len(table.cells) < _MIN_ROWS_OF_CODES:
+        return
+    whole = [name for name in taken if are_integers(table.cells[name].tolist())]
+    counted = [name for name in whole if set(numbers(table, name)) in counts(len(table.cells))]
+    if 0 < len(counted) < len(taken):
+        raise RockspaceError(
+            f"{table.path}: column {counted[0]!r} counts to {len(table.cells)} in some order, as row numbers or ranks do; list the "
+            "dimensions in config key dataset.dimensions, or remove it"
+        )
+    for name in whole if len(whole) < len(taken) else []:
+        values = numbers(table, name)
+        if (values >= 0).all() and 2 * len(np.unique(values)) <= len(values):
+            raise RockspaceError(
+                f"{table.path}: column {name!r} holds whole numbers ({values.min():.0f} to {values.max():.0f}) where others have "
+                "decimals, so it may be a code; list the dimensions in config key dataset.dimensions, or remove it"
+            )
+
+
+def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
+    """Refuse a square matrix of (dis)similarities or confusions between images, or half of one.
+
+    It is symmetric, or each image is closer to itself than to others, or its columns are the images.
+    """
+    columns = [name for name in table.cells if all(is_number(cell) or is_missing(cell) for cell in table.cells[name])]
+    n = len(table.cells)
+    if n < 3 or len(columns) < n:
+        return
+    # Row numbers may stand before it.
+    matrix = np.column_stack([numbers(table, name, gaps=True) for name in columns[-n:]])
+    matrix = np.where(np.isnan(matrix), matrix.T, matrix)
+    diagonal, spread = np.unique(np.diag(matrix)[~np.isnan(np.diag(matrix))]), np.nanmax(np.abs(matrix))
+    if np.allclose(matrix, matrix.T, atol=1e-3 * spread, equal_nan=True) and diagonal.size <= 1:
+        raise RockspaceError(
+            f"{table.path}: a symmetric matrix of {n} x {n} (dis)similarities, not coordinates; scale it to a few dimensions first "
+            "(multidimensional scaling), one row per image"
+        )
+    off_diagonal = np.where(np.eye(n, dtype=bool), np.nan, matrix)
+    own, least, most = np.diag(matrix), np.nanmin(off_diagonal, axis=1), np.nanmax(off_diagonal, axis=1)
+    if n >= _MIN_ROWS_OF_CODES and ((own <= least).all() or (own >= most).all()):
+        raise RockspaceError(
+            f"{table.path}: a matrix of {n} x {n} (dis)similarities or confusions, each least or largest on its diagonal, not "
+            "coordinates; scale it to a few dimensions first"
+        )
+    names = {PurePosixPath(name).stem.casefold() for name in columns}
+    if names >= {PurePosixPath(image).stem.casefold() for image in images}:
+        raise RockspaceError(
+            f"{table.path}: a matrix whose columns are the images, not coordinates; scale it to a few dimensions first"
+        )
+
+
+def _refuse_codes_of_labels(readings: Sequence[Reading], label_of: pd.Series) -> None:
+    """Refuse a dimension beside others on which all images of a label are the same: whatever it is called, it codes labels."""
+    table = pd.concat([reading.table for reading in readings])
+    labels = label_of[table.index].to_numpy()
+    if len(set(labels)) == len(labels):
+        return
+    constant = (table.groupby(labels).nunique() <= 1).all()
+    if constant.any() and not constant.all():
+        raise RockspaceError(
+            f"{readings[0].file}: column {constant.idxmax()!r} is the same for all images of a label, so it may code labels; list "
+            "the dimensions in config key dataset.dimensions, or remove it"
+        )
+
+
+def _check_dimensions(readings: Sequence[Reading]) -> None:
+    first, *others = readings
+    for other in others:
+        if list(other.table) != list(first.table):
+            raise RockspaceError(
+                f"the splits have different dimensions: {first.file} has {listed(first.table)}, {other.file} {listed(other.table)}"
+            )
