@@ -108,3 +108,14 @@ def test_files_of_one_name_in_several_folders_are_several_people(raw):
     dataset = DATASET | {"dimensions": [], "splits": {"train": {}, "validation": {"individual": "people/*/mds.txt"}}}
     table = individual_coordinates(raw, dataset, CATALOG, "validation", ["hue", "size"])
     assert table["individual"].tolist() == ["s01"] * 2 + ["s02"] * 2
+
+
+@pytest.mark.parametrize("pattern", ["people/*.txt", "**/*.txt", "people/mds.txt"])
+def test_the_groups_file_is_not_counted_as_one_more_person(raw, pattern):
+    for name in ("mds", "p"):
+        (raw / "people" / f"{name}.txt").write_text("image,hue,size\na_1,1.5,2\nb_1,3.5,4\nc_1,5.5,6\n")
+    splits = {"train": {"coordinates": "people/mds.txt"}, "validation": {"individual": pattern}}
+    with pytest.raises(RockspaceError, match="matches this file of the whole group too"):
+        individual_coordinates(
+            raw, DATASET | {"dimensions": [], "splits": splits}, CATALOG, "validation", ["hue", "size"]
+        )

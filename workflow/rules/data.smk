@@ -92,7 +92,7 @@ rule individuals:
     conda:
         "../envs/rockspace.yaml"
     params:
-        dataset=people("individual", "fraction"),
+        dataset=people("individual", "fraction", "coordinates"),
         code=code("individuals"),
     message:
         "Reading the {wildcards.split} coordinates of individuals"

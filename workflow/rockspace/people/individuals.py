@@ -41,6 +41,12 @@ def individual_coordinates(
         files = list_folder(raw, [pattern])
     except MissingError:
         raise RockspaceError(f"{raw}: no file matches '{pattern}'; check dataset.splits.{split}.individual") from None
+    for group_file in (each["coordinates"] for each in dataset["splits"].values() if "coordinates" in each):
+        if group_file in files:
+            raise RockspaceError(
+                f"{files[group_file]}: '{pattern}' (config key dataset.splits.{split}.individual) matches this file of the whole "
+                "group too; narrow the pattern, or put the individuals' files into a folder of their own"
+            )
     own = catalog["split"] == split
     is_of_both = "fraction" in dataset["splits"].get("validation", {})
     expected = own | is_of_both
