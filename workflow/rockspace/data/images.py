@@ -12,7 +12,7 @@ WHITE = (255, 255, 255)
 # Pillow reads many more. Some run programs (PostScript runs Ghostscript), and none is what cameras or editors of
 # photographs write. JPEG includes the JPEG with further frames that phones write.
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", *(["AVIF"] if features.check("avif") else []))
-# The largest phones and cameras but for a few of medium format; one image then takes half a gigabyte to decode.
+# Enough for phones and all but a few medium-format cameras; decoding such an image takes half a gigabyte.
 MAX_PIXELS = 120_000_000
 # A web page that a server sent in place of a photograph.
 _WEB_PAGE = (b"<!doctype html", b"<html")

@@ -73,7 +73,7 @@ def list_files(client: Client, api: str, node: str, patterns: Sequence[str]) -> 
         The files by path, sorted.
 
     Raises:
-        RockspaceError: the API cannot be asked, answers something else, lists a name that would lead out of
+        RockspaceError: the API is unreachable, its response is invalid, lists a name that would lead out of
             the archive, or has nothing for a pattern.
     """
     where, api = f"OSF node {node!r}", api.rstrip("/")

@@ -1,4 +1,4 @@
-"""What the ``dataset`` section should say about a folder that somebody has: images and their coordinates."""
+"""A proposed ``dataset`` section for a folder of images and coordinates."""
 
 import os
 import re

@@ -35,7 +35,7 @@ def pipeline_views(images: ImageSet, augmentation: Augmentation, seed: int, view
     """Take images out of the pipeline as the network gets them, before the backbone's own preprocessing.
 
     Args:
-        images: What to look at, few of them.
+        images: The few images to show.
         augmentation: Augmentation range.
         seed: Seed of the run; views are those of its first epochs of fine-tuning.
         views: Number of augmented views.

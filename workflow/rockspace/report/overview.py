@@ -176,7 +176,7 @@ def applicable(
         Those without a checksum of the coordinates, or with that of this study's.
     """
     validation = dataset["splits"]["validation"]
-    # Validation images that were drawn from the training images are nobody else's.
+    # No published result has validation images that were drawn from the training images.
     coordinates = None if validation.get("fraction") else validation["coordinates"]
     ours = {None} | {
         entry.sha256 for manifest in manifests for entry in read_manifest(manifest) if entry.path == coordinates

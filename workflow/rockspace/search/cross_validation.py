@@ -107,7 +107,7 @@ def _heads(
 def _network(
     candidate: Candidate, head: keras.Model, refit: keras.Model | None, learning: ImageSet, objective: Objective
 ) -> Callable[..., Any]:
-    """The trained network, ready to be asked, as from the stage ``finetune``."""
+    """The trained network, ready for inference, as from the stage ``finetune``."""
     model, recipe = candidate.model, candidate.model["recipe"]
     backbone = candidate.backbone()
 

@@ -61,7 +61,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._written, self._seconds = -np.inf, 0.0
 
     def last_epoch(self, epochs: int) -> int:
-        """Return how many epochs to train in all, where ``epochs`` are asked for: no more once training has stopped."""
+        """Return the last epoch to train: ``epochs``, or the current one if training is complete."""
         return self.epoch if self._complete else epochs
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:

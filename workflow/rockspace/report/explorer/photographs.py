@@ -44,7 +44,7 @@ def embed_photographs(paths: Sequence[Path], threads: int = 1) -> dict[str, Any]
     def read(path: Path) -> tuple[str, Image.Image]:
         picture = Image.fromarray(thumbnail(path, side))
         small = picture.copy()
-        # A pixel stays free all around, lest a browser that scales a tile mixes in its neighbours.
+        # A margin of one pixel, so that a browser that scales a tile does not blend in its neighbours.
         small.thumbnail((tile - 2, tile - 2), Image.Resampling.LANCZOS)
         return _webp(picture), small
 

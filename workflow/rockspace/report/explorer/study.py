@@ -140,7 +140,7 @@ def _place_training_images(train: Spaces, reduction: str, reflection: bool) -> n
 
 
 def _neighbours_by_split(catalog: pd.DataFrame, space: np.ndarray, metric: str) -> list[list[int]]:
-    """Find neighbours within a split, since the splits' human coordinates are solutions of their own."""
+    """Find neighbours within a split, since the human coordinates of the splits are separate solutions."""
     neighbours: list[list[int]] = [[]] * len(catalog)
     for split in SPLITS:
         rows = np.flatnonzero(catalog["split"] == split)
