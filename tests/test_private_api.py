@@ -12,6 +12,7 @@ MODULES = sorted(path for part in ("rockspace", "scripts") for path in (ROOT / "
 THEIRS = ("snakemake", "workflow", "rules", "keras", "tf")
 FORBIDDEN = {
     "internals of Snakemake": r"__class__|\bdag\b|\bscheduler\b|persistence",
+    "attributes of the workflow that are no public interface": r"(?<!/)\bworkflow\.(?!source_path\b|is_main_process\b)\w",
     "a configuration changed in place": r"\bconfig\[[^]]+\]\s*=[^=]|\bconfig\.(update|pop|setdefault|clear)\b|\bdel config\b",
     "the place where Python looks for modules": r"PYTHONPATH|sys\.path",
 }
@@ -50,5 +51,8 @@ def test_modules_use_nothing_private_of_keras(path):
 
 def test_the_check_finds_what_it_looks_for():
     assert private_names("workflow._persistence; keras.ops._x; keras.src") == {"workflow._persistence", "keras.ops._x"}
+    undocumented = FORBIDDEN["attributes of the workflow that are no public interface"]
+    assert re.search(undocumented, "workflow.current_basedir")
+    assert not re.search(undocumented, 'workflow.source_path("x"); report: "report/workflow.rst"')
     assert re.search(FORBIDDEN["a configuration changed in place"], 'config["dataset"] = 1')
     assert not re.search(FORBIDDEN["a configuration changed in place"], 'config["dataset"] == 1')

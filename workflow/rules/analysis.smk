@@ -2,7 +2,7 @@ localrules:
     summary,
 
 
-SAID = f"{RUN}/infer/{{split}}-{{shard}}-of-{{shards}}.npz"
+ACTIVATIONS = f"{RUN}/infer/{{split}}-{{shard}}-of-{{shards}}.npz"
 
 
 rule infer:
@@ -11,7 +11,7 @@ rule infer:
         shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
         precision=precision,
     output:
-        said=temp(SAID),
+        activations=temp(ACTIVATIONS),
     log:
         f"{STUDY}/logs/infer/{{model}}-{{seed}}-{{split}}-{{shard}}-of-{{shards}}.log",
     benchmark:
@@ -40,8 +40,8 @@ rule infer:
 
 rule evaluate:
     input:
-        train=shards("train", SAID),
-        validation=shards("validation", SAID),
+        train=shards("train", ACTIVATIONS),
+        validation=shards("validation", ACTIVATIONS),
         catalog=rules.restructure.output.catalog,
         history=rules.finetune.output.history,
         coordinates=coordinates_learnt(*SPLITS),
@@ -69,8 +69,8 @@ rule evaluate:
 
 rule extract_embeddings:
     input:
-        train=shards("train", SAID),
-        validation=shards("validation", SAID),
+        train=shards("train", ACTIVATIONS),
+        validation=shards("validation", ACTIVATIONS),
         catalog=rules.restructure.output.catalog,
     output:
         embeddings=f"{RUN}/embeddings/{{layer}}.npz",

@@ -294,6 +294,7 @@ def aligned_members(wildcards):
 
 
 def digest_of_choices(wildcards):
+    """The digest of the files of people's category choices."""
     files = {split: Path(path) for split, path in RESPONSES.items()}
     record = folder_of("people").with_name(".responses.source.json")
     return digest_of(files, record, keep=workflow.is_main_process)

@@ -35,7 +35,7 @@ rule exemplar:
         digest=digest_of_choices,
         code=code("exemplar"),
     message:
-        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: explaining people's choices by exemplars"
+        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: predicting people's choices by the exemplar model"
     script:
         "../scripts/exemplar.py"
 
@@ -69,7 +69,7 @@ use rule exemplar as exemplar_people with:
         digest=digest_of_choices,
         code=code("exemplar"),
     message:
-        "Explaining people's choices by exemplars in their own coordinates"
+        "Predicting people's choices by the exemplar model in their own coordinates"
 
 
 rule human_choices:
@@ -97,6 +97,6 @@ rule human_choices:
         bootstraps=settings["procrustes"]["bootstraps"],
         code=code("human_choices"),
     message:
-        "Setting all spaces side by side by how well they predict people's choices"
+        "Comparing all spaces by how well they predict people's choices"
     script:
         "../scripts/human_choices.py"

@@ -79,7 +79,7 @@ rule augmentation_preview:
         seed=SEEDS[0],
         code=code("augmentation_preview"),
     message:
-        "{wildcards.model}: drawing what it sees in training"
+        "{wildcards.model}: drawing augmented training images"
     script:
         "../scripts/augmentation_preview.py"
 
@@ -142,7 +142,7 @@ rule explorer:
         settings={key: settings["procrustes"][key] for key in ("reflection", "distance")},
         code=code("explorer"),
     message:
-        "Putting photographs, both spaces and the guesses on one page"
+        "Drawing both spaces as interactive maps of photographs"
     script:
         "../scripts/explorer.py"
 

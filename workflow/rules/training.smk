@@ -12,7 +12,7 @@ rule precision:
     params:
         code=code("precision"),
     message:
-        "Finding the arithmetic that {wildcards.backbone} is fastest in"
+        "Measuring in which precision {wildcards.backbone} is fastest"
     script:
         "../scripts/precision.py"
 

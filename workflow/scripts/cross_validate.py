@@ -1,7 +1,5 @@
 """Train one recipe without one fold of the training images, and predict that fold."""
 
-from pathlib import Path
-
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True) as log:
@@ -19,12 +17,11 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     known = read_catalog(inputs.catalog), read_coordinates_tables(inputs.coordinates)
     features = Features.load(inputs.features, *known)
     images = ImageSet.open(inputs.train, geometry, *known) if inputs.train else None
-    weights = Path(inputs.weights) if inputs.get("weights") else None
     candidate = Candidate(
         model,
         precision_setting(params.precision, inputs.precision),
         int(wildcards.seed),
-        backbone=lambda: starting_backbone(model, geometry.image_size, weights, int(wildcards.seed)),
+        backbone=lambda: starting_backbone(model, geometry.image_size, inputs.weights, int(wildcards.seed)),
     )
     left_out = left_out_of(features.label, params.folds, int(wildcards.fold))
     left_out_fold = predict_fold(candidate, features, images, left_out)

@@ -1,4 +1,4 @@
-"""Average what several networks say of the images, and their rotated embeddings; score both as a single network's."""
+"""Average the outputs and rotated embeddings of several networks, and evaluate both like a single network's."""
 
 from pathlib import Path
 

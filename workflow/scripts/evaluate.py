@@ -13,13 +13,13 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     files, out, params = snakemake.input, snakemake.output, snakemake.params.settings
     catalog, coordinates = read_catalog(files.catalog), read_coordinates_tables(files.coordinates)
-    said = load_pass([*files.train, *files.validation], catalog["image_id"].tolist())
-    outputs = outputs_of(said.outputs, catalog, coordinates)
+    found = load_pass([*files.train, *files.validation], catalog["image_id"].tolist())
+    outputs = outputs_of(found.outputs, catalog, coordinates)
     outputs.save(out.outputs)
     write_csv(out.predictions, predictions(outputs))
     figures = evaluation(outputs, resamples=params["bootstraps"], seed=int(snakemake.wildcards.seed))
     for split in SPLITS:
         log.info(in_words(figures, split))
     history = pd.read_csv(files.history)["precision"]
-    precisions = {"train": history.iloc[-1] if len(history) else None, "embed": said.precision}
+    precisions = {"train": history.iloc[-1] if len(history) else None, "embed": found.precision}
     write_json(out.metrics, {**figures, "selection": params["selection"], "precision": precisions})

@@ -12,7 +12,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     files, layer = snakemake.input, snakemake.wildcards.layer
     catalog = read_catalog(files.catalog)
-    said = load_pass([*files.train, *files.validation], catalog["image_id"].tolist(), layers=[layer])
-    embeddings = Embeddings.of(catalog, said.layers[layer])
+    found = load_pass([*files.train, *files.validation], catalog["image_id"].tolist(), layers=[layer])
+    embeddings = Embeddings.of(catalog, found.layers[layer])
     embeddings.save(Path(snakemake.output.embeddings))
     write_csv(snakemake.output.csv, embeddings.table())

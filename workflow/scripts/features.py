@@ -16,10 +16,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     repeatable(0)
     params, geometry = snakemake.params, Geometry.from_config(snakemake.params.geometry)
     images = ImageSet.open([snakemake.input.shard], geometry)
-    weights = snakemake.input.get("weights")
     # Random weights are drawn for each seed.
     seed = int(snakemake.wildcards.draw.removeprefix("seed-").removesuffix("/") or 0)
-    backbone = starting_backbone(params.backbone, geometry.image_size, Path(weights) if weights else None, seed)
+    backbone = starting_backbone(params.backbone, geometry.image_size, snakemake.input.weights, seed)
     pooled = pooled_backbone(backbone, params.backbone["feature_layers"], params.backbone["pooling"])
     setting = precision_setting(params.precision, snakemake.input.precision)
     network, _ = for_inference(pooled, setting, params.backbone["backbone"])

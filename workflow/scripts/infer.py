@@ -18,4 +18,4 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     setting = precision_setting(params.precision, inputs.precision)
     network, precision = for_inference(network, setting, params.model["backbone"])
     views = Views(params.evaluate["views"], Augmentation.from_config(params.augmentation), seed)
-    save_pass(snakemake.output.said, images.image_ids, predict(network, images, 32, views), precision)
+    save_pass(snakemake.output.activations, images.image_ids, predict(network, images, 32, views), precision)

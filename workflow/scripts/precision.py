@@ -1,4 +1,4 @@
-"""Decide once for a study which arithmetic a backbone is fastest in, so that all its jobs compute alike."""
+"""Decide once for a study in which precision a backbone is fastest, so that all its jobs compute alike."""
 
 from rockspace.artifacts import write_json
 from rockspace.runlog import recorded

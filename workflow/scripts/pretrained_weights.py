@@ -1,4 +1,4 @@
-"""Get a backbone's pretrained weights; the only stage besides the download that may need a network."""
+"""Download a backbone's pretrained weights; the only stage besides the download that may need a network."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Compare recipes, and ensembles of them, by what they say of training images left out."""
+"""Compare recipes, and ensembles of them, by cross-validation on the training images."""
 
 from pathlib import Path
 

@@ -28,8 +28,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     objective = Objective.of(params.objective, train.coordinates)
     recipe = {"n_labels": len(label_names(catalog)), "head": params.head, "training": params.train_head, "seed": seed}
     recipe |= {"objective": objective}
-    weights = Path(snakemake.input.weights) if snakemake.input.get("weights") else None
-    backbone = starting_backbone(model, params.geometry["image_size"], weights, seed)
+    backbone = starting_backbone(model, params.geometry["image_size"], snakemake.input.weights, seed)
 
     head, history = train_head(learning, watched, **recipe, checkpoints=checkpoints / "select")
     log.info("after %d epochs: %s", len(history), history.iloc[-1].to_dict())

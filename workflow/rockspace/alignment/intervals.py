@@ -10,6 +10,8 @@ from scipy import stats
 
 from rockspace.alignment.spaces import centred
 
+# Nominal coverage of all intervals.
+CONFIDENCE = 0.95
 # Resamples per batch, which limits memory.
 BATCH = 100
 # Smallest number of subtypes, and of images, for an interval over them.
@@ -44,7 +46,6 @@ def confidence_interval(
     resamples: int,
     seed: int,
     bounds: tuple[float, float] | None = None,
-    confidence: float = 0.95,
 ) -> np.ndarray | None:
     """Return confidence intervals of statistics that depend on sums over images.
 
@@ -59,7 +60,6 @@ def confidence_interval(
         resamples: Bootstrap resamples of the images.
         seed: Seed of the resamples.
         bounds: Lowest and highest value of the statistics; see `jackknife_interval`.
-        confidence: Nominal coverage, in (0, 1).
 
     Returns:
         Lower and upper ends, shape (2, s); None for fewer than five images, fewer than three subtypes, or where
@@ -70,19 +70,18 @@ def confidence_interval(
         Association 82, 171-185.
     """
     if groups is None:
-        return _bootstrap_interval(values, statistic, resamples=resamples, seed=seed, confidence=confidence)
+        return _bootstrap_interval(values, statistic, resamples=resamples, seed=seed)
     sums = unit_sums(values, groups)
     if len(sums) < MIN_UNITS or len(values) - np.unique(groups, return_counts=True)[1].max() < MIN_LEFT:
         return None
     total = sums.sum(axis=0)
-    return jackknife_interval(statistic(total[None])[0], statistic(total - sums), bounds, confidence)
+    return jackknife_interval(statistic(total[None])[0], statistic(total - sums), bounds)
 
 
 def jackknife_interval(
     whole: np.ndarray,
     without: np.ndarray,
     bounds: tuple[float, float] | None = (-1.0, 1.0),
-    confidence: float = 0.95,
 ) -> np.ndarray:
     """Return jackknife confidence intervals from statistics without each unit.
 
@@ -91,7 +90,6 @@ def jackknife_interval(
         without: The same without one unit (a subtype and all its images) at a time, shape (units, s).
         bounds: Lowest and highest possible value; the interval is computed after Fisher's z transformation of that range, so
             that it stays inside. None computes it without a transformation.
-        confidence: Nominal coverage, in (0, 1).
 
     Returns:
         Lower and upper ends, shape (2, s).
@@ -102,7 +100,7 @@ def jackknife_interval(
     units = len(without)
     z, without_z = (_transformed(values, bounds) for values in (whole, without))
     error = np.sqrt((units - 1) / units * np.sum((without_z - without_z.mean(axis=0)) ** 2, axis=0))
-    reach = stats.t.ppf((1 + confidence) / 2, units - 1) * error
+    reach = stats.t.ppf((1 + CONFIDENCE) / 2, units - 1) * error
     ends = np.stack([z - reach, z + reach])
     if bounds is None:
         return ends
@@ -118,7 +116,7 @@ def _transformed(values: np.ndarray, bounds: tuple[float, float] | None) -> np.n
     return np.arctanh(np.clip(2 * (values - low) / (high - low) - 1, -1 + 1e-12, 1 - 1e-12))
 
 
-def proportion_interval(hits: np.ndarray, groups: np.ndarray, confidence: float = 0.95) -> list[float] | None:
+def proportion_interval(hits: np.ndarray, groups: np.ndarray) -> list[float] | None:
     """Return the confidence interval of a proportion over subtypes, for images clustered by subtype.
 
     Clopper and Pearson's exact interval for the effective sample size (the number of images divided by the design
@@ -128,7 +126,6 @@ def proportion_interval(hits: np.ndarray, groups: np.ndarray, confidence: float 
     Args:
         hits: Whether each image is right, shape (n,).
         groups: Subtype of each image, shape (n,).
-        confidence: Nominal coverage, in (0, 1).
 
     Returns:
         Lower and upper end, in [0, 1]; None for fewer than three subtypes.
@@ -149,7 +146,7 @@ def proportion_interval(hits: np.ndarray, groups: np.ndarray, confidence: float 
         change = (right - p * sizes) / (n - sizes)
         clustered = (units - 1) / units * np.sum(change**2)
         design_effect = max(clustered / (p * (1 - p) / (n - 1)), 1.0)
-    tail = (1 - confidence) / 2
+    tail = (1 - CONFIDENCE) / 2
     quantiles = stats.t.ppf(1 - tail, [n - 1, units - 1])
     worth = n / design_effect * (quantiles[0] / quantiles[1]) ** 2
     low = stats.beta.ppf(tail, p * worth, worth * (1 - p) + 1) if p > 0 else 0.0
@@ -163,7 +160,6 @@ def _bootstrap_interval(
     *,
     resamples: int,
     seed: int,
-    confidence: float,
 ) -> np.ndarray | None:
     if len(values) < MIN_IMAGES:
         return None
@@ -175,7 +171,7 @@ def _bootstrap_interval(
     def ends(method: str) -> np.ndarray:
         result = stats.bootstrap(
             (np.arange(len(values)),), of_units, n_resamples=resamples, batch=BATCH, vectorized=True,
-            method=method, confidence_level=confidence, rng=np.random.default_rng(seed),
+            method=method, confidence_level=CONFIDENCE, rng=np.random.default_rng(seed),
         )  # fmt: skip
         return np.stack(result.confidence_interval)
 
@@ -220,7 +216,6 @@ def correlation_intervals(
     *,
     resamples: int,
     seed: int,
-    confidence: float = 0.95,
 ) -> np.ndarray | None:
     """Return intervals of r of each dimension and of their mean, for a fixed map.
 
@@ -230,7 +225,6 @@ def correlation_intervals(
         groups: Subtype of each image, shape (n,), for an interval over subtypes; None: over images.
         resamples: Bootstrap resamples of the images.
         seed: Seed of the resamples.
-        confidence: Nominal coverage, in (0, 1).
 
     Returns:
         Shape (2, k + 1): lower and upper ends, the mean last; None where `confidence_interval` has none.
@@ -241,9 +235,7 @@ def correlation_intervals(
         return np.concatenate([r, r.mean(axis=-1, keepdims=True)], axis=-1)
 
     moments = correlation_moments(predicted, observed)
-    return confidence_interval(
-        moments, statistic, groups, resamples=resamples, seed=seed, bounds=(-1.0, 1.0), confidence=confidence
-    )
+    return confidence_interval(moments, statistic, groups, resamples=resamples, seed=seed, bounds=(-1.0, 1.0))
 
 
 def mean_intervals(

@@ -9,7 +9,7 @@ from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 from tqdm import tqdm
 
-from rockspace.alignment.intervals import jackknife_interval
+from rockspace.alignment.intervals import CONFIDENCE, jackknife_interval
 from rockspace.alignment.permutation import PROGRESS, TIE, Pairings, with_repeats
 from rockspace.alignment.spaces import checked_pair, checked_space
 
@@ -136,7 +136,6 @@ def rsa_intervals(
     resamples: int,
     seed: int,
     metric: str = "euclidean",
-    confidence: float = 0.95,
 ) -> dict[str, list[float]] | None:
     """Return intervals of RSA: percentiles of a bootstrap over images, or a jackknife over subtypes.
 
@@ -147,7 +146,6 @@ def rsa_intervals(
         resamples: Bootstrap resamples of the images.
         seed: Decides every resample.
         metric: Distance between features.
-        confidence: Coverage aimed at, in (0, 1).
 
     Returns:
         Lower and upper end of each of `RESAMPLED`; None for fewer than five images or subtypes, which make too few
@@ -162,11 +160,11 @@ def rsa_intervals(
         times = np.random.default_rng(seed).integers(count, size=(resamples, count))
         drawn = (np.bincount(row, minlength=count) for row in times if np.ptp(row))
         draws = [pairs.compare(row) for row in tqdm(drawn, total=resamples, desc="RSA, resampling", **PROGRESS)]
-        tail = 50 * (1 - confidence)
+        tail = 50 * (1 - CONFIDENCE)
         ends = np.percentile(draws, [tail, 100 - tail], axis=0)
     else:
         without = np.array([pairs.compare(units != unit) for unit in range(count)])
-        ends = jackknife_interval(np.array(pairs.compare(np.ones(len(units)))), without, confidence=confidence)
+        ends = jackknife_interval(np.array(pairs.compare(np.ones(len(units)))), without)
     return {name: ends[:, i].tolist() for i, name in enumerate(RESAMPLED)}
 
 

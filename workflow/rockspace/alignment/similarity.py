@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from rockspace.alignment.intervals import jackknife_interval
+from rockspace.alignment.intervals import CONFIDENCE, jackknife_interval
 from rockspace.alignment.permutation import Pairings, with_repeats
 from rockspace.alignment.procrustes import optimal_rotation
 from rockspace.alignment.rsa import MIN_UNITS_OF_PAIRS, null_summary
@@ -71,7 +71,6 @@ def cka_interval(
     *,
     resamples: int,
     seed: int,
-    confidence: float = 0.95,
 ) -> list[float] | None:
     """Return the interval of debiased CKA: percentiles of a bootstrap over images, or a jackknife over subtypes.
 
@@ -81,7 +80,6 @@ def cka_interval(
         groups: Subtype of each image, shape (n,), for an interval over subtypes; None takes one over images.
         resamples: Bootstrap resamples of the images.
         seed: Decides every resample.
-        confidence: Coverage aimed at, in (0, 1).
 
     Returns:
         Lower and upper end; None for fewer than five images or subtypes, which make too few pairs. The kernels stay
@@ -96,12 +94,12 @@ def cka_interval(
     sums = [members.T @ products @ members for products in (ours * theirs, ours**2, theirs**2)]
     if groups is not None:
         without = _ratio(*(total.sum() - 2 * total.sum(axis=1) + np.diag(total) for total in sums))
-        ends = jackknife_interval(np.array([_alignment(ours, theirs)]), without[:, None], confidence=confidence)
+        ends = jackknife_interval(np.array([_alignment(ours, theirs)]), without[:, None])
         return ends[:, 0].tolist()
     times = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     # A pair is drawn as often as its two images together.
     draws = _ratio(*(np.einsum("ru,ru->r", times @ total, times) for total in sums))
-    tail = 50 * (1 - confidence)
+    tail = 50 * (1 - CONFIDENCE)
     return np.percentile(draws, [tail, 100 - tail]).tolist()
 
 

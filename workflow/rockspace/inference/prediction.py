@@ -39,7 +39,6 @@ def predict(
     images: ImageSet,
     batch_size: int,
     views: Views | None = None,
-    doing: str = "evaluating",
 ) -> dict[str, np.ndarray]:
     """Return what a network says of every image, averaged over its views.
 
@@ -48,14 +47,13 @@ def predict(
         images: The images.
         batch_size: Images per step.
         views: Which views; None for the images as they are.
-        doing: What the progress bar says.
 
     Returns:
         ``(n, ...)`` float32 for each name, in the order of ``images.image_ids``.
     """
     looks = (views or Views()).each()
     total: dict[str, np.ndarray] = {}
-    with tqdm(total=images.steps(batch_size) * len(looks), desc=doing, unit="batch") as bar:
+    with tqdm(total=images.steps(batch_size) * len(looks), desc="evaluating", unit="batch") as bar:
         for view in looks:
             parts = []
             for batch in images.pixels(batch_size, view):

@@ -18,7 +18,7 @@ import keras
 from rockspace.errors import RockspaceError
 from rockspace.networks import lite
 from rockspace.networks.flattening import final_names, flat
-from rockspace.networks.layer_names import check_backbone, check_name
+from rockspace.networks.layer_names import check_backbone, check_layer
 from rockspace.networks.layers import find_layer
 from rockspace.networks.preprocessing import IMAGENET_STD, MODES
 from rockspace.networks.weight_files import load_weights
@@ -121,7 +121,7 @@ def build(
         except ValueError as error:
             raise RockspaceError(f"image_size: {image_size} does not suit {name}: {error}") from error
         if output_layer is not None:
-            check_name(output_layer, final_names(network), name, "models: output_layer")
+            check_layer(output_layer, final_names(network), name, "models: output_layer")
         if weights is not None:
             load_weights(_whole_and_cut(network, output_layer), Path(weights))
         if preprocessing == "unit":

@@ -77,7 +77,7 @@ def check_backbone(name: str) -> None:
         raise RockspaceError(f"config: models: backbone: {name!r} is unknown; did you mean {', '.join(similar)}?")
 
 
-def check_name(name: str, names: Sequence[str], model_name: str, key: str | None = None) -> None:
+def check_layer(name: str, names: Sequence[str], model_name: str, key: str | None = None) -> None:
     """Raise a RockspaceError with similar names if a model has no layer ``name``."""
     if name not in names:
         similar = difflib.get_close_matches(name, names, n=3) or names[-3:]
@@ -114,15 +114,15 @@ def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | N
     names = layers.names
     for key, several in (("models: output_layer", output_layer), ("models: feature_layers", feature_layers)):
         for name in several:
-            check_name(name, names, described, key)
+            check_layer(name, names, described, key)
         # Layers after the last one are not part of the model.
         names = names[: max(map(names.index, several), default=len(names)) + 1]
     head = _head_layers(model["recipe"]["head"]["units"])
     for name in from_layer:
-        check_name(name, [*names, *head], described, "finetune.from_layer")
+        check_layer(name, [*names, *head], described, "finetune.from_layer")
     if wanted != ALL_BLOCKS:
         for name in wanted:
-            check_name(name, [*names, *head], described, "embeddings.layers")
+            check_layer(name, [*names, *head], described, "embeddings.layers")
         return sorted(wanted, key=[*names, *head].index)
     return [*(name for name in layers.block_ends if name in names), PENULTIMATE]
 

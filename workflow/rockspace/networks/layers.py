@@ -2,7 +2,7 @@
 
 import keras
 
-from rockspace.networks.layer_names import PENULTIMATE, check_name
+from rockspace.networks.layer_names import PENULTIMATE, check_layer
 
 POOLED = "pooled"
 
@@ -21,5 +21,5 @@ def find_layer(model: keras.Model, name: str, key: str | None = None) -> keras.l
     names = [layer.name for layer in model.layers]
     if name == PENULTIMATE and name not in names and POOLED in names:
         name = POOLED
-    check_name(name, names, model.name, key)
+    check_layer(name, names, model.name, key)
     return model.get_layer(name)

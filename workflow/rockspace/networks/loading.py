@@ -18,19 +18,19 @@ from rockspace.networks.precision import choose, fast_inference
 log = logging.getLogger(__name__)
 
 
-def starting_backbone(model: dict[str, Any], image_size: int, weights: Path | None, seed: int = 0) -> keras.Model:
+def starting_backbone(model: dict[str, Any], image_size: int, weights: str | Path | None, seed: int = 0) -> keras.Model:
     """Build a model's backbone with its pretrained weights.
 
     Args:
         model: ``backbone``, ``output_layer`` and ``preprocessing``, as in an item of the configuration's ``models``.
         image_size: Side of the images (pixels).
-        weights: Weights file, or None for random weights.
+        weights: Weights file; None or empty for random weights.
         seed: Of the random weights.
     """
     return build(
         model["backbone"],
         image_size=image_size,
-        weights=weights,
+        weights=Path(weights) if weights else None,
         output_layer=model["output_layer"],
         preprocessing=model["preprocessing"],
         seed=seed,
@@ -43,7 +43,7 @@ def precision_setting(setting: str, decided: str | Path | None) -> str | dict[st
 
 
 def precision_for(setting: str | Mapping[str, str], backbone: str, phase: str) -> str:
-    """Return the arithmetic of a phase (``train`` or ``embed``), and log it; ``auto`` lets the hardware decide."""
+    """Return the precision of a phase (``train`` or ``embed``), and log it; ``auto`` lets the hardware decide."""
     if isinstance(setting, Mapping):
         setting = setting[phase]
     precision = choose(backbone, phase) if setting == "auto" else setting

@@ -28,7 +28,7 @@ COLUMN = 3.5
 RESOLUTION = 300
 
 # Okabe and Ito's palette, which the common forms of colour blindness tell apart.
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+BLUE, GREEN, VERMILION, PURPLE = "#0072B2", "#009E73", "#D55E00", "#CC79A7"
 GREY = "#777777"
 
 FONT = "DejaVu Sans"  # comes with matplotlib
