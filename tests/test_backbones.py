@@ -49,8 +49,9 @@ def keras_network(builder):
 @pytest.mark.parametrize("name", BY_FUNCTION)
 def test_pixels_are_prepared_as_keras_prepares_them(name):
     _, preprocess = BY_FUNCTION[name]
-    layer = backbone(name).get_layer("preprocessing")
-    np.testing.assert_allclose(layer(textures()), preprocess(textures().copy()), rtol=1e-5, atol=1e-5)
+    network = backbone(name)
+    prepared = keras.Model(network.input, network.get_layer("preprocessing").output)
+    np.testing.assert_allclose(prepared(textures()), preprocess(textures().copy()), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "vgg16", "xception"])

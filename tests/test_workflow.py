@@ -175,7 +175,7 @@ def test_a_wrong_configuration_stops_before_any_job_with_one_line(finished, chan
 def test_an_archive_out_of_reach_is_one_line_within_a_minute_that_says_what_to_do(tmp_path):
     workplace = Workplace(tmp_path / "here", "study: far\ndataset: {osf: {api: 'http://127.0.0.1:9/v2'}}\n")
     started = time.monotonic()
-    result = workplace.snakemake("download")
+    result = workplace.snakemake("--until", "download")
     assert time.monotonic() - started < 60
     assert result.returncode != 0
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
