@@ -7,6 +7,7 @@ from PIL import Image
 
 from rockspace.data.catalog import read_catalog
 from rockspace.inference.evaluation import read_predictions
+from rockspace.report import curves
 from rockspace.report.augmentation_preview import augmentation_figure, pipeline_views, preview_members
 from rockspace.report.curves import all_learning_curves, learning_curves
 from rockspace.report.dataset_sheet import MAX_PICTURES, TILE, dataset_sheet
@@ -137,7 +138,7 @@ def test_all_learning_curves_share_one_page_and_their_scales(tmp_path, runs):
     svg = outputs[1].read_text()
     assert all(f">model {i}<" in svg for i in range(runs))
     assert svg.count(">stopping set<") == 1
-    assert "frozen base, fine-tuning, again, on all images" in svg
+    assert "frozen base, fine-tuning, refit on all images" in svg
     with Image.open(outputs[0]) as picture:
         assert COLUMN * RESOLUTION - 2 <= picture.width <= FULL_WIDTH * RESOLUTION + 2
 
@@ -152,3 +153,22 @@ def test_a_training_that_watched_nothing_is_no_refit(tmp_path):
         assert "frozen base" in svg
         assert "fine-tuning" in svg
         assert "on all images" not in svg
+
+
+@pytest.mark.parametrize("epochs", [(20, 6, 2), (1, 1, 1), (1, 250, 1), (100, 2, 250), (2, 1, 100)])
+def test_words_of_learning_curves_neither_overlap_nor_leave_the_picture(monkeypatch, tmp_path, epochs):
+    drawn = []
+    monkeypatch.setattr(curves, "save", lambda figure, outputs: drawn.append(figure))
+    phase = np.repeat(["head", "select", "refit"], epochs)
+    history = pd.DataFrame({"phase": phase, "accuracy": 0.5, "loss": 2.0, "best": False})
+    history = history.assign(val_accuracy=history["accuracy"], val_loss=history["loss"])
+    head, finetune = history[history["phase"] == "head"], history[history["phase"] != "head"]
+    learning_curves(head, finetune, "stopping set", "model, seed 0", [tmp_path / "one.png"])
+    all_learning_curves({"model": (head, finetune)}, "stopping set", [tmp_path / "all.png"])
+    for figure in drawn:
+        figure.canvas.draw()
+        names = [text for text in figure.axes[0].texts if text.get_text()]
+        places = [text.get_window_extent() for text in names]
+        assert not any(a.overlaps(b) for i, a in enumerate(places) for b in places[:i])
+        words = [*places, *(text.get_window_extent() for text in figure.texts)]
+        assert all(place.x0 >= 0 and place.x1 <= figure.bbox.width for place in words)

@@ -11,12 +11,14 @@ from matplotlib.ticker import MaxNLocator
 from rockspace.report.figures import BLUE, COLUMN, VERMILION, column_style, save
 
 TRAINING, WATCHED = BLUE, VERMILION
-PHASES = {"head": "frozen base", "select": "fine-tuning", "train": "fine-tuning", "refit": "again,\non all images"}
+PHASES = {"head": "frozen base", "select": "fine-tuning", "train": "fine-tuning", "refit": "refit on all images"}
 QUANTITIES = {"accuracy": (100, "accuracy (%)"), "loss": (1, "loss")}
 # What early stopping watches, by `finetune.selection`.
 WATCHED_WORDS = {"holdout": "stopping set", "validation": "validation images", "none": "nothing"}
 # Columns on the page of all networks, and the number of networks beyond which there are twice as many.
 MAX_COLUMNS, MANY = 4, 24
+# Height of a line with a phase's name (points).
+PHASE_LINE = 7
 
 
 def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, title: str, outputs: list[Path]) -> None:
@@ -37,7 +39,7 @@ def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, ti
             axis.set_ylabel(QUANTITIES[quantity][1])
             axis.set_ylim(bottom=0)
         axes[0].set_ylim(0, 105)
-        axes[0].set_title(title, loc="left", pad=15)
+        axes[0].set_title(title, loc="left", pad=4 + PHASE_LINE * history["phase"].nunique())
         axes[1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes[1].set_xlabel("epoch")
         axes[1].set_xlim(0.5, len(history) + 0.5)
@@ -84,8 +86,8 @@ def all_learning_curves(
         for axis in [*axes[0::2].flat[len(histories) :], *axes[1::2].flat[len(histories) :]]:
             axis.set_visible(False)
         phases = dict.fromkeys(phase for pair in histories.values() for phase in _joined(*pair)["phase"])
-        words = ", ".join(PHASES[phase].replace("\n", " ") for phase in phases)
-        figure.supxlabel(f"epoch (vertical lines separate the phases: {words})", fontsize=6.5)
+        words = ", ".join(PHASES[phase] for phase in phases)
+        figure.supxlabel(f"epoch\nvertical lines separate the phases:\n{words}", fontsize=6.5)
         figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
         save(figure, outputs)
 
@@ -130,13 +132,18 @@ def _boundaries(axes: list[Axes], history: pd.DataFrame) -> None:
 
 
 def _phases(axes: list[Axes], history: pd.DataFrame) -> None:
+    """Name the phases, each on a line of its own: one of few epochs is narrower than its name."""
     _boundaries(axes, history)
-    for phase, rows in history.groupby("phase", sort=False):
+    for line, (phase, rows) in enumerate(history.groupby("phase", sort=False)):
+        start, end = rows["x"].iloc[0] - 0.5, rows["x"].iloc[-1] + 0.5
+        left = start < len(history) / 2
         axes[0].annotate(
             PHASES[str(phase)],
-            ((rows["x"].iloc[0] + rows["x"].iloc[-1]) / 2, 1.01),
+            (start if left else end, 1),
             xycoords=("data", "axes fraction"),
-            ha="center",
+            xytext=(0, 1 + PHASE_LINE * line),
+            textcoords="offset points",
+            ha="left" if left else "right",
             va="bottom",
             fontsize=5.5,
             color="0.35",
