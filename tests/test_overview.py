@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -224,6 +225,16 @@ def test_the_answer_is_one_sentence_with_its_interval_and_its_own_chance():
     assert weak.endswith("chance is 0.15, so this is not clearly more than chance (p = 0.4 over subtypes).")
     wide = study(catalog.assign(label="x"), held_out_mean_r_null=0.5, held_out_mean_r_null_over="images").answer()
     assert wide.endswith("chance is 0.50, so this is not clearly more than chance (p = 0.02 over images).")
+
+
+def test_the_dimensions_followed_best_and_least_are_named_for_the_closest_model_over_its_seeds():
+    catalog = pd.DataFrame({"split": ["train", "validation"], "label": "x"})
+    held_out = {("a", "0"): [0.9, 0.3, None], ("a", "1"): [0.7, 0.4, None], ("b", "0"): [0.1, 0.8, 0.5]}
+    base = {"n_dimensions": 3, "dimensions": ["size", "hue", "shape"]}
+    found = study(catalog)
+    one = replace(found, alignments={run: base | {"held_out": {"r": r}} for run, r in held_out.items()})
+    assert one.dimensions_in_words() == "It follows size best (r = 0.80) and hue least (r = 0.35)."
+    assert replace(found, alignments={}).dimensions_in_words() == ""
 
 
 def test_notes_of_all_layers_are_said_once_and_those_of_one_with_its_name():

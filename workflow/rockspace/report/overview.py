@@ -112,6 +112,18 @@ class Study:
             f"{interval if found.has_interval else ''}{chance}{doubt}."
         )
 
+    def dimensions_in_words(self) -> str:
+        """Say which dimension the model of `answer` follows best and which least, over its seeds, held-out."""
+        best = max((model for model in self.models() if not pd.isna(model[R])), key=lambda model: model[R])
+        runs = [found for (model, _), found in self.alignments.items() if model == best["model"]]
+        if not runs or runs[0]["n_dimensions"] < 2:
+            return ""
+        table = pd.DataFrame([found["held_out"]["r"] for found in runs], columns=runs[0]["dimensions"], dtype=float)
+        r = table.mean().dropna().sort_values()
+        if r.empty:
+            return ""
+        return f"It follows {r.index[-1]} best (r = {r.iloc[-1]:.2f}) and {r.index[0]} least (r = {r.iloc[0]:.2f})."
+
     def in_words(self) -> str:
         """Say what the study was made of."""
         counts, labels = self.catalog["split"].value_counts(), self.catalog["label"].nunique()
@@ -299,7 +311,7 @@ def write_overview(
         output,
         "overview.html.jinja",
         study=study.config["study"],
-        answer=study.answer(),
+        answer=f"{study.answer()} {study.dimensions_in_words()}".strip(),
         about=study.in_words(),
         warnings=study.warnings(),
         alignment=table(alignment_rows(models, references), ALIGNMENT),
