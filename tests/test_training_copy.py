@@ -67,13 +67,13 @@ def training_of(network: keras.Model, variables: list[keras.Variable]) -> Callab
     return train
 
 
-# Of ResNet50 the first block: in many layers of random weights rounding grows until no two computations agree.
+# Of the deep ones the first blocks: in many layers of random weights rounding grows until no two computations agree.
 LAST_LAYERS = {
     "efficientnet_lite0": None,
     "resnet50": "conv2_block1_out",
     "mobilenet_v3_small": None,
-    "densenet121": None,
-    "xception": None,
+    "densenet121": "conv2_block3_concat",
+    "xception": "block2_sepconv2_bn",
 }
 
 
