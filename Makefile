@@ -55,9 +55,10 @@ report: env
 	$(SNAKEMAKE) --configfile $(CONFIG) --report-stylesheet workflow/report/report.css --report "$$report" && \
 	echo "$$report"
 
+# Values reach the program by the environment, never as text of a shell.
 new-study: env
 	$(if $(NAME),,$(error NAME is missing: make new-study NAME=mine FOLDER=path/to/folder))
-	@$(BIN)/python -m rockspace.new_study "$(NAME)" $(if $(FOLDER),"$(FOLDER)")
+	@$(BIN)/python -m rockspace.new_study "$$NAME" $${FOLDER:+"$$FOLDER"}
 
 docs: env
 	$(BIN)/python -m pdoc --docformat google --no-show-source --output-directory docs/reference rockspace $(MODULES)
