@@ -116,7 +116,7 @@ TABLE = {
     "evaluate.views": (2, INFER),
     "embeddings.layers": (["penultimate", "block1a_project_bn"], INFER),
     "embeddings.pooling": ("mean_std", INFER),
-    "procrustes.reduction": ("zero_pad", PROCRUSTES),
+    "procrustes.reduction": ("pca", PROCRUSTES),
     "references": ([{"label": "x", "metric": "validation_top1", "value": 0.5}], SHOWN),
 }
 # What a value cannot do without.
@@ -360,5 +360,5 @@ def test_neither_the_age_of_a_script_nor_that_of_a_module_makes_anything_again(f
 def test_results_that_come_without_the_record_of_what_made_them_are_told_of(finished, tmp_path):
     other = Workplace(tmp_path / "other")
     shutil.copytree(finished.folder / "results", other.folder / "results")
-    assert "results/tiny is here without .snakemake/" in other.dry_run().stderr
+    assert "results/tiny has no .snakemake/" in other.dry_run().stderr
     assert "without .snakemake/" not in finished.dry_run().stderr
