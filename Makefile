@@ -57,7 +57,7 @@ report: env
 
 # Values reach the program by the environment, never as text of a shell.
 new-study: env
-	$(if $(NAME),,$(error NAME is missing: make new-study NAME=mine FOLDER=path/to/folder))
+	@[ -n "$$NAME" ] || { echo "error: NAME is missing: make new-study NAME=mine FOLDER=path/to/folder" >&2; exit 1; }
 	@$(BIN)/python -m rockspace.new_study "$$NAME" $${FOLDER:+"$$FOLDER"}
 
 docs: env
