@@ -96,7 +96,7 @@ def test_a_checkpoint_that_asks_for_code_to_be_run_is_refused(position, tmp_path
     pickles[position] = Malicious(harmed)
     checkpoint = tmp_path / "evil.pth"
     checkpoint.write_bytes(b"".join(pickle.dumps(part, protocol=2) for part in pickles))
-    with pytest.raises(RockspaceError, match=r"evil\.pth: weights can't be read: it asks for (posix|nt)\.mkdir"):
+    with pytest.raises(RockspaceError, match=r"evil\.pth: weights can't be read: it refers to (posix|nt)\.mkdir"):
         read_torch_checkpoint(checkpoint)
     assert not harmed.exists()
 
@@ -104,7 +104,7 @@ def test_a_checkpoint_that_asks_for_code_to_be_run_is_refused(position, tmp_path
 def test_a_name_hidden_behind_an_allowed_module_is_refused(tmp_path):
     checkpoint = tmp_path / "evil.pth"
     checkpoint.write_bytes(b"ccollections\nabc.sys.modules\n.")
-    with pytest.raises(RockspaceError, match="it asks for collections"):
+    with pytest.raises(RockspaceError, match="it refers to collections"):
         read_torch_checkpoint(checkpoint)
 
 
