@@ -258,7 +258,7 @@ def test_constant_columns_and_lost_rank_change_nothing_but_what_they_must(shape)
         (np.eye(5), np.ones((5, 2)), "one point"),
         (np.eye(5), np.eye(4), "5 rows and coordinates 4"),
         (np.eye(2), np.eye(2), "at least 3"),
-        (np.eye(5), np.empty((5, 0)), "one column a dimension"),
+        (np.eye(5), np.empty((5, 0)), "one column per dimension"),
         (np.eye(5), np.array([["a"]] * 5), "not a matrix of numbers"),
     ],
 )
