@@ -35,7 +35,8 @@ def images(folder: Path, names: list[str]) -> None:
 
 def coordinates(names: list[str]) -> pd.DataFrame:
     """Coordinates that tell which image they belong to."""
-    values = [[LABELS.index(Path(name).stem.split("_")[0]), int(Path(name).stem.split("_")[1])] for name in names]
+    parts = [Path(name).stem.split("_") for name in names]
+    values = [[LABELS.index(label) - int(number) / 7, int(number) / 3 + 0.1] for label, number in parts]
     return pd.DataFrame(values, index=names, columns=["hue", "size"], dtype=float)
 
 
