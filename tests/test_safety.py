@@ -165,7 +165,12 @@ def hostile(tmp_path_factory):
     said = []
     with StandIn(root / ARCHIVE, faults=[Fault("cut", "mds_120.txt", times=99)]) as osf:
         models = [{"name": "x", "backbone": "resnet50", "weights": "none"}]
-        dataset = {"source": "osf", "osf": {"api": osf.api}, "dimensions": ["a; touch pwned", "$(touch pwned)"]}
+        dataset = {
+            "source": "osf",
+            "osf": {"api": osf.api},
+            "order": "name",
+            "dimensions": ["a; touch pwned", "$(touch pwned)"],
+        }
         (workplace.folder / "tiny.yaml").write_text(
             yaml.safe_dump({"study": "rocks", "dataset": dataset, "models": models})
         )
@@ -194,7 +199,7 @@ def test_the_token_was_used_and_stands_nowhere(hostile):
     assert not any(TOKEN in text for text in said)
     files = [file for folder in (workplace.folder, workplace.home) for file in folder.rglob("*") if file.is_file()]
     assert any(".snakemake/metadata" in str(file) for file in files)
-    assert any(file.name == "download.log" for file in files)
+    assert any(file.parent.name == "download" and file.suffix == ".log" for file in files)
     assert [file for file in files if TOKEN.encode() in file.read_bytes()] == []
 
 
