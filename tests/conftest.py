@@ -96,9 +96,10 @@ def finished_once(tmp_path_factory) -> Workplace:
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent
-    workplace, said = Workplace(root / "finished"), root / "finished.txt"
+    said = root / "finished.txt"
     with open(root / "finished.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        workplace = Workplace(root / "finished")
         if not said.exists():
             result = workplace.snakemake(confined=cannot_confine() is None)
             assert result.returncode == 0, result.stdout + result.stderr
