@@ -20,7 +20,7 @@ def copy(tmp_path, monkeypatch) -> Path:
 
 
 def stages(copy: Path) -> dict[str, str]:
-    for cached in (fingerprints.code_fingerprint, fingerprints._tree, fingerprints._digest, fingerprints._imported):
+    for cached in (fingerprints.code_fingerprint, fingerprints._read):
         cached.cache_clear()
     return {script.stem: fingerprints.code_fingerprint(script) for script in sorted((copy / "scripts").glob("*.py"))}
 

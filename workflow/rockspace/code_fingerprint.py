@@ -26,49 +26,64 @@ def code_fingerprint(script: Path) -> str:
     Returns:
         16 hexadecimal digits.
     """
-    files, waiting = set(), [script]
+    files: dict[Path, str] = {}
+    waiting = [script]
     while waiting:
         file = waiting.pop()
         if file not in files:
-            files.add(file)
-            waiting += _imported(file)
-    digests = sorted(("" if file == script else _name(file), _digest(file)) for file in files)
+            files[file], imported = _read(file)
+            waiting += imported
+    digests = sorted(("" if file == script else _name(file), digest) for file, digest in files.items())
     return hashlib.sha256(repr(digests).encode()).hexdigest()[:16]
 
 
 @cache
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_bytes())
-
-
-@cache
-def _digest(file: Path) -> str:
-    digest = hashlib.sha256("\n".join(_words(_tree(file), [])).encode())
-    if any(isinstance(node, ast.Name) and node.id == "__file__" for node in ast.walk(_tree(file))):
+def _read(file: Path) -> tuple[str, list[Path]]:
+    """The digest of a file, and the modules of the library that it imports itself."""
+    tree = _Tree(file)
+    digest = hashlib.sha256("\n".join(tree.words).encode())
+    if tree.names_its_place:
         for data in _data_files(file.parent):
             digest.update(_name(data).encode() + hashlib.sha256(data.read_bytes()).digest())
-    return digest.hexdigest()
+    return digest.hexdigest(), [path for module in tree.imports if (path := _file_of(module)) is not None]
 
 
-def _words(node: ast.AST, words: list[str]) -> list[str]:
-    """A syntax tree as words, without places, docstrings and what is empty: the same in each version of Python."""
-    words.append(type(node).__name__)
-    body: Any = getattr(node, "body", None)
-    for name in node._fields:
-        value: Any = getattr(node, name, None)
-        if value is body and isinstance(node, _WITH_DOCSTRING) and _is_text(value[:1]):
-            value = value[1:]
-        if isinstance(value, ast.AST):
-            words.append(name)
-            _words(value, words)
-        elif isinstance(value, list):
-            for item in value:
+class _Tree:
+    """What a syntax tree says, collected in one pass over it.
+
+    Attributes:
+        words: The tree without places, docstrings and what is empty: the same in each version of Python.
+        imports: Names of the modules that it imports.
+        names_its_place: Whether it uses ``__file__``.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.words: list[str] = []
+        self.imports: list[str] = []
+        self.names_its_place = False
+        self._visit(ast.parse(file.read_bytes()))
+
+    def _visit(self, node: ast.AST) -> None:
+        words = self.words
+        words.append(type(node).__name__)
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            self.imports += _named(node, self.file)
+        self.names_its_place |= isinstance(node, ast.Name) and node.id == "__file__"
+        for name in node._fields:
+            value: Any = getattr(node, name, None)
+            if name == "body" and isinstance(node, _WITH_DOCSTRING) and _is_text(value[:1]):
+                value = value[1:]
+            if isinstance(value, ast.AST):
                 words.append(name)
-                _words(item, words) if isinstance(item, ast.AST) else words.append(repr(item))
-        elif value is not None or name == "value":
-            words.append(f"{name}={value!r}")
-    words.append(".")
-    return words
+                self._visit(value)
+            elif isinstance(value, list):
+                for item in value:
+                    words.append(name)
+                    self._visit(item) if isinstance(item, ast.AST) else words.append(repr(item))
+            elif value is not None or name == "value":
+                words.append(f"{name}={value!r}")
+        words.append(".")
 
 
 _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -84,27 +99,21 @@ def _is_text(statements: list[ast.stmt]) -> bool:
     )
 
 
-@cache
-def _imported(file: Path) -> tuple[Path, ...]:
-    """The modules of the library that a file imports itself."""
-    modules = (module for node in ast.walk(_tree(file)) for module in _named(node, file))
-    return tuple(path for module in dict.fromkeys(modules) if (path := _file_of(module)) is not None)
-
-
-def _named(node: ast.AST, file: Path) -> Iterator[str]:
+def _named(node: ast.Import | ast.ImportFrom, file: Path) -> Iterator[str]:
+    """The names of the modules that an import statement imports."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        module = node.module or ""
-        if node.level:
-            package = file.parents[node.level - 1].relative_to(LIBRARY.parent).parts
-            module = ".".join([*package, *filter(None, [module])])
-        submodules = [f"{module}.{alias.name}" for alias in node.names]
-        # `from package import module` does not ask for anything that the package itself holds.
-        found = [_file_of(name) is not None for name in submodules]
-        yield from (name for name, is_module in zip(submodules, found, strict=True) if is_module)
-        if not all(found):
-            yield module
+        return
+    module = node.module or ""
+    if node.level:
+        package = file.parents[node.level - 1].relative_to(LIBRARY.parent).parts
+        module = ".".join([*package, *filter(None, [module])])
+    submodules = [f"{module}.{alias.name}" for alias in node.names]
+    # `from package import module` does not ask for anything that the package itself holds.
+    found = [_file_of(name) is not None for name in submodules]
+    yield from (name for name, is_module in zip(submodules, found, strict=True) if is_module)
+    if not all(found):
+        yield module
 
 
 def _file_of(module: str) -> Path | None:
