@@ -12,6 +12,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from rockspace.alignment.intervals import (
+    by_units,
     confidence_interval,
     correlation_moments,
     correlations_from_moments,
@@ -233,16 +234,12 @@ def _intervals(
     figure: Callable[[np.ndarray], np.ndarray],
     bounds: tuple[float, float],
 ) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for units, groups in (("images", None), ("subtypes", labels)):
-        ends = confidence_interval(
-            moments,
-            lambda totals: figure(mean_r(totals))[..., None],
-            groups,
-            resamples=resampling.bootstraps,
-            seed=resampling.seed,
-            bounds=bounds,
-        )
-        low, high = (np.nan, np.nan) if ends is None else ends[:, 0]
-        found |= {f"low_{units}": low, f"high_{units}": high}
-    return found
+    ends = by_units(
+        confidence_interval, moments, lambda totals: figure(mean_r(totals))[..., None], labels,
+        resamples=resampling.bootstraps, seed=resampling.seed, bounds=bounds,
+    )  # fmt: skip
+    return {
+        f"{end}_{units}": np.nan if found is None else found[i, 0]
+        for units, found in ends.items()
+        for i, end in enumerate(("low", "high"))
+    }

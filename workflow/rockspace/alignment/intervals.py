@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import stats
@@ -18,6 +19,10 @@ BATCH = 100
 MIN_UNITS, MIN_IMAGES = 3, 5
 # Smallest number of images without any one subtype: r of two images is always 1 or -1.
 MIN_LEFT = 3
+# Suffixes of the keys of intervals and nulls in a JSON, by the unit of resampling and permutation.
+SUFFIXES = {"images": "", "subtypes": "_subtypes"}
+
+Ends = TypeVar("Ends")
 
 
 def unit_sums(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
@@ -36,6 +41,25 @@ def unit_sums(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarra
     sums = np.zeros((len(names), *values.shape[1:]))
     np.add.at(sums, index, values)
     return sums
+
+
+def by_units(interval: Callable[..., Ends], *given: Any, **resampling: Any) -> dict[str, Ends]:
+    """Return an interval over images and over subtypes, by unit: `images` and `subtypes`.
+
+    Args:
+        interval: Function like `confidence_interval`, `correlation_intervals` or `disparity_interval`.
+        *given: Its arguments; the last is the subtype of each image, shape (n,).
+        **resampling: Its keyword arguments.
+    """
+    *spaces, labels = given
+    return {
+        units: interval(*spaces, groups, **resampling) for units, groups in (("images", None), ("subtypes", labels))
+    }
+
+
+def keyed(name: str, by_unit: dict[str, Ends]) -> dict[str, Ends]:
+    """Return what is over images and over subtypes by its keys in a JSON: the name, and the name with a suffix."""
+    return {f"{name}{SUFFIXES[units]}": found for units, found in by_unit.items()}
 
 
 def confidence_interval(
@@ -250,11 +274,14 @@ def mean_intervals(
         resamples: Bootstrap resamples of the images.
         seed: Seed of the resamples.
     """
-    found = {}
-    for key, groups in (("mean_r_ci", None), ("mean_r_ci_subtypes", labels)):
-        ends = correlation_intervals(predicted, observed, groups, resamples=resamples, seed=seed)
-        found[key] = None if ends is None else ends[:, -1].tolist()
-    return found
+    return of_the_mean(by_units(correlation_intervals, predicted, observed, labels, resamples=resamples, seed=seed))
+
+
+def of_the_mean(intervals: dict[str, np.ndarray | None]) -> dict[str, list[float] | None]:
+    """Return the intervals of mean r, as `mean_intervals` does, from `correlation_intervals` by units."""
+    return keyed(
+        "mean_r_ci", {units: None if ends is None else ends[:, -1].tolist() for units, ends in intervals.items()}
+    )
 
 
 def disparity_moments(features: np.ndarray, predicted: np.ndarray, observed: np.ndarray) -> np.ndarray:

@@ -9,11 +9,11 @@ from typing import Any
 import pandas as pd
 
 from rockspace.alignment.aligned import aligned_table
-from rockspace.alignment.noise_ceiling import noise_ceiling
+from rockspace.alignment.noise_ceiling import Splits, noise_ceiling
 from rockspace.alignment.notes import notes
 from rockspace.alignment.rotation_report import Settings, both_rotations
 from rockspace.alignment.spaces import Spaces, UnusableSpaces, checked_space
-from rockspace.alignment.statistics import BY_KEY, Estimate, Splits, sections
+from rockspace.alignment.statistics import BY_KEY, Estimate, sections
 
 
 @dataclass(frozen=True)

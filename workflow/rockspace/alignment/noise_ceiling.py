@@ -14,8 +14,10 @@ from rockspace.alignment.reduction import reduced_procrustes
 from rockspace.alignment.rotation_report import FOLDS, Settings
 from rockspace.alignment.rotation_scores import figures_of
 from rockspace.alignment.spaces import UnusableSpaces
-from rockspace.alignment.statistics import Splits, statistics_of
+from rockspace.alignment.statistics import statistics_of
 
+# Spaces of the training images, if any, and of the validation images, shapes (n, d).
+Splits = tuple[np.ndarray, ...]
 NONE = {
     "available": False,
     "reason": "the study gives no individual or split-half coordinates (dataset.splits.*.individual)",
@@ -144,7 +146,7 @@ def _mean(people: Sequence[Person]) -> Person:
 def _between(space: Person, person: Person, settings: Settings) -> dict[str, float]:
     """Every statistic of people's coordinates against one individual's, on the images that both judged."""
     rows = _judged(space.turned, person.turned)
-    figures = statistics_of((space.whole[rows],), (person.whole[rows],), settings)
+    figures = statistics_of(space.whole[rows], person.whole[rows], settings)
     return figures | _held_out(space.turned[rows], person.turned[rows])
 
 
@@ -158,9 +160,9 @@ def _of_model(features: Splits, group: Splits, people: Sequence[Person], setting
     found = []
     for person in people:
         rows = _judged(person.turned)
-        target = (person.whole[rows],)
-        figures = statistics_of((predicted[rows],), target, settings)
-        unrotated = statistics_of((features[-1][rows],), target, settings)
+        target = person.whole[rows]
+        figures = statistics_of(predicted[rows], target, settings)
+        unrotated = statistics_of(features[-1][rows], target, settings)
         figures |= {name: value for name, value in unrotated.items() if name.startswith(("rsa_", "cka_"))}
         if len(features) > 1:
             figures |= _held_out(predicted[rows], person.turned[rows])

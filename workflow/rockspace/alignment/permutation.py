@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -178,34 +178,9 @@ class Null:
         }
 
 
-@dataclass
-class _Tally:
-    """Figures of random pairings as they come in; per dimension only counts and sums are kept."""
-
-    observed: Figures
-    mean_r: list[np.ndarray] = field(default_factory=list)
-    disparity: list[np.ndarray] = field(default_factory=list)
-    as_high: np.ndarray = field(default_factory=lambda: np.zeros(()))
-    total: np.ndarray = field(default_factory=lambda: np.zeros(()))
-
-    def add(self, batch: Figures) -> None:
-        self.mean_r.append(batch.mean_r)
-        self.disparity.append(batch.disparity)
-        self.as_high = self.as_high + (batch.r >= self.observed.r - TIE).sum(axis=0)
-        self.total = self.total + batch.r.sum(axis=0)
-
-    def null(self) -> Null:
-        mean_r, disparity = np.concatenate(self.mean_r), np.concatenate(self.disparity)
-        n = len(mean_r)
-        return Null(
-            n=n,
-            p_disparity=float((np.sum(disparity <= self.observed.disparity + TIE) + 1) / (n + 1)),
-            p_mean_r=float((np.sum(mean_r >= self.observed.mean_r - TIE) + 1) / (n + 1)),
-            p_r=(self.as_high + 1) / (n + 1),
-            mean_r=mean_r,
-            disparity=disparity,
-            r=self.total / n,
-        )
+def p_value(observed: float | np.ndarray, random: np.ndarray) -> np.ndarray:
+    """Return the share of random values as high as the observed one, which is counted among them, along the first axis."""
+    return ((random >= observed - TIE).sum(axis=0) + 1) / (len(random) + 1)
 
 
 def permutation_nulls(
@@ -221,9 +196,24 @@ def permutation_nulls(
     Returns:
         The null of each analysis; all of them see the same pairings.
     """
-    tallies = {name: _Tally(analysis(*coordinates)) for name, analysis in analyses.items()}
+    found: dict[str, list[Figures]] = {name: [] for name in analyses}
     for orders in tqdm(pairings, desc="pairing at random", **PROGRESS):
         shuffled = [split[order] for split, order in zip(coordinates, orders, strict=True)]
         for name, analysis in analyses.items():
-            tallies[name].add(analysis(*shuffled))
-    return {name: tally.null() for name, tally in tallies.items()}
+            found[name].append(analysis(*shuffled))
+    return {name: _null(analysis(*coordinates), found[name]) for name, analysis in analyses.items()}
+
+
+def _null(observed: Figures, batches: Sequence[Figures]) -> Null:
+    mean_r, disparity = (
+        np.concatenate([getattr(batch, name) for batch in batches]) for name in ("mean_r", "disparity")
+    )
+    return Null(
+        n=len(mean_r),
+        p_disparity=float(p_value(-observed.disparity, -disparity)),
+        p_mean_r=float(p_value(observed.mean_r, mean_r)),
+        p_r=p_value(observed.r, np.concatenate([batch.r for batch in batches])),
+        mean_r=mean_r,
+        disparity=disparity,
+        r=sum(batch.r.sum(axis=0) for batch in batches) / len(mean_r),
+    )

@@ -10,7 +10,7 @@ from sklearn.model_selection import BaseCrossValidator, GroupKFold, KFold, cross
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from rockspace.alignment.intervals import disparity_interval, mean_intervals
+from rockspace.alignment.intervals import by_units, disparity_interval, keyed, mean_intervals
 from rockspace.alignment.rotation_report import Settings, nulls_by_units
 from rockspace.alignment.rotation_scores import Figures, figures_of
 from rockspace.alignment.spaces import Spaces, correlations
@@ -128,12 +128,9 @@ def ridge_readout(train: Spaces, validation: Spaces, settings: Settings) -> dict
     if subtypes >= 3:
         grouped = GroupKFold(min(FOLDS, subtypes), shuffle=True, random_state=settings.seed)
         summary["nested_cv_new_subtypes"] = _nested(train, grouped)
-    resampling = {"resamples": settings.bootstraps, "seed": settings.seed}
-    summary["held_out"] |= mean_intervals(predicted, validation.coordinates, validation.label, **resampling)
-    for suffix, groups in (("", None), ("_subtypes", validation.label)):
-        summary["held_out"][f"disparity_ci{suffix}"] = disparity_interval(
-            predicted, predicted, validation.coordinates, groups, **resampling
-        )
+    given = predicted, validation.coordinates, validation.label
+    summary["held_out"] |= mean_intervals(*given, **settings.resampling)
+    summary["held_out"] |= keyed("disparity_ci", by_units(disparity_interval, predicted, *given, **settings.resampling))
     scorer = ReadoutScorer(train.features, validation.features)
     nulls = nulls_by_units({"held_out": scorer}, train, validation, settings)
     summary["permutation"] = {units: null and null["held_out"].summary() for units, null in nulls.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold
 
-from rockspace.alignment.intervals import correlation_intervals, disparity_interval
+from rockspace.alignment.intervals import by_units, correlation_intervals, disparity_interval, keyed, of_the_mean
 from rockspace.alignment.multiplicity import holm
-from rockspace.alignment.permutation import Null, image_pairings, permutation_nulls, subtype_pairings
+from rockspace.alignment.permutation import Null, Pairings, image_pairings, permutation_nulls, subtype_pairings
 from rockspace.alignment.reduction import REDUCTIONS, reduced_procrustes, reducer
 from rockspace.alignment.rotation_scores import Figures, RotationScorer, without_empty_axes
 from rockspace.alignment.spaces import Spaces, UnusableSpaces, centred, correlations
@@ -40,6 +40,11 @@ class Settings:
     bootstraps: int = 1000
     distance: str = "euclidean"
     seed: int = 0
+
+    @property
+    def resampling(self) -> dict[str, int]:
+        """Resamples and seed, as intervals take them."""
+        return {"resamples": self.bootstraps, "seed": self.seed}
 
 
 @dataclass(frozen=True)
@@ -104,12 +109,14 @@ def rotation_report(
         if space is None:
             summary[name] = None
             continue
-        r = correlations(space, images.coordinates)
-        intervals[name] = _intervals(space, images, settings)
+        given = space, images.coordinates, images.label
+        r = correlations(*given[:2])
+        intervals[name] = by_units(correlation_intervals, *given, **settings.resampling)
         summary.setdefault(name, {"r": r.tolist(), "mean_r": float(r.mean())})
-        summary[name] |= _mean_intervals(intervals[name])
+        summary[name] |= of_the_mean(intervals[name])
         if name in observed:
-            summary[name] |= _disparity_intervals(score, space, images, settings)
+            found = by_units(disparity_interval, score, *given, **settings.resampling)
+            summary[name] |= keyed("disparity_ci", found)
     summary["permutation"] = _permutation_summary(nulls)
     table = _dimension_table(names, observed, nulls, intervals["held_out"])
     return RotationReport(summary, table, _in_data_units(predicted, fitted, *targets))
@@ -143,15 +150,18 @@ def nulls_by_units(
         validation: Images to report on.
         settings: See `Settings`.
     """
-    splits = train, validation
-    pairings = {
-        "images": image_pairings([len(s) for s in splits], settings.permutations, settings.seed),
-        "subtypes": subtype_pairings([s.label for s in splits], settings.permutations, settings.seed),
-    }
-    coordinates = [s.coordinates for s in splits]
+    coordinates = train.coordinates, validation.coordinates
     return {
-        units: None if orders is None else permutation_nulls(analyses, coordinates, orders)
-        for units, orders in pairings.items()
+        units: orders and permutation_nulls(analyses, coordinates, orders)
+        for units, orders in pairings_by_units([train, validation], settings).items()
+    }
+
+
+def pairings_by_units(splits: Sequence[Spaces], settings: Settings) -> dict[str, Pairings | None]:
+    """Return random pairings of single images and of whole subtypes in each split; the last split is scored."""
+    return {
+        "images": image_pairings([len(split) for split in splits], settings.permutations, settings.seed),
+        "subtypes": subtype_pairings([split.label for split in splits], settings.permutations, settings.seed),
     }
 
 
@@ -186,30 +196,6 @@ def predict_folds(
         fitted.fit(seen, target)
         predicted[held] = fitted.transform(images.features[held])
     return predicted
-
-
-def _intervals(predicted: np.ndarray, validation: Spaces, settings: Settings) -> dict[str, np.ndarray | None]:
-    return {
-        units: correlation_intervals(
-            predicted, validation.coordinates, groups, resamples=settings.bootstraps, seed=settings.seed
-        )
-        for units, groups in (("images", None), ("subtypes", validation.label))
-    }
-
-
-def _mean_intervals(intervals: dict[str, np.ndarray | None]) -> dict[str, list[float] | None]:
-    images, subtypes = (None if i is None else i[:, -1].tolist() for i in intervals.values())
-    return {"mean_r_ci": images, "mean_r_ci_subtypes": subtypes}
-
-
-def _disparity_intervals(
-    features: np.ndarray, predicted: np.ndarray, images: Spaces, settings: Settings
-) -> dict[str, list[float] | None]:
-    spaces, resamples = (features, predicted, images.coordinates), settings.bootstraps
-    return {
-        key: disparity_interval(*spaces, groups, seed=settings.seed, resamples=resamples)
-        for key, groups in (("disparity_ci", None), ("disparity_ci_subtypes", images.label))
-    }
 
 
 def _figures(figures: Figures) -> dict[str, Any]:

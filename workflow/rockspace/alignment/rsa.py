@@ -10,11 +10,10 @@ from scipy.spatial.distance import pdist, squareform
 from tqdm import tqdm
 
 from rockspace.alignment.intervals import CONFIDENCE, jackknife_interval
-from rockspace.alignment.permutation import PROGRESS, TIE, Pairings, with_repeats
+from rockspace.alignment.permutation import PROGRESS, Pairings, p_value, with_repeats
 from rockspace.alignment.spaces import checked_pair, checked_space
 
-STATISTICS = ("spearman", "kendall_tau_a", "cosine")
-# Those with intervals and tests. Kendall's tau-a takes a sort of all pairs of pairs a time: minutes for 1,000 images.
+# Statistics with intervals and tests. Kendall's tau-a takes a sort of all pairs of pairs a time: minutes for 1,000 images.
 RESAMPLED = ("spearman", "cosine")
 # Images or subtypes below which their pairs are too few to resample.
 MIN_UNITS_OF_PAIRS = 5
@@ -75,7 +74,7 @@ def rsa(features: np.ndarray, coordinates: np.ndarray, metric: str = "euclidean"
 def compare(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     """Compare two vectors of dissimilarities of the same pairs; see `rsa`."""
     return {
-        "spearman": _pearson(stats.rankdata(ours), stats.rankdata(theirs)),
+        "spearman": _cosine(_centred_ranks(ours), _centred_ranks(theirs)),
         "kendall_tau_a": kendall_tau_a(ours, theirs),
         "cosine": _cosine(ours, theirs),
     }
@@ -83,8 +82,11 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
 
 def kendall_tau_a(x: np.ndarray, y: np.ndarray) -> float:
     """Return concordant less discordant pairs, as a share of all pairs, tied ones included."""
-    untied = _untied_share(x, y)
-    return _tau_b(x, y) * untied if untied else 0.0
+    pairs = len(x) * (len(x) - 1) / 2
+    repeats = (np.unique(side, return_counts=True)[1] for side in (x, y))
+    untied = float(np.sqrt(np.prod([pairs - np.sum(counts * (counts - 1) / 2) for counts in repeats])))
+    # SciPy's tau-b is a share of the untied pairs: of the geometric mean of those in x and in y.
+    return float(stats.kendalltau(x, y, method="asymptotic").statistic) * (untied / pairs) if untied else 0.0
 
 
 def rsa_null(
@@ -192,33 +194,14 @@ class _WeightedPairs:
 def null_summary(observed: float, null: np.ndarray) -> dict[str, Any]:
     """Return the one-sided `p_value` of a statistic, and mean and middle 95 % of its null."""
     return {
-        "p_value": float((np.sum(null >= observed - TIE) + 1) / (len(null) + 1)),
+        "p_value": float(p_value(observed, null)),
         "null": float(null.mean()),
         "null_band": np.percentile(null, [2.5, 97.5]).tolist(),
     }
 
 
-def _untied_share(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the share of pairs untied in x and in y, as their geometric mean; what tau-b divides by."""
-    pairs = len(x) * (len(x) - 1) / 2
-    untied = [pairs - np.sum(counts * (counts - 1) / 2) for counts in map(_repeats, (x, y))]
-    return float(np.sqrt(untied[0] * untied[1]) / pairs) if pairs else 0.0
-
-
-def _repeats(values: np.ndarray) -> np.ndarray:
-    return np.unique(values, return_counts=True)[1]
-
-
-def _tau_b(x: np.ndarray, y: np.ndarray) -> float:
-    return float(stats.kendalltau(x, y, method="asymptotic").statistic)
-
-
 def _centred_ranks(values: np.ndarray) -> np.ndarray:
     return stats.rankdata(values) - (len(values) + 1) / 2
-
-
-def _pearson(x: np.ndarray, y: np.ndarray) -> float:
-    return _cosine(x - x.mean(), y - y.mean())
 
 
 def _cosine(x: np.ndarray, y: np.ndarray) -> float:

@@ -8,31 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import squareform
 
-from rockspace.alignment.permutation import Pairings, image_pairings, subtype_pairings
+from rockspace.alignment.intervals import SUFFIXES, by_units, keyed
+from rockspace.alignment.permutation import Pairings
 from rockspace.alignment.readout import ridge_readout
 from rockspace.alignment.reduction import reducer
 from rockspace.alignment.repetition import Comparison, repeated_interval, repeated_null
-from rockspace.alignment.rotation_report import Settings
+from rockspace.alignment.rotation_report import Settings, pairings_by_units
 from rockspace.alignment.rotation_scores import RotationScorer
 from rockspace.alignment.rsa import dissimilarities, rsa, rsa_intervals, rsa_null
 from rockspace.alignment.similarity import cka_interval, cka_null, debiased_cka, linear_cka, shape_distance
 from rockspace.alignment.spaces import Spaces
 from rockspace.alignment.whitened_rsa import whitened_correlation
 
-# Spaces of the training images, if any, and of the validation images, shapes (n, d).
-Splits = tuple[np.ndarray, ...]
-Compute = Callable[[Splits, Splits, Settings], float]
+# From features and coordinates of the same images, shapes (n, d) and (n, k).
+Compute = Callable[[np.ndarray, np.ndarray, Settings], float]
 Section = Callable[[Spaces, Spaces, Settings], dict[str, Any] | None]
 
 # Units of resampling and permutation; subtypes first, since images of one subtype are not independent.
 UNITS = ("subtypes", "images")
-# Suffixes of the keys of intervals and nulls.
-SUFFIXES = {"subtypes": "_subtypes", "images": ""}
 MISSING = float("nan")
 
 
@@ -81,18 +80,16 @@ class Statistic:
         key: Path of its value in ``alignment/{layer}.json``: keys joined by dots.
         label: Its name in tables and figures.
         about: What it measures, in one sentence.
-        compute: Computes its value from features and coordinates of the same images; None for those that are only
-            computed for a whole report.
+        compute: Computes its value from two spaces of the same images, for the noise ceiling; None for those that
+            take more than these.
         section: Computes the section of the JSON that `key` begins with; None for the sections of the rotation.
         bounds: Lowest and highest possible value.
         higher_is_closer: Whether higher values mean greater similarity.
         interval: Path of its 95 % interval. Here and below, `{units}` stands for `subtypes` or `images`
             and `{suffix}` for `_subtypes` or nothing.
-        null: Path of its mean over random pairings.
-        band: Path of the middle 95 % of the random pairings.
+        null: Path of its mean over random pairings; with `_band` appended, of the middle 95 % of these.
         p: Path of its p-value.
-        needs_training: Whether it is learnt on training images.
-        min_images: Smallest number of validation images.
+        min_images: Smallest number of images.
     """
 
     key: str
@@ -104,9 +101,7 @@ class Statistic:
     higher_is_closer: bool = True
     interval: str = ""
     null: str = ""
-    band: str = ""
     p: str = ""
-    needs_training: bool = False
     min_images: int = 3
 
     @property
@@ -116,26 +111,25 @@ class Statistic:
 
     def paths(self, units: str) -> dict[str, str]:
         """Return the paths of its interval and null over subtypes or images, by attribute of `Estimate`."""
-        filled = {
-            part: getattr(self, part).format(units=units, suffix=SUFFIXES[units])
-            for part in ("interval", "null", "band", "p")
-        }
-        ends = {"low": ("interval", 0), "high": ("interval", 1), "null_low": ("band", 0), "null_high": ("band", 1)}
-        paths = {end: f"{filled[part]}.{i}" for end, (part, i) in ends.items() if filled[part]}
-        return paths | {part: filled[part] for part in ("null", "p") if filled[part]}
+        paths = {"low": f"{self.interval}.0", "high": f"{self.interval}.1"} if self.interval else {}
+        if self.null:
+            paths |= {"null_low": f"{self.null}_band.0", "null_high": f"{self.null}_band.1", "null": self.null}
+        if self.p:
+            paths["p"] = self.p
+        return {part: path.format(units=units, suffix=SUFFIXES[units]) for part, path in paths.items()}
 
     def estimate(self, figures: Mapping[str, Any]) -> Estimate:
         """Read value, interval and null from a layer's JSON: over subtypes, or over images where there is none."""
-        interval: dict[str, Any] = {}
-        null: dict[str, Any] = {}
+        parts: dict[str, Any] = {"value": number(figures, self.key)}
         for units in UNITS:
             found = {part: number(figures, path) for part, path in self.paths(units).items()}
-            if not interval and not np.isnan(found.get("low", MISSING)):
-                interval = {part: found[part] for part in ("low", "high")} | {"interval_over": units}
-            if not null and not np.isnan(found.get("p", MISSING)):
-                parts = ("null", "null_low", "null_high", "p")
-                null = {part: found.get(part, MISSING) for part in parts} | {"null_over": units}
-        return Estimate(value=number(figures, self.key), **interval, **null)
+            for over, last, names in (
+                ("interval_over", "high", ("low", "high")),
+                ("null_over", "p", ("null", "null_low", "null_high", "p")),
+            ):
+                if over not in parts and not np.isnan(found.get(last, MISSING)):
+                    parts |= {name: found.get(name, MISSING) for name in names} | {over: units}
+        return Estimate(**parts)
 
 
 def find(figures: Mapping[str, Any], path: str) -> Any:
@@ -160,83 +154,84 @@ def number(figures: Mapping[str, Any], path: str) -> float:
 def _rotation(analysis: str, figure: str, label: str, about: str, under: str = "", **others: Any) -> Statistic:
     """A statistic of the rotation, with the configured reduction or the one that `under` names."""
 
-    def compute(features: Splits, coordinates: Splits, settings: Settings) -> float:
-        reduction = reducer(settings.reduction, features[0], coordinates[-1].shape[1]).fit(features[0])
-        learnt_on = 0 if analysis == "held_out" else -1
-        learn, score = (reduction.transform(features[split]) for split in (learnt_on, -1))
-        scorer = RotationScorer(learn, score, settings.reflection)
-        return float(getattr(scorer(coordinates[learnt_on], coordinates[-1]), figure))
+    def compute(features: np.ndarray, coordinates: np.ndarray, settings: Settings) -> float:
+        reduced = reducer(settings.reduction, features, coordinates.shape[1]).fit(features).transform(features)
+        return float(getattr(RotationScorer(reduced, reduced, settings.reflection)(coordinates, coordinates), figure))
 
     null = f"{under}permutation.{{units}}.{analysis}"
     return Statistic(
-        f"{under}{analysis}.{figure}", label, about,
-        interval=f"{under}{analysis}.{figure}_ci{{suffix}}", null=f"{null}.null_{figure}",
-        band=f"{null}.null_{figure}_band", p=f"{null}.p_{figure}", needs_training=analysis != "in_sample",
-        compute=None if under or analysis not in ("in_sample", "held_out") else compute, **others,
+        f"{under}{analysis}.{figure}", label, about, compute if analysis == "in_sample" else None,
+        interval=f"{under}{analysis}.{figure}_ci{{suffix}}", null=f"{null}.null_{figure}", p=f"{null}.p_{figure}",
+        **others,
     )  # fmt: skip
 
 
-def _rsa(figure: str, label: str, about: str, **others: Any) -> Statistic:
-    """A statistic of the distances between images in the two spaces."""
-
-    def compute(features: Splits, coordinates: Splits, settings: Settings) -> float:
-        return rsa(features[-1], coordinates[-1], metric=settings.distance)[figure]
-
-    return Statistic(
-        f"rsa.{figure}", label, about, compute, _rsa_section, interval=f"rsa.ci{{suffix}}.{figure}",
-        null=f"rsa.permutation{{suffix}}.{figure}.null", band=f"rsa.permutation{{suffix}}.{figure}.null_band",
-        p=f"rsa.permutation{{suffix}}.{figure}.p_value", **others,
-    )  # fmt: skip
+def _tested(section: str, figure: str = "") -> dict[str, str]:
+    """Where interval and null stand in a section of the JSON made by `_resampled`."""
+    null = f"{section}.permutation{{suffix}}{figure}"
+    return {"interval": f"{section}.ci{{suffix}}{figure}", "null": f"{null}.null", "p": f"{null}.p_value"}
 
 
-def _of_distances(key: str, label: str, about: str, compare: Comparison, **others: Any) -> Statistic:
+def _resampled(
+    validation: Spaces,
+    settings: Settings,
+    interval: Callable[[np.ndarray | None], Any],
+    null: Callable[[Pairings], dict[str, Any]],
+) -> dict[str, Any]:
+    """Intervals and nulls over both units, from functions of the images' subtypes (None: over images) and of pairings."""
+    nulls = {units: orders and null(orders) for units, orders in pairings_by_units([validation], settings).items()}
+    return keyed("ci", by_units(interval, validation.label)) | keyed("permutation", nulls)
+
+
+def _of_spaces(statistic: Callable[[np.ndarray, np.ndarray], float]) -> Compute:
+    return lambda features, coordinates, _: statistic(features, coordinates)
+
+
+def _rsa(figure: str) -> Compute:
+    return lambda features, coordinates, settings: rsa(features, coordinates, settings.distance)[figure]
+
+
+def _rsa_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str, Any]:
+    spaces, metric = (validation.features, validation.coordinates), settings.distance
+    return {
+        "distance": metric,
+        **rsa(*spaces, metric),
+        **_resampled(
+            validation,
+            settings,
+            lambda groups: rsa_intervals(*spaces, groups, **settings.resampling, metric=metric),
+            lambda pairings: rsa_null(*spaces, pairings, metric, validation.label),
+        ),
+    }
+
+
+def _of_distances(
+    key: str,
+    label: str,
+    about: str,
+    compare: Comparison,
+    bounds: tuple[float, float] = (-1.0, 1.0),
+    higher_is_closer: bool = True,
+) -> Statistic:
     """A statistic of the distances between images, with intervals and nulls from recomputing it."""
     section, figure = key.split(".")
 
     def distances(features: np.ndarray, coordinates: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
         return squareform(dissimilarities(features, settings.distance)), squareform(dissimilarities(coordinates))
 
-    def compute(features: Splits, coordinates: Splits, settings: Settings) -> float:
-        return compare(*distances(features[-1], coordinates[-1], settings))
-
     def repeated(_: Spaces, validation: Spaces, settings: Settings) -> dict[str, Any]:
         both = distances(validation.features, validation.coordinates, settings)
-        return {
-            figure: compare(*both),
-            "ci": repeated_interval(compare, *both, validation.image_id, made.bounds),
-            "ci_subtypes": repeated_interval(compare, *both, validation.label, made.bounds),
-            **{
-                name: pairings and repeated_null(compare, *both, pairings, higher_is_closer=made.higher_is_closer)
-                for name, pairings in _pairings(validation, settings).items()
-            },
-        }
+        return {figure: compare(*both)} | _resampled(
+            validation,
+            settings,
+            lambda groups: repeated_interval(compare, *both, validation.image_id if groups is None else groups, bounds),
+            lambda pairings: repeated_null(compare, *both, pairings, higher_is_closer=higher_is_closer),
+        )
 
-    null = f"{section}.permutation{{suffix}}"
-    made = Statistic(
-        key, label, about, compute, repeated, interval=f"{section}.ci{{suffix}}", null=f"{null}.null",
-        band=f"{null}.null_band", p=f"{null}.p_value", **others,
+    return Statistic(
+        key, label, about, lambda *given: compare(*distances(*given)), repeated, bounds, higher_is_closer,
+        **_tested(section),
     )  # fmt: skip
-    return made
-
-
-def _validation(statistic: Callable[[np.ndarray, np.ndarray], float]) -> Compute:
-    """Apply a function of two spaces to those of the validation images."""
-    return lambda features, coordinates, _: statistic(features[-1], coordinates[-1])
-
-
-def _rsa_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str, Any]:
-    spaces = validation.features, validation.coordinates
-    resampling: dict[str, Any] = {"resamples": settings.bootstraps, "seed": settings.seed, "metric": settings.distance}
-    return {
-        "distance": settings.distance,
-        **rsa(*spaces, metric=settings.distance),
-        "ci": rsa_intervals(*spaces, **resampling),
-        "ci_subtypes": rsa_intervals(*spaces, validation.label, **resampling),
-        **{
-            name: pairings and rsa_null(*spaces, pairings, settings.distance, validation.label)
-            for name, pairings in _pairings(validation, settings).items()
-        },
-    }
 
 
 def _cka_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str, Any] | None:
@@ -244,16 +239,15 @@ def _cka_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str,
     if len(validation) < 4:
         return None
     spaces = validation.features, validation.coordinates
-    resampling: dict[str, Any] = {"resamples": settings.bootstraps, "seed": settings.seed}
     return {
         "linear": linear_cka(*spaces),
         "debiased": debiased_cka(*spaces),
-        "ci": cka_interval(*spaces, **resampling),
-        "ci_subtypes": cka_interval(*spaces, validation.label, **resampling),
-        **{
-            name: pairings and cka_null(*spaces, pairings, validation.label)
-            for name, pairings in _pairings(validation, settings).items()
-        },
+        **_resampled(
+            validation,
+            settings,
+            lambda groups: cka_interval(*spaces, groups, **settings.resampling),
+            lambda pairings: cka_null(*spaces, pairings, validation.label),
+        ),
     }
 
 
@@ -262,15 +256,7 @@ def _shape_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[st
     return {metric: shape_distance(*spaces, metric) for metric in ("angular", "euclidean")}
 
 
-def _pairings(validation: Spaces, settings: Settings) -> dict[str, Pairings | None]:
-    """Random pairings of the validation images, by the key of their null in the JSON."""
-    images = image_pairings([len(validation)], settings.permutations, settings.seed)
-    subtypes = subtype_pairings([validation.label], settings.permutations, settings.seed)
-    return {"permutation": images, "permutation_subtypes": subtypes}
-
-
 _SHARE: dict[str, Any] = {"bounds": (0.0, 1.0), "higher_is_closer": False}
-_RIDGE_NULL = "ridge.permutation.{units}"
 # Shape distances are monotonic in disparity, so they share its in-sample test with zero-padding.
 _SHAPE: dict[str, Any] = {
     "section": _shape_section,
@@ -301,8 +287,8 @@ STATISTICS = (
     Statistic(
         "ridge.held_out.mean_r", "r held-out, ridge",
         "Held-out r of ridge regression, which, unlike a rotation, may weight and shear.",
-        section=ridge_readout, interval="ridge.held_out.mean_r_ci{suffix}", null=f"{_RIDGE_NULL}.null_mean_r",
-        band=f"{_RIDGE_NULL}.null_mean_r_band", p=f"{_RIDGE_NULL}.p_mean_r", needs_training=True,
+        section=ridge_readout, interval="ridge.held_out.mean_r_ci{suffix}",
+        null="ridge.permutation.{units}.null_mean_r", p="ridge.permutation.{units}.p_mean_r",
     ),
     _rotation(
         "in_sample", "mean_r", "r in-sample",
@@ -326,21 +312,22 @@ STATISTICS = (
     Statistic(
         "ridge.nested_cv.mean_r", "r cross-validated, ridge",
         "Mean r of ridge regression by nested cross-validation within the training images, the penalty chosen in the inner folds.",
-        section=ridge_readout, needs_training=True,
+        section=ridge_readout,
     ),
-    _rsa(
-        "spearman", "RSA (Spearman)",
+    Statistic(
+        "rsa.spearman", "RSA (Spearman)",
         "Rank correlation of the distances between images in the two spaces.",
+        _rsa("spearman"), _rsa_section, **_tested("rsa", ".spearman"),
     ),
     Statistic(
         "rsa.kendall_tau_a", "RSA (Kendall's tau-a)",
         "Share of concordant less discordant pairs of distances.",
-        lambda features, coordinates, settings: rsa(features[-1], coordinates[-1], settings.distance)["kendall_tau_a"],
-        _rsa_section,
+        _rsa("kendall_tau_a"), _rsa_section,
     ),
-    _rsa(
-        "cosine", "RSA (cosine)",
+    Statistic(
+        "rsa.cosine", "RSA (cosine)",
         "Cosine of the distances; its chance level is far above 0, since distances are positive.",
+        _rsa("cosine"), _rsa_section, **_tested("rsa", ".cosine"),
     ),
     _of_distances(
         "rsa_whitened.correlation", "RSA (whitened correlation)",
@@ -350,23 +337,22 @@ STATISTICS = (
     Statistic(
         "cka.debiased", "CKA (linear, debiased)",
         "Linear centred kernel alignment from unbiased estimates; around 0 for unrelated spaces.",
-        _validation(debiased_cka), _cka_section, interval="cka.ci{suffix}", null="cka.permutation{suffix}.null",
-        band="cka.permutation{suffix}.null_band", p="cka.permutation{suffix}.p_value", min_images=4,
+        _of_spaces(debiased_cka), _cka_section, **_tested("cka"), min_images=4,
     ),
     Statistic(
         "cka.linear", "CKA (linear)",
         "Linear centred kernel alignment; for unrelated spaces it grows with the number of features.",
-        _validation(linear_cka), _cka_section, bounds=(0.0, 1.0), min_images=4,
+        _of_spaces(linear_cka), _cka_section, bounds=(0.0, 1.0), min_images=4,
     ),
     Statistic(
         "shape_distance.angular", "shape distance (angular)",
         "Procrustes distance in radians, in-sample with zero-padding: 0 for the same shape.",
-        _validation(shape_distance), bounds=(0.0, np.pi / 2), **_SHAPE,
+        _of_spaces(shape_distance), bounds=(0.0, np.pi / 2), **_SHAPE,
     ),
     Statistic(
         "shape_distance.euclidean", "shape distance (Euclidean)",
         "Procrustes distance between shapes of norm 1: 0 for the same shape.",
-        _validation(lambda features, coordinates: shape_distance(features, coordinates, "euclidean")),
+        _of_spaces(partial(shape_distance, metric="euclidean")),
         bounds=(0.0, float(np.sqrt(2))), **_SHAPE,
     ),
 )  # fmt: skip
@@ -379,17 +365,10 @@ def sections(train: Spaces, validation: Spaces, settings: Settings) -> dict[str,
     return {name: section(train, validation, settings) for name, section in makers.items()}
 
 
-def statistics_of(features: Splits, coordinates: Splits, settings: Settings) -> dict[str, float]:
-    """Return every statistic of two spaces by its name; those learnt on training images only if both have some.
-
-    Args:
-        features: A space of (training and) validation images.
-        coordinates: The other, of the same images.
-        settings: See `rockspace.alignment.rotation_report.Settings`.
-    """
-    learns = min(len(features), len(coordinates)) > 1
+def statistics_of(features: np.ndarray, coordinates: np.ndarray, settings: Settings) -> dict[str, float]:
+    """Return by its name every statistic that two spaces of the same images, shapes (n, d) and (n, k), suffice for."""
     return {
         each.name: each.compute(features, coordinates, settings)
         for each in STATISTICS
-        if each.compute and (learns or not each.needs_training) and len(features[-1]) >= each.min_images
+        if each.compute and len(features) >= each.min_images
     }

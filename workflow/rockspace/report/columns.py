@@ -114,7 +114,7 @@ def _estimate(
             f"{name}_{attribute}", heading.format(statistic.label), about.format(statistic.label),
             TEXT if attribute.endswith("over") else P_VALUE if attribute == "p" else form,
             (document, ", or ".join(paths[units][measured] for units in UNITS)),
-            (f"{name}_null_low", f"{name}_null_high") if attribute == "null" and statistic.band else None,
+            (f"{name}_null_low", f"{name}_null_high") if attribute == "null" and statistic.null else None,
             f"{name}_null_over" if attribute in ("null", "p") else "", attribute in ("null", "p"), part(attribute),
         )  # fmt: skip
 
