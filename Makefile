@@ -19,7 +19,6 @@ MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
 	@$(MAKE) --no-print-directory report CONFIG=config/demo.yaml
-	@echo; cat results/demo/summary.md; echo; echo "Open results/demo/overview.html; everything else is in results/demo/"
 
 test: env
 	$(PYTEST)

@@ -20,7 +20,7 @@ SUMMARY_ABOUT = """
 
 One row for each model, seed and layer, and for each ensemble and layer. A figure is followed by its own interval, chance and p,
 and their unit (*over*): whole subtypes, or single images if there are too few subtypes.
-`tables/summary.html` and `summary.md` show the same.
+`tables/summary.html` shows the same, `summary.md` the main columns.
 """
 PROFILE_ABOUT = """
 ## `models/{model}/layer_profile.csv`

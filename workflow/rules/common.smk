@@ -59,7 +59,7 @@ def keys_of_splits(*keys):
 HAS_LABEL_COLUMN = bool(settings["dataset"]["columns"].get("label"))
 IMAGE_FILES = ("images", "labels", "coordinates") if HAS_LABEL_COLUMN else ("images",)
 # Splits with response counts, and splits with coordinates of individuals.
-RESPONSES = {split: files["responses"] for split, files in keys_of_splits("responses").items() if files}
+RESPONSES = {split: Path(files["responses"]) for split, files in keys_of_splits("responses").items() if files}
 INDIVIDUALS = [split for split, files in keys_of_splits("individual").items() if files]
 
 
@@ -92,7 +92,7 @@ for model in settings["models"]:
         )
 
 for split, path in RESPONSES.items():
-    if not Path(path).is_file():
+    if not path.is_file():
         raise WorkflowError(f"config: dataset.splits.{split}.responses: no file '{path}'; give the path of a CSV")
 
 
@@ -132,13 +132,25 @@ def weights(wildcards):
             return path
 
 
-def digest_of_weights(wildcards):
-    """The digest of a weights file of the user, since its modification time is not reliable."""
+def digest(record, files_of):
+    """The digest of files that belong to the user, since their modification times are not reliable.
+
+    ``files_of`` gives them for the wildcards of a job; ``record`` names the file that remembers what was read.
+    """
+
+    def of_job(wildcards):
+        path = folder_of("people").with_name(f".{record.format(wildcards=wildcards)}.source.json")
+        try:
+            return digest_of(files_of(wildcards), path, keep=workflow.is_main_process)
+        except RockspaceError as error:
+            raise WorkflowError(str(error)) from None
+
+    return of_job
+
+
+def weights_of_user(wildcards):
     path = MODELS[wildcards.model]["weights"]
-    if path in ("imagenet", "none"):
-        return None
-    record = folder_of("people").with_name(f".{wildcards.model}.source.json")
-    return digest_of({"weights": Path(path)}, record, keep=workflow.is_main_process)
+    return {} if path in ("imagenet", "none") else {"weights": Path(path)}
 
 
 def backbone(wildcards):
@@ -271,18 +283,9 @@ def source_of(files):
     }
 
 
-def digest_of_source(wildcards):
-    """The digest of the files used from a local folder."""
-    record = folder_of(wildcards.files).with_name(f".{wildcards.files}.source.json")
-    try:
-        return digest_of(source_files(source_of(wildcards.files)), record, keep=workflow.is_main_process)
-    except RockspaceError as error:
-        raise WorkflowError(str(error)) from None
-
-
 def folder_of(files):
     """The folder of the photographs (``raw``) or human data (``people``), which a module may prefix."""
-    return Path(rules.download.output.manifest.format(files=files)).with_name(files)
+    return Path(expand(rules.download.output.manifest, files=files)[0]).with_name(files)
 
 
 def aligned_members(wildcards):
@@ -291,13 +294,6 @@ def aligned_members(wildcards):
         layer: of_members(rules.procrustes.output.aligned, layer=layer)(wildcards)
         for layer in shared_layers(wildcards.ensemble)
     }
-
-
-def digest_of_choices(wildcards):
-    """The digest of the files of people's category choices."""
-    files = {split: Path(path) for split, path in RESPONSES.items()}
-    record = folder_of("people").with_name(".responses.source.json")
-    return digest_of(files, record, keep=workflow.is_main_process)
 
 
 def of_runs(pattern):

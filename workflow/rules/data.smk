@@ -21,7 +21,7 @@ rule download:
     threads: 4
     params:
         dataset=lambda wildcards: source_of(wildcards.files),
-        digest=digest_of_source,
+        digest=digest("{wildcards.files}", lambda wildcards: source_files(source_of(wildcards.files))),
         code=code("download"),
     message:
         f"Downloading the files of {settings['study']}: {{wildcards.files}}"

@@ -32,7 +32,7 @@ rule exemplar:
         title=lambda wildcards: f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}",
         space={key: settings["procrustes"][key] for key in ("reduction", "reflection")},
         resampling=lambda wildcards: {"resamples": settings["procrustes"]["bootstraps"], "seed": int(wildcards.seed)},
-        digest=digest_of_choices,
+        digest=digest("responses", lambda wildcards: RESPONSES),
         code=code("exemplar"),
     message:
         "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: predicting people's choices by the exemplar model"
@@ -66,7 +66,7 @@ use rule exemplar as exemplar_people with:
         space=None,
         solution={"one_solution": is_one_solution(settings["dataset"], "coordinates")},
         resampling={"resamples": settings["procrustes"]["bootstraps"], "seed": 0},
-        digest=digest_of_choices,
+        digest=digest("responses", lambda wildcards: RESPONSES),
         code=code("exemplar"),
     message:
         "Predicting people's choices by the exemplar model in their own coordinates"

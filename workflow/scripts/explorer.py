@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import write_text
 from rockspace.checksums import verified
 from rockspace.runlog import recorded
 
@@ -21,6 +21,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         catalog, coordinates, runs, reflection=params.settings["reflection"], metric=params.settings["distance"]
     )
     study |= embed_photographs([verified(folder / path) for path in catalog["path"]], snakemake.threads)
-    with replacing(snakemake.output.page) as partial:
-        partial.write_text(explorer_page(params.study, study), encoding="utf-8")
-        log.info("%d images, %d layer(s), %.1f MB", len(catalog), len(runs), partial.stat().st_size / 1e6)
+    page = explorer_page(params.study, study)
+    write_text(snakemake.output.page, page)
+    log.info("%d images, %d layer(s), %.1f MB", len(catalog), len(runs), len(page.encode()) / 1e6)

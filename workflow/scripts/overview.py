@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rockspace.artifacts import read_json, replacing
+from rockspace.artifacts import read_json, write_text
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
@@ -40,8 +40,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     histories = {f"{model}, seed {seed}": tuple(phase[model, seed] for phase in phases) for model, seed in params.runs}
     watched = WATCHED_WORDS[params.config["finetune"]["selection"]]
     all_learning_curves(histories, watched, [Path(out.curves), Path(out.curves_svg)])
-    with replacing(out.config) as partial:
-        partial.write_text(configuration(params.config), encoding="utf-8")
+    write_text(out.config, configuration(params.config))
     write_overview(
         page,
         study,

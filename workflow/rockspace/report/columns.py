@@ -171,6 +171,9 @@ SUMMARY = (
 )
 
 
+BY_NAME = {column.name: column for column in SUMMARY}
+
+
 def _sides() -> Iterator[Column]:
     for side, which in (("a", "first"), ("b", "second")):
         for part in ("model", "seed", "layer"):

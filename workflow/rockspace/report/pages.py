@@ -5,7 +5,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import write_text
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -18,6 +18,4 @@ _TEMPLATES = Environment(
 
 def write_page(output: str | Path, template: str, **content: Any) -> None:
     """Fill a template of ``report/templates`` and write the page; it needs nothing from outside."""
-    page = _TEMPLATES.get_template(template).render(**content)
-    with replacing(output) as partial:
-        partial.write_text(page, encoding="utf-8")
+    write_text(output, _TEMPLATES.get_template(template).render(**content))

@@ -1,11 +1,39 @@
 """The summary: one row for each model, seed and layer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from rockspace.report.columns import ALIGNMENT, METRICS, NAMES, SUMMARY, cells
+from rockspace.report.columns import ALIGNMENT, BY_NAME, METRICS, NAMES, SUMMARY, cells
+
+# Columns of `summary.md`, which leaves out those that are empty in all rows; CSV and page have all columns.
+MAIN = (
+    "model", "seed", "layer", "validation_top1", "held_out_mean_r", "held_out_mean_r_null", "held_out_mean_r_p",
+    "new_subtypes_mean_r", "in_sample_mean_r", "in_sample_mean_r_null", "coordinates_mean_r",
+)  # fmt: skip
+
+
+def summary_table(
+    runs: Sequence[tuple[str, int | str, str]],
+    metrics: Iterable[dict[str, Any]],
+    alignments: Iterable[dict[str, Any]],
+    ensembles: Iterable[tuple[str, dict[str, Any], dict[str, Any]]],
+) -> pd.DataFrame:
+    """Collect the figures of a study.
+
+    Args:
+        runs: Model, seed and layer of each of `alignments`.
+        metrics: ``metrics.json`` of each model and seed, in the order of `runs`.
+        alignments: ``alignment/{layer}.json`` of each model, seed and layer.
+        ensembles: Name, ``metrics.json`` and ``alignment.json`` of each ensemble.
+
+    Returns:
+        ``summary.csv``: a row for each model, seed and layer, and for each ensemble and layer.
+    """
+    of_network = dict(zip(dict.fromkeys(run[:2] for run in runs), metrics, strict=True))
+    rows = [summary_row(*run, of_network[run[:2]], found) for run, found in zip(runs, alignments, strict=True)]
+    return pd.DataFrame([*rows, *(row for ensemble in ensembles for row in ensemble_rows(*ensemble))])
 
 
 def summary_row(
@@ -56,19 +84,20 @@ def notes_of(runs: Sequence[tuple[str, int | str, str]], alignments: Sequence[di
 
 
 def as_markdown(table: pd.DataFrame, study: str, notes: Sequence[str] = ()) -> str:
-    """Write the summary for readers, with what each column means below it.
+    """Write the main columns of the summary for readers, with what each means below the table.
 
     Args:
         table: As ``summary.csv`` has it.
         study: Name of the study.
         notes: What a reader must know before believing a figure.
     """
-    columns = cells(table.to_dict("records"), SUMMARY)
+    columns = cells(table.to_dict("records"), [BY_NAME[name] for name in MAIN])
     shown = pd.DataFrame(dict(enumerate(texts for _, _, texts in columns)))
     shown.columns = [heading for heading, _, _ in columns]
     warnings = "".join(f"\n> {note}\n" for note in notes)
     legend = "".join(f"- *{heading}*: {about}\n" for heading, about, _ in columns[3:])
     return (
         f"# {study}\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n{warnings}\n"
-        f"In parentheses: 95 % intervals, and of chance the middle 95 % of the random pairings.\n\n{legend}"
+        "In parentheses: 95 % intervals, and of chance the middle 95 % of the random pairings. "
+        f"`summary.csv` and `tables/summary.html` have all columns.\n\n{legend}"
     )
