@@ -87,7 +87,6 @@ def displacement_maps(
     """
     pictures = thumbnails(photographs, SMALL_PHOTOGRAPH)
     pairs = [(names[i], names[i + 1] if i + 1 < len(names) else names[0]) for i in range(0, len(names), 2)]
-    pairs = [pair for pair in pairs if pair[0] != pair[1]] or [(names[0], names[0])]
     rows = -(-len(pairs) // 2)
     columns = min(2, len(pairs))
     with column_style():

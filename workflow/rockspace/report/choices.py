@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
 from rockspace.choices.choice_tables import PEOPLE, confusion
-from rockspace.report.confusion import mark_superclasses
+from rockspace.report.confusion import name_labels
 from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style, save
 
 # Side of a matrix for each category (inches), so that three of them go on a page.
@@ -87,12 +87,7 @@ def _matrix(axis: Axes, shares: np.ndarray, order: Sequence[str], superclasses: 
     # Most shares are small and the errors are what is to be seen, so colours follow the square root.
     picture = axis.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="none")
     axis.set_facecolor("0.85")
-    size = 4.2 if len(order) > 12 else 6
-    axis.set_xticks(range(len(order)), order, rotation=90, fontsize=size)
-    axis.set_yticks(range(len(order)), order, fontsize=size)
-    axis.tick_params(length=0, pad=2)
-    axis.spines[:].set_visible(True)
-    mark_superclasses(axis, superclasses)
+    name_labels(axis, order, superclasses, 4.2)
     return picture
 
 

@@ -57,13 +57,7 @@ def confusion_matrix_figure(
         width = max(COLUMN, LABEL * (len(order) + 18))
         figure, axis = plt.subplots(figsize=(width, width * 1.02), layout="constrained")
         picture = axis.imshow(counts, cmap="Blues", vmin=0, interpolation="none")
-        size = LABEL_SIZE if len(order) > 12 else 6
-        labels = [one_line(label) for label in order]
-        axis.set_xticks(range(len(order)), labels, rotation=90, fontsize=size)
-        axis.set_yticks(range(len(order)), labels, fontsize=size)
-        axis.tick_params(length=0, pad=2)
-        axis.spines[:].set_visible(True)
-        mark_superclasses(axis, [str(superclass_of_label[label]) for label in order])
+        name_labels(axis, order, [str(superclass_of_label[label]) for label in order], LABEL_SIZE)
         axis.set_xlabel("predicted")
         axis.set_ylabel("true")
         right = int(np.trace(counts))
@@ -83,8 +77,20 @@ def no_labels_figure(output: Path) -> None:
         save(figure, [output])
 
 
-def mark_superclasses(axis: Axes, superclasses: Sequence[str]) -> None:
-    """Draw lines between superclasses, and name each above its labels."""
+def name_labels(axis: Axes, labels: Sequence[str], superclasses: Sequence[str], small: float) -> None:
+    """Write the labels along both sides of a matrix, draw lines between superclasses, and name each above its labels.
+
+    Args:
+        axis: The matrix, a cell for each pair of labels.
+        labels: In the order of rows and columns.
+        superclasses: Superclass of each label.
+        small: Size of more than twelve labels (points).
+    """
+    size, names = small if len(labels) > 12 else 6, [one_line(label) for label in labels]
+    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
+    axis.set_yticks(range(len(names)), names, fontsize=size)
+    axis.tick_params(length=0, pad=2)
+    axis.spines[:].set_visible(True)
     start, letters = 0, max(1, MARKS_LETTERS // len(superclasses))
     for name, labels in groupby(superclasses):
         end = start + len(list(labels))

@@ -35,7 +35,7 @@ def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, ti
     with column_style():
         figure, axes = plt.subplots(2, 1, figsize=(COLUMN, COLUMN), sharex=True, layout="constrained")
         for axis, quantity in zip(axes, QUANTITIES, strict=True):
-            _lines(axis, history, quantity, watched, size=4)
+            _lines(axis, history, quantity, watched)
             axis.set_ylabel(QUANTITIES[quantity][1])
             axis.set_ylim(bottom=0)
         axes[0].set_ylim(0, 105)
@@ -70,7 +70,7 @@ def all_learning_curves(
             pair = axes[2 * row : 2 * row + 2, column]
             history = _joined(head, finetune)
             for axis, quantity in zip(pair, QUANTITIES, strict=True):
-                _lines(axis, history, quantity, watched, size=4)
+                _lines(axis, history, quantity, watched)
                 axis.set_xlim(0.5, len(history) + 0.5)
                 axis.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
                 axis.tick_params(labelbottom=quantity == "loss", labelleft=column == 0)
@@ -99,7 +99,7 @@ def _joined(head: pd.DataFrame, finetune: pd.DataFrame) -> pd.DataFrame:
     return history
 
 
-def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str, size: float) -> None:
+def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str) -> None:
     scale = QUANTITIES[quantity][0]
     for i, (_, phase) in enumerate(history.groupby("phase", sort=False)):
         few = "o" if len(phase) < 3 else None
@@ -119,9 +119,9 @@ def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str, size:
     best = history[history["best"].astype(bool) & (history["phase"] == "select")]
     if len(best):
         values = scale * best[f"val_{quantity}"]
-        axis.plot(best["x"], values, "o", color=WATCHED, mfc="white", ms=size, label="best epoch")
+        axis.plot(best["x"], values, "o", color=WATCHED, mfc="white", ms=4, label="best epoch")
     if history[quantity].isna().all():
-        words = {"ha": "center", "color": "0.35", "fontsize": size + 1, "backgroundcolor": "white"}
+        words = {"ha": "center", "color": "0.35", "fontsize": 5, "backgroundcolor": "white"}
         axis.text(0.5, 0.5, "predicts no labels", transform=axis.transAxes, **words)
 
 

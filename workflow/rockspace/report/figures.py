@@ -101,7 +101,9 @@ def families(text: str) -> list[str]:
     Fonts that come with the installation are tried before those of the system. What none has is logged in one line.
     """
     names = [FONT]
-    missing = {character for character in text if _is_drawn(character)} - _characters(_path_of(FONT))
+    missing = {character for character in text if _is_drawn(character)} - _characters(
+        str(fontManager.findfont(FontProperties(family=FONT)))
+    )
     for path in _further_fonts() if missing else ():
         if found := missing & _characters(path):
             names.append(_register(path))
@@ -142,7 +144,3 @@ def _register(path: str) -> str:
     """Make a font known to matplotlib, and return its name."""
     fontManager.addfont(path)
     return next(font.name for font in fontManager.ttflist if font.fname == path)
-
-
-def _path_of(name: str) -> str:
-    return str(fontManager.findfont(FontProperties([name])))

@@ -47,26 +47,12 @@ def profile_figure(profile: pd.DataFrame, title: str, outputs: Sequence[Path]) -
 
 
 def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
-    _band(
-        axis,
-        profile,
-        _ends(profile, "in_sample_mean_r_null"),
-        IN_SAMPLE,
-        "///",
-        f"in-sample by chance, over {_units(profile, 'in_sample_mean_r_null')}",
-    )
-    _band(
-        axis,
-        profile,
-        _ends(profile, "held_out_mean_r_null"),
-        GREY,
-        None,
-        f"held-out by chance, over {_units(profile, 'held_out_mean_r_null')}",
-    )
+    _band(axis, profile, "in_sample_mean_r_null", IN_SAMPLE, "///", "in-sample by chance")
+    _band(axis, profile, "held_out_mean_r_null", GREY, None, "held-out by chance")
     _line(axis, profile, "in_sample_mean_r", IN_SAMPLE, "--", "s", "in-sample")
     _line(axis, profile, "ridge_held_out_mean_r", READOUT, ":", "^", "linear read-out, held-out")
     _line(axis, profile, "held_out_mean_r", HELD_OUT, "-", "o", "held-out")
-    _whiskers(axis, profile, "held_out_mean_r", _ends(profile, "held_out_mean_r"), HELD_OUT)
+    _whiskers(axis, profile, "held_out_mean_r", HELD_OUT)
     axis.set_ylim(top=1)
     _legend(axis)
 
@@ -75,7 +61,7 @@ def _similarity_panel(axis: Axes, profile: pd.DataFrame) -> None:
     for key, color, style, marker in (("rsa.spearman", PURPLE, "-", "D"), ("cka.debiased", GREEN, "--", "^")):
         name, label = BY_KEY[key].name, BY_KEY[key].label
         _line(axis, profile, name, color, style, marker, label)
-        _whiskers(axis, profile, name, _ends(profile, name), color)
+        _whiskers(axis, profile, name, color)
     _legend(axis)
 
 
@@ -96,23 +82,23 @@ def _units(profile: pd.DataFrame, figure: str) -> str:
     return "images" if profile[f"{figure}_low_subtypes"].isna().any() else "subtypes"
 
 
-def _ends(profile: pd.DataFrame, figure: str) -> tuple[str, str]:
-    """The columns with the ends of an interval or band."""
-    units = _units(profile, figure)
-    return f"{figure}_low_{units}", f"{figure}_high_{units}"
+def _ends(profile: pd.DataFrame, figure: str) -> tuple[pd.Series, pd.Series]:
+    """The ends of an interval or band by depth, averaged over seeds."""
+    mean, units = profile.groupby("depth"), _units(profile, figure)
+    return mean[f"{figure}_low_{units}"].mean(), mean[f"{figure}_high_{units}"].mean()
 
 
-def _whiskers(axis: Axes, profile: pd.DataFrame, middle: str, ends: tuple[str, str], color: str) -> None:
-    low, high = ends
-    mean = profile.groupby("depth")[[middle, low, high]].mean()
-    below, above = (np.clip(gap, 0, None) for gap in (mean[middle] - mean[low], mean[high] - mean[middle]))
-    axis.errorbar(mean.index, mean[middle], yerr=[below, above], fmt="none", ecolor=color, elinewidth=0.8, capsize=1.5)
+def _whiskers(axis: Axes, profile: pd.DataFrame, figure: str, color: str) -> None:
+    low, high = _ends(profile, figure)
+    middle = profile.groupby("depth")[figure].mean()
+    gaps = [np.clip(gap, 0, None) for gap in (middle - low, high - middle)]
+    axis.errorbar(middle.index, middle, yerr=gaps, fmt="none", ecolor=color, elinewidth=0.8, capsize=1.5)
 
 
-def _band(axis: Axes, profile: pd.DataFrame, ends: tuple[str, str], color: str, hatch: str | None, label: str) -> None:
-    low, high = ends
-    mean = profile.groupby("depth")[[low, high]].mean()
+def _band(axis: Axes, profile: pd.DataFrame, figure: str, color: str, hatch: str | None, label: str) -> None:
+    low, high = _ends(profile, figure)
     # A single layer would give a band of no width.
-    depth = np.concatenate([[mean.index[0] - 0.25], mean.index, [mean.index[-1] + 0.25]])
-    edges = [np.concatenate([[v.iloc[0]], v, [v.iloc[-1]]]) for v in (mean[low], mean[high])]
+    depth = np.concatenate([[low.index[0] - 0.25], low.index, [low.index[-1] + 0.25]])
+    edges = [np.pad(end, 1, mode="edge") for end in (low, high)]
+    label = f"{label}, over {_units(profile, figure)}"
     axis.fill_between(depth, *edges, facecolor=color, alpha=0.25, hatch=hatch, edgecolor=color, lw=0, label=label)

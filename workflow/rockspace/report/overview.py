@@ -1,18 +1,22 @@
 """The front page: alignment and accuracy of each model, with chance and published figures."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from rockspace.alignment.intervals import proportion_interval
 from rockspace.alignment.statistics import UNITS
+from rockspace.artifacts import read_json
+from rockspace.data.catalog import read_catalog
 from rockspace.data.manifest import read_manifest
-from rockspace.report.columns import SUMMARY, Column, cells, estimate_of
+from rockspace.inference.evaluation import read_predictions
+from rockspace.report.columns import BY_NAME, SUMMARY, cells, estimate_of, read_table
 from rockspace.report.pages import write_page
+from rockspace.report.provenance import configuration
 from rockspace.report.runtimes import clock, stage_runtimes
 from rockspace.report.summary import notes_of
 
@@ -80,6 +84,39 @@ class Study:
     alignments: Mapping[tuple[str, str], dict[str, Any]]
     predictions: Mapping[tuple[str, str], pd.DataFrame]
 
+    @classmethod
+    def read(
+        cls,
+        config: dict[str, Any],
+        layers: Mapping[str, str],
+        runs: Sequence[tuple[str, str]],
+        files: Mapping[str, Any],
+    ) -> Self:
+        """Read the artifacts of a study.
+
+        Args:
+            config: The whole configuration, defaults filled in.
+            layers: The layer to show of each model.
+            runs: Model and seed (text) of each network.
+            files: Path of `catalog`, `summary` and `entries`; paths of `manifests`, and of `metrics`, `alignments` and
+                `predictions` in the order of `runs`.
+        """
+
+        def by_run(name: str, read: Callable[[str], Any]) -> dict[tuple[str, str], Any]:
+            return dict(zip(runs, map(read, files[name]), strict=True))
+
+        return cls(
+            config=config,
+            catalog=read_catalog(files["catalog"]),
+            manifests=[Path(path) for path in files["manifests"]],
+            summary=read_table(files["summary"]),
+            entries=read_table(files["entries"]),
+            layers=layers,
+            metrics=by_run("metrics", read_json),
+            alignments=by_run("alignments", read_json),
+            predictions=by_run("predictions", lambda path: read_predictions(path).query("split == 'validation'")),
+        )
+
     def models(self) -> list[dict[str, Any]]:
         """Return a record for each model and ensemble: the layer shown, over all its seeds; see `over_seeds`."""
         shown = self.summary["layer"] == self.summary["model"].map(self.layers).fillna(self.summary["layer"])
@@ -88,10 +125,15 @@ class Study:
             for (model, _), runs in self.summary[shown].groupby(["model", "layer"], sort=False)
         ]
 
+    def _compared(self) -> list[dict[str, Any]]:
+        """The models with a held-out r, the closest first."""
+        found = [model for model in self.models() if not pd.isna(model[R])]
+        return sorted(found, key=lambda model: model[R], reverse=True)
+
     def answer(self) -> str:
         """Say in one sentence how close the closest model comes to people, and what chance gives."""
-        models = [model for model in self.models() if not pd.isna(model[R])]
-        best = max(models, key=lambda model: model[R])
+        models = self._compared()
+        best = models[0]
         found, first = estimate_of(best, R), next(iter(self.alignments.values()))
         labels = self.catalog.loc[self.catalog["split"] == "validation", "label"]
         count = {"subtypes": labels.nunique(), "images": len(labels)}
@@ -114,8 +156,7 @@ class Study:
 
     def dimensions_in_words(self) -> str:
         """Say which dimension the model of `answer` follows best and which least, over its seeds, held-out."""
-        best = max((model for model in self.models() if not pd.isna(model[R])), key=lambda model: model[R])
-        runs = [found for (model, _), found in self.alignments.items() if model == best["model"]]
+        runs = [found for (model, _), found in self.alignments.items() if model == self._compared()[0]["model"]]
         if not runs or runs[0]["n_dimensions"] < 2:
             return ""
         table = pd.DataFrame([found["held_out"]["r"] for found in runs], columns=runs[0]["dimensions"], dtype=float)
@@ -280,29 +321,24 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     Returns:
         `headings`: of each column its heading and meaning; `rows`: each row and its cells.
     """
-    columns: list[Column] = sorted((c for c in SUMMARY if c.name in names), key=lambda c: names.index(c.name))
-    written = cells([row.figures for row in rows], columns)
+    written = cells([row.figures for row in rows], [BY_NAME[name] for name in names])
     return {
         "headings": [(heading, about) for heading, about, _ in written],
         "rows": [(row, [texts[i] for _, _, texts in written]) for i, row in enumerate(rows)],
     }
 
 
-def write_overview(
-    output: Path, study: Study, *, benchmarks: Path, provenance: Mapping[str, str], configuration: str
-) -> None:
+def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) -> None:
     """Write the page.
 
     Args:
-        output: File to write.
+        output: File to write, in the folder of the study.
         study: What came out.
-        benchmarks: The study's folder of benchmark files.
         provenance: As from `rockspace.report.provenance.provenance`.
-        configuration: The whole configuration as text.
     """
     references = applicable(study.config["references"], study.manifests, study.config["dataset"])
     models = study.models()
-    stages = stage_runtimes(benchmarks)
+    stages = stage_runtimes(output.parent / "benchmarks")
     memory, rest = stages["memory_mb"].max(), stages.iloc[LONGEST:]
     shown = [(row.stage, row.jobs, clock(row.seconds)) for row in stages.head(LONGEST).itertuples()]
     if len(rest):
@@ -320,7 +356,7 @@ def write_overview(
         total=clock(stages["seconds"].sum()),
         memory="" if np.isnan(memory) else f"{memory / 1024:.1f} GB",
         provenance=provenance,
-        config=configuration,
+        config=configuration(study.config),
     )
 
 
@@ -339,5 +375,5 @@ def _spread(model: Mapping[str, Any], name: str) -> list[str]:
     """How many seeds there are, and the lowest and the highest of them."""
     if model["seeds"] == 1:
         return []
-    column, values = next(c for c in SUMMARY if c.name == name), [row[name] for row in model["each"]]
+    column, values = BY_NAME[name], [row[name] for row in model["each"]]
     return [f"{model['seeds']} seeds, {column.written(min(values))} to {column.written(max(values))}"]

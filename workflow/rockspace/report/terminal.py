@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from rockspace.report.columns import NOTHING, estimate_of
+from rockspace.report.columns import BY_NAME, estimate_of
 
 WIDTH = 80  # columns
+TOP1, R = "validation_top1", "held_out_mean_r"
 MOST_ROWS = 12
 HEADINGS = ("top-1 (95 %)", "r held-out (95 %)", "chance", "p", "new subtypes")
 LEGEND = (
@@ -42,11 +42,7 @@ def closing_words(summary: pd.DataFrame, study: str, files: Mapping[str, str]) -
     if len(shown) < len(summary):
         lines.append(f"... {len(summary) - len(shown)} more rows in the summary")
     indent = max(map(len, files))
-    columns = {
-        "null": "held_out_mean_r_null",
-        "interval": "held_out_mean_r_interval",
-        "top1": "validation_top1_interval",
-    }
+    columns = {"null": f"{R}_null", "interval": f"{R}_interval", "top1": f"{TOP1}_interval"}
     over = {part: " or ".join(dict.fromkeys(shown[f"{column}_over"].dropna())) for part, column in columns.items()}
     legend = (line.format(**over) for line in LEGEND)
     return "\n".join([*lines, "", *legend, "", *(f"{what:{indent}}  {name}" for what, name in files.items())])
@@ -62,17 +58,16 @@ def _name(row: Mapping[str, object], several: Mapping[str, bool]) -> str:
 
 
 def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
-    accuracy, r = (estimate_of(row, name) for name in ("validation_top1", "held_out_mean_r"))
-    top1 = NOTHING if np.isnan(accuracy.value) else f"{100 * accuracy.value:.1f} %"
+    top1, held_out, *others = (
+        BY_NAME[name].written(row[name]) for name in (TOP1, R, f"{R}_null", f"{R}_p", "new_subtypes_mean_r")
+    )
+    # Ends with fewer digits than those of `Column.cell`, for 80 columns.
+    accuracy, r = (estimate_of(row, name) for name in (TOP1, R))
     if accuracy.has_interval:
         top1 += f" ({100 * accuracy.low:.0f}-{100 * accuracy.high:.0f})"
-    held_out = _number(r.value) + (f" [{r.low:.2f}, {r.high:.2f}]" if r.has_interval else "")
-    p = NOTHING if np.isnan(r.p) else f"{r.p:.3f}" if r.p >= 0.001 else f"{r.p:.1g}"
-    return top1, held_out, _number(r.null), p, _number(row["new_subtypes_mean_r"])
-
-
-def _number(value: object) -> str:
-    return NOTHING if pd.isna(value) else f"{value:.3f}"
+    if r.has_interval:
+        held_out += f" [{r.low:.2f}, {r.high:.2f}]"
+    return top1, held_out, *others
 
 
 def _line(name: str, cells: tuple[str, ...], first: int, widths: list[int]) -> str:
