@@ -134,11 +134,10 @@ def test_the_order_of_images_in_the_embeddings_does_not_matter(study, folder, ru
     np.testing.assert_allclose(again["runs"][0]["places"], study["runs"][0]["places"], atol=2e-4)
 
 
-@pytest.mark.parametrize("table", [False, True])
-def test_a_model_that_guesses_nothing_has_no_guesses(folder, runs, catalog, tmp_path, table):
+def test_a_model_that_guesses_nothing_has_no_guesses(folder, runs, catalog, tmp_path):
     coordinates_alone = tmp_path / "predictions.csv"
     catalog[["image_id", "split", "label"]].to_csv(coordinates_alone, index=False)
-    silent = dataclasses.replace(runs[0], predictions=coordinates_alone if table else None)
+    silent = dataclasses.replace(runs[0], predictions=coordinates_alone)
     described = describe_study(catalog, coordinates(folder), [silent, runs[1]], reflection=True, metric="euclidean")
     assert [run["guesses"] for run in described["runs"]] == [None, 0]
     assert len(described["guesses"]) == 1

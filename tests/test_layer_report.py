@@ -384,7 +384,7 @@ def people(truth, n=8, noise=1.0, seed=0):
     rng = np.random.default_rng(seed)
 
     def one():
-        turn = np.linalg.qr(rng.normal(size=(3, 3))).Q
+        turn = np.linalg.qr(rng.normal(size=(truth[0].shape[1],) * 2)).Q
         return tuple((split + noise * rng.normal(size=split.shape)) @ turn * 2 for split in truth)
 
     return [one() for _ in range(n)]
@@ -459,7 +459,8 @@ def test_halves_of_the_people_give_the_agreement_of_the_halves_as_lower_bound():
     truth = (validation.coordinates,)
     halves = people(truth, n=2)
     ceiling = noise_ceiling(truth, truth, halves)
-    both = [statistics_of(*pair, Settings())["rsa_spearman"] for pair in (halves, halves[::-1])]
+    (first,), (second,) = halves
+    both = [statistics_of(*pair, Settings())["rsa_spearman"] for pair in ((first, second), (second, first))]
     assert ceiling["lower"]["rsa_spearman"] == pytest.approx(np.mean(both), abs=1e-9)
 
 
@@ -488,6 +489,25 @@ def test_who_judged_next_to_nothing_is_left_out():
     nothing[:2] = truth[0][:2]
     assert noise_ceiling(truth, truth, [*whole, (nothing,)])["n_individuals"] == len(whole)
     assert not noise_ceiling(truth, truth, [whole[0], (nothing,)])["available"]
+
+
+@pytest.mark.parametrize(("images", "k", "available"), [(3, 2, False), (3, 1, False), (4, 1, True), (4, 3, True)])
+def test_who_judged_too_few_images_for_a_rotation_in_each_fold_is_left_out(images, k, available):
+    truth = (np.random.default_rng(0).normal(size=(images, k)),)
+    assert noise_ceiling(truth, truth, people(truth))["available"] == available
+
+
+def test_people_who_judged_no_image_in_common_have_no_ceiling_and_those_who_did_only_with_some_have_one():
+    _, validation = study(subtypes=20)
+    truth = (validation.coordinates,)
+    first, second, third = (one for (one,) in people(truth, n=3))
+    half = np.arange(len(first))[:, None] < len(first) // 2
+    apart = [(np.where(half, first, np.nan),), (np.where(half, np.nan, second),)]
+    assert "others judged too" in noise_ceiling(truth, truth, apart)["reason"]
+    few = np.where(np.arange(len(first))[:, None] < 4, third, np.nan)
+    ceiling = noise_ceiling(truth, truth, [*apart, (few,)])
+    assert (ceiling["n_individuals"], ceiling["n_left_out"]) == (3, 0)
+    assert set(ceiling["lower"]) == set(ceiling["upper"])
 
 
 def test_without_individuals_the_report_says_that_there_is_no_ceiling(report):
@@ -584,12 +604,14 @@ def test_over_too_few_subtypes_the_estimate_is_over_images_and_says_so():
     assert found.interval_over == "images"
 
 
-def test_what_is_computed_on_two_spaces_alone_is_what_the_report_has(report):
+def test_what_is_computed_on_two_spaces_alone_is_what_the_report_has():
     train, validation = study()
-    spaces = ((train.features, validation.features), (train.coordinates, validation.coordinates))
-    for name, value in statistics_of(*spaces, QUICK).items():
+    # Principal components are those of the training images.
+    settings = replace(QUICK, reduction="zero_pad")
+    figures = layer_report(train, validation, NAMES, settings).figures
+    for name, value in statistics_of(validation.features, validation.coordinates, settings).items():
         statistic = next(each for each in STATISTICS if each.name == name)
-        assert value == pytest.approx(find(report.figures, statistic.key), abs=1e-9), name
+        assert value == pytest.approx(find(figures, statistic.key), abs=1e-9), name
 
 
 def write_study(folder, train, validation):

@@ -14,9 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
-from scipy import stats
-from tqdm import tqdm
 
 from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, scored
 from rockspace.alignment.intervals import mean_intervals, proportion_interval
@@ -26,10 +23,10 @@ from rockspace.alignment.rsa import rsa, rsa_intervals, rsa_null
 from rockspace.alignment.similarity import cka_interval, cka_null, debiased_cka
 from rockspace.alignment.spaces import correlations
 from rockspace.artifacts import write_csv
+from tools.simulation import LEVEL, rows_of, with_rates
 
 DOCS = Path("docs/statistics.md")
 BEGIN, END = "<!-- coverage: begin; made by `make simulate` -->", "<!-- coverage: end -->"
-LEVEL = 0.05
 IMAGES_PER_SUBTYPE = 4
 DIMENSIONS, FEATURES = 3, 24
 # Correlation of features with coordinates, and of a second, worse prediction.
@@ -212,9 +209,9 @@ def simulate(design: Design, processes: int = 1) -> pd.DataFrame:
         over subtypes holds the true value or the test over subtypes has p of at most 0.05, with the ends of its 95 %
         interval after Wilson, `studies` behind it, and the mean `width` of intervals.
     """
-    jobs = [(number, repeat) for repeat in range(design.repeats) for number in reversed(range(len(design.cells)))]
-    work = Parallel(n_jobs=processes, return_as="generator")(delayed(_repeat)(design, *job) for job in jobs)
-    rows = pd.DataFrame([row for done in tqdm(work, total=len(jobs), desc="simulating") for row in done])
+    numbers = reversed(range(len(design.cells)))
+    jobs = [(design, number, repeat) for repeat, number in product(range(design.repeats), numbers)]
+    rows = rows_of(_repeat, jobs, processes)
     rows = rows[~(rows["low"].isna() & (rows["what"] == INTERVAL)) & rows["value"].notna()]
     keys = ["what", "statistic", "clustered", "equal", "subtypes"]
     means = rows.groupby(keys)["value"].transform("mean")
@@ -227,16 +224,13 @@ def simulate(design: Design, processes: int = 1) -> pd.DataFrame:
         .agg(yes=("yes", "sum"), studies=("yes", "size"), width=("width", "mean"))
         .reset_index()
     )
-    ends = [stats.binomtest(int(r.yes), int(r.studies)).proportion_ci(method="wilson") for r in table.itertuples()]
-    return table.drop(columns="yes").assign(
-        rate=table["yes"] / table["studies"], rate_low=[e.low for e in ends], rate_high=[e.high for e in ends]
-    )
+    return with_rates(table, "yes", "studies").drop(columns="yes")
 
 
 def as_markdown(rates: pd.DataFrame) -> str:
     """Return the rates as a table: a row for each statistic and question, a column for each kind of study (%)."""
-    kinds = rates[["clustered", "equal", "subtypes"]].drop_duplicates().sort_values(["clustered", "equal", "subtypes"])
-    kinds = kinds.sort_values(["clustered", "equal"], ascending=[True, False], kind="stable")
+    of_kind = ["clustered", "equal", "subtypes"]
+    kinds = rates[of_kind].drop_duplicates().sort_values(of_kind, ascending=[True, False, True])
     names = [
         f"{subtypes} {'equal' if equal else 'unequal'}{', clustered' if clustered else ''}"
         for clustered, equal, subtypes in kinds.itertuples(index=False)
@@ -244,7 +238,7 @@ def as_markdown(rates: pd.DataFrame) -> str:
     lines = [f"| (%) | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
     for what in (INTERVAL, TEST, FOUND):
         lines.append(f"| **{what}** |" + " |" * len(names))
-        part = rates[rates["what"] == what].set_index(["statistic", "clustered", "equal", "subtypes"])["rate"]
+        part = rates[rates["what"] == what].set_index(["statistic", *of_kind])["rate"]
         for statistic in part.index.get_level_values(0).unique():
             cells = [part.get((statistic, *kind)) for kind in kinds.itertuples(index=False)]
             shown = ["" if rate is None else f"{100 * rate:.1f}" for rate in cells]

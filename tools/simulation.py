@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -180,47 +180,44 @@ def simulate(design: Design, processes: int = 1) -> pd.DataFrame:
         A row for each combination, statistic and way of testing: `rate`, the share of repeats that claimed
         alignment, with the ends of its 95 % interval after Wilson, and `mean_value` of the statistic.
     """
+    cells = [Cell(*each) for each in product(design.images, design.features, design.overlaps, (False, True))]
     # The largest first, so that no process is left alone with one at the end.
-    cells = sorted(_cells(design), key=lambda cell: -cell.n * (cell.n + cell.d))
-    jobs = [(cell, repeat) for cell in cells for repeat in range(design.repeats)]
-    chunks = [jobs[i : i + 5] for i in range(0, len(jobs), 5)]
-    work = Parallel(n_jobs=processes, return_as="generator_unordered")
-    rows: list[dict[str, Any]] = []
-    for done in tqdm(work(delayed(_repeats)(design, chunk) for chunk in chunks), total=len(chunks), desc="simulating"):
-        rows.extend(done)
-    return _rates(pd.DataFrame(rows))
+    cells.sort(key=lambda cell: -cell.n * (cell.n + cell.d))
+    rows = rows_of(_repeat, [(design, cell, repeat) for cell in cells for repeat in range(design.repeats)], processes)
+    grouped = rows.groupby(["subtypes", "overlap", "n", "d", "statistic", "test"], sort=True)
+    table = grouped.agg(mean_value=("value", "mean"), claims=("claimed", "sum"), repeats=("claimed", "size"))
+    return with_rates(table.reset_index(), "claims", "repeats")
 
 
-def _cells(design: Design) -> Iterator[Cell]:
-    for n, d, overlap, subtypes in product(design.images, design.features, design.overlaps, (False, True)):
-        yield Cell(n, d, overlap, subtypes)
-
-
-def _repeats(design: Design, jobs: Iterable[tuple[Cell, int]]) -> list[dict[str, Any]]:
-    rows = []
-    for cell, repeat in jobs:
-        name = [cell.n, cell.d, round(1e6 * cell.overlap), int(cell.subtypes), repeat]
-        rng = np.random.default_rng([design.seed, *name])
-        spaces = draw_spaces(cell, design.dimensions, rng)
-        seed = int(rng.integers(2**31))
-        for (statistic, test), (value, claimed) in claims(*spaces, design.permutations, seed).items():
-            rows.append(vars(cell) | {"statistic": statistic, "test": test, "value": value, "claimed": claimed})
-    return rows
-
-
-def _rates(rows: pd.DataFrame) -> pd.DataFrame:
-    keys = ["subtypes", "overlap", "n", "d", "statistic", "test"]
-    grouped = rows.groupby(keys, sort=True)
-    table = grouped.agg(
-        mean_value=("value", "mean"), claims=("claimed", "sum"), repeats=("claimed", "size")
-    ).reset_index()
-    intervals = [
-        stats.binomtest(int(row.claims), int(row.repeats)).proportion_ci(method="wilson") for row in table.itertuples()
+def _repeat(design: Design, cell: Cell, repeat: int) -> list[dict[str, Any]]:
+    name = [cell.n, cell.d, round(1e6 * cell.overlap), int(cell.subtypes), repeat]
+    rng = np.random.default_rng([design.seed, *name])
+    spaces = draw_spaces(cell, design.dimensions, rng)
+    seed = int(rng.integers(2**31))
+    return [
+        vars(cell) | {"statistic": statistic, "test": test, "value": value, "claimed": claimed}
+        for (statistic, test), (value, claimed) in claims(*spaces, design.permutations, seed).items()
     ]
+
+
+def rows_of(work: Callable[..., list[dict[str, Any]]], jobs: Sequence[tuple], processes: int) -> pd.DataFrame:
+    """Collect the rows that jobs return, in the order of the jobs, with a progress bar.
+
+    Args:
+        work: Returns the rows of one job.
+        jobs: Its arguments.
+        processes: Processes that share the jobs.
+    """
+    done = Parallel(n_jobs=processes, return_as="generator")(delayed(work)(*job) for job in jobs)
+    return pd.DataFrame([row for rows in tqdm(done, total=len(jobs), desc="simulating") for row in rows])
+
+
+def with_rates(table: pd.DataFrame, hits: str, trials: str) -> pd.DataFrame:
+    """Add the share of two columns of counts, `rate`, with the ends of its 95 % interval after Wilson."""
+    counts = zip(table[hits].astype(int), table[trials].astype(int), strict=True)
+    ends = [stats.binomtest(*pair).proportion_ci(method="wilson") for pair in counts]
     return table.assign(
-        rate=table["claims"] / table["repeats"],
-        rate_low=[interval.low for interval in intervals],
-        rate_high=[interval.high for interval in intervals],
+        rate=table[hits] / table[trials], rate_low=[each.low for each in ends], rate_high=[each.high for each in ends]
     )
 
 

@@ -154,17 +154,14 @@ def _columns() -> list[str]:
 
 
 def _over_seeds(entries: Sequence[Entry]) -> list[Entry]:
-    together: dict[tuple[str, str], list[Entry]] = {}
+    by_layer: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
-        together.setdefault((entry.model, entry.layer), []).append(entry)
+        by_layer.setdefault((entry.model, entry.layer), []).append(entry)
     return [
-        Entry(
-            model,
-            ALL_SEEDS if len(seeds) > 1 else seeds[0].seed,
-            layer,
-            np.concatenate([s.moments for s in seeds], 1),
-        )
-        for (model, layer), seeds in together.items()
+        replace(each[0], seed=ALL_SEEDS, moments=np.concatenate([entry.moments for entry in each], axis=1))
+        if len(each) > 1
+        else each[0]
+        for each in by_layer.values()
     ]
 
 
@@ -181,13 +178,7 @@ def _row(kind: str, a: Entry, b: Entry, labels: np.ndarray, resampling: Resampli
     both = np.stack([a.moments, b.moments], axis=1)
     each = mean_r(both.sum(axis=0))
     sides = {f"{name}_{side}": getattr(entry, name) for side, entry in (("a", a), ("b", b)) for name in ENTRY}
-    row = {
-        "differs_in": kind,
-        **sides,
-        "mean_r_a": each[0],
-        "mean_r_b": each[1],
-        "difference": each[0] - each[1],
-    }
+    row = {"differs_in": kind, **sides, "mean_r_a": each[0], "mean_r_b": each[1], "difference": each[0] - each[1]}
     row |= _intervals(both, labels, resampling, lambda r: r[..., 0] - r[..., 1], (-2.0, 2.0))
     for units, groups in (("images", None), ("subtypes", labels)):
         row[f"p_{units}"] = exchange_test(unit_sums(both, groups), resampling)

@@ -22,6 +22,8 @@ NONE = {
     "available": False,
     "reason": "the study gives no individual or split-half coordinates (dataset.splits.*.individual)",
 }
+# Images that a rotation takes, and a comparison.
+MIN_IMAGES = 3
 # How people are brought into the group's orientation; said in the JSON.
 ON_TRAINING, CROSS_VALIDATED = "learnt on the training images", "cross-validated on the validation images"
 
@@ -65,7 +67,7 @@ def noise_ceiling(
         group: The group's coordinates of the same images, shapes (n, k).
         individuals: For each individual, coordinates of the training and validation images, or of the validation images
             alone, shapes (n, k), NaN where an image was not judged: each is compared on what they judged. Who judged
-            no more images than there are dimensions is left out; None or one alone gives no ceiling.
+            too few images for a rotation is left out; None or one alone gives no ceiling.
         settings: As for the model itself; None takes the defaults.
         one_solution: Whether an individual's coordinates of both splits come from one scaling solution.
 
@@ -93,16 +95,19 @@ def noise_ceiling(
     found = [_person(individual, group, settings, on_training) for individual in individuals]
     people = [person for person in found if person is not None]
     if len(people) < 2:
-        needed = f"{group[-1].shape[1] + 1} images"
+        needed = f"{_fewest(group[-1].shape[1], on_training)} images"
         return {"available": False, "reason": f"fewer than two individuals judged {needed} to be turned by"}
     everyone = _mean(people)
     others = [_mean([other for other in people if other is not person]) for person in people]
+    lower = [figures for pair in zip(others, people, strict=True) if (figures := _between(*pair, settings))]
+    if not lower:
+        return {"available": False, "reason": f"no individual judged {MIN_IMAGES} images that others judged too"}
     return {
         "available": True,
         "n_individuals": len(people),
         "n_left_out": len(found) - len(people),
         "rotation": ON_TRAINING if on_training else CROSS_VALIDATED,
-        "lower": _averaged([_between(space, person, settings) for space, person in zip(others, people, strict=True)]),
+        "lower": _averaged(lower),
         "upper": _averaged([_between(everyone, person, settings) for person in people]),
         "model": _averaged(_of_model(features, group, people, settings)),
     }
@@ -113,12 +118,16 @@ def _judged(*splits: np.ndarray) -> np.ndarray:
     return np.all([np.isfinite(split).all(axis=1) for split in splits], axis=0)
 
 
+def _fewest(k: int, on_training: bool) -> int:
+    """How many images an individual must have judged for a rotation that did not see the image that it turns."""
+    return max(k + 1, MIN_IMAGES if on_training else MIN_IMAGES + 1)
+
+
 def _person(individual: Splits, group: Splits, settings: Settings, on_training: bool) -> Person | None:
     """Turn an individual onto the group; None for too few images to learn a rotation on."""
-    k = group[-1].shape[1]
     own, learn, onto = individual[-1], individual[0 if on_training else -1], group[0 if on_training else -1]
     judged = np.flatnonzero(_judged(learn))
-    if min(len(judged), _judged(own).sum()) <= k:
+    if min(len(judged), _judged(own).sum()) < _fewest(group[-1].shape[1], on_training):
         return None
 
     def turned_by(rows: np.ndarray) -> np.ndarray:
@@ -144,8 +153,10 @@ def _mean(people: Sequence[Person]) -> Person:
 
 
 def _between(space: Person, person: Person, settings: Settings) -> dict[str, float]:
-    """Every statistic of people's coordinates against one individual's, on the images that both judged."""
+    """Every statistic of people's coordinates against one individual's, on the images that both judged; none for few."""
     rows = _judged(space.turned, person.turned)
+    if rows.sum() < MIN_IMAGES:
+        return {}
     figures = statistics_of(space.whole[rows], person.whole[rows], settings)
     return figures | _held_out(space.turned[rows], person.turned[rows])
 
@@ -177,4 +188,5 @@ def _held_out(predicted: np.ndarray, turned: np.ndarray) -> dict[str, float]:
 
 
 def _averaged(figures: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([one[name] for one in figures])) for name in figures[0]}
+    shared = [name for name in figures[0] if all(name in one for one in figures)]
+    return {name: float(np.mean([one[name] for one in figures])) for name in shared}

@@ -204,19 +204,13 @@ def _figures(figures: Figures) -> dict[str, Any]:
 
 def _permutation_summary(nulls: dict[str, dict[str, Null] | None]) -> dict[str, Any]:
     """The classic test, in-sample and over images, leads; the others stand below it by name."""
-    leading: dict[str, Any] = dict.fromkeys(("n", "p_value", "null_mean_r", "null_disparity"))
-    if over_images := nulls["images"]:
-        classic = over_images["in_sample"]
-        leading = {
-            "n": classic.n,
-            "p_value": classic.p_disparity,
-            "null_mean_r": float(classic.mean_r.mean()),
-            "null_disparity": float(classic.disparity.mean()),
-        }
-    return leading | {
-        units: None if by_analysis is None else {name: null.summary() for name, null in by_analysis.items()}
+    over: dict[str, Any] = {
+        units: by_analysis and {name: null.summary() for name, null in by_analysis.items()}
         for units, by_analysis in nulls.items()
     }
+    classic = over["images"]["in_sample"] if over["images"] else {}
+    keys = {"n": "n", "p_value": "p_disparity", "null_mean_r": "null_mean_r", "null_disparity": "null_disparity"}
+    return {name: classic.get(key) for name, key in keys.items()} | over
 
 
 def _dimension_table(
@@ -232,10 +226,10 @@ def _dimension_table(
             table[f"r_held_out_{end}_{units}"] = np.nan if ends is None else ends[position, :-1]
     for analysis in ("held_out", "in_sample"):
         for units, by_analysis in nulls.items():
-            p = np.full(len(names), np.nan) if by_analysis is None else by_analysis[analysis].p_r
-            table[f"p_{analysis}_{units}"] = p
-            table[f"p_{analysis}_{units}_holm"] = p if by_analysis is None else holm(p)
-            table[f"null_r_{analysis}_{units}"] = np.nan if by_analysis is None else by_analysis[analysis].r
+            null = by_analysis and by_analysis[analysis]
+            table[f"p_{analysis}_{units}"] = null.p_r if null else np.nan
+            table[f"p_{analysis}_{units}_holm"] = holm(null.p_r) if null else np.nan
+            table[f"null_r_{analysis}_{units}"] = null.r if null else np.nan
     return table
 
 

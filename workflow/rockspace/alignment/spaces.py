@@ -148,15 +148,20 @@ def read_spaces(embeddings: str | Path, coordinates: str | Path, split: str) -> 
         chosen = arrays["split"] == split
         image_id, label = arrays["image_id"][chosen], arrays["label"][chosen]
         features = arrays["embedding"][chosen]
-    table = pd.read_csv(coordinates, dtype={"image_id": str}, keep_default_na=False)
-    _check_same_images(image_id, table["image_id"].to_numpy(), embeddings, coordinates)
-    table = table.set_index("image_id").loc[image_id]
+    table = read_coordinates(coordinates)
+    _check_same_images(image_id, table.index.to_numpy(), embeddings, coordinates)
+    table = table.loc[image_id]
     return Spaces(
         image_id=image_id,
         label=label,
         features=checked_space(features, f"{embeddings} ({split})"),
         coordinates=checked_space(table.to_numpy(), str(coordinates)),
     )
+
+
+def read_coordinates(path: str | Path) -> pd.DataFrame:
+    """Read people's coordinates by image; a person or an image may be called NA."""
+    return pd.read_csv(path, dtype={"individual": str, "image_id": str}, keep_default_na=False).set_index("image_id")
 
 
 def read_people(coordinates: str | Path, label_of: Mapping[str, str]) -> Spaces:
@@ -169,7 +174,7 @@ def read_people(coordinates: str | Path, label_of: Mapping[str, str]) -> Spaces:
     Raises:
         UnusableSpaces: The file holds something other than finite numbers.
     """
-    table = pd.read_csv(coordinates, dtype={"image_id": str}, keep_default_na=False).set_index("image_id")
+    table = read_coordinates(coordinates)
     space = checked_space(table.to_numpy(), str(coordinates))
     return Spaces(table.index.to_numpy(str), np.array([label_of[image] for image in table.index]), space, space)
 
@@ -193,7 +198,7 @@ def read_individuals(embeddings: str | Path, individuals: dict[str, str | Path])
         return None
     with np.load(embeddings, allow_pickle=False) as arrays:
         order = {split: arrays["image_id"][arrays["split"] == split] for split in individuals}
-    tables = {split: _read_people(individuals[split]) for split in ("train", "validation") if split in individuals}
+    tables = {split: read_coordinates(individuals[split]) for split in ("train", "validation") if split in individuals}
     people = sorted(set().union(*(table["individual"] for table in tables.values())))
     return [
         tuple(_one_person(table, name, order[split], individuals[split]) for split, table in tables.items())
@@ -201,13 +206,8 @@ def read_individuals(embeddings: str | Path, individuals: dict[str, str | Path])
     ]
 
 
-def _read_people(path: str | Path) -> pd.DataFrame:
-    # A person or an image may be called NA.
-    return pd.read_csv(path, dtype={"individual": str, "image_id": str}, keep_default_na=False)
-
-
 def _one_person(table: pd.DataFrame, name: str, order: np.ndarray, path: str | Path) -> np.ndarray:
-    own = table[table["individual"] == name].drop(columns="individual").set_index("image_id")
+    own = table[table["individual"] == name].drop(columns="individual")
     where = f"{path} (individual {name})"
     _check_once(own.index, where)
     absent = sorted(set(own.index) - set(order))
@@ -231,10 +231,7 @@ def _check_once(ids: Iterable[Any], name: str | Path) -> None:
 def _check_same_images(ours: np.ndarray, theirs: np.ndarray, embeddings: str | Path, coordinates: str | Path) -> None:
     for name, ids in ((embeddings, ours), (coordinates, theirs)):
         _check_once(ids, name)
-    for here, there, name, other in (
-        (ours, theirs, coordinates, embeddings),
-        (theirs, ours, embeddings, coordinates),
-    ):
+    for here, there, name, other in ((ours, theirs, coordinates, embeddings), (theirs, ours, embeddings, coordinates)):
         absent = sorted(set(here) - set(there))
         if absent:
             raise UnusableSpaces(f"{name}: no image {str(absent[0])!r}, which {other} has ({len(absent)} such)")

@@ -13,11 +13,12 @@ import pandas as pd
 from rockspace.alignment.aligned import read_aligned
 from rockspace.alignment.neighbours import nearest_neighbours
 from rockspace.alignment.reduction import reduced_procrustes
-from rockspace.alignment.spaces import Spaces, read_dimensions, read_spaces
+from rockspace.alignment.spaces import Spaces, read_coordinates, read_dimensions, read_spaces
 from rockspace.alignment.statistics import BY_KEY, Estimate
 from rockspace.artifacts import read_json
 from rockspace.data.catalog import SPLITS, label_names
 from rockspace.errors import RockspaceError
+from rockspace.inference.evaluation import read_predictions
 
 # Images shown beside the one that is chosen.
 NEIGHBOURS = 10
@@ -35,8 +36,7 @@ class Run:
         figures: `alignment/{layer}.json`.
         aligned: `alignment/{layer}.aligned.csv`.
         embeddings: `embeddings/{layer}.npz`.
-        predictions: `predictions.csv`; None, or a table without guesses, for a model that was not trained to
-            tell subtypes apart.
+        predictions: `predictions.csv`; without guesses for a model that was not trained to tell subtypes apart.
     """
 
     model: str
@@ -45,7 +45,7 @@ class Run:
     figures: Path
     aligned: Path
     embeddings: Path
-    predictions: Path | None = None
+    predictions: Path
 
 
 def describe_study(
@@ -70,16 +70,9 @@ def describe_study(
     labels = label_names(catalog)
     superclass = dict(zip(catalog["label"], catalog["superclass"], strict=True))
     groups = sorted(set(superclass.values()))
-    human = pd.concat([_read_coordinates(coordinates[split]) for split in SPLITS]).loc[catalog["image_id"]].to_numpy()
-    guesses: dict[Path, int] = {}
-    described = []
-    for run in runs:
-        if run.predictions is not None and _holds_guesses(run.predictions):
-            guesses.setdefault(run.predictions, len(guesses))
-        described.append(
-            _describe_run(catalog, coordinates, run, reflection, metric)
-            | {"guesses": guesses.get(run.predictions) if run.predictions else None}
-        )
+    human = pd.concat([read_coordinates(coordinates[split]) for split in SPLITS]).loc[catalog["image_id"]].to_numpy()
+    predictions = {path: read_predictions(path) for path in dict.fromkeys(run.predictions for run in runs)}
+    guessing = [path for path, table in predictions.items() if "predicted" in table]
     return {
         "dimensions": read_dimensions(coordinates["train"]),
         "splits": list(SPLITS),
@@ -92,8 +85,12 @@ def describe_study(
             "label": [labels.index(label) for label in catalog["label"]],
         },
         "human": {"places": _rounded(human), "neighbours": _neighbours_by_split(catalog, human, "euclidean")},
-        "runs": described,
-        "guesses": [_read_guesses(path, catalog, labels) for path in guesses],
+        "runs": [
+            _describe_run(catalog, coordinates, run, reflection, metric)
+            | {"guesses": guessing.index(run.predictions) if run.predictions in guessing else None}
+            for run in runs
+        ],
+        "guesses": [_guesses(predictions[path], catalog, labels) for path in guessing],
     }
 
 
@@ -149,22 +146,14 @@ def _neighbours_by_split(catalog: pd.DataFrame, space: np.ndarray, metric: str) 
     return neighbours
 
 
-def _read_coordinates(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={"image_id": str}, keep_default_na=False).set_index("image_id")
-
-
-def _holds_guesses(path: Path) -> bool:
-    return "predicted" in pd.read_csv(path, nrows=0).columns
-
-
-def _read_guesses(path: Path, catalog: pd.DataFrame, labels: list[str]) -> list[list[tuple[int, float]]]:
-    table = pd.read_csv(path, dtype=str, keep_default_na=False).set_index("image_id").loc[catalog["image_id"]]
-    ranks = [rank for rank in ("", "_2", "_3") if f"predicted{rank}" in table]
+def _guesses(predictions: pd.DataFrame, catalog: pd.DataFrame, labels: list[str]) -> list[list[tuple[int, float]]]:
+    table = predictions.set_index("image_id").loc[catalog["image_id"]]
     index = {label: i for i, label in enumerate(labels)}
     columns = [
-        [(index[label], round(float(p), 3)) for label, p in zip(table[f"predicted{rank}"], table[f"probability{rank}"], strict=True)]
-        for rank in ranks
-    ]  # fmt: skip
+        zip(table[f"predicted{rank}"].map(index).tolist(), table[f"probability{rank}"].round(3).tolist(), strict=True)
+        for rank in ("", "_2", "_3")
+        if f"predicted{rank}" in table
+    ]
     return [list(guesses) for guesses in zip(*columns, strict=True)]
 
 
