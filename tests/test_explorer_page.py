@@ -140,8 +140,8 @@ def test_other_dimensions_move_the_images_and_name_the_axes(page, study):
     image = validation_images(study)[5]
     choose_by_address(page, study["images"]["id"][image])
     before = place(page, "human"), place(page, "model-space")
-    menu(page, "Across").select_option(label="3 hue")
-    menu(page, "Up").select_option(label="1 lightness")
+    menu(page, "Horizontal").select_option(label="3 hue")
+    menu(page, "Vertical").select_option(label="1 lightness")
     assert (place(page, "human"), place(page, "model-space")) != before
     titles = page.eval_on_selector_all("#human .axis-title", "titles => titles.map((t) => t.textContent)")
     assert titles == ["hue", "lightness"]
@@ -151,11 +151,11 @@ def test_other_dimensions_move_the_images_and_name_the_axes(page, study):
 
 def test_images_travel_to_the_same_places_where_motion_is_welcome(page, study):
     choose_by_address(page, study["images"]["id"][validation_images(study)[5]])
-    menu(page, "Across").select_option(label="3 hue")
+    menu(page, "Horizontal").select_option(label="3 hue")
     end = page.locator("#human .ring.chosen").get_attribute("cx")
-    menu(page, "Across").select_option(label="1 lightness")
+    menu(page, "Horizontal").select_option(label="1 lightness")
     page.emulate_media(reduced_motion="no-preference")
-    menu(page, "Across").select_option(label="3 hue")
+    menu(page, "Horizontal").select_option(label="3 hue")
     page.wait_for_function("x => document.querySelector('#human .ring.chosen').getAttribute('cx') === x", arg=end)
 
 
@@ -244,7 +244,7 @@ def test_a_click_shows_the_nearest_neighbours_in_both_spaces(page, study):
     assert {b.get_attribute("title") for b in page.locator("#human .neighbours .shared").all()} == shared
     assert f"{len(shared)} of 10 in both" in text(page, "#human .neighbours h3")
     page.locator("#model-space .neighbours button").first.click()
-    assert f"nearest of {found['model-space'][0]}" in text(page, "#model-space .neighbours h3")
+    assert f"Nearest to {found['model-space'][0]}" in text(page, "#model-space .neighbours h3")
 
 
 def test_superclasses_and_subtypes_filter_both_plots(page):
@@ -267,7 +267,7 @@ def test_superclasses_and_subtypes_filter_both_plots(page):
 def test_right_and_wrong_guesses_add_up(page, study):
     shown = []
     for answer in ("right", "wrong"):
-        menu(page, "First guess").select_option(answer)
+        menu(page, "Prediction").select_option(answer)
         shown.append(int(text(page, "#tally").split()[0]))
     images = validation_images(study)
     right = sum(study["guesses"][0][i][0][0] == study["images"]["label"][i] for i in images)
@@ -293,7 +293,7 @@ def test_a_reader_without_a_mouse_gets_everywhere(page, study):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the plots"
     page.keyboard.press("Enter")
-    stage = page.get_by_role("application", name=re.compile("People.s space: lightness across, width up"))
+    stage = page.get_by_role("application", name=re.compile("People.s space: lightness horizontally, width vertically"))
     assert stage.evaluate("stage => stage === document.activeElement")
     page.keyboard.press("Home")
     assert spoken(page).startswith("I_Basalt_v0, Basalt, I. lightness: people ")
@@ -309,7 +309,7 @@ def test_a_reader_without_a_mouse_gets_everywhere(page, study):
         assert sign * step > 0 or there == here
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
-    assert "Chosen: I_Basalt_v0" in spoken(page)
+    assert "Selected: I_Basalt_v0" in spoken(page)
     assert "Nearest for people: " in spoken(page)
     assert len(neighbours(page, "human")) == 10
     page.keyboard.press("Escape")
@@ -357,7 +357,7 @@ def test_zoom_is_shared_by_both_plots_and_can_be_undone(page):
     page.mouse.up()
     assert ticks("human") == ticks("model-space") != zoomed
     assert page.locator(".ring.chosen").count() == 0
-    page.get_by_role("group", name=re.compile("Zoom, People")).get_by_role("button", name="Undo zoom").click()
+    page.get_by_role("group", name=re.compile("Zoom, People")).get_by_role("button", name="Reset zoom").click()
     assert ticks("human") == ticks("model-space") == everything
     page.locator("#human .stage").press("+")
     assert ticks("human") == ticks("model-space")
@@ -378,7 +378,7 @@ def test_photographs_come_where_there_is_room_and_marks_where_there_is_not(visit
 
 def test_a_link_shows_what_was_seen_when_it_was_copied(visit, page, path):
     menu(page, "Layer").select_option("early")
-    menu(page, "Across").select_option(label="4 tilt")
+    menu(page, "Horizontal").select_option(label="4 tilt")
     page.get_by_role("checkbox", name="Chalk").check()
     page.get_by_role("searchbox").fill("chalk")
     choose_by_address(page, "S_Chalk_v2")
@@ -422,10 +422,10 @@ def test_long_tables_have_pages(visit, tmp_path):
     page = ready(visit(path))
     open_table(page)
     assert text(page, "#page-number") == "Page 1 of 3"
-    page.get_by_role("button", name="On").click()
-    page.get_by_role("button", name="On").click()
+    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Next").click()
     assert len(page.locator("#table tbody tr").all()) == 20
-    assert page.get_by_role("button", name="On").is_disabled()
+    assert page.get_by_role("button", name="Next").is_disabled()
 
 
 def test_a_tap_on_a_phone_chooses_and_one_finger_still_scrolls(visit, path, study):
@@ -504,8 +504,8 @@ def test_a_study_without_superclasses_guesses_or_a_second_dimension_is_shown_too
     path.write_text(explorer_page("plain", study), encoding="utf-8")
     page = ready(visit(path))
     page.locator("#human .stage").press("Home")
-    assert "guess" not in spoken(page)
-    assert not menu(page, "First guess").is_visible()
+    assert "Predicted" not in spoken(page)
+    assert not menu(page, "Prediction").is_visible()
     assert not page.locator("#guess-section").is_visible()
     assert text(page, "#kind") == "a · validation image"
     colours = {mark.get_attribute("style") for mark in page.locator("#labels .mark path").all()}

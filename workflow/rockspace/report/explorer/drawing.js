@@ -158,7 +158,7 @@ function drawTip(plot) {
   name.textContent = nameOf(looked);
   kind.textContent = labelOf(looked).name;
   const guesses = guessesOf(view.run, looked);
-  guess.textContent = guesses ? `guess: ${study.labels[guesses[0].label].name}, ${share(guesses[0].p)}` : "";
+  guess.textContent = guesses ? `predicted: ${study.labels[guesses[0].label].name}, ${share(guesses[0].p)}` : "";
   const [x, y] = plot.position(looked);
   const away = (plot.photographs ? plot.size / 2 : 8) + 8;
   const { offsetWidth, offsetHeight } = plot.tip;

@@ -86,7 +86,7 @@ function showNeighbours(plot) {
   const nearest = image === null ? [] : plot.neighbours()[image];
   const both = image === null ? new Set() : sharedNeighbours(image);
   const heading = d3.select(plot.section.querySelector(".neighbours h3")).property("hidden", image === null);
-  heading.text(image === null ? "" : `${plot.neighbourTitle} of ${nameOf(image)}`);
+  heading.text(image === null ? "" : `Nearest to ${nameOf(image)}`);
   if (image !== null) {
     heading.append("span").attr("class", "both").text(`${both.size} of ${nearest.length} in both`);
   }

@@ -1,4 +1,4 @@
-// Going through a plot by keyboard.
+// Keyboard navigation in a plot.
 
 function pressKey(plot, event) {
   const direction = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
@@ -24,13 +24,13 @@ function pressKey(plot, event) {
   else visit(plot, looked === null || !shownImages().has(looked) ? start(plot) : next(plot, direction));
 }
 
-// Where the keyboard comes in: at the chosen image, or in the middle.
+// The first image visited by keyboard: the selected one, or the one nearest to the middle.
 function start(plot) {
   if (view.image !== null && shownImages().has(view.image)) return view.image;
   return plot.tree.find(...plot.transform.invert(plot.middle)) ?? null;
 }
 
-// The nearest image in a direction; what lies aside counts as twice as far.
+// The nearest image in a direction; distance to the side counts twice.
 function next(plot, [right, down]) {
   const [x, y] = plot.to.get(looked);
   let [best, least] = [looked, Infinity];

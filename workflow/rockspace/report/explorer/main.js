@@ -1,10 +1,9 @@
-// The page: two plots, what is around them, and what happens when the view changes.
+// The page: two plots, their captions, and what is redrawn when the view changes.
 
 const plots = [
   new Plot({
     id: "human",
     title: "People’s space",
-    neighbourTitle: "People’s nearest",
     places: () => study.human.places,
     neighbours: () => study.human.neighbours,
     axisTitle: (k) => study.dimensions[k],
@@ -12,7 +11,6 @@ const plots = [
   new Plot({
     id: "model-space",
     title: "Model’s space",
-    neighbourTitle: "Model’s nearest",
     places: () => view.run.places,
     neighbours: () => view.run.neighbours,
     axisTitle: (k) => `${study.dimensions[k]}, r = ${number(view.run.r[study.splits[view.split]][k])}`,
@@ -33,7 +31,7 @@ function showCaptions() {
   humanPlot.caption.textContent = `${tally()}, ${splitWords[split]}`;
   const caption = d3.select(modelPlot.caption).text("");
   if (split === "train") {
-    caption.append("strong").text("These images taught the rotation, so the match flatters the model.");
+    caption.append("strong").text("The rotation was learnt on these images, so their match is too good.");
     caption.append("span").text(` Mean r held-out is ${inWords(held_out)}.`);
   } else {
     caption.append("span").text(`Mean r held-out ${inWords(held_out)}, in-sample ${inWords(in_sample)}`);
@@ -41,7 +39,7 @@ function showCaptions() {
   for (const plot of plots) {
     const across = study.dimensions[view.x];
     const up = study.dimensions[view.y];
-    plot.stage.setAttribute("aria-label", `${plot.title}: ${across} across, ${up} up, ${tally()}`);
+    plot.stage.setAttribute("aria-label", `${plot.title}: ${across} horizontally, ${up} vertically, ${tally()}`);
   }
 }
 
@@ -49,8 +47,8 @@ function explainDistances() {
   const run = view.run;
   const words = { euclidean: "Euclidean", cosine: "cosine", correlation: "correlation", cityblock: "city-block" }[study.metric];
   element("distances").textContent =
-    `Neighbours are looked for among the images of the same split: for people by Euclidean distance over all ${study.dimensions.length} ` +
-    `dimensions, for the model by ${words} distance over all ${thousands(run.n_features)} numbers of layer ${run.layer}, before any rotation.`;
+    `Neighbours are images of the same split: for people, by Euclidean distance over all ${study.dimensions.length} ` +
+    `dimensions; for the model, by ${words} distance over all ${thousands(run.n_features)} features of layer ${run.layer}, before any rotation.`;
 }
 
 events.on("view.all", () => {

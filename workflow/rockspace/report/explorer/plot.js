@@ -8,8 +8,8 @@ const REACH = 14; // CSS pixels: how near the pointer must be to an image
 class Plot {
   // `places()` gives the coordinates of every image in this space, `neighbours()` the nearest others, `axisTitle(k)`
   // what is written beside dimension k.
-  constructor({ id, title, neighbourTitle, places, neighbours, axisTitle }) {
-    Object.assign(this, { id, title, neighbourTitle, places, neighbours, axisTitle });
+  constructor({ id, title, places, neighbours, axisTitle }) {
+    Object.assign(this, { id, title, places, neighbours, axisTitle });
     // Where images are without zoom, by image (CSS pixels), and what the zoom makes of it.
     this.at = new Map();
     this.transform = d3.zoomIdentity;
@@ -168,7 +168,7 @@ class Plot {
 
   choose(image) {
     change({ image });
-    if (image === null) return speak("No image is chosen.");
-    speak(`Chosen: ${describe(image)} ${describeNeighbours(image)}`);
+    if (image === null) return speak("No image is selected.");
+    speak(`Selected: ${describe(image)} ${describeNeighbours(image)}`);
   }
 }

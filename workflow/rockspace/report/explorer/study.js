@@ -27,7 +27,7 @@ function guessesOf(run, image) {
   return run.guesses === null ? null : study.guesses[run.guesses][image].map(([label, p]) => ({ label, p }));
 }
 
-// Whether the first guess is right; null for a model that guesses nothing.
+// Whether the most probable label is right; null for a model that predicts no labels.
 function isRight(run, image) {
   const guesses = guessesOf(run, image);
   return guesses && guesses[0].label === study.images.label[image];

@@ -14,7 +14,7 @@ function columns() {
     list.push({ title: `${study.dimensions[k]}, model`, value: (i) => view.run.places[i][k], numeric: true });
   }
   if (view.run.guesses !== null) {
-    list.push({ title: "First guess", value: (i) => study.labels[guessesOf(view.run, i)[0].label].name });
+    list.push({ title: "Prediction", value: (i) => study.labels[guessesOf(view.run, i)[0].label].name });
     list.push({ title: "Probability", value: (i) => guessesOf(view.run, i)[0].p, numeric: true });
     list.push({ title: "Right", value: (i) => (isRight(view.run, i) ? "yes" : "no") });
   }

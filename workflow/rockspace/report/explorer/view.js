@@ -113,7 +113,7 @@ function describe(image) {
   );
   const guesses = guessesOf(view.run, image);
   const guess = guesses
-    ? ` First guess: ${study.labels[guesses[0].label].name}, ${share(guesses[0].p)}, ${isRight(view.run, image) ? "right" : "wrong"}.`
+    ? ` Predicted: ${study.labels[guesses[0].label].name}, ${share(guesses[0].p)}, ${isRight(view.run, image) ? "right" : "wrong"}.`
     : "";
   const group = hasGroups ? `, ${groupName(image)}` : "";
   return `${nameOf(image)}, ${labelOf(image).name}${group}. ${places.join("; ")}.${guess}`;
