@@ -21,6 +21,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     paths = read_catalog(files.catalog).set_index("image_id")["path"]
     photographs = [verified(Path(files.catalog).parent / paths[image]) for image in aligned["image_id"]]
     title = f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}"
-    predicted_against_observed(aligned, leading, photographs, title, [Path(out.png), Path(out.svg)])
+    predicted_against_observed(aligned, leading, photographs, title, [out.png, out.svg])
     names = leading["dimension"].tolist()
-    displacement_maps(aligned, names, photographs, title, [Path(out.map_png), Path(out.map_svg)])
+    displacement_maps(aligned, names, photographs, title, [out.map_png, out.map_svg])

@@ -1,7 +1,5 @@
 """Some training images as the input pipeline hands them to the network."""
 
-from pathlib import Path
-
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
@@ -17,4 +15,4 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     views = pipeline_views(images.subset(shown), Augmentation.from_config(params.augmentation), params.seed)
     labels = [label_names(catalog)[label] for label in images.labels[shown]]
     title = f"what {snakemake.wildcards.model} sees in training"
-    augmentation_figure(views, labels, title, Path(snakemake.output.jpg))
+    augmentation_figure(views, labels, title, snakemake.output.jpg)

@@ -14,14 +14,13 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     out, settings = snakemake.output, snakemake.params.settings
     tables = [read_aligned(path) for path in snakemake.input.aligned]
     images, observed, _ = tables[0]
-    predictions = [
-        Prediction(*run, predicted) for run, (_, _, predicted) in zip(snakemake.params.runs, tables, strict=True)
-    ]
+    runs = zip(snakemake.params.runs, tables, strict=True)
+    predictions = [Prediction(*run, predicted) for run, (_, _, predicted) in runs]
     resampling = Resampling(settings["permutations"], settings["bootstraps"])
     given = scored(predictions, observed), images["label"].to_numpy(), resampling
     entries, comparisons = entries_table(*given), comparison_table(*given)
-    for table, path in ((entries, out.entries), (comparisons, out.table)):
-        write_csv(path, table)
+    write_csv(out.entries, entries)
+    write_csv(out.table, comparisons)
     write_table_page(Path(out.table), Path(out.page), f"{snakemake.params.study}: comparison")
-    comparison_figure(entries, comparisons, [Path(out.png), Path(out.svg)])
+    comparison_figure(entries, comparisons, [out.png, out.svg])
     log.info("%d comparisons of %d predictions", len(comparisons), len(predictions))

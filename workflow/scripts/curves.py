@@ -1,7 +1,5 @@
 """Draw the learning curves of both phases."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from rockspace.runlog import recorded
@@ -14,5 +12,5 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         pd.read_csv(snakemake.input.finetune),
         WATCHED_WORDS[snakemake.params.selection],
         f"{snakemake.wildcards.model}, seed {snakemake.wildcards.seed}",
-        [Path(snakemake.output.png), Path(snakemake.output.svg)],
+        [snakemake.output.png, snakemake.output.svg],
     )

@@ -1,7 +1,5 @@
 """Average the outputs and rotated embeddings of several networks, and evaluate both like a single network's."""
 
-from pathlib import Path
-
 from rockspace.artifacts import write_csv, write_json
 from rockspace.runlog import recorded
 
@@ -20,7 +18,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         log.info(in_words(figures, split))
     table = predictions(outputs)
     write_csv(out.predictions, table)
-    confusion_of_predictions(table, read_catalog(files.catalog), Path(out.confusion))
+    confusion_of_predictions(table, read_catalog(files.catalog), out.confusion)
     members = {key: params["members"][key] for key in ("models", "seeds")}
     write_json(out.metrics, {**figures, "selection": params["selection"], "members": members})
     aligned = {layer: ensemble_alignment(files[layer], **resampling) for layer in params["layers"]}

@@ -14,7 +14,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.report.choices import choices_figure
 
     files, out, params = snakemake.input, snakemake.output, snakemake.params
-    names, catalog = read_dimensions(files.train), read_catalog(Path(files.catalog))
+    names, catalog = read_dimensions(files.train), read_catalog(files.catalog)
     paths = {split: Path(files[f"{split}_responses"]) for split in params.splits}
     responses = {split: read_responses(path, catalog, split) for split, path in paths.items()}
     categories = list(responses[params.splits[0]].columns)
@@ -32,7 +32,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     superclass_of = dict(zip(catalog["label"], catalog["superclass"], strict=True))
     superclasses = {category: superclass_of.get(category, "") for category in categories}
     shown = table[table["split"] == params.splits[-1]]
-    choices_figure(shown, figures, superclasses, params.title, [Path(out.png), Path(out.svg)])
+    choices_figure(shown, figures, superclasses, params.title, [out.png, out.svg])
     for space, part in figures.items():
         if part["validation_moved"]:
             log.info(

@@ -13,7 +13,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.report.explorer.study import Run, describe_study
 
     files, params = snakemake.input, snakemake.params
-    catalog, folder = read_catalog(Path(files.catalog)), Path(files.catalog).parent
+    catalog, folder = read_catalog(files.catalog), Path(files.catalog).parent
     artifacts = zip(files.figures, files.aligned, files.embeddings, files.predictions, strict=True)
     runs = [Run(*run, *map(Path, paths)) for run, paths in zip(params.runs, artifacts, strict=True)]
     coordinates = {split: Path(files[split]) for split in SPLITS}

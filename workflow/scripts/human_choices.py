@@ -1,7 +1,5 @@
 """From people's choices explained in each space to all spaces side by side."""
 
-from pathlib import Path
-
 from rockspace.artifacts import read_json, write_csv
 from rockspace.runlog import recorded
 
@@ -16,5 +14,5 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     ]
     table = spaces_table(explained, resamples=params.bootstraps)
     write_csv(out.table, table)
-    spaces_figure(table, [Path(out.png), Path(out.svg)])
+    spaces_figure(table, [out.png, out.svg])
     log.info("%d spaces", len(table))

@@ -1,7 +1,5 @@
 """From the alignment of a model's layers to the table and picture of alignment against depth."""
 
-from pathlib import Path
-
 from rockspace.artifacts import read_json, write_csv
 from rockspace.runlog import recorded
 
@@ -14,5 +12,5 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     figures = map(read_json, snakemake.input.figures)
     profile = layer_profile(((*run, figure) for run, figure in zip(runs, figures, strict=True)), params.layers)
     write_csv(out.table, profile)
-    profile_figure(profile, snakemake.wildcards.model, [Path(out.png), Path(out.svg)])
+    profile_figure(profile, snakemake.wildcards.model, [out.png, out.svg])
     log.info("%d layers, %d seeds", len(params.layers), len(params.seeds))

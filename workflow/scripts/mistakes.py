@@ -14,6 +14,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     catalog = read_catalog(path)
     photographs = {name: path.parent / file for name, file in zip(catalog["image_id"], catalog["path"], strict=True)}
     predictions = read_predictions(snakemake.input.predictions)
-    confusion_of_predictions(predictions, catalog, Path(out.confusion))
+    confusion_of_predictions(predictions, catalog, out.confusion)
     title, background = f"{wildcards.model}, seed {wildcards.seed}", tuple(snakemake.params.background)
-    mistakes_figure(predictions, photographs, title, Path(out.jpg), background)
+    mistakes_figure(predictions, photographs, title, out.jpg, background)

@@ -17,7 +17,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     names = [f"{model}, seed {seed}" for model, seed in params.runs]
     phases = zip(map(pd.read_csv, files.head), map(pd.read_csv, files.finetune), strict=True)
     watched = WATCHED_WORDS[params.config["finetune"]["selection"]]
-    all_learning_curves(dict(zip(names, phases, strict=True)), watched, [Path(out.curves), Path(out.curves_svg)])
+    all_learning_curves(dict(zip(names, phases, strict=True)), watched, [out.curves, out.curves_svg])
     write_text(out.config, configuration(params.config))
     origin = provenance(params.config, out.config, study.manifests, Path(files.reading))
     write_overview(Path(out.page), study, origin)

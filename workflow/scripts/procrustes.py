@@ -17,6 +17,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     settings = Settings(**snakemake.params.settings)
     report = layer_report(train, validation, names, settings, individuals, **snakemake.params.solution)
     write_json(out.figures, report.figures)
-    for table, path in ((report.dimensions, out.dimensions), (report.aligned, out.aligned)):
-        write_csv(path, table)
+    write_csv(out.dimensions, report.dimensions)
+    write_csv(out.aligned, report.aligned)
     log.info(report.in_words())

@@ -1,7 +1,5 @@
 """Compare recipes, and ensembles of them, by cross-validation on the training images."""
 
-from pathlib import Path
-
 from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
@@ -16,6 +14,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     names = [] if coordinates is None else list(coordinates.columns)
     table = search_table(left_out, params.models, params.ensembles, names, **params.settings)
     write_csv(out.table, table)
-    search_figure(table, [Path(out.png), Path(out.svg)])
+    search_figure(table, [out.png, out.svg])
     shown = [column for column in ("model", "top1", "mean_r", "disparity") if column in table]
     log.info("\n%s", table[shown].to_string(index=False))

@@ -26,7 +26,7 @@ def predicted_against_observed(
     dimensions: pd.DataFrame,
     photographs: Sequence[Path],
     title: str,
-    outputs: Sequence[Path],
+    outputs: Sequence[str | Path],
 ) -> None:
     """Draw each dimension's held-out prediction against people's coordinate, with the images as markers.
 
@@ -74,7 +74,7 @@ def displacement_maps(
     names: Sequence[str],
     photographs: Sequence[Path],
     title: str,
-    outputs: Sequence[Path],
+    outputs: Sequence[str | Path],
 ) -> None:
     """Draw both spaces on the same plane, two dimensions a map, each image joined to itself.
 

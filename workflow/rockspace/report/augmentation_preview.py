@@ -55,7 +55,7 @@ def _bytes(pixels: np.ndarray) -> np.ndarray:
     return np.clip(pixels.round(), 0, 255).astype(np.uint8)
 
 
-def augmentation_figure(views: np.ndarray, labels: Sequence[str], title: str, output: Path) -> None:
+def augmentation_figure(views: np.ndarray, labels: Sequence[str], title: str, output: str | Path) -> None:
     """Draw views in rows, one photograph a row.
 
     Args:

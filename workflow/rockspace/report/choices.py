@@ -37,7 +37,7 @@ def choices_figure(
     figures: Mapping[str, Any],
     superclass_of: Mapping[str, str],
     title: str,
-    outputs: Sequence[Path],
+    outputs: Sequence[str | Path],
 ) -> None:
     """Draw the observed confusion matrix and, beside it, the one predicted in each space.
 
@@ -91,7 +91,7 @@ def _matrix(axis: Axes, shares: np.ndarray, order: Sequence[str], superclasses: 
     return picture
 
 
-def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[Path]) -> None:
+def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
     """Draw how likely each space makes a response, between guessing and the observed shares themselves.
 
     Args:

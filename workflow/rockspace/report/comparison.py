@@ -20,7 +20,7 @@ MOST_NUMBERS = 9
 MOST_TICKS = 20
 
 
-def comparison_figure(entries: pd.DataFrame, comparisons: pd.DataFrame, outputs: Sequence[Path]) -> None:
+def comparison_figure(entries: pd.DataFrame, comparisons: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
     """Draw each entry with its intervals, and below it the matrix of differences between entries.
 
     Args:

@@ -20,7 +20,7 @@ LABEL, LABEL_SIZE = 0.074, 4.6
 MARKS_LETTERS = 24  # that fit beside each other above the matrix
 
 
-def confusion_of_predictions(predictions: pd.DataFrame, catalog: pd.DataFrame, output: Path) -> None:
+def confusion_of_predictions(predictions: pd.DataFrame, catalog: pd.DataFrame, output: str | Path) -> None:
     """Draw how many validation images of each label were taken for each label.
 
     Args:
@@ -37,7 +37,7 @@ def confusion_matrix_figure(
     true_labels: Sequence[str],
     predicted_labels: Sequence[str] | None,
     superclass_of_label: Mapping[str, str],
-    output: Path,
+    output: str | Path,
 ) -> None:
     """Draw how many images of each label were taken for each label.
 
@@ -68,7 +68,7 @@ def confusion_matrix_figure(
         save(figure, [output])
 
 
-def no_labels_figure(output: Path) -> None:
+def no_labels_figure(output: str | Path) -> None:
     """Write in place of a confusion matrix that the model predicts no labels."""
     with column_style():
         figure, axis = plt.subplots(figsize=(COLUMN, 0.6), layout="constrained")

@@ -1,6 +1,6 @@
 """Learning curves of both phases: of one network, and of all on one page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -21,7 +21,9 @@ MAX_COLUMNS, MANY = 4, 24
 PHASE_LINE = 7
 
 
-def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, title: str, outputs: list[Path]) -> None:
+def learning_curves(
+    head: pd.DataFrame, finetune: pd.DataFrame, watched: str, title: str, outputs: Sequence[str | Path]
+) -> None:
     """Draw accuracy and loss over the epochs of both phases, training and watched images.
 
     Args:
@@ -50,7 +52,7 @@ def learning_curves(head: pd.DataFrame, finetune: pd.DataFrame, watched: str, ti
 
 
 def all_learning_curves(
-    histories: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], watched: str, outputs: list[Path]
+    histories: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], watched: str, outputs: Sequence[str | Path]
 ) -> None:
     """Draw the curves of every network on one page, with the same scales.
 

@@ -16,7 +16,7 @@ from rockspace.report.figures import BLUE, COLUMN, GREEN, GREY, PURPLE, VERMILIO
 HELD_OUT, IN_SAMPLE, READOUT = BLUE, VERMILION, GREEN
 
 
-def profile_figure(profile: pd.DataFrame, title: str, outputs: Sequence[Path]) -> None:
+def profile_figure(profile: pd.DataFrame, title: str, outputs: Sequence[str | Path]) -> None:
     """Draw the statistics over the layers.
 
     Above, mean r held-out and in-sample, each with its chance band; below, RSA and CKA. Lines are means over seeds, with a thin line for each seed where there are several; intervals and bands

@@ -41,7 +41,7 @@ def mistakes_figure(
     predictions: pd.DataFrame,
     photographs: Mapping[str, Path],
     title: str,
-    output: Path,
+    output: str | Path,
     background: tuple[int, int, int] = WHITE,
 ) -> None:
     """Draw the most confident errors: the photograph with its label, and an example of the predicted label.

@@ -16,7 +16,7 @@ from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style
 CRITERIA = {"top1": (100, "top-1 (%)"), "mean_r": (1, "mean r of coordinates")}
 
 
-def search_figure(table: pd.DataFrame, outputs: Sequence[Path]) -> None:
+def search_figure(table: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
     """Draw accuracy and correlation of each recipe and ensemble, with 95 % intervals; winners are filled.
 
     Args:
