@@ -143,13 +143,12 @@ rule pretrained_weights:
 
 try:
     for files in ("raw", "people"):
-        check_source(settings["dataset"], folder_of(files))
+        folder = folder_of(files)
+        check_source(settings["dataset"], folder)
         # Snakemake checks only the manifest, not the files that it lists, so an outdated manifest is deleted.
-        manifest = folder_of(files).with_name(f"{files}.manifest.json")
-        if workflow.is_main_process and (lost := lost_files(folder_of(files), manifest)):
-            print(
-                f"{folder_of(files) / lost[0]} is missing or incomplete: it will be downloaded again", file=sys.stderr
-            )
+        manifest = folder.with_name(f"{files}.manifest.json")
+        if workflow.is_main_process and (lost := lost_files(folder, manifest)):
+            print(f"{folder / lost[0]} is missing or incomplete: it will be downloaded again", file=sys.stderr)
             manifest.unlink()
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None

@@ -34,7 +34,7 @@ def aligned_table(
 
 
 def read_aligned(path: str | Path) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
-    """Read coordinates as they were written.
+    """Read a table written from `aligned_table`.
 
     Returns:
         The table, and the observed and the predicted coordinates in it, shapes (n, k).

@@ -57,7 +57,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals and p-values are made.
+    """Settings of intervals and p-values.
 
     Attributes:
         permutations: Random exchanges behind each p-value, at least; many comparisons need more.
@@ -71,7 +71,7 @@ class Resampling:
 
 
 def scored(predictions: Sequence[Prediction], observed: np.ndarray) -> list[Entry]:
-    """Return what both tables are made of.
+    """Compute the moments from which both tables are calculated.
 
     Args:
         predictions: See `Prediction`.

@@ -1,4 +1,4 @@
-"""The null: what the same analysis finds once images, or whole subtypes, are paired at random."""
+"""Null distributions: the same analysis with images, or whole subtypes, paired at random with the coordinates."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from tqdm import tqdm
 
 from rockspace.alignment.rotation_scores import Figures
 
-# Pairings handled at once; fixed, so that neither memory nor the last digit depends on how many there are.
+# Pairings computed at once; fixed, so that neither memory nor the last digit depends on their number.
 BATCH = 128
-# Differences below this are rounding, and count as a tie, as in vegan's protest.
+# Smaller differences are due to rounding and count as ties, as in vegan's protest.
 TIE = 1e-9
-# Ways in which the units that are scored can change places below which there is no test over them: p would be one of a
-# handful of values.
+# Smallest number of permutations of the scored units for a test over them; with fewer, p has only a few possible values.
 MIN_EXCHANGES = 100
 
-# A bar for what takes longer than some seconds, gone once it is done.
+# Options of progress bars: shown after three seconds, removed at the end.
 PROGRESS = {"delay": 3, "leave": False}
 
 Pairings = Iterator[tuple[np.ndarray, ...]]

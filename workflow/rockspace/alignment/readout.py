@@ -1,4 +1,4 @@
-"""A linear read-out: how much of the human coordinates any weighted sum of features could give."""
+"""Linear read-out: how well weighted sums of features predict the human coordinates."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FOLDS = 5
 MIN_TRAIN_IMAGES = 15
 # Penalties to choose from, in units of the standardised features' variance.
 PENALTIES = np.logspace(-2, 6, 17)
-# In units of the features' mean standard deviation. A unit that hardly ever fires in training is not blown up:
-# one validation image that makes it fire would be thrown far off.
+# In units of the features' mean standard deviation. Without it, a feature that is almost constant in training would be
+# scaled up so far that one validation image in which it varies gets an absurd prediction.
 SMALLEST_DEVIATION = 0.1
 
 
@@ -50,7 +50,7 @@ class ReadoutScorer:
 
     Args:
         learn: Features of the images that the read-out is learnt on, shape (n, d).
-        score: Features of the images that it is tried on, shape (m, d).
+        score: Features of the images that it is scored on, shape (m, d).
     """
 
     def __init__(self, learn: np.ndarray, score: np.ndarray) -> None:
@@ -58,7 +58,7 @@ class ReadoutScorer:
         self._left, singular, right = np.linalg.svd(scaler.transform(learn), full_matrices=False)
         self._shrinkage = singular**2 / (singular**2 + PENALTIES[:, None])
         leverage = 1 / len(learn) + self._shrinkage @ (self._left**2).T
-        # An image that decides its own fit says nothing about the penalty.
+        # An image of leverage 1 determines its own fit, and says nothing about the penalty.
         self._left_out = 1 / np.maximum(1 - leverage, 1e-12)
         weights = singular / (singular**2 + PENALTIES[:, None])
         self._maps = (scaler.transform(score) @ right.T) * weights[:, None, :]
@@ -109,7 +109,7 @@ def ridge_readout(train: Spaces, validation: Spaces, settings: Settings) -> dict
     Returns:
         `nested_cv` and `nested_cv_new_subtypes`: r inside the training images, from folds of images and of
         subtypes whose penalty was chosen without them (None for the latter with fewer than three subtypes);
-        `held_out`: learnt on the training images, tried on the validation images; `permutation`: the same
+        `held_out`: learnt on the training images, scored on the validation images; `permutation`: the same
         with images, and with subtypes, paired at random; `penalty`: chosen for each dimension.
     """
     if len(train) < MIN_TRAIN_IMAGES:

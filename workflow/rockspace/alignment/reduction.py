@@ -14,7 +14,7 @@ REDUCTIONS = ("pca", "zero_pad")
 
 
 def reducer(reduction: str, learn: np.ndarray, k: int) -> TransformerMixin:
-    """Return what stands before the rotation, not yet fitted.
+    """Return the reduction that precedes the rotation, not yet fitted.
 
     Args:
         reduction: `pca` keeps the k strongest principal components of the features; `zero_pad` keeps all

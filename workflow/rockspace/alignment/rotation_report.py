@@ -1,4 +1,4 @@
-"""Everything that is reported about how closely one layer matches the human space."""
+"""Procrustes analysis of one layer: in-sample, held-out and cross-validated, with intervals and nulls."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Settings:
     """How a layer is compared with people; the `procrustes` part of the configuration.
 
     Attributes:
-        reduction: `zero_pad` or `pca`: the one whose figures lead; both are always computed. The first is as fair to two
-            human dimensions as to eight; principal components as few as two may hold nothing of what people see.
+        reduction: `zero_pad` or `pca`, for the main figures; both are always computed. Zero-padding suits any number of
+            human dimensions; as few as two principal components may contain nothing of what people see.
         reflection: Whether the rotation may mirror.
         permutations: Random pairings behind each null.
         bootstraps: Resamples behind each interval.
@@ -70,10 +70,10 @@ def rotation_report(
     """Compare a layer with people by Procrustes rotation.
 
     The in-sample figures are fitted and scored on the validation images, as published figures are. The
-    held-out figures are learnt on the training images and tried on the validation images. `train_cv` is
-    learnt and tried on different training images, so what lies between it and held-out is what the two
-    scaling solutions differ by; `new_subtypes` is learnt on training images of other subtypes than the
-    validation images that it is tried on.
+    held-out figures are learnt on the training images and scored on the validation images. `train_cv` is
+    learnt and scored on different training images, so its difference from held-out is due to the two
+    scaling solutions; `new_subtypes` is learnt on training images of other subtypes than the
+    validation images that it is scored on.
 
     Args:
         train: Images to learn on.
@@ -129,7 +129,7 @@ def both_rotations(
     if settings.reduction not in REDUCTIONS:
         raise UnusableSpaces(f"procrustes.reduction: found {settings.reduction!r}; allowed: {', '.join(REDUCTIONS)}")
     if train.features.shape[1] > len(train) + len(validation):
-        # No rotation or principal component leaves the span of the images, so the work need not either.
+        # Rotations and principal components lie in the span of the images, which takes fewer axes.
         every = np.concatenate([train.features, validation.features])
         turned, _ = without_empty_axes(every, every)
         train, validation = (
@@ -203,7 +203,7 @@ def _figures(figures: Figures) -> dict[str, Any]:
 
 
 def _permutation_summary(nulls: dict[str, dict[str, Null] | None]) -> dict[str, Any]:
-    """The classic test, in-sample and over images, leads; the others stand below it by name."""
+    """The classic test, in-sample and over images, followed by all nulls by unit and analysis."""
     over: dict[str, Any] = {
         units: by_analysis and {name: null.summary() for name, null in by_analysis.items()}
         for units, by_analysis in nulls.items()

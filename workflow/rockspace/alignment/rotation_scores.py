@@ -1,4 +1,4 @@
-"""How well rotations learnt on one set of images do on another, for many pairings of images at once."""
+"""Scores of rotations learnt on one set of images and applied to another, for many pairings of images at once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rockspace.alignment.spaces import centred, correlations
 
 @dataclass(frozen=True)
 class Figures:
-    """What a rotation reaches; leading axes, if any, count pairings.
+    """Scores of a rotation; leading axes, if any, count pairings.
 
     Attributes:
         r: Pearson's r of each dimension, shape (..., k).
@@ -53,7 +53,7 @@ class RotationScorer:
 
     Args:
         learn: Features of the images that the rotation is learnt on, shape (n, d).
-        score: Features of the images that it is tried on, shape (m, d).
+        score: Features of the images that it is scored on, shape (m, d).
         reflection: Whether the rotation may mirror.
     """
 

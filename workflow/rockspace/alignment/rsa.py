@@ -13,7 +13,7 @@ from rockspace.alignment.intervals import CONFIDENCE, jackknife_interval
 from rockspace.alignment.permutation import PROGRESS, Pairings, p_value, with_repeats
 from rockspace.alignment.spaces import checked_pair, checked_space
 
-# Statistics with intervals and tests. Kendall's tau-a takes a sort of all pairs of pairs a time: minutes for 1,000 images.
+# Statistics with intervals and tests. Computing Kendall's tau-a for each resample takes minutes for 1,000 images.
 RESAMPLED = ("spearman", "cosine")
 # Images or subtypes below which their pairs are too few to resample.
 MIN_UNITS_OF_PAIRS = 5

@@ -47,7 +47,7 @@ class Row:
         name: Model, reference, or chance.
         kind: ``model``, ``other`` (map of the same model), ``reference`` or ``chance``.
         figures: By name of a column of the summary, what the row holds.
-        marks: What is drawn on the row's scale: kind of mark, and where (0 to 1), or from where to where.
+        marks: Marks on the row's scale: kind, and both ends (0 to 1), which are equal for a point.
         note: More about the row, below its name.
     """
 
@@ -60,7 +60,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Study:
-    """What came out of a study.
+    """The results of a study.
 
     Attributes:
         config: The whole configuration, defaults filled in.
@@ -166,14 +166,14 @@ class Study:
         return f"It follows {r.index[-1]} best (r = {r.iloc[-1]:.2f}) and {r.index[0]} least (r = {r.iloc[0]:.2f})."
 
     def in_words(self) -> str:
-        """Say what the study was made of."""
+        """Describe models, seeds and images in one sentence."""
         counts, labels = self.catalog["split"].value_counts(), self.catalog["label"].nunique()
         trained = f"{_count(len(self.layers), 'model')}, {_count(len(self.config['seeds']), 'seed')}"
         drawn = "; the photographs are drawn" if self.config["dataset"]["source"] == "synthetic" else ""
         return f"{trained}; {counts['train']} training and {counts['validation']} validation images of {labels} labels{drawn}."
 
     def warnings(self) -> list[str]:
-        """Return what a reader must know before believing a figure."""
+        """Return notes on the limits of the figures."""
         runs = [(model, seed, self.layers[model]) for model, seed in self.alignments]
         notes = notes_of(runs, list(self.alignments.values()))
         if any(figures["selection"] == "validation" for figures in self.metrics.values()):
@@ -184,7 +184,7 @@ class Study:
 
 
 def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame, predictions: Sequence[pd.DataFrame] = ()) -> dict[str, Any]:
-    """Put the seeds of one model and layer together.
+    """Average the seeds of one model and layer.
 
     Args:
         runs: Rows of the summary, one for each seed.
@@ -194,7 +194,7 @@ def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame, predictions: Sequence[
     Returns:
         A row like the summary's. Values and chance are means over seeds; intervals of held-out r and top-1 are those
         of the mean, the band of chance holds those of all seeds, and p is the largest. The intervals of other means
-        cannot be had from single seeds and are left out. Beside these `seeds`: how many, and `each`: the rows.
+        cannot be computed from those of single seeds and are left out. Beside these `seeds`: how many, and `each`: the rows.
     """
     rows = runs.to_dict("records")
     if len(rows) == 1:
@@ -333,7 +333,7 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
 
     Args:
         output: File to write, in the folder of the study.
-        study: What came out.
+        study: The results.
         provenance: As from `rockspace.report.provenance.provenance`.
     """
     references = applicable(study.config["references"], study.manifests, study.config["dataset"])

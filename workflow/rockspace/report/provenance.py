@@ -1,4 +1,4 @@
-"""Provenance: what a result was made with, as far as the machine can tell."""
+"""Provenance: versions, machine, configuration and data behind a result."""
 
 import hashlib
 import json
@@ -19,22 +19,22 @@ PACKAGES = ("snakemake", "tensorflow", "keras", "numpy", "scikit-learn")
 
 
 def configuration(config: dict[str, Any]) -> str:
-    """Write the whole configuration as a config file, which makes the same run again whatever it was given by."""
+    """Write the whole configuration as a config file, which reproduces the run."""
     # Through JSON, since YAML would write lists that two sections share as an anchor and an alias.
     return yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, allow_unicode=True, width=100)
 
 
 def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path], reading: Path) -> dict[str, str]:
-    """Collect what is needed to make a result again.
+    """Collect what is needed to reproduce a result.
 
     Args:
         config: The whole configuration, defaults filled in.
-        configfile: Where it was written to.
+        configfile: The file that it was written to.
         manifests: The manifests of the photographs and of people's files.
         reading: ``coordinates/reading.json``: what was taken from people's tables.
 
     Returns:
-        Texts by what they say, in reading order. Versions are those of this moment.
+        Texts by name, in reading order. Versions are those at the time of the call.
     """
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
     versions = [f"{name} {found}" for name in PACKAGES if (found := _version(name))]

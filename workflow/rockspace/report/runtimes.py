@@ -1,4 +1,4 @@
-"""Run times of the stages, from the benchmark files that Snakemake leaves."""
+"""Run times of the stages, from Snakemake's benchmark files."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def stage_runtimes(benchmarks: Path) -> pd.DataFrame:
 
     Returns:
         A row for each stage, the longest first: `stage`, `jobs`, `seconds` (wall time, all jobs one after the
-        other) and `memory_mb` (the most that one job held; NaN where it ended before it could be looked at).
+        other) and `memory_mb` (the most that one job held; NaN where it ended before it was measured).
     """
     rows = []
     for path in sorted(benchmarks.rglob("*.tsv")):

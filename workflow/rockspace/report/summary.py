@@ -64,7 +64,7 @@ def ensemble_rows(name: str, metrics: dict[str, Any], alignment: dict[str, Any])
 
 
 def notes_of(runs: Sequence[tuple[str, int | str, str]], alignments: Sequence[dict[str, Any]]) -> list[str]:
-    """Return what the reports of the layers say that a reader must know, each note once.
+    """Return the notes in the reports of the layers, each once.
 
     Args:
         runs: Model, seed and layer of each report.
@@ -89,7 +89,7 @@ def as_markdown(table: pd.DataFrame, study: str, notes: Sequence[str] = ()) -> s
     Args:
         table: As ``summary.csv`` has it.
         study: Name of the study.
-        notes: What a reader must know before believing a figure.
+        notes: On the limits of the figures.
     """
     columns = cells(table.to_dict("records"), [BY_NAME[name] for name in MAIN])
     shown = pd.DataFrame(dict(enumerate(texts for _, _, texts in columns)))

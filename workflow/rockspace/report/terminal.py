@@ -1,4 +1,4 @@
-"""What a run says in the end: the summary as a table for a terminal, and where the rest is."""
+"""The closing message of a run: the summary as a table for a terminal, and the names of the files with more."""
 
 from collections.abc import Mapping
 
