@@ -180,11 +180,6 @@ def test_the_embedded_dataset_is_drawn_and_described_the_same_each_time(tmp_path
     assert one == other
 
 
-def test_an_unknown_source_is_named(tmp_path):
-    with pytest.raises(RockspaceError, match=r"dataset\.source: 'ftp'; allowed: osf, directory, synthetic"):
-        fetch({"source": "ftp", "splits": SPLITS}, tmp_path / "raw", tmp_path / "raw.manifest.json")
-
-
 @pytest.mark.parametrize(
     "name", ["Stimuli [final]", "{a}", "(1)", " ends ", "#", "a%20b", "[ab]*.png", "it's", "花崗岩"]
 )

@@ -29,13 +29,9 @@ REMOVED = {
 """Keys that there were, and why they went or what serves instead."""
 
 
-def load_schema() -> dict[str, Any]:
-    """Return the JSON schema of the configuration, with its references resolved in place."""
-    return deepcopy(_schema())
-
-
 @cache
-def _schema() -> dict[str, Any]:
+def load_schema() -> dict[str, Any]:
+    """Return the JSON schema of the configuration, with its references resolved in place; not to be changed."""
     # Every job reads it; libyaml's loader, where PyYAML has it, is ten times faster.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     schema = loader(SCHEMA.read_text(encoding="utf-8")).get_single_data()
@@ -156,19 +152,18 @@ def _check_finite(value: Any, path: tuple[str | int, ...] = ()) -> None:
 
 def _explain(error: ValidationError) -> str:
     where = _key(error.absolute_path)
+    prefix = f"{where}." if error.absolute_path else ""
     match error.validator:
         case "additionalProperties":
             allowed = sorted(error.schema["properties"])
             unknown = sorted(set(error.instance) - set(allowed))[0]
             if unknown in REMOVED:
-                return f"config: {where}.{unknown}: removed; {REMOVED[unknown]}"
+                return f"config: {prefix}{unknown}: removed; {REMOVED[unknown]}"
             close = difflib.get_close_matches(unknown, allowed, n=1)
             hint = f"did you mean '{close[0]}'? " if close else ""
-            prefix = f"{where}." if error.absolute_path else ""
             return f"config: {prefix}{unknown}: unknown key; {hint}Allowed here: {', '.join(allowed)}"
         case "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
-            prefix = f"{where}." if error.absolute_path else ""
             return f"config: {prefix}{missing}: missing; {_describe(error.schema['properties'][missing])}"
         case _:
             return f"config: {where}: found {json.dumps(error.instance)}; allowed: {_allowed(error)}"
@@ -223,13 +218,13 @@ def _check_across_keys(config: dict[str, Any]) -> None:
 
 
 def _check_ensembles(ensembles: list[dict[str, Any]], models: list[str], seeds: list[int]) -> None:
-    taken = list(models)
+    taken = set(models)
     for i, ensemble in enumerate(ensembles):
         if ensemble["name"] in taken:
             raise RockspaceError(
                 f"config: ensembles[{i}].name: found {ensemble['name']!r} twice; each model and ensemble needs its own name"
             )
-        taken.append(ensemble["name"])
+        taken.add(ensemble["name"])
         for key, allowed in (("models", models), ("seeds", seeds)):
             for value in ensemble[key] or []:
                 if value not in allowed:

@@ -4,6 +4,7 @@ Usage: ``python -m rockspace.new_study NAME [FOLDER]`` writes ``config/NAME.yaml
 """
 
 import argparse
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import yaml
 
 from rockspace.artifacts import replacing
 from rockspace.config import laid_over, validated
-from rockspace.data.catalog import SPLITS
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.proposal import propose_dataset
@@ -38,7 +38,7 @@ dataset:
   # The labels that the network learns. `filename` is a regular expression for a whole file name (or for the path below
   # the folder, if it contains a slash) with a group `label` and an optional group `superclass`; alternatively,
   # `columns.label` names a column.
-  {labels}
+  {source_of_labels}: {labels}
   # Patterns below the folder, and the table of coordinates, with a column that names the images.
   # `fraction` is the share of every label's images that is drawn for validation; `images` and `coordinates` of
   # separate validation images may replace it.
@@ -75,13 +75,9 @@ def new_study(name: str, folder: Path | None) -> str:
         RockspaceError: The name is invalid, or the folder cannot be read as a dataset.
     """
     dataset: dict[str, Any] = propose_dataset(folder) if folder else PLACEHOLDER
-    text = TEMPLATE.format(
-        study=name,
-        directory=_quoted(dataset["directory"]),
-        labels=_labels(dataset),
-        dimensions="[" + ", ".join(map(_quoted, dataset["dimensions"])) + "]",
-        **{split: _flow(dataset["splits"][split]) for split in SPLITS},
-    )
+    source_of_labels = "columns" if "columns" in dataset else "filename"
+    values = {"study": name, **dataset, **dataset["splits"], "labels": dataset[source_of_labels]}
+    text = TEMPLATE.format(source_of_labels=source_of_labels, **{key: _in_yaml(value) for key, value in values.items()})
     validated(laid_over(yaml.safe_load(DEFAULT.read_text(encoding="utf-8")), yaml.safe_load(text)))
     return text
 
@@ -103,18 +99,10 @@ def in_words(dataset: dict[str, Any]) -> str:
     )
 
 
-def _labels(dataset: dict[str, Any]) -> str:
-    if dataset.get("columns"):
-        return f"columns: {_flow(dataset['columns'])}"
-    return f"filename: {_quoted(dataset['filename'])}"
-
-
-def _flow(split: dict[str, Any]) -> str:
-    return "{" + ", ".join(f"{key}: {_quoted(value)}" for key, value in split.items()) + "}"
-
-
-def _quoted(value: Any) -> str:
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
+def _in_yaml(value: Any) -> str:
+    """One line; of a scalar, without the mark that ends a document."""
+    text = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, allow_unicode=True, width=math.inf)
+    return text.removesuffix("...\n").strip()
 
 
 def main(arguments: list[str]) -> None:

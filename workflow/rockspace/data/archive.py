@@ -40,17 +40,16 @@ def fetch(
     check_source(dataset, raw)
     try:
         manifest.unlink(missing_ok=True)
-        match dataset["source"]:
-            case "osf":
-                entries = _from_osf(dataset["osf"], patterns, raw, patience)
-            case "directory":
-                with replacing(raw) as partial:
-                    partial.mkdir()
+        with replacing(raw) as partial:
+            partial.mkdir()
+            match dataset["source"]:
+                case "osf":
+                    store = raw.with_name(f".{raw.name}.store")
+                    entries = _from_osf(dataset["osf"], patterns, store, partial, patience)
+                case "directory":
                     entries = directory.take(Path(dataset["directory"]), patterns, partial)
-            case "synthetic":
-                entries = _drawn(dataset, patterns, raw, workers)
-            case source:
-                raise RockspaceError(f"dataset.source: {source!r}; allowed: osf, directory, synthetic")
+                case _:
+                    entries = _drawn(dataset, patterns, partial, workers)
         write_manifest(manifest, entries)
     except OSError as error:
         raise RockspaceError(
@@ -92,22 +91,19 @@ def check_source(dataset: Mapping[str, Any], raw: Path) -> None:
         )
 
 
-def _from_osf(settings: Mapping[str, str], patterns: Sequence[str], raw: Path, patience: Patience) -> list[Entry]:
-    store = raw.with_name(f".{raw.name}.store")
+def _from_osf(
+    settings: Mapping[str, str], patterns: Sequence[str], store: Path, folder: Path, patience: Patience
+) -> list[Entry]:
     entries = osf.download(settings["api"], settings["node"], patterns, store, patience=patience)
-    with replacing(raw) as partial:
-        partial.mkdir()
-        for entry in entries:
-            link_or_copy(store / entry.path, place(partial, entry.path))
+    for entry in entries:
+        link_or_copy(store / entry.path, place(folder, entry.path))
     return entries
 
 
-def _drawn(dataset: Mapping[str, Any], patterns: Sequence[str], raw: Path, workers: int) -> list[Entry]:
+def _drawn(dataset: Mapping[str, Any], patterns: Sequence[str], folder: Path, workers: int) -> list[Entry]:
     # Needs SciPy and Pillow, which a download does without.
     from rockspace.data.synthetic import draw_archive
 
-    with replacing(raw) as partial:
-        partial.mkdir()
-        photographs = any("images" in files for files in dataset["splits"].values())
-        draw_archive(partial, **dataset["synthetic"], photographs=photographs, workers=workers)
-        return [describe(file, path) for path, file in directory.list_folder(partial, patterns).items()]
+    photographs = any("images" in files for files in dataset["splits"].values())
+    draw_archive(folder, **dataset["synthetic"], photographs=photographs, workers=workers)
+    return [describe(file, path) for path, file in directory.list_folder(folder, patterns).items()]

@@ -3,7 +3,6 @@
 import logging
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -17,21 +16,21 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from rockspace.data.manifest import Entry, describe
 from rockspace.data.names import place, shown
-from rockspace.data.patterns import MAX_NAMES_SHOWN, Child, MissingError, find
+from rockspace.data.patterns import Child, MissingError, find
 from rockspace.data.web import PATIENCE, BearerToken, Client, Expected, Patience, RefusedError, UnreachableError
-from rockspace.errors import RockspaceError
+from rockspace.errors import RockspaceError, listed
 
 TOKEN_VARIABLE = "OSF_TOKEN"
 PAGE_SIZE = 100  # the most that the API gives on one page
-TRANSFERS = 6  # files under way at the same time: enough to hide the redirects, few enough to be polite
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-
 MAX_PAGES = 1000  # of one folder: 100,000 files
-
+TRANSFERS = 6  # simultaneous downloads: enough to hide the redirects, few enough to be polite
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TOKENS_PAGE = "https://osf.io/settings/tokens"
+
+_PRIVATE = f"a private node needs a personal token in the environment variable {TOKEN_VARIABLE} (made at {TOKENS_PAGE})"
 _WITHOUT_TOKEN = {
-    401: f"a private node needs a personal token in the environment variable {TOKEN_VARIABLE} (made at {TOKENS_PAGE})",
-    403: f"a private node needs a personal token in the environment variable {TOKEN_VARIABLE} (made at {TOKENS_PAGE})",
+    401: _PRIVATE,
+    403: _PRIVATE,
     429: (
         f"without a token OSF allows about 100 requests an hour: make one at {TOKENS_PAGE}, set {TOKEN_VARIABLE} and "
         "run again, or wait"
@@ -43,13 +42,6 @@ _WITH_TOKEN = {
     429: "OSF has a daily limit for an account; wait, or use another token",
 }
 _ADVICE = {404: "check dataset.osf.node", 410: "it has been deleted"}
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A folder of the archive, by the address of its listing."""
-
-    url: str
 
 
 @dataclass(frozen=True)
@@ -79,9 +71,9 @@ def list_files(client: Client, api: str, node: str, patterns: Sequence[str]) -> 
     where, api = f"OSF node {node!r}", api.rstrip("/")
 
     def items_of(address: str) -> dict[str, Mapping[str, Any]]:
-        root: Any = Folder(f"{address}/files/osfstorage/")
+        root: Any = f"{address}/files/osfstorage/"
         try:
-            return find(root, lambda folder: _children(client, folder, where), patterns, where)
+            return find(root, lambda url: _children(client, url, where), patterns, where)
         except MissingError as error:
             raise RockspaceError(f"{error}{_elsewhere(client, address)}") from error
 
@@ -137,21 +129,13 @@ def download(
                 "which needs no network"
             ) from error
         folder.mkdir(parents=True, exist_ok=True)
-        with _Partials(folder) as partials:
+        partials = folder.with_name(f"{folder.name}.partial")
+        shutil.rmtree(partials, ignore_errors=True)  # of an interrupted run
+        partials.mkdir()
+        try:
             return _fetch_all(client, files, folder, partials, transfers)
-
-
-class _Partials(tempfile.TemporaryDirectory):
-    """A folder beside ``folder`` for files that are not whole; leftovers of an interrupted run are removed."""
-
-    def __init__(self, folder: Path) -> None:
-        prefix = f"{folder.name}.partial-"
-        for left in folder.parent.glob(f"{prefix}*"):
-            shutil.rmtree(left)
-        super().__init__(dir=folder.parent, prefix=prefix)
-
-    def __enter__(self) -> Path:
-        return Path(super().__enter__())
+        finally:
+            shutil.rmtree(partials)
 
 
 def _fetch_all(
@@ -207,9 +191,12 @@ def _bring(
     return entry
 
 
-def _children(client: Client, folder: Folder, where: str) -> Iterator[Child]:
-    """The entries of a folder, page by page; a file's item is what the API says of it."""
-    url: str | None = folder.url
+def _children(client: Client, listing: str, where: str) -> Iterator[Child]:
+    """The entries of a folder, page by page.
+
+    The item of a folder is the address of its listing, that of a file is what the API says of it.
+    """
+    url: str | None = listing
     params: dict[str, int] | None = {"page[size]": PAGE_SIZE}
     asked: set[str] = set()
     while url:
@@ -233,7 +220,7 @@ def _child(item: Mapping[str, Any]) -> Child:
     if not isinstance(name, str):
         raise TypeError(f"a name that is no text: {name!r}")
     if kind == "folder":
-        return Child(name, True, Folder(item["relationships"]["files"]["links"]["related"]["href"]))
+        return Child(name, True, item["relationships"]["files"]["links"]["related"]["href"])
     return Child(name, False, item)
 
 
@@ -258,23 +245,21 @@ def _published(path: str, item: Mapping[str, Any], where: str) -> PublishedFile:
 
 
 def _elsewhere(client: Client, address: str) -> str:
-    """Where else a node keeps files, in words: in components, which are nodes of their own, or with other providers."""
+    """A hint at where else a node keeps files: in components, which are nodes of their own, or with other providers."""
     try:
-        components = [item["id"] for item in client.json(f"{address}/children/")["data"]]
+        components = [item["id"] for item in client.json(f"{address}/children/", {"page[size]": PAGE_SIZE})["data"]]
         providers = [item["attributes"]["name"] for item in client.json(f"{address}/files/")["data"]]
         others = [name for name in providers if name != "osfstorage"]
+        hint = ""
+        if components:
+            hint += (
+                f"; it has components, whose files are asked for by dataset.osf.node: {listed(map(shown, components))}"
+            )
+        if others:
+            hint += f"; files kept with {listed(map(shown, others))} are not in OSF's own storage: copy them there, or into a folder"
+        return hint
     except (RockspaceError, KeyError, TypeError):
         return ""
-    told = ""
-    if components:
-        told += f"; it has components, whose files are asked for by dataset.osf.node: {_some(components)}"
-    if others:
-        told += f"; files kept with {_some(others)} are not in OSF's own storage: copy them there, or into a folder"
-    return told
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(shown, names[:MAX_NAMES_SHOWN])) + (" and more" if len(names) > MAX_NAMES_SHOWN else "")
 
 
 def _token(api: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Matching of the rows of a table to images: by names if these are recognized, otherwise by order only if it is unambiguous."""
+"""Matching the rows of a table to images: by names where these are recognised, else by order where that is unambiguous."""
 
 import re
 import unicodedata
@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from natsort import natsort_keygen, ns
 
-from rockspace.data.tables import Table, are_integers, are_numbers, number
+from rockspace.data.tables import Table, are_integers, are_numbers, is_integer, number
 from rockspace.errors import RockspaceError
 
 READABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
@@ -50,12 +50,29 @@ class Pairing:
 
 
 @dataclass(frozen=True)
+class _Images:
+    """Paths of images; the first ``needed`` need a row, unless ``partial``."""
+
+    paths: list[str]
+    needed: int
+    partial: bool
+
+
+@dataclass(frozen=True)
 class _Match:
-    """One column compared with the images: for each row, the best matches of its cell."""
+    """One column compared with the images.
+
+    Attributes:
+        column: Its name.
+        found: For each row, the best matches of its cell.
+        fault: Why the column does not name the images, in one line, or None.
+        what: What the cells name, in words.
+    """
 
     column: str
     found: list[list[int]]
-    by_number: bool = False
+    fault: str | None
+    what: str = "the images"
 
     def recognised(self) -> int:
         """The number of images that its cells match."""
@@ -92,118 +109,113 @@ def pair(
         RockspaceError: With file and row: an image has no row or two, a row matches no image or two, or two columns or
             orders are equally plausible.
     """
-    if column is not None and column not in table.cells:
-        present = ", ".join(map(repr, list(table.cells)[:5]))
-        raise RockspaceError(f"{table.path}: no column {column!r} (config key dataset.columns.image); it has {present}")
-    numbering = tuple(name for name in table.cells if column != name and _numbers_rows(table, name))
-    wanted = (
+    if column is not None:
+        table.require(column, "dataset.columns.image")
+    known = _Images([*images, *others], len(images), partial)
+    numbering = tuple(name for name in table.cells if name != column and _counts_rows(table, name))
+    candidates = (
         [column]
         if column
         else [name for name in table.cells if name not in dimensions and _may_name(table, name, numbering)]
     )
-    known = [*images, *others]
-    needed = len(images)
-    matches = [_by_text(table, name, known, needed) for name in wanted]
-    whole = [match for match in matches if not _faults(table, match, known, needed, partial)]
-    if not whole:
-        loosely = [_by_text(table, name, known, needed, loosely=True) for name in wanted]
-        whole = [match for match in loosely if not _faults(table, match, known, needed, partial)]
-    if not whole:
-        by_number = [_by_number(table, name, known) for name in wanted]
-        whole = [m for m in by_number if m and not _faults(table, m, known, needed, partial)]
-    doubtful = [name for name in table.cells if name not in (*wanted, *numbering, *dimensions)]
-    if whole:
-        _refuse_two_columns(table, whole, known)
+    rest = [name for name in table.cells if name not in (*candidates, *numbering, *dimensions)]
+    matches = [_by_text(table, name, known) for name in candidates]
+    loosely = (_by_text(table, name, known, loosely=True) for name in candidates)
+    by_number = (_by_number(table, name, known) for name in candidates)
+    for compared in (matches, loosely, by_number):
+        whole = [match for match in compared if not match.fault]
+        if not whole:
+            continue
         best = whole[0]
-        if not column and are_integers(table.cells[best.column].tolist()) and not _is_called_so(table, best.column):
-            _refuse_names_or_dimensions(table, doubtful, known, needed, partial)  # ranks may stand in all columns
-        counts = tuple(name for name in table.cells if name != best.column and _may_number(table, name))
-        means = "the numbers in the images' names" if best.by_number else "the images"
-        return Pairing(_rows_of(best, len(images)), best.column, counts, f"{_column(table, best.column)} names {means}")
+        _refuse_two_columns(table, whole, known)
+        if not column and are_integers(table.cells[best.column]) and not _is_called_like_names(table, best.column):
+            _refuse_names_or_dimensions(table, rest, known)  # ranks may stand in all columns
+        rows = np.full(len(images), -1, dtype=np.int64)
+        for row, (image,) in enumerate(best.found):
+            if image < len(images):
+                rows[image] = row
+        numbering = tuple(name for name in table.cells if name != best.column and _may_number(table, name))
+        return Pairing(rows, best.column, numbering, f"{table.in_words(best.column)} names {best.what}")
     matches = [match for match in matches if column or not _are_ratings(table, match.column)]
     closest = max(matches, key=_Match.recognised, default=None)
-    if closest and (column or 2 * closest.recognised() >= min(len(closest.found), needed)):
-        raise RockspaceError(_faults(table, closest, known, needed, partial)[0])
-    _refuse_names_or_dimensions(table, doubtful, known, needed, partial)
+    if closest and (column or 2 * closest.recognised() >= min(len(closest.found), len(images))):
+        raise RockspaceError(closest.fault)
+    _refuse_names_or_dimensions(table, rest, known)
     _refuse_unknown_names(table, images, (*numbering, *dimensions))
     return _by_order(table, images, order, numbering)
 
 
 def recognised(table: Table, images: Sequence[str]) -> int:
     """How many of these images the cells of any one column name, whatever else is wrong with the table."""
-    columns = [name for name in table.cells if not are_numbers(table.cells[name].tolist())]
-    return max((_by_text(table, name, images, len(images)).recognised() for name in columns), default=0)
+    columns = [name for name in table.cells if not are_numbers(table.cells[name])]
+    known = _Images(list(images), len(images), partial=True)
+    return max((_by_text(table, name, known).recognised() for name in columns), default=0)
 
 
-def _by_text(table: Table, column: str, images: Sequence[str], needed: int, loosely: bool = False) -> _Match:
+def _by_text(table: Table, column: str, images: _Images, loosely: bool = False) -> _Match:
     """Match the cells of a column with the ends of image paths; the longest common end wins.
 
     Of several images with that end, those that need a row come before those that may have one.
     Matched loosely, ``Cat 1`` is ``cat_01``: leading zeros and separators are ignored.
     """
     ends: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for i, image in enumerate(images):
+    for i, image in enumerate(images.paths):
         parts = _parts(image, loosely)
         for length in range(1, len(parts) + 1):
             ends[parts[:length]].append(i)
-    found, lengths = [], []
+    found: list[tuple[int, list[int]]] = []
+    longest: dict[int, int] = defaultdict(int)
     for cell in table.cells[column]:
         parts = _parts(cell, loosely)
         length = next((n for n in range(len(parts), 0, -1) if parts[:n] in ends), 0)
         likely = ends[parts[:length]] if length else []
         for same in (_folded, str):  # files that differ in their suffix or in case alone
-            exact = [i for i in likely if same(_name(images[i])) == same(_name(cell))]
+            exact = [i for i in likely if same(_name(images.paths[i])) == same(_name(cell))]
             likely = exact if len(likely) > 1 and exact else likely
-        likely = [i for i in likely if i < needed] or likely
-        found.append(likely)
-        lengths.append(length)
-    # Of two rows with one file name, the one whose folders are the image's own is the image's.
-    longest: dict[int, int] = {}
-    for likely, length in zip(found, lengths, strict=True):
+        likely = [i for i in likely if i < images.needed] or likely
+        found.append((length, likely))
         for i in likely:
-            longest[i] = max(longest.get(i, 0), length)
-    return _Match(
-        column, [[i for i in likely if longest[i] == length] for likely, length in zip(found, lengths, strict=True)]
-    )
+            longest[i] = max(longest[i], length)
+    # Of two rows with one file name, the one whose folders are the image's own is the image's.
+    best = [[i for i in likely if longest[i] == length] for length, likely in found]
+    return _Match(column, best, _fault(table, column, best, images))
 
 
-def _by_number(table: Table, column: str, images: Sequence[str]) -> _Match | None:
-    """Match integers with the one number in which image names differ; None if this is impossible."""
-    cells = table.cells[column].tolist()
-    pieces = [re.split(r"(\d+)", PurePosixPath(_folded(image)).stem) for image in images]
-    if not are_integers(cells) or len({tuple(words[::2]) for words in pieces}) > 1:
-        return None
-    figures = [[int(figure) for figure in words[1::2]] for words in pieces]
-    differing = [position for position in zip(*figures, strict=True) if len(set(position)) > 1]
-    if len(differing) != 1 or len(set(differing[0])) < len(images):
-        return None
-    image_of = {figure: i for i, figure in enumerate(differing[0])}
-    values = [number(cell) for cell in cells]
-    return _Match(column, [[image_of[value]] if value in image_of else [] for value in values], by_number=True)
+def _by_number(table: Table, column: str, images: _Images) -> _Match:
+    """Match integers with the one number in which the images' names differ, if they differ in nothing else."""
+    pieces = [re.split(r"(\d+)", PurePosixPath(_folded(image)).stem) for image in images.paths]
+    image_of: dict[float, int] = {}
+    if len({tuple(words[::2]) for words in pieces}) == 1:
+        figures = zip(*([int(figure) for figure in words[1::2]] for words in pieces), strict=True)
+        differing = [position for position in figures if len(set(position)) > 1]
+        if len(differing) == 1 and len(set(differing[0])) == len(pieces):
+            image_of = {figure: i for i, figure in enumerate(differing[0])}
+    cells = table.cells[column]
+    found = [[image_of[number(cell)]] if is_integer(cell) and number(cell) in image_of else [] for cell in cells]
+    return _Match(column, found, _fault(table, column, found, images), "the numbers in the images' names")
 
 
-def _faults(table: Table, match: _Match, images: Sequence[str], needed: int, partial: bool) -> list[str]:
-    """What keeps a column from naming the images; one line for the first thing, or nothing."""
-    cells = table.cells[match.column]
+def _fault(table: Table, column: str, found: Sequence[Sequence[int]], images: _Images) -> str | None:
+    """The first reason, in one line, why a column with these matches does not name the images."""
+    cells = table.cells[column]
     taken: dict[int, int] = {}
-    for line, cell, likely in zip(cells.index, cells, match.found, strict=True):
+    for line, cell, likely in zip(cells.index, cells, found, strict=True):
         where = f"{table.path}: row {line}"
         if not cell:
-            return [f"{where}: no name in {_column(table, match.column)}; write the image's or remove the row"]
+            return f"{where}: no name in {table.in_words(column)}; write the image's or remove the row"
         if not likely:
-            return [f"{where}: image {cell!r} has a row but no file{_cause(cell, images)}"]
+            return f"{where}: image {cell!r} has a row but no file{_cause(cell, images.paths)}"
         if len(likely) > 1:
-            names = " or ".join(repr(images[i]) for i in likely[:2])
-            return [f"{where}: {cell!r} may be {names}; give more of its path"]
+            names = " or ".join(repr(images.paths[i]) for i in likely[:2])
+            return f"{where}: {cell!r} may be {names}; give more of its path"
         if likely[0] in taken:
-            return [f"{where}: duplicate row for image {cell!r}, as row {taken[likely[0]]}; keep one row"]
+            return f"{where}: duplicate row for image {cell!r}, as row {taken[likely[0]]}; keep one row"
         taken[likely[0]] = line
-    missing = [image for i, image in enumerate(images[:needed]) if i not in taken]
-    if missing and not partial:
-        name = _name(missing[0])
+    missing = [image for i, image in enumerate(images.paths[: images.needed]) if i not in taken]
+    if missing and not images.partial:
         more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
-        return [f"{table.path}: no row for image '{name}'{more}; add one or remove the image"]
-    return []
+        return f"{table.path}: no row for image '{_name(missing[0])}'{more}; add one or remove the image"
+    return None
 
 
 def _cause(cell: str, images: Sequence[str]) -> str:
@@ -213,51 +225,47 @@ def _cause(cell: str, images: Sequence[str]) -> str:
     return f"; remove the row or add the image (images have names such as '{_name(images[0])}')"
 
 
-def _refuse_names_or_dimensions(
-    table: Table, columns: Sequence[str], images: Sequence[str], needed: int, partial: bool
-) -> None:
+def _refuse_names_or_dimensions(table: Table, columns: Sequence[str], images: _Images) -> None:
     """Refuse columns that would name the images as well, but may as well be dimensions."""
     for name in columns:
-        candidates = [_by_text(table, name, images, needed), _by_number(table, name, images)]
-        if any(match and not _faults(table, match, images, needed, partial) for match in candidates):
+        if not (_by_text(table, name, images).fault and _by_number(table, name, images).fault):
             raise RockspaceError(
-                f"{table.path}: {_column(table, name)} may name the images or be a dimension; set config key "
+                f"{table.path}: {table.in_words(name)} may name the images or be a dimension; set config key "
                 "dataset.columns.image or dataset.dimensions"
             )
 
 
-def _refuse_two_columns(table: Table, matches: Sequence[_Match], images: Sequence[str]) -> None:
+def _refuse_two_columns(table: Table, matches: Sequence[_Match], images: _Images) -> None:
     first, *others = matches
     for other in others:
-        for line, one, two in zip(table.cells.index, first.found, other.found, strict=True):
+        for line, (one,), (two,) in zip(table.cells.index, first.found, other.found, strict=True):
             if one != two:
                 raise RockspaceError(
-                    f"{table.path}: row {line}: column {first.column!r} names {images[one[0]]!r} and column "
-                    f"{other.column!r} {images[two[0]]!r}; set config key dataset.columns.image to the one that names the images"
+                    f"{table.path}: row {line}: column {first.column!r} names {images.paths[one]!r} and column "
+                    f"{other.column!r} {images.paths[two]!r}; set config key dataset.columns.image to the one that names the images"
                 )
 
 
 def _refuse_unknown_names(table: Table, images: Sequence[str], known: Sequence[str]) -> None:
     """Refuse rows that do bear names or numbers of their own, which match no image."""
     for column in table.cells:
-        cells, is_first = table.cells[column].tolist(), column == table.cells.columns[0]
-        is_text = any(cells) and not are_numbers(cells)
-        has_word = _is_called_so(table, column)
+        cells, is_first = table.cells[column], column == table.cells.columns[0]
         numbers_images = (
             column not in known
             and are_integers(cells)
             and len(cells) >= SHORTEST_NUMBERING
-            and (has_word or (is_first and set(map(number, cells)) in counts(len(cells))))
+            and (_is_called_like_names(table, column) or (is_first and set(map(number, cells)) in counts(len(cells))))
         )
-        if numbers_images or (is_text and len(set(cells)) == len(cells) and _is_mostly_text(cells)):
+        is_text = any(cells) and not are_numbers(cells)
+        if numbers_images or (is_text and cells.is_unique and _is_mostly_text(cells)):
             raise RockspaceError(
-                f"{table.path}: {_column(table, column)} seems to name the images, but {cells[0]!r} (row "
-                f"{table.cells.index[0]}) is not an image; images have names such as '{_name(images[0])}'"
+                f"{table.path}: {table.in_words(column)} seems to name the images, but {cells.iloc[0]!r} (row "
+                f"{cells.index[0]}) is not an image; images have names such as '{_name(images[0])}'"
             )
 
 
 def _by_order(table: Table, images: Sequence[str], order: str | None, numbering: tuple[str, ...]) -> Pairing:
-    """Bare rows: accepted where the orders that are as likely agree."""
+    """Pair rows without names, if all orders that are as likely agree."""
     if len(table.cells) != len(images):
         folder = PurePosixPath(images[0]).parent
         raise RockspaceError(
@@ -265,17 +273,17 @@ def _by_order(table: Table, images: Sequence[str], order: str | None, numbering:
         )
     first = table.cells.columns[0]
     if _PEOPLE.fullmatch(first.lower()):
-        raise RockspaceError(f"{table.path}: its rows seem to be people ({_column(table, first)}), not images")
+        raise RockspaceError(f"{table.path}: its rows seem to be people ({table.in_words(first)}), not images")
+    sequence = ordered(images, order or "name")
     rows = np.empty(len(images), dtype=np.int64)
-    rows[ordered(images, order or "name")] = np.arange(len(images))
+    rows[sequence] = np.arange(len(images))
     if order is None:
-        sequences = {name: ordered(images, name) for name in _WORDS}
-        for name in _WORDS:
-            for row, (one, other) in enumerate(zip(sequences["name"], sequences[name], strict=True)):
+        for other_order, words in _WORDS.items():
+            for line, one, other in zip(table.cells.index, sequence, ordered(images, other_order), strict=True):
                 if one != other:
                     raise RockspaceError(
-                        f"{table.path}: row {table.cells.index[row]} without a name may be '{images[one]}' ({_WORDS['name']}) or "
-                        f"'{images[other]}' ({_WORDS[name]}); name the images in a column, or set dataset.order to "
+                        f"{table.path}: row {line} without a name may be '{images[one]}' ({_WORDS['name']}) or "
+                        f"'{images[other]}' ({words}); name the images in a column, or set dataset.order to "
                         f"{', '.join(ORDERS[:-1])} or {ORDERS[-1]}"
                     )
         _refuse_words_of_others(table, images, rows)
@@ -283,17 +291,17 @@ def _by_order(table: Table, images: Sequence[str], order: str | None, numbering:
 
 
 def _refuse_words_of_others(table: Table, images: Sequence[str], rows: np.ndarray) -> None:
-    """Refuse rows without names whose words, such as labels, do not stand in their own images' paths."""
-    paths = [_folded(image) for image in images]
+    """Refuse rows without names whose words, such as labels, do not occur in the paths of the images they would belong to."""
     for column in table.cells:
-        words = [_folded(word) for word in table.cells[column]]
-        if not _is_mostly_text(words) or len(set(words)) == 1:
+        cells = table.cells[column].iloc[rows]
+        words = cells.map(_folded)
+        if not _is_mostly_text(words) or words.nunique() == 1:
             continue
-        for image, path, row in zip(images, paths, rows, strict=True):
-            if not re.search(rf"(?<![^\W\d_]){re.escape(words[row])}(?![^\W\d_])", path):
+        for image, line, word in zip(images, words.index, words, strict=True):
+            if not re.search(rf"(?<![^\W\d_]){re.escape(word)}(?![^\W\d_])", _folded(image)):
                 raise RockspaceError(
-                    f"{table.path}: row {table.cells.index[row]} without a name would be '{image}' by order, but its "
-                    f"{_column(table, column).removeprefix('the ')} says {table.cells[column].iloc[row]!r}; name the images in a "
+                    f"{table.path}: row {line} without a name would be '{image}' by order, but its "
+                    f"{table.in_words(column).removeprefix('the ')} says {cells[line]!r}; name the images in a "
                     "column, or set dataset.order"
                 )
 
@@ -327,77 +335,57 @@ def ordered(images: Sequence[str], order: str) -> list[int]:
     return sorted(range(len(images)), key=keys[order])
 
 
-def _rows_of(match: _Match, images: int) -> np.ndarray:
-    rows = np.full(images, -1, dtype=np.int64)
-    for row, (image,) in enumerate(match.found):
-        if image < images:
-            rows[image] = row
-    return rows
-
-
 def counts(length: int) -> tuple[set[float], set[float]]:
     """1, 2, 3, ... and 0, 1, 2, ..., as many as there are rows."""
     return set(map(float, range(1, length + 1))), set(map(float, range(length)))
 
 
 def _may_name(table: Table, column: str, numbering: Sequence[str]) -> bool:
-    """Whether a column may name images: any of text; of whole numbers, the first one or one that is called so."""
-    if not are_numbers(table.cells[column].tolist()):
+    """Whether a column may name images: any of text; of whole numbers, the first one or one with such a header."""
+    if not are_numbers(table.cells[column]):
         return True
-    if column not in table.unnamed and _RANKS.fullmatch(column.lower()):
+    if _RANKS.fullmatch(column.lower()) or (column in numbering and column in table.unnamed):
         return False
-    return (column not in numbering or column not in table.unnamed) and (
-        column == _first_after_index(table) or _stands_as_index(table, column)
-    )
+    # Behind those that pandas or R put before a table's own.
+    first = next((name for name in table.cells if not _is_index(table, name)), table.cells.columns[0])
+    return column in (first, table.cells.columns[0]) or _is_called_like_names(table, column)
 
 
-def _first_after_index(table: Table) -> str:
-    """The first column behind those that pandas or R put before a table's own."""
-    return next((name for name in table.cells if not _is_index(table, name)), table.cells.columns[0])
-
-
-def _stands_as_index(table: Table, column: str) -> bool:
-    is_first = column == table.cells.columns[0] and not _RANKS.fullmatch(column.lower())
-    return is_first or _is_called_so(table, column)
-
-
-def _is_called_so(table: Table, column: str) -> bool:
-    """Whether a column is called as if it numbered or named rows."""
-    return column not in table.unnamed and _NUMBERING.fullmatch(column.lower()) is not None
+def _is_called_like_names(table: Table, column: str) -> bool:
+    """Whether a column has a header such as those of columns that name or number images."""
+    return _NUMBERING.fullmatch(column.lower()) is not None
 
 
 def _is_index(table: Table, column: str) -> bool:
     is_apart = (column in table.unnamed and table.has_header) or (column == "X" == table.cells.columns[0])  # R's name
-    return is_apart and are_integers(table.cells[column].tolist())
+    return is_apart and are_integers(table.cells[column])
 
 
-def _numbers_rows(table: Table, column: str) -> bool:
+def _counts_rows(table: Table, column: str) -> bool:
     """Whether a column only counts the rows: 1, 2, 3, ... or 0, 1, 2, ... where an index would stand."""
     cells = [re.sub(r"[.,]0+$", "", cell) for cell in table.cells[column]]
-    counts = [str(i) for i in range(len(cells) + 1)]
-    return len(cells) >= SHORTEST_NUMBERING and cells in (counts[1:], counts[:-1]) and _stands_as_index(table, column)
+    counted = [str(i) for i in range(len(cells) + 1)]
+    may_be_index = column == table.cells.columns[0] and not _RANKS.fullmatch(column.lower())
+    may_be_index |= _is_called_like_names(table, column)
+    return may_be_index and len(cells) >= SHORTEST_NUMBERING and cells in (counted[1:], counted[:-1])
 
 
 def _may_number(table: Table, column: str) -> bool:
     """Whether a column beside one of names numbers its rows, in any order: pandas' index of rows that were shuffled."""
-    cells = table.cells[column].tolist()
-    is_called_so = _is_called_so(table, column) and len(set(cells)) == len(cells)
-    return are_integers(cells) and (is_called_so or _is_index(table, column))
+    cells = table.cells[column]
+    is_numbering = _is_called_like_names(table, column) and cells.is_unique
+    return are_integers(cells) and (is_numbering or _is_index(table, column))
 
 
 def _are_ratings(table: Table, column: str) -> bool:
-    """Whether these are whole numbers that repeat, in a column that is not called as if it named images."""
-    cells = table.cells[column].tolist()
-    repeat = len(set(cells)) < len(cells) and not any(re.match(r"0\d", cell) for cell in cells)
-    return repeat and not _is_called_so(table, column) and are_integers(cells)
+    """Whether these are whole numbers that repeat, under a header unlike those of image names."""
+    cells = table.cells[column]
+    repeat = not cells.is_unique and not any(re.match(r"0\d", cell) for cell in cells)
+    return repeat and not _is_called_like_names(table, column) and are_integers(cells)
 
 
 def _is_mostly_text(cells: Sequence[str]) -> bool:
     return 2 * sum(are_numbers([cell]) for cell in cells) < len(cells)
-
-
-def _column(table: Table, column: str) -> str:
-    return f"the {column}" if column in table.unnamed else f"column {column!r}"
 
 
 def _name(path: str) -> str:

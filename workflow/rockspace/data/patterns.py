@@ -9,9 +9,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from wcmatch import glob
 
 from rockspace.data.names import check_name, fault_of, shown
-from rockspace.errors import RockspaceError
+from rockspace.errors import RockspaceError, listed
 
-MAX_NAMES_SHOWN = 5  # in an error, before it says how many more there are
 MAX_DEPTH = 100  # folders within folders; no archive has as many
 # As in a shell with globstar, the same on every system: case counts, and hidden names want a pattern with a dot.
 _FLAGS = glob.GLOBSTAR | glob.CASE | glob.FORCEUNIX
@@ -161,5 +160,4 @@ def _nearby(seen: Sequence[str], pattern: str) -> str:
     entered = [(folder, path) for folder, path in folders if not folder or may_hold(folder, pattern)]
     deepest = max((folder.count("/") + bool(folder) for folder, _ in entered), default=0)
     names = sorted(path for folder, path in entered if folder.count("/") + bool(folder) == deepest)
-    listed = ", ".join(map(shown, names[:MAX_NAMES_SHOWN])) or "nothing"
-    return listed if len(names) <= MAX_NAMES_SHOWN else f"{listed} and {len(names) - MAX_NAMES_SHOWN} more"
+    return listed(map(shown, names)) or "nothing"

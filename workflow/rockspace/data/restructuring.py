@@ -15,14 +15,13 @@ from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from rockspace.artifacts import link_or_copy, replacing
-from rockspace.checksums import verified
 from rockspace.data.catalog import COLUMNS, SPLITS
 from rockspace.data.directory import list_folder
 from rockspace.data.images import read_rgb
 from rockspace.data.pairing import pair
 from rockspace.data.patterns import MissingError
 from rockspace.data.tables import read_table
-from rockspace.errors import RockspaceError, listed
+from rockspace.errors import RockspaceError
 
 
 def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
@@ -119,15 +118,12 @@ def _labels_in_tables(raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, 
     for split, files in sets.items():
         given = dataset["splits"][split]
         path = raw / (given.get("labels") or given["coordinates"])
-        table = read_table(verified(path))
+        table = read_table(path)
         others = [file for other, them in sets.items() if other != split for file in them]
         pairing = pair(table, files, others=others, column=_column(dataset, "image"), order=dataset.get("order"))
         for role in ("label", "superclass"):
-            if _column(dataset, role) not in (*table.cells, None):
-                raise RockspaceError(
-                    f"{path}: no column {_column(dataset, role)!r} (config key dataset.columns.{role}); "
-                    f"its columns are {listed(table.cells)}"
-                )
+            if column := _column(dataset, role):
+                table.require(column, f"dataset.columns.{role}")
         superclass = _column(dataset, "superclass")
         for file, row in zip(files, pairing.rows, strict=True):
             cells = table.cells.iloc[row]

@@ -18,8 +18,7 @@ from tqdm import tqdm
 
 from rockspace.artifacts import replacing
 from rockspace.data.drawn_rocks.picture import draw_rock
-from rockspace.data.drawn_rocks.types import DIMENSIONS, EXTREME, MOST_SUBTYPES, rock_type
-from rockspace.errors import RockspaceError
+from rockspace.data.drawn_rocks.types import DIMENSIONS, EXTREME, rock_type
 
 
 class _Split(NamedTuple):
@@ -38,7 +37,6 @@ SPLITS = {
 PER_SUBTYPE = {"train": 12, "validation": 4}
 WITHIN_SUBTYPE = 0.6  # standard deviation of the pictures of a subtype around its centre
 JUDGMENT_NOISE = 0.15  # standard deviation by which the coordinate files miss the truth
-_PICTURE_SIZES = (32, 2048)  # pixels
 _JPEG_QUALITY = 92
 
 
@@ -92,11 +90,7 @@ def draw_archive(
         image_size: pixels along a side, 32 to 2048.
         photographs: whether to draw them, beside the coordinates.
         workers: processes that draw at the same time, 1 or more.
-
-    Raises:
-        RockspaceError: an argument is out of its range.
     """
-    _check(seed, subtypes, per_subtype, image_size, workers)
     for split, layout in SPLITS.items():
         if photographs:
             _draw_split(Path(folder) / layout.images, split, seed, subtypes, per_subtype[split], image_size, workers)
@@ -143,23 +137,3 @@ def _draw(specimen: Specimen, path: Path, image_size: int) -> None:
     habit = rock_type(specimen.seed, specimen.subtype).habit
     pixels = draw_rock(specimen.position(), habit, rng, image_size)
     Image.fromarray(pixels).save(path, quality=_JPEG_QUALITY, subsampling=0)
-
-
-def _check(seed: int, subtypes: int, per_subtype: Mapping[str, int], image_size: int, workers: int) -> None:
-    def demand(holds: bool, name: str, found: object, allowed: str) -> None:
-        if not holds:
-            raise RockspaceError(f"cannot draw the embedded dataset: {name} is {found!r}, must be {allowed}")
-
-    smallest, largest = _PICTURE_SIZES
-    demand(seed >= 0, "seed", seed, "0 or more")
-    demand(2 <= subtypes <= MOST_SUBTYPES, "subtypes", subtypes, f"2 to {MOST_SUBTYPES}")
-    demand(
-        set(per_subtype) == set(SPLITS),
-        "per_subtype",
-        dict(per_subtype),
-        f"a count for each of {list(SPLITS)}",
-    )
-    for split, count in per_subtype.items():
-        demand(count >= 1, f"per_subtype.{split}", count, "1 or more")
-    demand(smallest <= image_size <= largest, "image_size", image_size, f"{smallest} to {largest} pixels")
-    demand(workers >= 1, "workers", workers, "1 or more")

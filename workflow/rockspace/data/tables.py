@@ -13,7 +13,7 @@ import clevercsv.detect
 import numpy as np
 import pandas as pd
 
-from rockspace.errors import RockspaceError
+from rockspace.errors import RockspaceError, listed
 
 DELIMITERS = [",", ";", "\t", "|", " "]
 SNIFFED_LINES = 100  # for detecting the delimiter
@@ -40,18 +40,27 @@ class Table:
         cells: One text column for each column of the file; the index holds line numbers, from 1. A column
             without a name is called ``column 1``, ``column 2``, ...
         unnamed: The columns without a name in the file.
-        skipped: Text above the table, which is ignored.
     """
 
     path: Path
     cells: pd.DataFrame
     unnamed: frozenset[str]
-    skipped: tuple[str, ...] = ()
 
     @property
     def has_header(self) -> bool:
         """Whether the file names any column."""
         return len(self.unnamed) < self.cells.shape[1]
+
+    def require(self, column: str, key: str) -> None:
+        """Refuse the table if it lacks a column that a config key names."""
+        if column not in self.cells:
+            raise RockspaceError(
+                f"{self.path}: no column {column!r} (config key {key}); its columns are {listed(self.cells)}"
+            )
+
+    def in_words(self, column: str) -> str:
+        """Name a column in a message."""
+        return f"the {column}" if column in self.unnamed else f"column {column!r}"
 
 
 def read_table(path: Path) -> Table:
@@ -70,19 +79,18 @@ def read_table(path: Path) -> Table:
     text = _decoded(path)
     lines = text.splitlines()
     given = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
-    lines = ["", *lines[1:]] if given else lines
-    lines, comment = _without_comments(lines)
+    lines, comment = _without_comments(["", *lines[1:]] if given else lines)
     delimiter, quote = _dialect(lines)
     delimiter = given[1] if given else delimiter
     rows = _parsed(path, lines, delimiter, quote)
     if not rows:
         raise RockspaceError(f"{path}: the file is empty; expected one row per image")
-    header, whole, rows, skipped = _table_of(path, rows, delimiter)
+    header, is_whole, rows = _header_and_rows(path, rows, delimiter)
     if header is None and comment is not None:
         header = _names_in(comment, delimiter, len(rows[0][1]))
-    if delimiter == "," and not whole:
+    if delimiter == "," and not is_whole:
         _refuse_decimal_commas(path, rows, bare=header is None)
-    return _table(path, header, rows, skipped)
+    return _table(path, header, rows)
 
 
 def is_missing(cell: str) -> bool:
@@ -218,37 +226,36 @@ def _parsed(path: Path, lines: list[str], delimiter: str, quote: str) -> list[Ro
     return rows
 
 
-def _table_of(path: Path, rows: list[Row], delimiter: str) -> tuple[list[str] | None, bool, list[Row], list[str]]:
-    """Return the header, whether it names all columns, the rows, and the text above; the most common width is the table's."""
+def _header_and_rows(path: Path, rows: list[Row], delimiter: str) -> tuple[list[str] | None, bool, list[Row]]:
+    """Return the header, whether it has a cell for each column, and the rows below; the most common width is the table's."""
     counts = Counter(len(cells) for _, cells in rows)
-    width = max(counts, key=lambda count: (counts[count], count))
-    narrow = width
-    while narrow > 1 and all(not cells[narrow - 1] for _, cells in rows if len(cells) == width):
-        narrow -= 1  # each row ends with a delimiter
-    rows = [(line, cells[:narrow] if not any(cells[narrow:]) else cells) for line, cells in rows]
-    if narrow > 1:  # a spreadsheet fills a title up with empty cells
-        titles = list(
-            takewhile(lambda row: sum(map(bool, row[1])) == 1 and row[1][0] and not is_number(row[1][0]), rows)
-        )
-        rows[: len(titles)] = [(line, cells[:1]) for line, cells in titles]
-    start = _first_of_numbers([cells for _, cells in rows], narrow)
-    while start > 0 and len(rows[start - 1][1]) == narrow:
+    most_common = max(counts, key=lambda count: (counts[count], count))
+    width = most_common
+    while width > 1 and all(not cells[width - 1] for _, cells in rows if len(cells) == most_common):
+        width -= 1  # each row ends with a delimiter
+    rows = [(line, cells if any(cells[width:]) else cells[:width]) for line, cells in rows]
+    if width > 1:  # a spreadsheet pads titles with empty cells
+        titles = takewhile(lambda row: row[1][0] and not any(row[1][1:]) and not is_number(row[1][0]), rows)
+        for i, (line, cells) in enumerate(list(titles)):
+            rows[i] = line, cells[:1]
+    start = _first_of_numbers([cells for _, cells in rows], width)
+    while start > 0 and len(rows[start - 1][1]) == width:
         start -= 1
     above, body = rows[:start], rows[start:]
-    header, whole = None, False
-    if above and len(above[-1][1]) == narrow - 1 and not any(map(is_number, above[-1][1])) and not _heads(body):
-        header, above = ["", *above[-1][1]], above[:-1]  # R omits the name of the column of row names
-    elif _heads(body):
-        header, whole, body = body[0][1], True, body[1:]
+    header, is_whole = None, _is_header(body)
+    if is_whole:
+        header, body = body[0][1], body[1:]
         if not body:
             raise RockspaceError(f"{path}: row {rows[start][0]}: a header without rows; expected one row per image")
+    elif above and len(above[-1][1]) == width - 1 and not any(map(is_number, above[-1][1])):
+        header, above = ["", *above[-1][1]], above[:-1]  # R omits the name of the column of row names
     for line, cells in (*above, *body):
         is_prose = line < body[0][0] and not any(map(is_number, cells))
-        if len(cells) != narrow and not is_prose:
+        if len(cells) != width and not is_prose:
             than = "the header has" if header else "other rows have"
-            hint = "; decimal commas need another delimiter" if delimiter == "," and len(cells) > narrow else ""
-            raise RockspaceError(f"{path}: row {line}: {len(cells)} cells, but {than} {narrow}{hint}")
-    return header, whole, body, [" ".join(cells) for _, cells in above]
+            hint = "; decimal commas need another delimiter" if delimiter == "," and len(cells) > width else ""
+            raise RockspaceError(f"{path}: row {line}: {len(cells)} cells, but {than} {width}{hint}")
+    return header, is_whole, body
 
 
 def _first_of_numbers(rows: list[list[str]], width: int) -> int:
@@ -261,7 +268,7 @@ def _first_of_numbers(rows: list[list[str]], width: int) -> int:
     return next(i for i, cells in enumerate(rows) if len(cells) == width)
 
 
-def _heads(rows: list[Row]) -> bool:
+def _is_header(rows: list[Row]) -> bool:
     """Whether the first row is a header."""
     (_, first), rest = rows[0], [cells for _, cells in rows[1:] if len(cells) == len(rows[0][1])]
     counted = [str(i) for i in range(len(first))]
@@ -308,13 +315,13 @@ def _refuse_decimal_commas(path: Path, rows: list[Row], bare: bool) -> None:
         )
 
 
-def _table(path: Path, header: list[str] | None, rows: list[Row], skipped: list[str]) -> Table:
-    width = len(rows[0][1])
-    names = [name or f"column {i}" for i, name in enumerate(header or [""] * width, start=1)]
+def _table(path: Path, header: list[str] | None, rows: list[Row]) -> Table:
+    given = header or [""] * len(rows[0][1])
+    names = [name or f"column {i}" for i, name in enumerate(given, start=1)]
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         raise RockspaceError(f"{path}: the header needs distinct names, and has {twice!r} twice")
     cells = pd.DataFrame([cells for _, cells in rows], columns=names, index=[line for line, _ in rows], dtype=str)
-    unnamed = frozenset(name for name, given in zip(names, header or [""] * width, strict=True) if not given)
-    empty = [name for name in names if (cells[name] == "").all() and name in unnamed]
-    return Table(path, cells.drop(columns=empty), unnamed - set(empty), tuple(skipped))
+    unnamed = {column for column, name in zip(names, given, strict=True) if not name}
+    empty = {column for column in unnamed if (cells[column] == "").all()}
+    return Table(path, cells.drop(columns=list(empty)), frozenset(unnamed - empty))

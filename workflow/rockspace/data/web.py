@@ -188,7 +188,7 @@ class Client:
         path: str,
         partial: Path,
         expected: Expected,
-        on_bytes: Callable[[int], None] = lambda count: None,
+        on_bytes: Callable[[int], object],
     ) -> Entry:
         """Write what lies at ``url`` to ``partial`` and verify it; a transfer that is cut is resumed.
 

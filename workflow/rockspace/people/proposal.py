@@ -3,18 +3,18 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from rockspace.data.pairing import READABLE, UNREADABLE, Pairing, pair, recognised
+from rockspace.data.pairing import READABLE, UNREADABLE, pair, recognised
 from rockspace.data.patterns import select
 from rockspace.data.tables import Table, read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, read_coordinates
 
-TABLES = {".csv", ".tsv", ".txt", ".dat", ".tab"}
-OTHER_TABLES = {
+TABLES = (".csv", ".dat", ".tab", ".tsv", ".txt")
+OTHER_TABLES = (
     ".xlsx",
     ".xls",
     ".ods",
@@ -27,16 +27,16 @@ OTHER_TABLES = {
     ".sav",
     ".json",
     ".parquet",
-}
-FRACTION = 0.25  # of one set of images that validates
+)
+FRACTION = 0.25  # of a single set of images that is drawn for validation
 
-# How file names tell the label, the more particular ones first.
+# How labels are read from file names, the most specific expression first; the last one is for labels that are numbers.
 _STEMS = (
     r"(?P<superclass>[A-Z])_(?P<label>.+?)_(?P<token>\d+)(?:_\d+)?",
     r"(?P<label>.+?)[ _-]*\d+[a-z]?",
     r"(?P<label>[^_-]+)[_-].+",
+    r"(?P<label>\d+)[_-]\d+",
 )
-_NUMBERED_LABELS = r"(?P<label>\d+)[_-]\d+"
 _LABEL_FOLDERS = "(?:.*/)?(?P<label>[^/]+)/[^/]+"
 _TRAINING, _VALIDATION = r"train(ing|ed)?", r"(val(id(ation)?)?|test(ing)?|held.?out|dev)"
 _BY_HAND = "write the section 'dataset' by hand (docs/own-data.md)"
@@ -45,9 +45,9 @@ _BY_HAND = "write the section 'dataset' by hand (docs/own-data.md)"
 def propose_dataset(folder: Path) -> dict[str, Any]:
     """Look through a folder of images with coordinates, and say how it can be read.
 
-    Labels come from a column that is called so, from the folders that the images lie in, or from the file names up to a
+    Labels come from a column that is called so, from the folders of the images, or from the file names up to a
     number. Two sets of images with a table each, or folders called ``train`` and ``validation``, become the two splits; of
-    a single set, a quarter of each label validates.
+    a single set, a quarter of the images of each label is drawn for validation.
 
     Args:
         folder: Anything with images (below it too) and one table of coordinates for each set; links are followed.
@@ -56,26 +56,27 @@ def propose_dataset(folder: Path) -> dict[str, Any]:
         The ``dataset`` section of a config.
 
     Raises:
-        RockspaceError: No images, no coordinates for them or two tables that may be them, or no labels.
+        RockspaceError: No images, no labels, or no coordinates for the images, or two tables that may hold them.
     """
     files = _visible_files(folder)
-    images = [file for file in files if file.suffix.lower() in READABLE]
+    images = _with_suffix(files, READABLE)
     if not images:
         raise RockspaceError(f"{folder}: no images there (looked for {', '.join(sorted(READABLE))})")
-    tables = [str(file) for file in files if file.suffix.lower() in TABLES]
+    tables = _with_suffix(files, TABLES)
     if not tables:
-        other = next((f"; save {file} as CSV" for file in files if file.suffix.lower() in OTHER_TABLES), "")
-        raise RockspaceError(f"{folder}: no file of coordinates ({', '.join(sorted(TABLES))}) there{other}")
-    sets, chosen = _coordinates(folder, images, tables, files)
+        other = next((f"; save {file} as CSV" for file in _with_suffix(files, OTHER_TABLES)), "")
+        raise RockspaceError(f"{folder}: no file of coordinates ({', '.join(TABLES)}) there{other}")
+    images_of, table_of = _splits(folder, images, tables, files)
     splits: dict[str, dict[str, Any]] = {
-        split: {"images": _pattern(folder, sets[split], files), "coordinates": file} for split, file in chosen.items()
+        split: {"images": _pattern(folder, images_of[split], files), "coordinates": table}
+        for split, table in table_of.items()
     }
     dataset: dict[str, Any] = {"source": "directory", "directory": str(folder), "splits": splits, "dimensions": []}
-    labels = _label_columns(folder, sets, chosen, tables)
+    labels = _label_columns(folder, images_of, table_of, tables)
     if labels:
-        dataset["columns"], files_of = labels
-        for split, file in files_of.items():
-            splits[split] |= {"labels": file} if file != chosen[split] else {}
+        dataset["columns"], labels_of = labels
+        for split, table in labels_of.items():
+            splits[split] |= {"labels": table} if table != table_of[split] else {}
     else:
         dataset["filename"] = _filename(folder, images, [split["images"] for split in splits.values()])
     if len(splits) == 1:
@@ -83,8 +84,8 @@ def propose_dataset(folder: Path) -> dict[str, Any]:
     return dataset
 
 
-def _visible_files(folder: Path) -> list[PurePosixPath]:
-    """All files below a folder, relative to it; nothing hidden, and no folder twice where links go in circles."""
+def _visible_files(folder: Path) -> list[str]:
+    """All files below a folder, relative to it, but for hidden ones; a folder that links lead to again is left out."""
     if not folder.is_dir():
         raise RockspaceError(f"{folder} is not a folder; it must hold images and their coordinates")
     found, seen = [], set()
@@ -93,25 +94,28 @@ def _visible_files(folder: Path) -> list[PurePosixPath]:
         below.sort()
         below[:] = [] if real in seen else [name for name in below if not name.startswith(".")]
         if real not in seen:
-            relative = PurePosixPath(Path(place).relative_to(folder).as_posix())
-            found += [relative / name for name in names if not name.startswith(".") and Path(place, name).is_file()]
+            files = (Path(place, name) for name in names if not name.startswith("."))
+            found += [file.relative_to(folder) for file in files if file.is_file()]
         seen.add(real)
-    return sorted(found)
+    return [file.as_posix() for file in sorted(found)]
 
 
-def _top_folders(images: Sequence[PurePosixPath]) -> dict[str, list[PurePosixPath]]:
-    """The images by the first folders that not all of them share."""
-    depth = 0
-    while all(len(image.parts) > depth + 1 for image in images) and len({image.parts[depth] for image in images}) == 1:
-        depth += 1
-    sets: dict[str, list[PurePosixPath]] = {}
+def _with_suffix(files: Sequence[str], suffixes: Collection[str]) -> list[str]:
+    return [file for file in files if PurePosixPath(file).suffix.lower() in suffixes]
+
+
+def _top_folders(images: Sequence[str]) -> dict[str, list[str]]:
+    """The images by the first folder in which their paths differ."""
+    common = os.path.commonpath([str(PurePosixPath(image).parent) for image in images])
+    sets: dict[str, list[str]] = {}
     for image in images:
-        sets.setdefault(image.parts[depth] if len(image.parts) > depth + 1 else "", []).append(image)
+        below = PurePosixPath(image).relative_to(common).parts
+        sets.setdefault(below[0] if len(below) > 1 else "", []).append(image)
     return sets
 
 
-def _named_splits(folder: Path, tops: Mapping[str, list[PurePosixPath]]) -> dict[str, list[PurePosixPath]]:
-    """The images of each split, where the folders' names say which is which; else nothing."""
+def _named_splits(folder: Path, tops: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The images of each split, if the folders' names say which is which; else nothing."""
     training = [name for name in tops if re.fullmatch(_TRAINING, name, re.IGNORECASE)]
     others = [name for name in tops if re.fullmatch(_VALIDATION, name, re.IGNORECASE)]
     if len(tops) < 2 or len(training) + len(others) < len(tops):
@@ -124,31 +128,30 @@ def _named_splits(folder: Path, tops: Mapping[str, list[PurePosixPath]]) -> dict
     return {"train": tops[training[0]], "validation": tops[others[0]]}
 
 
-def _coordinates(
-    folder: Path, images: Sequence[PurePosixPath], tables: Sequence[str], files: Sequence[PurePosixPath]
-) -> tuple[dict[str, list[PurePosixPath]], dict[str, str]]:
-    """The images of each split, and the one table that gives them coordinates."""
+def _splits(
+    folder: Path, images: Sequence[str], tables: Sequence[str], files: Sequence[str]
+) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """The images of each split, and the table that gives them coordinates."""
     tops = _top_folders(images)
     splits = _named_splits(folder, tops)
     reasons: dict[str, str] = {}
-    table = _only_fitting(folder, tables, images, (), reasons)
-    if table is not None:
+    if table := _table_for(folder, tables, images, (), reasons):
         splits = splits or {"train": list(images)}
         return splits, dict.fromkeys(splits, table)
     if len(tops) == 2:
         larger_first = sorted(tops.values(), key=len, reverse=True)
         splits = splits or dict(zip(("train", "validation"), larger_first, strict=True))
-        chosen: dict[str, str | None] = {}
-        for split, others in (("train", "validation"), ("validation", "train")):
-            # A table of one split fits the other as well where their images have the same names.
-            left = [table for table in tables if table != chosen.get(others)]
-            chosen[split] = _only_fitting(folder, left, splits[split], splits[others], reasons)
-        found = {split: table for split, table in chosen.items() if table is not None}
-        if len(found) == len(chosen):
-            return splits, found
+        chosen: dict[str, str] = {}
+        for split, other in (("train", "validation"), ("validation", "train")):
+            # A table of one split fits the other as well if their images have the same names.
+            left = [table for table in tables if table not in chosen.values()]
+            if table := _table_for(folder, left, splits[split], splits[other], reasons):
+                chosen[split] = table
+        if len(chosen) == 2:
+            return splits, chosen
     closest = max(reasons, key=lambda table: _closeness(folder / table, images))
     counts = ", ".join(f"{len(found)} in '{top or '.'}'" for top, found in list(tops.items())[:5])
-    unreadable = [file for file in files if file.suffix.lower() in UNREADABLE]
+    unreadable = _with_suffix(files, UNREADABLE)
     hint = (
         f"; {len(unreadable)} files such as '{unreadable[0]}' have a format that is not read, so save them as JPEG or PNG"
         if unreadable
@@ -157,20 +160,16 @@ def _coordinates(
     raise RockspaceError(f"{folder}: no table fits the images ({counts}): {reasons[closest]}{hint}")
 
 
-def _only_fitting(
-    folder: Path,
-    tables: Sequence[str],
-    images: Sequence[PurePosixPath],
-    others: Sequence[PurePosixPath],
-    reasons: dict[str, str],
+def _table_for(
+    folder: Path, tables: Sequence[str], images: Sequence[str], others: Sequence[str], reasons: dict[str, str]
 ) -> str | None:
     """The table with coordinates of these images, if there is one; why others do not fit goes to ``reasons``."""
     fitting = []
-    # A file of far fewer lines than images is some other file, of which there may be hundreds.
+    # A file with far fewer lines than there are images is not their table; there may be hundreds of such files.
     likely = [table for table in tables if 2 * _count_lines(folder / table) >= len(images)] or tables[:1]
     for table in likely:
         try:
-            read_coordinates(folder / table, list(map(str, images)), others=list(map(str, others)))
+            read_coordinates(folder / table, images, others=others)
             fitting.append(table)
         except RockspaceError as error:
             reasons.setdefault(table, str(error))
@@ -185,32 +184,28 @@ def _only_fitting(
 
 
 def _refuse_other_lists(
-    folder: Path, chosen: str, tables: Sequence[str], images: Sequence[PurePosixPath], others: Sequence[PurePosixPath]
+    folder: Path, chosen: str, tables: Sequence[str], images: Sequence[str], others: Sequence[str]
 ) -> None:
-    """Refuse rows without names where another table lists the images in another order, which may be that of the rows."""
-
-    def paired(table: str) -> Pairing:
-        return pair(read_table(folder / table), list(map(str, images)), others=list(map(str, others)))
-
-    rows = paired(chosen)
+    """Refuse rows without names if another table, which may be their names, lists the images in another order."""
+    rows = pair(read_table(folder / chosen), images, others=others)
     for table in tables if rows.names is None else ():
         try:
-            listed_rows = paired(table)
+            names = pair(read_table(folder / table), images, others=others)
         except RockspaceError:
             if 2 * _closeness(folder / table, images)[0] >= len(images):
-                raise  # the images are named there, if not all of them
+                raise  # it names images, but not all of them
             continue
-        if listed_rows.names is not None and (listed_rows.rows != rows.rows).any():
+        if names.names is not None and (names.rows != rows.rows).any():
             raise RockspaceError(
                 f"{folder}: the rows of {chosen} have no names, and {table} lists the images in another order than that of "
                 "their names; put names and coordinates into one table"
             )
 
 
-def _closeness(path: Path, images: Sequence[PurePosixPath]) -> tuple[int, int]:
+def _closeness(path: Path, images: Sequence[str]) -> tuple[int, int]:
     """How close a table comes to one of these images: by the number that it names, then by its length."""
     try:
-        named = recognised(read_table(path), list(map(str, images)))
+        named = recognised(read_table(path), images)
     except RockspaceError:
         named = 0
     return named, -abs(_count_lines(path) - len(images))
@@ -221,44 +216,36 @@ def _count_lines(path: Path) -> int:
 
 
 def _label_columns(
-    folder: Path, splits: Mapping[str, list[PurePosixPath]], chosen: Mapping[str, str], tables: Sequence[str]
-) -> tuple[dict[str, str], dict[str, str]] | None:
-    """The columns of labels, and the file of each split that has them: that of the coordinates, or one of their own."""
-    if columns := _columns_of_labels(folder, splits, chosen):
-        return columns, dict(chosen)
-    own = {
-        table: columns
-        for table in tables
-        if (columns := _columns_of_labels(folder, splits, dict.fromkeys(splits, table)))
-    }
-    if len(own) > 1:
-        raise RockspaceError(f"{folder}: {listed(own)} each give all images a label; {_BY_HAND}")
-    return next(((columns, dict.fromkeys(splits, table)) for table, columns in own.items()), None)
+    folder: Path, images_of: Mapping[str, list[str]], table_of: Mapping[str, str], tables: Sequence[str]
+) -> tuple[dict[str, str], Mapping[str, str]] | None:
+    """The columns of labels, and the table of each split that has them: that of the coordinates, or one of their own."""
+    if columns := _columns_of_labels(folder, images_of, table_of):
+        return columns, table_of
+    found = {table: _columns_of_labels(folder, images_of, dict.fromkeys(images_of, table)) for table in tables}
+    having = [table for table in tables if found[table]]
+    if len(having) > 1:
+        raise RockspaceError(f"{folder}: {listed(having)} each give all images a label; {_BY_HAND}")
+    return (found[having[0]], dict.fromkeys(images_of, having[0])) if having else None
 
 
-def _columns_of_labels(
-    folder: Path, splits: Mapping[str, list[PurePosixPath]], files: Mapping[str, str]
-) -> dict[str, str]:
+def _columns_of_labels(folder: Path, images_of: Mapping[str, list[str]], table_of: Mapping[str, str]) -> dict[str, str]:
     """Columns that are called labels, if the tables of the splits have them for all images."""
-    labels: list[str] = []
+    labels: Counter[str] = Counter()
     columns: dict[str, str] = {}
-    for split, images in splits.items():
-        others = [str(image) for other, found in splits.items() if other != split for image in found]
+    for split, images in images_of.items():
+        others = [image for other, found in images_of.items() if other != split for image in found]
         try:
-            table = read_table(folder / files[split])
-            pairing = pair(table, list(map(str, images)), others=others)
+            table = read_table(folder / table_of[split])
+            pairing = pair(table, images, others=others)
         except RockspaceError:
             return {}
-        columns = {
-            role: name
-            for role, words in (("label", LABEL_COLUMNS), ("superclass", SUPERCLASS_COLUMNS))
-            if (name := _column_called(table, words)) and name != pairing.names
-        }
+        roles = {"label": LABEL_COLUMNS, "superclass": SUPERCLASS_COLUMNS}
+        called = {role: _column_called(table, words) for role, words in roles.items()}
+        columns = {role: name for role, name in called.items() if name and name != pairing.names}
         if "label" not in columns or pairing.names is None:
             return {}
-        labels += table.cells[columns["label"]].iloc[pairing.rows].tolist()
-    counts = Counter(labels)
-    return columns if len(counts) > 1 and min(counts.values()) > 1 and "" not in counts else {}
+        labels.update(table.cells[columns["label"]].iloc[pairing.rows])
+    return columns if _are_labels(labels) and "" not in labels else {}
 
 
 def _column_called(table: Table, words: Sequence[str]) -> str | None:
@@ -267,46 +254,42 @@ def _column_called(table: Table, words: Sequence[str]) -> str | None:
     return next((named[word] for word in words if word in named), None)
 
 
-def _pattern(folder: Path, images: Sequence[PurePosixPath], files: Sequence[PurePosixPath]) -> str:
-    """The glob that names these images and no other file."""
-    depth = {len(image.parts) for image in images}
-    if len(depth) > 1:
+def _pattern(folder: Path, images: Sequence[str], files: Sequence[str]) -> str:
+    """The glob that matches these images and no other file."""
+    folders = [PurePosixPath(image).parent.parts for image in images]
+    if len(set(map(len, folders))) > 1:
         raise RockspaceError(
             f"{folder}: images lie at different depths, such as {images[0]} and {images[-1]}; {_BY_HAND}"
         )
-    columns = zip(*(image.parent.parts for image in images), strict=True)
-    folders = [names[0] if len(set(names)) == 1 else "*" for names in columns]
-    wanted = set(images)
-    for name in _file_globs({image.suffix for image in images}):
-        pattern = "/".join([*folders, name])
-        if set(map(PurePosixPath, select(map(str, files), pattern))) == wanted:
+    levels = [names[0] if len(set(names)) == 1 else "*" for names in zip(*folders, strict=True)]
+    suffix = min(PurePosixPath(image).suffix for image in images)
+    any_case = "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in suffix.lower())
+    for name in (f"*{suffix}", f"*{any_case}", "*.[jJ][pP]*[gG]", "*"):
+        pattern = "/".join([*levels, name])
+        if set(select(files, pattern)) == set(images):
             return pattern
-    raise RockspaceError(f"{folder}: no single pattern names the images alone; put them in a folder of their own")
+    raise RockspaceError(f"{folder}: no single pattern matches the images alone; put them in a folder of their own")
 
 
-def _file_globs(suffixes: set[str]) -> list[str]:
-    first = sorted(suffixes)[0]
-    any_case = "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in first.lower())
-    return [f"*{first}", f"*{any_case}", "*.[jJ][pP]*[gG]", "*"]
-
-
-def _filename(folder: Path, images: Sequence[PurePosixPath], patterns: Sequence[str]) -> str:
-    """The expression that finds the labels: the folders that a pattern leaves open, or a part of the file names."""
+def _filename(folder: Path, images: Sequence[str], patterns: Sequence[str]) -> str:
+    """The expression that finds the labels: in the folders that a pattern leaves open, or in the file names."""
     if all(PurePosixPath(pattern).parent.name == "*" for pattern in patterns):
         return _LABEL_FOLDERS
-    suffixes = sorted({image.suffix.lstrip(".") for image in images})
+    names = [PurePosixPath(image).name for image in images]
+    suffixes = sorted({PurePosixPath(name).suffix.lstrip(".") for name in names})
     ending = rf"\.{suffixes[0]}" if len(suffixes) == 1 else rf"\.(?:{'|'.join(suffixes)})"
-    for stem in (*_STEMS, _NUMBERED_LABELS):
-        found = [re.fullmatch(stem + ending, image.name) for image in images]
-        if all(found) and _usable(Counter(match["label"] for match in found if match), words=stem != _NUMBERED_LABELS):
+    for stem in _STEMS:
+        matches = [re.fullmatch(stem + ending, name) for name in names]
+        labels = Counter(match["label"] for match in matches if match)
+        are_words = all(re.search(r"[^\W\d_]", label) for label in labels)
+        if all(matches) and _are_labels(labels) and (are_words or stem == _STEMS[-1]):
             return stem + ending
     raise RockspaceError(
-        f"{folder}: no label found in names such as '{images[0].name}', and no column called {', '.join(LABEL_COLUMNS[:4])}; "
+        f"{folder}: no label found in names such as '{names[0]}', and no column called {', '.join(LABEL_COLUMNS[:4])}; "
         f"{_BY_HAND}"
     )
 
 
-def _usable(labels: Counter[str], words: bool) -> bool:
-    """Whether these can be labels: several, each of several images, with letters if ``words``."""
-    are_words = all(re.search(r"[^\W\d_]", label) for label in labels)
-    return len(labels) > 1 and min(labels.values()) > 1 and (are_words or not words)
+def _are_labels(counts: Counter[str]) -> bool:
+    """Whether there are several, each of several images."""
+    return len(counts) > 1 and min(counts.values()) > 1

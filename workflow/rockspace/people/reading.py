@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rockspace.checksums import verified
 from rockspace.data.catalog import SPLITS
 from rockspace.data.pairing import counts, pair
 from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, numbers, read_table
@@ -131,7 +130,7 @@ def read_coordinates(
         RockspaceError: With file and row, for the first thing that does not fit.
     """
     columns = columns or {}
-    table = read_table(verified(path))
+    table = read_table(path)
     _refuse_matrix(table, images)
     own = dimensions if table.has_header else ()
     pairing = pair(
@@ -150,38 +149,32 @@ def _dimensions(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The column of each dimension, and why each other column is none."""
     if wanted and table.has_header:
-        missing = next((name for name in wanted if name not in table.cells), None)
-        if missing is not None:
-            raise RockspaceError(
-                f"{table.path}: no column {missing!r} (config key dataset.dimensions); its columns are {listed(table.cells)}"
-            )
+        for name in wanted:
+            table.require(name, "dataset.dimensions")
         others = [name for name in table.cells if name not in wanted and name not in known]
         return {name: name for name in wanted}, dict.fromkeys(others, "not in dataset.dimensions")
     taken, ignored = [], {}
     for column in table.cells:
         if column in known:
             continue
-        reason = _reason_to_ignore(table, column, numbering, constant=not (partial or wanted))
-        if reason:
+        if reason := _reason_to_ignore(table, column, numbering, constant=not (partial or wanted)):
             ignored[column] = reason
         else:
             taken.append(column)
     if not taken:
         raise RockspaceError(f"{table.path}: no column of numbers that differ; its columns are {listed(table.cells)}")
-    if table.has_header:
-        _refuse_doubtful(table, taken, partial)
-        return {name: name for name in taken}, ignored
     if wanted and len(wanted) != len(taken):
         raise RockspaceError(
             f"{table.path}: {len(taken)} columns of coordinates, but config key dataset.dimensions names {len(wanted)}; make them agree"
         )
     if not wanted:
         _refuse_doubtful(table, taken, partial)
-    return dict(zip(wanted or [f"dimension {i}" for i in range(1, len(taken) + 1)], taken, strict=True)), ignored
+    names = taken if table.has_header else wanted or [f"dimension {i}" for i in range(1, len(taken) + 1)]
+    return dict(zip(names, taken, strict=True)), ignored
 
 
 def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], constant: bool) -> str | None:
-    cells = table.cells[column].tolist()
+    cells = table.cells[column]
     word = "" if column in table.unnamed else column.strip().lower()
     if column in numbering:
         return "numbers the rows"
@@ -194,7 +187,7 @@ def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], const
         return "codes"
     if _COUNTS.fullmatch(word) and are_integers(cells):
         return "counts"
-    if constant and len(cells) > 1 and len(set(cells)) == 1:
+    if constant and len(cells) > 1 and cells.nunique() == 1:
         if column in table.unnamed:
             raise RockspaceError(f"{table.path}: {column} is the same in every row; remove it")
         return "the same in every row"
@@ -212,7 +205,7 @@ def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
         raise RockspaceError(f"{table.path}: a dimension cannot be called {reserved!r}; rename the column")
     if partial or len(table.cells) < _MIN_ROWS_OF_CODES:
         return
-    whole = [name for name in taken if are_integers(table.cells[name].tolist())]
+    whole = [name for name in taken if are_integers(table.cells[name])]
     counted = [name for name in whole if set(numbers(table, name)) in counts(len(table.cells))]
     if 0 < len(counted) < len(taken):
         raise RockspaceError(

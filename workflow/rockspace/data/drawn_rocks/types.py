@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rockspace.errors import RockspaceError
-
 DIMENSIONS = (
     "lightness",  # dark to light
     "grain size",  # fine to coarse
@@ -141,12 +139,7 @@ def rock_type(seed: int, number: int) -> RockType:
     Args:
         seed: seed of the dataset.
         number: 0 to ``MOST_SUBTYPES`` - 1; the first 30 have the archive's names.
-
-    Raises:
-        RockspaceError: the number is out of range.
     """
-    if not 0 <= number < MOST_SUBTYPES:
-        raise RockspaceError(f"subtype {number}: there are names for subtypes 0 to {MOST_SUBTYPES - 1} only")
     rng = np.random.default_rng([seed, _STREAM, number])
     if number < len(_FIELD_GUIDE):
         per_superclass = len(_FIELD_GUIDE) // len(SUPERCLASSES)
