@@ -96,6 +96,24 @@ def test_counts_are_read_by_file_name_or_image_id_in_the_catalogs_order(tmp_path
     assert read_responses(tmp_path / "r.csv", catalog(), "train").index.tolist() == ["L0_train_0"]
 
 
+def test_a_name_that_is_an_image_of_both_splits_is_refused(tmp_path):
+    images = catalog().assign(
+        file=lambda table: table["split"] + "/" + table["label"] + table["image_id"].str[-2:] + ".jpg"
+    )
+    path = write(tmp_path / "r.csv", "image,L0,L1\nL0_0,1,2\n")
+    with pytest.raises(RockspaceError, match=r"row 2: 'L0_0' may be 'train/L0_0.jpg' or 'validation/L0_0.jpg'"):
+        read_responses(path, images, "validation")
+    write(path, "image,L0,L1\nvalidation/L0_0,1,2\ntrain/L0_0,3,4\n")
+    assert read_responses(path, images, "validation").to_numpy().tolist() == [[1, 2]]
+
+
+def test_a_category_whose_name_could_head_a_column_of_image_numbers_counts(tmp_path):
+    images = catalog().replace({"label": {"L0": "picture", "L1": "object 1"}})
+    rows = "".join(f"L0_train_{i},{i + 1},{9 - i}\n" for i in range(5))
+    table = read_responses(write(tmp_path / "r.csv", f"image,picture,object 1\n{rows}"), images, "train")
+    assert table.to_dict("list") == {"picture": [1, 2, 3, 4, 5], "object 1": [9, 8, 7, 6, 5]}
+
+
 def test_people_may_choose_among_superclasses_or_some_of_the_labels():
     assert category_of_label(catalog(), ["I", "S", "M"], "r.csv")["L5"] == "S"
     assert category_of_label(catalog(), ["L3", "L1"], "r.csv") == {"L1": "L1", "L3": "L3"}

@@ -96,6 +96,19 @@ def test_columns_beside_the_groups_dimensions_are_left_out_and_other_names_of_al
     assert table["size"].tolist() == [1.5, 3.5, 5.5, 2, 4, 6]
 
 
+def test_a_name_that_is_an_image_of_both_splits_is_refused_where_each_file_is_for_both(raw):
+    names, splits = ("a", "b", "c"), ("train", "validation")
+    rows = [(f"{split}/{name}", split, f"{split}/{name}.jpg") for split in splits for name in names]
+    catalog = pd.DataFrame(rows, columns=["image_id", "split", "file"])
+    dataset = {"splits": {split: {"individual": "people/*.txt"} for split in splits}, "dimensions": []}
+    (raw / "people" / "p.txt").write_text("image,hue,size\na,1.5,2\nb,3.5,4\nc,5.5,6\n")
+    with pytest.raises(RockspaceError, match=r"'a' may be 'train/a\.jpg' or 'validation/a\.jpg'"):
+        individual_coordinates(raw, dataset, catalog, "validation", ["hue", "size"])
+    (raw / "people" / "p.txt").write_text("image,hue,size\nvalidation/b,1.5,2\ntrain/b,3.5,4\n")
+    table = individual_coordinates(raw, dataset, catalog, "validation", ["hue", "size"])
+    assert table.to_numpy().tolist() == [["p", "validation/b", 1.5, 2]]
+
+
 def test_a_pattern_without_files_is_named(raw):
     with pytest.raises(RockspaceError, match=r"no file matches 'people/\*\.txt'"):
         individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])

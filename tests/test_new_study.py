@@ -138,7 +138,14 @@ def test_the_config_that_is_written_is_valid_and_says_what_was_found(folder, mon
         main(["pets"])
 
 
-def test_a_name_that_is_no_folders_name_is_refused(monkeypatch):
+@pytest.mark.parametrize("name", ["../pets", "a: b", "{", "- a", "a #b"])
+def test_a_name_that_is_no_folders_name_is_refused(monkeypatch, name):
     monkeypatch.chdir(ROOT)
     with pytest.raises(RockspaceError, match="study: found"):
-        new_study("../pets", None)
+        new_study(name, None)
+
+
+@pytest.mark.parametrize("name", ["007", "1e3", "null", "true"])
+def test_a_name_that_yaml_reads_as_something_else_stays_a_name(monkeypatch, name):
+    monkeypatch.chdir(ROOT)
+    assert yaml.safe_load(new_study(name, None))["study"] == name

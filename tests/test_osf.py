@@ -25,7 +25,7 @@ from urllib3.util import Retry
 from rockspace.data import osf, web
 from rockspace.data.archive import fetch
 from rockspace.data.manifest import Entry, lost_files, verify
-from rockspace.data.web import BearerToken, Client, PassingError, Patience, _pause
+from rockspace.data.web import BearerToken, Client, Patience, TransientError, _pause
 from rockspace.errors import RockspaceError
 from standin_osf import FAULTS, ROOT, TRAVERSAL, Fault, StandIn, every_fault
 
@@ -763,8 +763,8 @@ def test_an_unreachable_api_is_given_up_well_within_a_minute(study):
 def waits(patience: Patience, attempts: int, retry_after: str | None = None) -> list[float]:
     retries, seconds = patience.retries, []
     for _ in range(attempts):
-        retries = retries.increment("GET", "x", error=PassingError("x"))
-        seconds.append(_pause(retries, PassingError("x", retry_after)))
+        retries = retries.increment("GET", "x", error=TransientError("x"))
+        seconds.append(_pause(retries, TransientError("x", retry_after)))
     return seconds
 
 

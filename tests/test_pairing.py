@@ -877,6 +877,24 @@ def test_a_table_in_each_folder_of_a_split_names_its_own_images(photos):
     assert said[0].startswith("train/mds.csv: ")
 
 
+def test_a_name_that_is_an_image_of_both_splits_gets_no_label_from_a_table_for_both(photos):
+    images = [f"{split}/{i:03d}.png" for split, count in (("train", 9), ("val", 3)) for i in range(count)]
+    fill(photos, images)
+    splits = {}
+    for split, folder in (("train", "train"), ("validation", "val")):
+        rows = {image: row for image, row in own_rows(images).items() if image.startswith(folder)}
+        (photos / folder / "mds.csv").write_text(written(rows, name))
+        splits[split] = {"images": f"{folder}/*.png", "coordinates": f"{folder}/mds.csv", "labels": "kinds.csv"}
+    dataset = {"columns": {"label": "kind"}, "splits": splits, "dimensions": []}
+    (photos / "kinds.csv").write_text("image,kind\n" + "".join(f"{i:03d}.png,{KINDS[i % 3]}\n" for i in range(9)))
+    with pytest.raises(RockspaceError, match=r"row 2: '000\.png' may be 'train/000\.png' or 'val/000\.png'"):
+        build_catalog(photos, dataset)
+    label_of = {image: KINDS[i % 3] for i, image in enumerate(images)}
+    (photos / "kinds.csv").write_text("image,kind\n" + "".join(f"{i},{kind}\n" for i, kind in label_of.items()))
+    catalog = build_catalog(photos, dataset)
+    assert dict(zip(catalog["file"], catalog["label"], strict=True)) == label_of
+
+
 @pytest.mark.parametrize("write", [str, lambda i: i.removesuffix(".png"), lambda i: i.removesuffix(".jpg.png")])
 def test_images_with_two_suffixes_are_known_by_any_part_of_them(photos, write):
     images = [image.replace(".png", ".jpg.png") for image in NAMES]

@@ -1,4 +1,4 @@
-"""The Open Science Framework: which files a node holds, and fetching them."""
+"""The Open Science Framework: listing and downloading the files of a node."""
 
 import logging
 import os
@@ -53,10 +53,10 @@ class PublishedFile:
 
 
 def list_files(client: Client, api: str, node: str, patterns: Sequence[str]) -> dict[str, PublishedFile]:
-    """List the files of a node that ``patterns`` name, going only into folders that can hold one.
+    """List the files of a node that ``patterns`` match; only folders that may contain one are listed.
 
     Args:
-        client: asks the API.
+        client: for requests to the API.
         api: address of the API, such as ``https://api.osf.io/v2``.
         node: identifier of the node, such as ``d6b9y``.
         patterns: globs relative to the node's storage, such as ``360 Rocks/*.jpg``.
@@ -65,8 +65,8 @@ def list_files(client: Client, api: str, node: str, patterns: Sequence[str]) -> 
         The files by path, sorted.
 
     Raises:
-        RockspaceError: the API is unreachable, its response is invalid, lists a name that would lead out of
-            the archive, or has nothing for a pattern.
+        RockspaceError: the API is unreachable, its response is invalid, a matching name would lead out of
+            the archive, or a pattern matches nothing.
     """
     where, api = f"OSF node {node!r}", api.rstrip("/")
 
@@ -98,18 +98,18 @@ def download(
     patience: Patience = PATIENCE,
     transfers: int = TRANSFERS,
 ) -> list[Entry]:
-    """Bring the files that ``patterns`` name into ``folder``, fetching only what is missing or wrong there.
+    """Download the files that ``patterns`` match into ``folder``, except those that are already complete there.
 
-    A file appears in ``folder`` once it is whole and verified. A token in the environment variable
-    ``OSF_TOKEN`` goes to OSF and nowhere else.
+    A file appears in ``folder`` once it is complete and verified. A token in the environment variable
+    ``OSF_TOKEN`` is sent to OSF only.
 
     Args:
         api: as for ``list_files``.
         node: as for ``list_files``.
         patterns: as for ``list_files``.
-        folder: keeps whole files between runs; made if it is not there.
+        folder: keeps complete files between runs; created if missing.
         patience: time-outs and retries.
-        transfers: files under way at the same time, 1 or more.
+        transfers: number of simultaneous downloads, 1 or more.
 
     Returns:
         The entry of each file, sorted by path.
@@ -159,7 +159,7 @@ def _fetch_all(
     with logging_redirect_tqdm([logging.getLogger("rockspace")]), bar, ThreadPoolExecutor(transfers) as pool:
         try:
             jobs = [
-                pool.submit(_bring, client, path, file, folder, partials / str(number), on_bytes)
+                pool.submit(_download_file, client, path, file, folder, partials / str(number), on_bytes)
                 for number, (path, file) in enumerate(files.items())
             ]
             for job in as_completed(jobs):
@@ -172,7 +172,7 @@ def _fetch_all(
     return sorted(entries)
 
 
-def _bring(
+def _download_file(
     client: Client,
     path: str,
     file: PublishedFile,

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -112,13 +112,10 @@ def pair(
     if column is not None:
         table.require(column, "dataset.columns.image")
     known = _Images([*images, *others], len(images), partial)
-    numbering = tuple(name for name in table.cells if name != column and _counts_rows(table, name))
-    candidates = (
-        [column]
-        if column
-        else [name for name in table.cells if name not in dimensions and _may_name(table, name, numbering)]
-    )
-    rest = [name for name in table.cells if name not in (*candidates, *numbering, *dimensions)]
+    free = [name for name in table.cells if name != column and name not in dimensions]
+    numbering = tuple(name for name in free if _counts_rows(table, name))
+    candidates = [column] if column else [name for name in free if _may_name(table, name, numbering)]
+    rest = [name for name in free if name not in (*candidates, *numbering)]
     matches = [_by_text(table, name, known) for name in candidates]
     loosely = (_by_text(table, name, known, loosely=True) for name in candidates)
     by_number = (_by_number(table, name, known) for name in candidates)
@@ -134,7 +131,7 @@ def pair(
         for row, (image,) in enumerate(best.found):
             if image < len(images):
                 rows[image] = row
-        numbering = tuple(name for name in table.cells if name != best.column and _may_number(table, name))
+        numbering = tuple(name for name in free if name != best.column and _may_number(table, name))
         return Pairing(rows, best.column, numbering, f"{table.in_words(best.column)} names {best.what}")
     matches = [match for match in matches if column or not _are_ratings(table, match.column)]
     closest = max(matches, key=_Match.recognised, default=None)
@@ -143,6 +140,25 @@ def pair(
     _refuse_names_or_dimensions(table, rest, known)
     _refuse_unknown_names(table, images, (*numbering, *dimensions))
     return _by_order(table, images, order, numbering)
+
+
+def images_by_table(
+    table_of: Mapping[str, str], images_of: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield each table with the images of all splits that it is for, and all other images.
+
+    An image's name that several splits have is ambiguous in a table that is for all of them.
+
+    Args:
+        table_of: The table of each split.
+        images_of: The paths of the images of each split.
+    """
+    for table in dict.fromkeys(table_of.values()):
+        own, others = (
+            [image for split, images in images_of.items() if (table_of[split] == table) == is_own for image in images]
+            for is_own in (True, False)
+        )
+        yield table, own, others
 
 
 def recognised(table: Table, images: Sequence[str]) -> int:

@@ -18,7 +18,7 @@ from rockspace.artifacts import link_or_copy, replacing
 from rockspace.data.catalog import COLUMNS, SPLITS
 from rockspace.data.directory import list_folder
 from rockspace.data.images import read_rgb
-from rockspace.data.pairing import pair
+from rockspace.data.pairing import images_by_table, pair
 from rockspace.data.patterns import MissingError
 from rockspace.data.tables import read_table
 from rockspace.errors import RockspaceError
@@ -46,7 +46,8 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
         [pd.DataFrame({"file": files, "split": split}) for split, files in sets.items()], ignore_index=True
     )
     catalog["image_id"] = shortest_ends(catalog["file"].tolist())
-    labels = _labels_in_tables(raw, dataset, sets) if _column(dataset, "label") else _labels_in_names(dataset, sets)
+    has_label_column = dataset.get("columns", {}).get("label")
+    labels = _labels_in_tables(raw, dataset, sets) if has_label_column else _labels_in_names(dataset, sets)
     catalog = catalog.merge(labels, on="file", validate="one_to_one")
     if "fraction" in dataset["splits"]["validation"]:
         catalog["split"] = _drawn_splits(catalog["label"], **dataset["splits"]["validation"])
@@ -94,10 +95,6 @@ def shortest_ends(files: Sequence[str]) -> list[str]:
     return ids
 
 
-def _column(dataset: Mapping[str, Any], role: str) -> str | None:
-    return (dataset.get("columns") or {}).get(role)
-
-
 def _labels_in_names(dataset: Mapping[str, Any], sets: Mapping[str, list[str]]) -> pd.DataFrame:
     """Take the files' names apart, or their paths where the pattern has a slash."""
     pattern, rows = dataset["filename"], []
@@ -114,20 +111,21 @@ def _labels_in_names(dataset: Mapping[str, Any], sets: Mapping[str, list[str]]) 
 
 def _labels_in_tables(raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, list[str]]) -> pd.DataFrame:
     """Read labels from a column of a table: one of their own, or that of the coordinates."""
-    rows = []
-    for split, files in sets.items():
-        given = dataset["splits"][split]
-        path = raw / (given.get("labels") or given["coordinates"])
-        table = read_table(path)
-        others = [file for other, them in sets.items() if other != split for file in them]
-        pairing = pair(table, files, others=others, column=_column(dataset, "image"), order=dataset.get("order"))
+    rows, columns = [], dataset["columns"]
+    superclass = columns.get("superclass")
+    table_of = {
+        split: given.get("labels") or given["coordinates"]
+        for split, given in dataset["splits"].items()
+        if split in sets
+    }
+    for name, files, others in images_by_table(table_of, sets):
+        table = read_table(raw / name)
+        pairing = pair(table, files, others=others, column=columns.get("image"), order=dataset.get("order"))
         for role in ("label", "superclass"):
-            if column := _column(dataset, role):
-                table.require(column, f"dataset.columns.{role}")
-        superclass = _column(dataset, "superclass")
-        for file, row in zip(files, pairing.rows, strict=True):
-            cells = table.cells.iloc[row]
-            label = _checked_label(cells[_column(dataset, "label")], f"{path}: row {cells.name}", "it")
+            if role in columns:
+                table.require(columns[role], f"dataset.columns.{role}")
+        for file, (line, cells) in zip(files, table.cells.iloc[pairing.rows].iterrows(), strict=True):
+            label = _checked_label(cells[columns["label"]], f"{table.path}: row {line}", "it")
             rows.append({"file": file, "label": label, "superclass": cells[superclass] if superclass else ""})
     return pd.DataFrame(rows)
 

@@ -1,4 +1,4 @@
-"""HTTP for files that must arrive whole: retries, resumed downloads, checksums, and bounds on what a server sends."""
+"""HTTP downloads that are retried, resumed, verified by checksum, and limited in size and time."""
 
 import json
 import logging
@@ -26,15 +26,15 @@ from rockspace.errors import RockspaceError
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 16
 MAX_JSON_BYTES = 1 << 25  # a page of 100 files takes a hundredth of it
-SLOWEST = 100  # bytes a second: less is no transfer, but a server that keeps a connection open
-PASSING_STATUSES = frozenset({408, 429, *range(500, 600)})
-_AS_STORED = {"Accept-Encoding": "identity"}  # a compressed body would not have the published size
+MIN_BYTES_PER_S = 100  # a slower transfer counts as hung
+TRANSIENT_STATUSES = frozenset({408, 429, *range(500, 600)})
+_UNCOMPRESSED = {"Accept-Encoding": "identity"}  # a compressed body would not have the published size
 
 log = logging.getLogger(__name__)
 
 
-class PassingError(Exception):
-    """Something that may be gone at the next attempt, in words that hold no address, header or redirect."""
+class TransientError(Exception):
+    """A fault that may not recur at the next attempt; its message contains no address, header or redirect."""
 
     def __init__(self, reason: str, retry_after: str | None = None) -> None:
         super().__init__(reason)
@@ -42,11 +42,11 @@ class PassingError(Exception):
 
 
 class UnreachableError(RockspaceError):
-    """No server has answered at all."""
+    """No server has ever answered this client."""
 
 
 class RefusedError(RockspaceError):
-    """A server refuses a request for good.
+    """A server refuses a request, and would do so again.
 
     Args:
         message: one line.
@@ -63,11 +63,11 @@ class Patience:
     """Time-outs, number of retries and pauses.
 
     Attributes:
-        retries: how often and with which pauses; OSF counts requests by the hour, so it may ask for as long a pause.
+        retries: number of attempts and pauses; OSF limits requests per hour, so it may ask for a pause of an hour.
         connect_s: seconds for a connection to be made, for each address of the host.
         read_s: seconds without a byte before a connection counts as hung.
-        contact_attempts: attempts as long as no server has answered: then the network is likely not there.
-        contact_s: seconds after which no further such attempt is begun.
+        contact_attempts: attempts while no server has answered, which suggests that there is no network.
+        contact_s: seconds after which no further such attempt begins.
     """
 
     retries: Retry = field(
@@ -84,14 +84,14 @@ PATIENCE = Patience()
 
 @dataclass(frozen=True)
 class Expected:
-    """What a file must be, as far as its publisher says: size in bytes, hexadecimal checksums."""
+    """Size in bytes and hexadecimal checksums of a file, as far as its publisher gives them."""
 
     size: int | None = None
     md5: str | None = None
     sha256: str | None = None
 
     def fault(self, found: Entry) -> str | None:
-        """How ``found`` differs from it, or None."""
+        """How ``found`` differs, or None."""
         for name in ("size", "md5", "sha256"):
             wanted, got = getattr(self, name), getattr(found, name)
             if wanted is not None and wanted != got:
@@ -130,10 +130,10 @@ class Client:
     """Keeps connections open between requests; threads may share it.
 
     Args:
-        auth: who may see a token.
+        auth: token, and the sites that it is sent to.
         patience: time-outs and retries.
-        connections: how many threads will share it.
-        advice: by HTTP status, what to do about it, in words.
+        connections: number of threads that share it.
+        advice: by HTTP status, what the user can do about it.
     """
 
     def __init__(
@@ -156,12 +156,12 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """End all connections; what other threads are waiting for is abandoned."""
+        """End all connections; requests of other threads are abandoned."""
         self._closing.set()
         self._session.close()
 
     def json(self, url: str, params: Mapping[str, Any] | None = None) -> Any:
-        """Return the JSON that lies at ``url``.
+        """Download JSON.
 
         Raises:
             UnreachableError: nothing has ever answered this client.
@@ -178,9 +178,9 @@ class Client:
             try:
                 return json.loads(content)
             except (ValueError, RecursionError) as error:
-                raise PassingError("the answer is not JSON") from error
+                raise TransientError("the answer is not JSON") from error
 
-        return self._patiently(url, attempt)
+        return self._with_retries(url, attempt)
 
     def save(
         self,
@@ -190,17 +190,17 @@ class Client:
         expected: Expected,
         on_bytes: Callable[[int], object],
     ) -> Entry:
-        """Write what lies at ``url`` to ``partial`` and verify it; a transfer that is cut is resumed.
+        """Download ``url`` to ``partial`` and verify it; an interrupted transfer is resumed.
 
         Args:
             url: the address.
             path: the file's path in the archive, for its entry.
-            partial: the file to write; if this raises, its content means nothing.
+            partial: the file to write; incomplete if this raises.
             expected: what the file must be.
-            on_bytes: told the size of every chunk, and of what is discarded.
+            on_bytes: called with the size of every chunk, and with minus the size of what is discarded.
 
         Raises:
-            RockspaceError: as for ``json``, or what arrives never is what is expected.
+            RockspaceError: as for ``json``, or no attempt yields the expected content.
         """
         what, digest = f"{path} ({url})", Digest()
 
@@ -211,7 +211,7 @@ class Client:
             partial.write_bytes(b"")
 
         def attempt() -> Entry:
-            headers = _AS_STORED | ({"Range": f"bytes={digest.size}-"} if digest.size else {})
+            headers = _UNCOMPRESSED | ({"Range": f"bytes={digest.size}-"} if digest.size else {})
             with self._answer(what, url, start=digest.size, headers=headers) as response:
                 if response.status_code != HTTPStatus.PARTIAL_CONTENT:
                     discard()
@@ -222,28 +222,28 @@ class Client:
                         on_bytes(len(chunk))
                         if expected.size is not None and digest.size > expected.size:
                             discard()
-                            raise PassingError(f"it is longer than the {expected.size} bytes published")
+                            raise TransientError(f"it is longer than the {expected.size} bytes published")
             entry = digest.entry(path, url)
             if fault := expected.fault(entry):
                 discard()
-                raise PassingError(fault)
+                raise TransientError(fault)
             return entry
 
         try:
-            return self._patiently(what, attempt)
+            return self._with_retries(what, attempt)
         except BaseException:
             on_bytes(-digest.size)
             raise
 
-    def _patiently(self, what: str, attempt: Callable[[], T]) -> T:
-        """Try until it works. urllib3 says how often and when: its own loop knows of no content that is wrong."""
+    def _with_retries(self, what: str, attempt: Callable[[], T]) -> T:
+        """Try until it works, as often and at such intervals as urllib3 says; its own loop does not check the content."""
         retries, begin = self._patience.retries, time.monotonic()
         while True:
             if self._closing.is_set():
                 raise RockspaceError(f"{what}: abandoned")
             try:
                 return attempt()
-            except PassingError as error:
+            except TransientError as error:
                 attempts = len(retries.history) + 1
                 is_late = time.monotonic() - begin >= self._patience.contact_s
                 if not self._has_contact and (attempts >= self._patience.contact_attempts or is_late):
@@ -267,16 +267,16 @@ class Client:
                 self._has_contact = True
                 self._check_status(what, response, start)
                 yield response
-        except _HOPELESS as error:
+        except _PERMANENT_ERRORS as error:
             raise RockspaceError(f"{what} cannot be requested: {type(error).__name__}") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise PassingError(_in_words(error, self._patience)) from error
+            raise TransientError(_in_words(error, self._patience)) from error
 
     def _check_status(self, what: str, response: requests.Response, start: int) -> None:
         status = response.status_code
         advice = f": {self._advice[status]}" if status in self._advice else ""
-        if status in PASSING_STATUSES:
-            raise PassingError(f"the server answered {_named(status)}{advice}", response.headers.get("Retry-After"))
+        if status in TRANSIENT_STATUSES:
+            raise TransientError(f"the server answered {_named(status)}{advice}", response.headers.get("Retry-After"))
         if status >= 400:
             raise RefusedError(f"{what} cannot be downloaded: the server answered {_named(status)}{advice}", status)
         is_rest = start and response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
@@ -286,15 +286,15 @@ class Client:
             )
 
     def _chunks(self, what: str, response: requests.Response) -> Iterator[bytes]:
-        """The body as it comes in, as long as it comes in at all."""
+        """The body in pieces; an error if it is too slow."""
         begin, size = time.monotonic(), 0
         while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
             if self._closing.is_set():
                 raise RockspaceError(f"{what}: abandoned")
             size += len(chunk)
             seconds = time.monotonic() - begin
-            if seconds > self._patience.read_s and size < SLOWEST * seconds:
-                raise PassingError(f"it comes at less than {SLOWEST} bytes a second")
+            if seconds > self._patience.read_s and size < MIN_BYTES_PER_S * seconds:
+                raise TransientError(f"it comes at less than {MIN_BYTES_PER_S} bytes a second")
             yield chunk
 
 
@@ -307,21 +307,20 @@ class _Session(requests.Session):
         return not self.auth.trusts(new_url)
 
 
-# Addresses that are none, the server's redirects among them: requests' own errors for them are ValueErrors, and
-# some of urllib's come through.
-_HOPELESS = (requests.exceptions.TooManyRedirects, ValueError)
+# Malformed addresses, which a server may redirect to: requests' errors for them, and some of urllib's, are ValueErrors.
+_PERMANENT_ERRORS = (requests.exceptions.TooManyRedirects, ValueError)
 
 
 def _named(status: int) -> str:
-    """A status with its standard name; what the server calls it may hold anything."""
+    """A status with its standard name; the text that the server sends may contain anything."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
 
 
-def _pause(retries: Retry, error: PassingError) -> float:
-    """Seconds before the next attempt: what the server asks for, or ever more; a random part keeps clients apart."""
+def _pause(retries: Retry, error: TransientError) -> float:
+    """Seconds before the next attempt: exponential backoff with jitter, or longer if the server asks for it."""
     backoff = retries.get_backoff_time()
     if error.retry_after is None:
         return backoff
@@ -332,7 +331,7 @@ def _pause(retries: Retry, error: PassingError) -> float:
 
 
 def _in_words(error: requests.RequestException | urllib3.exceptions.HTTPError, patience: Patience) -> str:
-    """What happened to a connection."""
+    """What went wrong with a connection, without its address."""
     cause: Any = error.args[0] if error.args else None
     cause = getattr(cause, "reason", None) or cause
     match error, cause:

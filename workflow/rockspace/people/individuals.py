@@ -21,7 +21,8 @@ def individual_coordinates(
     Args:
         raw: Folder with the archive's files.
         dataset: The section of the configuration; ``splits.{split}.individual`` names the files. Where the
-            validation split is a fraction of the training images, each file holds the images of both.
+            validation split is a fraction of the training images, or has the same pattern, each file may hold the images
+            of both.
         catalog: From `rockspace.data.catalog.read_catalog`.
         split: Which images.
         group: The dimensions of the group's table. People's files may have further columns where they name these; where
@@ -48,8 +49,10 @@ def individual_coordinates(
                 "group too; narrow the pattern, or put the individuals' files into a folder of their own"
             )
     own = catalog["split"] == split
-    is_of_both = "fraction" in dataset["splits"].get("validation", {})
-    expected = own | is_of_both
+    splits = dataset["splits"]
+    patterns = [given["individual"] for given in splits.values() if "individual" in given]
+    are_of_both = "fraction" in splits.get("validation", {}) or len(patterns) > len(set(patterns))
+    expected = own | are_of_both
     tables: list[pd.DataFrame] = []
     people = shortest_ends(list(files))
     if len({PurePosixPath(person).name for person in people}) == 1 < len(people):

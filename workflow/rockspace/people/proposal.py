@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from rockspace.data.pairing import READABLE, UNREADABLE, pair, recognised
+from rockspace.data.pairing import READABLE, UNREADABLE, images_by_table, pair, recognised
 from rockspace.data.patterns import select
 from rockspace.data.tables import Table, read_table
 from rockspace.errors import RockspaceError, listed
@@ -232,10 +232,9 @@ def _columns_of_labels(folder: Path, images_of: Mapping[str, list[str]], table_o
     """Columns that are called labels, if the tables of the splits have them for all images."""
     labels: Counter[str] = Counter()
     columns: dict[str, str] = {}
-    for split, images in images_of.items():
-        others = [image for other, found in images_of.items() if other != split for image in found]
+    for name, images, others in images_by_table(table_of, images_of):
         try:
-            table = read_table(folder / table_of[split])
+            table = read_table(folder / name)
             pairing = pair(table, images, others=others)
         except RockspaceError:
             return {}

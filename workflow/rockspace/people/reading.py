@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rockspace.data.catalog import SPLITS
-from rockspace.data.pairing import counts, pair
+from rockspace.data.pairing import counts, images_by_table, pair
 from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, numbers, read_table
 from rockspace.errors import RockspaceError, listed
 
@@ -77,15 +77,14 @@ def people_coordinates(
         RockspaceError: With file and row, for the first thing that does not fit.
     """
     given = {split: files["coordinates"] for split, files in dataset["splits"].items() if "coordinates" in files}
+    file_of = {split: given.get(split, given["train"]) for split in SPLITS}
+    images_of = {split: catalog.loc[catalog["split"] == split, "file"].tolist() for split in SPLITS}
     readings = []
-    for file in dict.fromkeys(given.values()):
-        # A file that is the only one has rows for the images of both splits.
-        splits = SPLITS if len(set(given.values())) == 1 else [split for split in given if given[split] == file]
-        own = catalog["split"].isin(splits)
+    for file, images, others in images_by_table(file_of, images_of):
         reading = read_coordinates(
             raw / file,
-            catalog.loc[own, "file"].tolist(),
-            others=catalog.loc[~own, "file"].tolist(),
+            images,
+            others=others,
             dimensions=dataset["dimensions"],
             columns=dataset.get("columns", {}),
             order=dataset.get("order"),

@@ -27,8 +27,8 @@ def read_responses(path: Path, catalog: pd.DataFrame, split: str) -> pd.DataFram
         RockspaceError: With file and row, where something is missing, doubled, unknown or not a count.
     """
     table, own = read_table(path), catalog["split"] == split
-    files, others = catalog.loc[own, "file"].tolist(), catalog.loc[~own, "file"].tolist()
-    pairing = pair(table, files, others=others, partial=True)
+    known = [name for name in table.cells if name in {*catalog["label"], *catalog["superclass"]}]
+    pairing = pair(table, catalog["file"].tolist(), dimensions=known, partial=True)
     if pairing.names is None:
         raise RockspaceError(f"{path}: no column names the images; expected one, and one column a category")
     categories = [name for name in table.cells if name != pairing.names and name not in pairing.numbering]
@@ -38,10 +38,10 @@ def read_responses(path: Path, catalog: pd.DataFrame, split: str) -> pd.DataFram
         if not any(row):
             image = table.cells.loc[line, pairing.names]
             raise RockspaceError(f"{path}: row {line}: no response to image {image!r}; remove the row")
-    shown = pairing.rows >= 0
+    shown = own & (pairing.rows >= 0)
     if not shown.any():
         raise RockspaceError(f"{path}: no row for any {split} image; check dataset.splits.{split}.responses")
-    index = pd.Index(catalog.loc[own, "image_id"][shown], name="image_id")
+    index = pd.Index(catalog.loc[shown, "image_id"], name="image_id")
     return pd.DataFrame(counts.iloc[pairing.rows[shown]].tolist(), index, categories, dtype="int64")
 
 
