@@ -440,6 +440,17 @@ def test_commas_that_divide_thousands_are_refused(photos):
     assert re.search(r"x: a decimal point in row 2 and a comma in row \d+; use the same in all rows", refusal(photos))
 
 
+def test_commas_that_may_divide_thousands_are_refused(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    sizes = ["1,234" if i == 3 else str(560 + i) for i in range(12)]
+    rows = [f"{image}\t{size}\t{y}" for (image, (_, y)), size in zip(own.items(), sizes, strict=True)]
+    (photos / "mds.txt").write_text("\n".join(["image\tsize\ty", *rows]) + "\n")
+    assert "size: the comma in '1,234' may separate thousands or decimals" in refusal(photos)
+    (photos / "mds.txt").write_text("\n".join(["image\tsize\ty", *rows]).replace("565", "0,565") + "\n")
+    assert read(photos)[1]["arrow_04.png"] == (1.234, own["arrow_04.png"][1])
+
+
 # 1.9, 1.10 and 1.11: columns
 
 

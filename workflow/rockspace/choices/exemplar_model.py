@@ -104,11 +104,6 @@ class ExemplarModel(BaseEstimator):
         """Return the probability of each category for each image, shape (n, categories)."""
         return np.exp(self.predict_log_proba(X))
 
-    def score(self, X: np.ndarray, counts: np.ndarray) -> float:
-        """Return the log-likelihood of a response, in nats, on average over all responses."""
-        counts = np.asarray(counts, dtype=np.float64)
-        return float(np.sum(counts * self.predict_log_proba(X)) / counts.sum())
-
     def _squares(self, X: np.ndarray) -> np.ndarray:
         """Squared differences between images and exemplars by dimension, shape (n, m, k)."""
         X = checked_space(X, "images", minimum=1, spread=False)

@@ -31,25 +31,6 @@ class Entry:
     url: str | None = None
 
 
-class Digest:
-    """Size and checksums of bytes that pass by."""
-
-    def __init__(self) -> None:
-        self.size = 0
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self._sha256 = hashlib.sha256()
-
-    def update(self, chunk: bytes) -> None:
-        """Take in the next bytes."""
-        self.size += len(chunk)
-        self._md5.update(chunk)
-        self._sha256.update(chunk)
-
-    def entry(self, path: str, url: str | None = None) -> Entry:
-        """Return the manifest's entry for the bytes so far."""
-        return Entry(path, self.size, self._md5.hexdigest(), self._sha256.hexdigest(), url)
-
-
 def describe(file: Path, path: str, url: str | None = None) -> Entry:
     """Read ``file`` to its end and return its entry.
 
@@ -58,11 +39,13 @@ def describe(file: Path, path: str, url: str | None = None) -> Entry:
         path: its path in the archive.
         url: where it was downloaded from.
     """
-    digest = Digest()
+    size, md5, sha256 = 0, hashlib.md5(usedforsecurity=False), hashlib.sha256()
     with file.open("rb") as stream:
         while chunk := stream.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.entry(path, url)
+            size += len(chunk)
+            md5.update(chunk)
+            sha256.update(chunk)
+    return Entry(path, size, md5.hexdigest(), sha256.hexdigest(), url)
 
 
 def write_manifest(manifest: Path, entries: Iterable[Entry]) -> None:

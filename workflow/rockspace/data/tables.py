@@ -20,6 +20,7 @@ SNIFFED_LINES = 100  # for detecting the delimiter
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-"})  # in lower case
 
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # thousands as English writes them, or three decimals
 _INTEGER = re.compile(r"[+-]?\d+(?:[.,]0+)?")
 _COMMENT = re.compile(r"\s*[#%]+")
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)  # what Excel reads and writes on top of a CSV
@@ -133,7 +134,8 @@ def numbers(table: Table, column: str, *, gaps: bool = False) -> np.ndarray:
         gaps: Whether missing values are allowed; they become NaN.
 
     Raises:
-        RockspaceError: With file and row: a cell is not a finite number, or cells differ in the decimal mark.
+        RockspaceError: With file and row: a cell is not a finite number, cells differ in the decimal mark, or commas may
+            separate thousands.
     """
     values: list[float] = []
     marks: dict[str, int] = {}
@@ -147,6 +149,12 @@ def numbers(table: Table, column: str, *, gaps: bool = False) -> np.ndarray:
             raise RockspaceError(f"{table.path}: row {line}: found {cell!r} where a number is expected ({column})")
         values.append(number(cell))
         marks |= {mark: line for mark in ".," if mark in cell}
+    commas = [cell for cell in table.cells[column] if "," in cell]
+    if 0 < len(commas) < np.isfinite(values).sum() and all(_GROUPED.fullmatch(_plain(cell)) for cell in commas):
+        raise RockspaceError(
+            f"{table.path}: {column}: the comma in {commas[0]!r} may separate thousands or decimals; write numbers without "
+            "separators of thousands, or decimal points"
+        )
     if len(marks) > 1:
         raise RockspaceError(
             f"{table.path}: {column}: a decimal point in row {marks['.']} and a comma in row {marks[',']}; use the same in all rows"

@@ -20,7 +20,7 @@ from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from rockspace import __version__
-from rockspace.data.manifest import Digest, Entry
+from rockspace.data.manifest import Entry, describe
 from rockspace.errors import RockspaceError
 
 T = TypeVar("T")
@@ -202,37 +202,34 @@ class Client:
         Raises:
             RockspaceError: as for ``json``, or no attempt yields the expected content.
         """
-        what, digest = f"{path} ({url})", Digest()
+        what = f"{path} ({url})"
 
-        def discard() -> None:
-            nonlocal digest
-            on_bytes(-digest.size)
-            digest = Digest()
-            partial.write_bytes(b"")
+        def size() -> int:
+            return partial.stat().st_size if partial.exists() else 0
 
         def attempt() -> Entry:
-            headers = _UNCOMPRESSED | ({"Range": f"bytes={digest.size}-"} if digest.size else {})
-            with self._answer(what, url, start=digest.size, headers=headers) as response:
-                if response.status_code != HTTPStatus.PARTIAL_CONTENT:
-                    discard()
-                with partial.open("ab") as stream:
+            start = size()
+            headers = _UNCOMPRESSED | ({"Range": f"bytes={start}-"} if start else {})
+            with self._answer(what, url, start=start, headers=headers) as response:
+                is_rest = response.status_code == HTTPStatus.PARTIAL_CONTENT
+                on_bytes(0 if is_rest else -start)
+                with partial.open("ab" if is_rest else "wb") as stream:
                     for chunk in self._chunks(what, response):
                         stream.write(chunk)
-                        digest.update(chunk)
                         on_bytes(len(chunk))
-                        if expected.size is not None and digest.size > expected.size:
-                            discard()
-                            raise TransientError(f"it is longer than the {expected.size} bytes published")
-            entry = digest.entry(path, url)
+                        if expected.size is not None and stream.tell() > expected.size:
+                            break
+            entry = describe(partial, path, url)
             if fault := expected.fault(entry):
-                discard()
+                on_bytes(-entry.size)
+                partial.unlink()
                 raise TransientError(fault)
             return entry
 
         try:
             return self._with_retries(what, attempt)
         except BaseException:
-            on_bytes(-digest.size)
+            on_bytes(-size())
             raise
 
     def _with_retries(self, what: str, attempt: Callable[[], T]) -> T:

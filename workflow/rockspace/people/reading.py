@@ -232,24 +232,21 @@ def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
     # Row numbers may stand before it.
     matrix = np.column_stack([numbers(table, name, gaps=True) for name in columns[-n:]])
     matrix = np.where(np.isnan(matrix), matrix.T, matrix)
-    diagonal, spread = np.unique(np.diag(matrix)[~np.isnan(np.diag(matrix))]), np.nanmax(np.abs(matrix))
-    if np.allclose(matrix, matrix.T, atol=1e-3 * spread, equal_nan=True) and diagonal.size <= 1:
-        raise RockspaceError(
-            f"{table.path}: a symmetric matrix of {n} x {n} (dis)similarities, not coordinates; scale it to a few dimensions first "
-            "(multidimensional scaling), one row per image"
-        )
-    off_diagonal = np.where(np.eye(n, dtype=bool), np.nan, matrix)
-    own, least, most = np.diag(matrix), np.nanmin(off_diagonal, axis=1), np.nanmax(off_diagonal, axis=1)
-    if n >= _MIN_ROWS_OF_CODES and ((own <= least).all() or (own >= most).all()):
-        raise RockspaceError(
-            f"{table.path}: a matrix of {n} x {n} (dis)similarities or confusions, each least or largest on its diagonal, not "
-            "coordinates; scale it to a few dimensions first"
-        )
+    own, spread = np.diag(matrix), np.nanmax(np.abs(matrix))
+    others = np.where(np.eye(n, dtype=bool), np.nan, matrix)
+    is_extreme = (own <= np.nanmin(others, axis=1)).all() or (own >= np.nanmax(others, axis=1)).all()
     names = {PurePosixPath(name).stem.casefold() for name in columns}
-    if names >= {PurePosixPath(image).stem.casefold() for image in images}:
-        raise RockspaceError(
-            f"{table.path}: a matrix whose columns are the images, not coordinates; scale it to a few dimensions first"
-        )
+    if np.allclose(matrix, matrix.T, atol=1e-3 * spread, equal_nan=True) and np.unique(own[~np.isnan(own)]).size <= 1:
+        kind = f"a symmetric matrix of {n} x {n} (dis)similarities"
+    elif n >= _MIN_ROWS_OF_CODES and is_extreme:
+        kind = f"a matrix of {n} x {n} (dis)similarities or confusions, each least or largest on its diagonal"
+    elif names >= {PurePosixPath(image).stem.casefold() for image in images}:
+        kind = "a matrix whose columns are the images"
+    else:
+        return
+    raise RockspaceError(
+        f"{table.path}: {kind}, not coordinates; scale it to a few dimensions first (multidimensional scaling), one row per image"
+    )
 
 
 def _refuse_codes_of_labels(readings: Sequence[Reading], label_of: pd.Series) -> None:
