@@ -114,6 +114,14 @@ def test_a_category_whose_name_could_head_a_column_of_image_numbers_counts(tmp_p
     assert table.to_dict("list") == {"picture": [1, 2, 3, 4, 5], "object 1": [9, 8, 7, 6, 5]}
 
 
+@pytest.mark.parametrize("header", ["image,01,1e1,NA", "Bild,01,1e1,NA", '"","01","1e1","NA"', '"01" "1e1" "NA"'])
+def test_categories_may_be_called_like_numbers(tmp_path, header):
+    images = catalog().replace({"label": {"L0": "01", "L1": "1e1", "L2": "NA"}})
+    rows = "".join(f'"L0_train_{i}",{i + 1},{9 - i},0\n' for i in range(5)).replace(",", "," if "," in header else " ")
+    table = read_responses(write(tmp_path / "r.csv", f"{header}\n{rows}"), images, "train")
+    assert table.to_dict("list") == {"01": [1, 2, 3, 4, 5], "1e1": [9, 8, 7, 6, 5], "NA": [0] * 5}
+
+
 def test_people_may_choose_among_superclasses_or_some_of_the_labels():
     assert category_of_label(catalog(), ["I", "S", "M"], "r.csv")["L5"] == "S"
     assert category_of_label(catalog(), ["L3", "L1"], "r.csv") == {"L1": "L1", "L3": "L3"}

@@ -64,7 +64,7 @@ class Table:
         return f"the {column}" if column in self.unnamed else f"column {column!r}"
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, has_header: bool = False) -> Table:
     """Read a table with any delimiter, encoding, header and decimal mark; every cell remains text.
 
     Lines that start with ``#`` or ``%`` are comments; without a header, the last comment above the rows names the columns
@@ -72,6 +72,7 @@ def read_table(path: Path) -> Table:
 
     Args:
         path: A text file in UTF-8, UTF-16 with a byte order mark, or Windows-1252.
+        has_header: Whether it certainly has a header, whose names may be numbers; otherwise a header is detected.
 
     Raises:
         RockspaceError: With file and row: no text, no table, rows of unequal length, duplicate names in the header, or
@@ -86,7 +87,7 @@ def read_table(path: Path) -> Table:
     rows = _parsed(path, lines, delimiter, quote)
     if not rows:
         raise RockspaceError(f"{path}: the file is empty; expected one row per image")
-    header, is_whole, rows = _header_and_rows(path, rows, delimiter)
+    header, is_whole, rows = _header_and_rows(path, rows, delimiter, has_header)
     if header is None and comment is not None:
         header = _names_in(comment, delimiter, len(rows[0][1]))
     if delimiter == "," and not is_whole:
@@ -234,7 +235,9 @@ def _parsed(path: Path, lines: list[str], delimiter: str, quote: str) -> list[Ro
     return rows
 
 
-def _header_and_rows(path: Path, rows: list[Row], delimiter: str) -> tuple[list[str] | None, bool, list[Row]]:
+def _header_and_rows(
+    path: Path, rows: list[Row], delimiter: str, has_header: bool
+) -> tuple[list[str] | None, bool, list[Row]]:
     """Return the header, whether it has a cell for each column, and the rows below; the most common width is the table's."""
     counts = Counter(len(cells) for _, cells in rows)
     most_common = max(counts, key=lambda count: (counts[count], count))
@@ -250,13 +253,17 @@ def _header_and_rows(path: Path, rows: list[Row], delimiter: str) -> tuple[list[
     while start > 0 and len(rows[start - 1][1]) == width:
         start -= 1
     above, body = rows[:start], rows[start:]
-    header, is_whole = None, _is_header(body)
+    # R omits the name of the column of row names.
+    is_short = (
+        len(above) > 0 and len(above[-1][1]) == width - 1 and (has_header or not any(map(is_number, above[-1][1])))
+    )
+    header, is_whole = None, _is_header(body) or (has_header and not is_short)
     if is_whole:
         header, body = body[0][1], body[1:]
         if not body:
             raise RockspaceError(f"{path}: row {rows[start][0]}: a header without rows; expected one row per image")
-    elif above and len(above[-1][1]) == width - 1 and not any(map(is_number, above[-1][1])):
-        header, above = ["", *above[-1][1]], above[:-1]  # R omits the name of the column of row names
+    elif is_short:
+        header, above = ["", *above[-1][1]], above[:-1]
     for line, cells in (*above, *body):
         is_prose = line < body[0][0] and not any(map(is_number, cells))
         if len(cells) != width and not is_prose:

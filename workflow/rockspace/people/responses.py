@@ -26,7 +26,7 @@ def read_responses(path: Path, catalog: pd.DataFrame, split: str) -> pd.DataFram
     Raises:
         RockspaceError: With file and row, where something is missing, doubled, unknown or not a count.
     """
-    table, own = read_table(path), catalog["split"] == split
+    table, own = read_table(path, has_header=True), catalog["split"] == split
     known = [name for name in table.cells if name in {*catalog["label"], *catalog["superclass"]}]
     pairing = pair(table, catalog["file"].tolist(), dimensions=known, partial=True)
     if pairing.names is None:
