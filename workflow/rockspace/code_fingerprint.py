@@ -72,7 +72,11 @@ class _Tree:
         self.names_its_place |= isinstance(node, ast.Name) and node.id == "__file__"
         for name in node._fields:
             value: Any = getattr(node, name, None)
-            if name == "body" and isinstance(node, _WITH_DOCSTRING) and _is_text(value[:1]):
+            if (
+                name == "body"
+                and isinstance(node, _WITH_DOCSTRING)
+                and ast.get_docstring(node, clean=False) is not None
+            ):
                 value = value[1:]
             if isinstance(value, ast.AST):
                 words.append(name)
@@ -87,16 +91,6 @@ class _Tree:
 
 
 _WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-def _is_text(statements: list[ast.stmt]) -> bool:
-    """Whether the first statement is a text, which is a docstring there."""
-    return any(
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-        for statement in statements
-    )
 
 
 def _named(node: ast.Import | ast.ImportFrom, file: Path) -> Iterator[str]:

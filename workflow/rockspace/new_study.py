@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import write_text
 from rockspace.config import laid_over, validated
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError, listed
@@ -120,8 +120,7 @@ def main(arguments: list[str]) -> None:
         if given.folder
         else f"Now fill in your folder and patterns in {path}."
     )
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_text(path, text)
     print(f"{found}\nWrote {path}. Check it, then: snakemake --cores 4 --configfile {path}")
 
 
