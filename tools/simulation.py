@@ -17,8 +17,9 @@ from scipy.linalg import eigh
 from scipy.spatial.distance import pdist, squareform
 from tqdm import tqdm
 
+from rockspace.alignment.notes import critical_correlation
 from rockspace.alignment.permutation import image_pairings, permutation_nulls, subtype_pairings
-from rockspace.alignment.rotation_scores import RotationScorer
+from rockspace.alignment.rotation_scores import RotationScorer, without_empty_axes
 from rockspace.alignment.similarity import matrix_test, unbiased_kernel
 from rockspace.alignment.spaces import centred
 from rockspace.artifacts import write_csv
@@ -115,7 +116,7 @@ def claims(
     """
     n, k = coordinates.shape
     if features.shape[1] > n:
-        features = _principal_axes(features)
+        features, _ = without_empty_axes(features, features)
     learn = np.arange(n) % 3 < LEARN
     tests = {IMAGES: lambda sizes, _: image_pairings(sizes, permutations, seed)}
     if len(np.unique(labels)) < n:
@@ -127,7 +128,7 @@ def claims(
         within = RotationScorer(whole, whole)
         across = RotationScorer(parts[learn], parts[~learn])
         value = float(within(coordinates, coordinates).mean_r)
-        found[f"in-sample, {name}", FACE_VALUE] = value, value > _critical_correlation(n)
+        found[f"in-sample, {name}", FACE_VALUE] = value, value > critical_correlation(n, 1 - LEVEL)
         for test, pairings in tests.items():
             (null,) = permutation_nulls(
                 {"": lambda y, scorer=within: scorer(y, y)}, [coordinates], pairings([n], [labels])
@@ -146,21 +147,10 @@ def claims(
     return found
 
 
-def _principal_axes(features: np.ndarray) -> np.ndarray:
-    """Turn features (n, d) to as many axes as there are images, by their Gram matrix: distances stay as they are."""
-    values, vectors = np.linalg.eigh(centred(features) @ centred(features).T)
-    return vectors * np.sqrt(np.clip(values, 0, None))
-
-
 def _pca(learn: np.ndarray, features: np.ndarray, k: int) -> np.ndarray:
     d = learn.shape[1]
     _, vectors = eigh(centred(learn).T @ centred(learn), subset_by_index=[d - k, d - 1])
     return (features - learn.mean(axis=0)) @ vectors
-
-
-def _critical_correlation(n: int) -> float:
-    t = stats.t.ppf(1 - LEVEL, n - 2)
-    return float(t / np.sqrt(n - 2 + t**2))
 
 
 def _rank_matrix(space: np.ndarray) -> np.ndarray:

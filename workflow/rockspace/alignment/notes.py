@@ -12,6 +12,7 @@ from rockspace.alignment.permutation import MIN_EXCHANGES
 from rockspace.alignment.rotation_report import Settings
 from rockspace.alignment.rsa import without_direction
 from rockspace.alignment.spaces import Spaces
+from rockspace.alignment.statistics import BY_KEY
 
 # Fewer give a note. From ten subtypes on, intervals have their nominal coverage (`make simulate`).
 FEW_IMAGES, FEW_SUBTYPES = 30, 10
@@ -52,10 +53,9 @@ def _on_spaces(train: Spaces, validation: Spaces, settings: Settings) -> list[st
 def _on_size(validation: Spaces, figures: Mapping[str, Any]) -> list[str]:
     found, n, subtypes = [], len(validation), len(np.unique(validation.label))
     if n < FEW_IMAGES:
-        t = stats.t.ppf(0.975, n - 2)
         found.append(
             f"{n} validation images are few: even with independent images, a single correlation is significant only beyond "
-            f"{t / np.sqrt(n - 2 + t**2):.2f}; judge by the intervals"
+            f"{critical_correlation(n, 0.975):.2f}; judge by the intervals"
         )
     if subtypes == n:
         return found
@@ -73,16 +73,18 @@ def _on_size(validation: Spaces, figures: Mapping[str, Any]) -> list[str]:
     return found
 
 
+def critical_correlation(n: int, share: float) -> float:
+    """Return the quantile of Pearson's r between unrelated normal variables of `n` images that this share lies below."""
+    t = stats.t.ppf(share, n - 2)
+    return float(t / np.sqrt(n - 2 + t**2))
+
+
 def _on_chance(figures: Mapping[str, Any]) -> list[str]:
-    value = figures["held_out"]["mean_r"]
-    for units in ("subtypes", "images"):
-        null = figures["permutation"][units]
-        if null is not None:
-            low, high = null["held_out"]["null_mean_r_band"]
-            if value <= high:
-                return [
-                    f"held-out mean r {value:.3f} is {'within' if value >= low else 'below'} the chance band of random pairings of "
-                    f"{units} ({low:.3f} to {high:.3f}): no evidence of alignment"
-                ]
-            return []
-    return []
+    found = BY_KEY["held_out.mean_r"].estimate(figures)
+    if not found.has_null or found.value > found.null_high:
+        return []
+    side = "within" if found.value >= found.null_low else "below"
+    return [
+        f"held-out mean r {found.value:.3f} is {side} the chance band of random pairings of {found.null_over} "
+        f"({found.null_low:.3f} to {found.null_high:.3f}): no evidence of alignment"
+    ]
