@@ -10,8 +10,8 @@ from rockspace.alignment.comparison import comparison_table, entries_table, scor
 from rockspace.alignment.layer_profile import layer_profile
 from rockspace.alignment.layer_report import layer_report
 from rockspace.alignment.statistics import STATISTICS
-from rockspace.report.columns import COMPARISON, ENTRIES, SUMMARY, cells, read_table
-from rockspace.report.summary import as_markdown, ensemble_rows, summary_row
+from rockspace.report.columns import BY_NAME, COMPARISON, ENTRIES, SUMMARY, cells, read_table
+from rockspace.report.summary import MAIN, as_markdown, ensemble_rows, summary_row
 from test_comparison import LABELS, observed, prediction
 from test_comparison import QUICK as RESAMPLING
 from test_layer_report import NAMES, QUICK, study
@@ -69,12 +69,14 @@ def test_an_ensemble_has_a_row_with_what_is_known_of_it():
     assert ensemble_rows("both", metrics, {"layers": {}})[0]["layer"] == ""
 
 
-def test_the_summary_for_readers_has_a_legend_and_the_notes(figures):
+def test_the_summary_for_readers_has_the_main_columns_their_legend_and_the_notes(figures):
     text = as_markdown(pd.DataFrame([summary_row("a", 0, "penultimate", METRICS, figures)]), "rocks", ["12 are few"])
     assert "| r held-out (95 % over subtypes) |" in " ".join(text.split())
     assert "| 75.0 % (40.0 to 95.0) |" in " ".join(text.split())
     assert "\n> 12 are few\n" in text
-    for heading, about, _ in cells([summary_row("a", 0, "penultimate", METRICS, figures)], SUMMARY)[3:]:
+    shown = cells([summary_row("a", 0, "penultimate", METRICS, figures)], [BY_NAME[name] for name in MAIN])
+    assert [words.strip() for words in text.splitlines()[2].strip("|").split("|")] == [heading for heading, *_ in shown]
+    for heading, about, _ in shown[3:]:
         assert f"- *{heading}*: {about}\n" in text
 
 
