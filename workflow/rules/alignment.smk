@@ -5,9 +5,8 @@ localrules:
 rule procrustes:
     input:
         **{f"{split}_individuals": f"{STUDY}/coordinates/{split}.individuals.csv" for split in INDIVIDUALS},
+        **COORDINATES,
         embeddings=rules.extract_embeddings.output.embeddings,
-        train=f"{STUDY}/coordinates/train.csv",
-        validation=f"{STUDY}/coordinates/validation.csv",
     output:
         figures=f"{RUN}/alignment/{{layer}}.json",
         dimensions=f"{RUN}/alignment/{{layer}}.dimensions.csv",

@@ -38,6 +38,8 @@ MODELS = {model["name"]: model for model in settings["models"]}
 REGRESSES = {name: model["objective"] != "classification" for name, model in MODELS.items()}
 SEEDS = settings["seeds"]
 SPLITS = list(settings["dataset"]["splits"])
+COORDINATES = {split: f"{STUDY}/coordinates/{split}.csv" for split in SPLITS}
+STORED = {key: settings["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")}
 ENSEMBLES = {
     each["name"]: each | {"models": each["models"] or list(MODELS), "seeds": each["seeds"] or SEEDS}
     for each in settings["ensembles"]
@@ -170,7 +172,7 @@ def coordinates_learnt(*splits):
     """The human coordinates of these splits, for a model that learns them."""
 
     def of_model(wildcards):
-        return [f"{STUDY}/coordinates/{split}.csv" for split in splits if REGRESSES[wildcards.model]]
+        return [COORDINATES[split] for split in splits if REGRESSES[wildcards.model]]
 
     return of_model
 
@@ -187,9 +189,8 @@ def recipe(section, *keys):
 
 def geometry(wildcards):
     """How images are stored, and the input size of a model."""
-    stored = {key: settings["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")}
-    seen = MODELS[wildcards.model]["image_size"] or stored["image_size"]
-    return stored | {"image_size": seen, "margin": stored["image_size"] + stored["margin"] - seen}
+    seen = MODELS[wildcards.model]["image_size"] or STORED["image_size"]
+    return STORED | {"image_size": seen, "margin": STORED["image_size"] + STORED["margin"] - seen}
 
 
 def memory(of_images):

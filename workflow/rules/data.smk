@@ -59,7 +59,7 @@ rule coordinates:
         manifest=f"{STUDY}/people.manifest.json",
         catalog=rules.restructure.output.catalog,
     output:
-        **{split: f"{STUDY}/coordinates/{split}.csv" for split in SPLITS},
+        **COORDINATES,
         reading=f"{STUDY}/coordinates/reading.json",
     log:
         f"{STUDY}/logs/coordinates.log",
@@ -114,7 +114,7 @@ rule tfrecords:
     resources:
         mem_mb=1500,
     params:
-        geometry={key: settings["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")},
+        geometry=STORED,
         code=code("tfrecords"),
     message:
         "Storing the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"

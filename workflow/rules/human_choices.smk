@@ -5,10 +5,9 @@ CHOICES = {f"{split}_responses": path for split, path in RESPONSES.items()}
 rule exemplar:
     input:
         **CHOICES,
+        **COORDINATES,
         embeddings=f"{RUN}/embeddings/{{layer}}.npz",
         catalog=rules.restructure.output.catalog,
-        train=f"{STUDY}/coordinates/train.csv",
-        validation=f"{STUDY}/coordinates/validation.csv",
     output:
         figures=f"{RUN}/choices/{{layer}}.json",
         images=f"{RUN}/choices/{{layer}}.csv",
@@ -43,9 +42,8 @@ rule exemplar:
 use rule exemplar as exemplar_people with:
     input:
         **CHOICES,
+        **COORDINATES,
         catalog=rules.restructure.output.catalog,
-        train=f"{STUDY}/coordinates/train.csv",
-        validation=f"{STUDY}/coordinates/validation.csv",
     output:
         figures=f"{STUDY}/choices/people.json",
         images=f"{STUDY}/choices/people.csv",

@@ -118,13 +118,12 @@ rule mistakes:
 
 rule explorer:
     input:
+        **COORDINATES,
         figures=of_runs(rules.procrustes.output.figures),
         aligned=of_runs(rules.procrustes.output.aligned),
         embeddings=of_runs(rules.extract_embeddings.output.embeddings),
         predictions=of_runs(rules.evaluate.output.predictions),
         catalog=rules.restructure.output.catalog,
-        train=f"{STUDY}/coordinates/train.csv",
-        validation=f"{STUDY}/coordinates/validation.csv",
     output:
         page=f"{STUDY}/explorer.html",
     log:

@@ -103,21 +103,16 @@ def _joined(head: pd.DataFrame, finetune: pd.DataFrame) -> pd.DataFrame:
 
 def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str) -> None:
     scale = QUANTITIES[quantity][0]
+    sides = (
+        (quantity, "training images", {"color": TRAINING}),
+        (f"val_{quantity}", watched, {"color": WATCHED, "ls": "--"}),
+    )
     for i, (_, phase) in enumerate(history.groupby("phase", sort=False)):
         few = "o" if len(phase) < 3 else None
-        axis.plot(
-            phase["x"],
-            scale * phase[quantity],
-            color=TRAINING,
-            marker=few,
-            ms=3,
-            label=None if i else "training images",
-        )
-        values = phase.get(f"val_{quantity}")
-        if values is not None and values.notna().any():
-            axis.plot(
-                phase["x"], scale * values, color=WATCHED, ls="--", marker=few, ms=3, label=None if i else watched
-            )
+        for column, label, style in sides:
+            if column in phase and phase[column].notna().any():
+                label = None if i else label
+                axis.plot(phase["x"], scale * phase[column], marker=few, ms=3, label=label, **style)
     best = history[history["best"].astype(bool) & (history["phase"] == "select")]
     if len(best):
         values = scale * best[f"val_{quantity}"]
