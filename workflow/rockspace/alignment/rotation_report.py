@@ -42,7 +42,7 @@ class Settings:
     seed: int = 0
 
     @property
-    def resampling(self) -> dict[str, int]:
+    def resampling(self) -> dict[str, Any]:
         """Resamples and seed, as intervals take them."""
         return {"resamples": self.bootstraps, "seed": self.seed}
 
@@ -152,7 +152,7 @@ def nulls_by_units(
     """
     coordinates = train.coordinates, validation.coordinates
     return {
-        units: orders and permutation_nulls(analyses, coordinates, orders)
+        units: None if orders is None else permutation_nulls(analyses, coordinates, orders)
         for units, orders in pairings_by_units([train, validation], settings).items()
     }
 

@@ -166,7 +166,7 @@ def _rotation(analysis: str, figure: str, label: str, about: str, under: str = "
     )  # fmt: skip
 
 
-def _tested(section: str, figure: str = "") -> dict[str, str]:
+def _tested(section: str, figure: str = "") -> dict[str, Any]:
     """Where interval and null stand in a section of the JSON made by `_resampled`."""
     null = f"{section}.permutation{{suffix}}{figure}"
     return {"interval": f"{section}.ci{{suffix}}{figure}", "null": f"{null}.null", "p": f"{null}.p_value"}

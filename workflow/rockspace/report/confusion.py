@@ -92,8 +92,8 @@ def name_labels(axis: Axes, labels: Sequence[str], superclasses: Sequence[str], 
     axis.tick_params(length=0, pad=2)
     axis.spines[:].set_visible(True)
     start, letters = 0, max(1, MARKS_LETTERS // len(superclasses))
-    for name, labels in groupby(superclasses):
-        end = start + len(list(labels))
+    for name, members in groupby(superclasses):
+        end = start + len(list(members))
         if start:
             axis.axvline(start - 0.5, color="black", lw=0.6)
             axis.axhline(start - 0.5, color="black", lw=0.6)

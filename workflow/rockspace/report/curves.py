@@ -111,8 +111,7 @@ def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str) -> No
         few = "o" if len(phase) < 3 else None
         for column, label, style in sides:
             if column in phase and phase[column].notna().any():
-                label = None if i else label
-                axis.plot(phase["x"], scale * phase[column], marker=few, ms=3, label=label, **style)
+                axis.plot(phase["x"], scale * phase[column], marker=few, ms=3, label=None if i else label, **style)
     best = history[history["best"].astype(bool) & (history["phase"] == "select")]
     if len(best):
         values = scale * best[f"val_{quantity}"]
