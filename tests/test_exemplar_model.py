@@ -80,7 +80,6 @@ def test_the_fitted_likelihood_is_that_of_the_plain_model_and_no_neighbour_is_be
 
     best = likelihood(model.sensitivity_, model.weights_)
     assert model.log_likelihood_ == pytest.approx(best, abs=1e-8)
-    assert model.score(images, counts) == pytest.approx(best / counts.sum())
     rng = np.random.default_rng(0)
     for size in (0.01, 0.1, 0.5):
         for _ in range(4):
