@@ -198,9 +198,9 @@ def test_models_seeds_and_layers_can_be_chosen_and_what_is_not_there_is_not_offe
 def test_training_images_are_shown_with_a_warning(page):
     menu(page, "Images").select_option("training")
     assert "36 of 36 images, training" in text(page, "#human .caption")
-    assert "taught the rotation" in text(page, "#model-space .caption")
+    assert "rotation was learnt on these images" in text(page, "#model-space .caption")
     menu(page, "Images").select_option("validation")
-    assert "taught the rotation" not in text(page, "#model-space .caption")
+    assert "rotation was learnt on these images" not in text(page, "#model-space .caption")
 
 
 @pytest.mark.parametrize("plot", ["human", "model-space"])
@@ -260,7 +260,7 @@ def test_superclasses_and_subtypes_filter_both_plots(page):
     assert text(page, "#tally") == "24 of 24 images"
     assert not box.is_checked()
     box.check()
-    menu(page, "Drawn as").select_option("points")
+    menu(page, "Show as").select_option("points")
     assert 0 < inked(page, "human") < before
 
 
@@ -367,12 +367,12 @@ def test_zoom_is_shared_by_both_plots_and_can_be_undone(page):
 
 
 def test_photographs_come_where_there_is_room_and_marks_where_there_is_not(visit, path, page):
-    menu(page, "Drawn as").select_option("points")
+    menu(page, "Show as").select_option("points")
     points = inked(page, "human")
-    menu(page, "Drawn as").select_option("photographs")
+    menu(page, "Show as").select_option("photographs")
     photographs = inked(page, "human")
     assert photographs > 2 * points
-    menu(page, "Drawn as").select_option("auto")
+    menu(page, "Show as").select_option("auto")
     assert inked(page, "human") == photographs
 
 
