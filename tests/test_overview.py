@@ -227,6 +227,15 @@ def test_the_answer_is_one_sentence_with_its_interval_and_its_own_chance():
     assert wide.endswith("chance is 0.50, so this is not clearly more than chance (p = 0.02 over images).")
 
 
+def test_the_answer_of_a_study_too_small_for_an_interval_and_a_null_has_neither():
+    catalog = pd.DataFrame({"split": ["train", "validation", "validation"], "label": ["x", "x", "y"]})
+    parts = [column for column in summary() if column.startswith(("held_out_mean_r_", "validation_top1_"))]
+    small = replace(
+        study(catalog, **dict.fromkeys(parts, np.nan)), entries=ENTRIES.assign(low_images=np.nan, low_subtypes=np.nan)
+    )
+    assert small.answer().endswith("with a mean correlation of r = 0.55.")
+
+
 def test_the_dimensions_followed_best_and_least_are_named_for_the_closest_model_over_its_seeds():
     catalog = pd.DataFrame({"split": ["train", "validation"], "label": "x"})
     held_out = {("a", "0"): [0.9, 0.3, None], ("a", "1"): [0.7, 0.4, None], ("b", "0"): [0.1, 0.8, 0.5]}

@@ -143,7 +143,9 @@ class Study:
             if len(models) > 1
             else f"{where.capitalize()}, {best['model']}'s"
         )
-        interval = f" ({found.low:.2f} to {found.high:.2f} over {count[found.interval_over]} {found.interval_over})"
+        interval = ""
+        if found.has_interval:
+            interval = f" ({found.low:.2f} to {found.high:.2f} over {count[found.interval_over]} {found.interval_over})"
         chance = f"; chance is {found.null:.2f}" if found.has_null else ""
         doubt = ""
         if found.p > LEVEL or found.low <= found.null:
@@ -151,12 +153,13 @@ class Study:
         return (
             f"{start} layer {best['layer']} follows people's "
             f"{_count(first['n_dimensions'], 'dimension')} with a mean correlation of r = {found.value:.2f}"
-            f"{interval if found.has_interval else ''}{chance}{doubt}."
+            f"{interval}{chance}{doubt}."
         )
 
     def dimensions_in_words(self) -> str:
         """Say which dimension the model of `answer` follows best and which least, over its seeds, held-out."""
-        runs = [found for (model, _), found in self.alignments.items() if model == self._compared()[0]["model"]]
+        closest = self._compared()[0]["model"]
+        runs = [found for (model, _), found in self.alignments.items() if model == closest]
         if not runs or runs[0]["n_dimensions"] < 2:
             return ""
         table = pd.DataFrame([found["held_out"]["r"] for found in runs], columns=runs[0]["dimensions"], dtype=float)
