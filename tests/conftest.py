@@ -23,12 +23,14 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 LONGEST = ("workflow", "backbones", "staleness", "search", "docs", "resume", "chaos", "human_choices")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config, items):
+def pytest_itemcollected(item):
     """The tests of a file stay together, on one worker, unless they say otherwise: they share what they have made."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    if item.get_closest_marker("xdist_group") is None:
+        item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def pytest_collection_modifyitems(items):
+    """Order the tests by `LONGEST`; their groups are taken when they are collected, before this."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         order = {f"test_{name}": place for place, name in enumerate(LONGEST)}
         items.sort(key=lambda item: order.get(item.path.stem, len(order)))
