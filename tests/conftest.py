@@ -36,6 +36,12 @@ def pytest_collection_modifyitems(items):
         items.sort(key=lambda item: order.get(item.path.stem, len(order)))
 
 
+def pytest_collection_finish(session):
+    """Refuse a pytest with which pytest-xdist cannot group tests (3.8 with pytest 9.2): each worker would do everything."""
+    if "PYTEST_XDIST_WORKER" in os.environ and session.config.getoption("loadgroup", default=False):
+        assert all("@" in item.nodeid for item in session.items), "pytest-xdist does not group tests; see pyproject.toml"
+
+
 @pytest.fixture(scope="session")
 def geometry():
     from rockspace.data.tfrecords import Geometry
