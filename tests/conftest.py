@@ -39,7 +39,9 @@ def pytest_collection_modifyitems(items):
 def pytest_collection_finish(session):
     """Refuse a pytest with which pytest-xdist cannot group tests (3.8 with pytest 9.2): each worker would do everything."""
     if "PYTEST_XDIST_WORKER" in os.environ and session.config.getoption("loadgroup", default=False):
-        assert all("@" in item.nodeid for item in session.items), "pytest-xdist does not group tests; see pyproject.toml"
+        assert all("@" in item.nodeid for item in session.items), (
+            "pytest-xdist does not group tests; see pyproject.toml"
+        )
 
 
 @pytest.fixture(scope="session")
