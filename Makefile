@@ -23,9 +23,9 @@ demo: env
 test: env
 	$(PYTEST)
 
-# What simulates failures of a whole study at length, on a Slurm of its own where there is one.
+# What runs whole studies at length: pages of the docs, simulated failures, and a Slurm of its own where there is one.
 test-slow: env
-	$(BIN)/pytest -m slow
+	$(PYTEST) -m slow
 
 # Branches of the library that the tests take, stages in processes of their own included; slower than the tests alone.
 coverage: env

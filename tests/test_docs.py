@@ -10,10 +10,18 @@ from pages import NOT_RUN, ROOT, Desk, blocks, pages
 HOW_TO_MARK = "how a block can be marked: tests/pages.py"
 
 
+# Pages that run whole studies of their own; README does so in every run of the tests.
+SLOW = ("docs/tutorial.md", "docs/module.md", "docs/own-backbone.md")
+
+
 def each_on_any_worker() -> list:
     """Pages, whose tests share nothing, so that no worker has to go through all of them."""
     names = {str(page.relative_to(ROOT)): page for page in pages()}
-    return [pytest.param(page, id=name, marks=pytest.mark.xdist_group(name)) for name, page in names.items()]
+    assert names.keys() >= set(SLOW)
+    return [
+        pytest.param(page, id=name, marks=[pytest.mark.xdist_group(name), *[pytest.mark.slow] * (name in SLOW)])
+        for name, page in names.items()
+    ]
 
 
 @pytest.mark.parametrize("page", each_on_any_worker())

@@ -142,7 +142,7 @@ def test_rules_without_their_library_say_what_to_do(repository, elsewhere, tmp_p
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("forge", ["gitfile", "github"])
+@pytest.mark.parametrize("forge", ["gitfile", pytest.param("github", marks=pytest.mark.slow)])
 def test_a_module_from_a_git_address_runs_with_the_library_installed_from_there(forge, repository, elsewhere, tmp_path):
     install = ["-m", "pip", "--python", str(elsewhere), "install", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([sys.executable, *install, "--quiet", f"git+{repository.as_uri()}@v1"], check=True)

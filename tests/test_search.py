@@ -445,6 +445,7 @@ def test_a_search_that_would_watch_the_validation_images_is_refused(searched):
     assert "finetune.selection" in result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_a_study_of_such_models_and_an_ensemble_runs_to_its_summary(searched):
     result = searched.snakemake()
     assert result.returncode == 0, result.stdout + result.stderr

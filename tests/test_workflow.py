@@ -212,6 +212,8 @@ def test_a_study_fetched_from_the_archive_interrupted_and_continued_is_the_same_
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
+                # Where the tests run in the background of a shell, SIGINT is ignored, which processes inherit.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
             until(lambda: (workplace.folder / results / "logs/features").exists() or process.poll() is not None)
             os.killpg(process.pid, signal.SIGINT)
@@ -240,6 +242,7 @@ def until(condition, seconds: float = 300) -> None:
         time.sleep(0.2)
 
 
+@pytest.mark.slow
 def test_the_recipe_as_first_published_runs_on_a_local_copy_of_an_archive(finished, tmp_path):
     """Pixels in [0, 1], batch norm trained, watched on the validation images, and `source: directory`."""
     original = yaml.safe_load((ROOT / "config/original.yaml").read_text())
