@@ -194,6 +194,15 @@ def test_a_catalog_is_read_as_it_was_written_also_with_labels_that_look_like_not
     assert read_catalog(tmp_path / "catalog.csv").iloc[0].to_dict() == row
 
 
+def test_a_label_in_two_unicode_forms_is_one_label(tmp_path):
+    for i, label in enumerate(("Café", "Cafe\u0301", "Thé", "The\u0301")):
+        for n in range(2):
+            Image.new("RGB", (4, 4)).save(tmp_path / f"{label}_{i}{n}.png")
+    splits = {"train": {"images": "*.png"}, "validation": {"fraction": 0.25, "seed": 0}}
+    catalog = build_catalog(tmp_path, {"filename": r"(?P<label>.+)_\d+\.png", "splits": splits})
+    assert catalog["label"].value_counts().to_dict() == {"Café": 4, "Thé": 4}
+
+
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "P", "1", "I;16"])
 def test_any_mode_of_image_becomes_rgb(tmp_path, mode):
     suffix = "jpg" if mode == "CMYK" else "png"

@@ -352,7 +352,8 @@ def test_1_6_a_symmetric_matrix_is_no_coordinates(photos, kind, named):
     table.to_csv(photos / "mds.csv", header=named, index=named)
     line = refusal(photos)
     # Without names, the first row of a lower half is an empty line.
-    assert "a symmetric matrix of 12 x 12 (dis)similarities, not coordinates" in line or "11 rows without names" in line
+    n = 11 if kind == "lower half" and not named else 12
+    assert f"a symmetric matrix of {n} x {n} (dis)similarities, not coordinates" in line
 
 
 def test_a_list_of_pairs_is_no_coordinates(photos):
@@ -861,6 +862,13 @@ def test_the_orders_of_other_programs_count_as_well(photos, stems, expected):
     fill(photos, images)
     (photos / "mds.txt").write_text(written(own_rows(images), None, None, shuffled=False, delimiter=" "))
     assert expected in refusal(photos)
+
+
+def test_covariances_are_no_coordinates(photos):
+    fill(photos, NAMES)
+    features = np.random.default_rng(0).normal(size=(12, 3)) * np.linspace(0.1, 3, 12)[:, None]
+    np.savetxt(photos / "mds.txt", features @ features.T, fmt="%.4f")
+    assert "a symmetric matrix of 12 x 12 (dis)similarities, not coordinates" in refusal(photos)
 
 
 @pytest.mark.parametrize("kind", ["confusions", "asymmetric dissimilarities", "upper half with zeros"])

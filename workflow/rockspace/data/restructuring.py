@@ -4,6 +4,7 @@ Apart from `rockspace.data.catalog`, so that a change here trains nothing again 
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -131,7 +132,7 @@ def _labels_in_tables(raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, 
 
 
 def _checked_label(label: str, where: str, cause: str) -> str:
-    label = label.strip()
+    label = unicodedata.normalize("NFC", label.strip())  # macOS writes accents as letters of their own
     if label in {"", ".", ".."} or "/" in label:
         raise RockspaceError(f"{where}: the label is {label!r}, which is not a valid folder name; check {cause}")
     return label

@@ -236,7 +236,9 @@ def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
     others = np.where(np.eye(n, dtype=bool), np.nan, matrix)
     is_extreme = (own <= np.nanmin(others, axis=1)).all() or (own >= np.nanmax(others, axis=1)).all()
     names = {PurePosixPath(name).stem.casefold() for name in columns}
-    if np.allclose(matrix, matrix.T, atol=1e-3 * spread, equal_nan=True) and np.unique(own[~np.isnan(own)]).size <= 1:
+    is_symmetric = np.allclose(matrix, matrix.T, atol=1e-3 * spread, equal_nan=True)
+    has_constant_diagonal = np.unique(own[~np.isnan(own)]).size <= 1
+    if is_symmetric and (has_constant_diagonal or n >= _MIN_ROWS_OF_CODES):
         kind = f"a symmetric matrix of {n} x {n} (dis)similarities"
     elif n >= _MIN_ROWS_OF_CODES and is_extreme:
         kind = f"a matrix of {n} x {n} (dis)similarities or confusions, each least or largest on its diagonal"
