@@ -1,4 +1,4 @@
-"""Digests of files that belong to the user: they decide what is done again, whatever their ages say."""
+"""Digests of the user's own files, by which, and not by their ages, it is decided which stages run again."""
 
 import hashlib
 import json
@@ -11,15 +11,16 @@ from rockspace.artifacts import read_json, write_json
 def digest_of(files: Mapping[str, Path] | None, record: Path, *, keep: bool) -> str | None:
     """Return a hash of the names and contents of files.
 
-    A file is read where its path, size or a time of change is not the one in the record; one of these cannot be set back.
+    A file is read again if its path, size or one of its times of change differs from the record; one of these cannot be
+    set back.
 
     Args:
-        files: Files by the names that count; None where they are out of reach, which then are as the record has them.
-        record: JSON file that remembers what was read.
+        files: Files by the names that count; None if they cannot be reached, which are then taken to be as recorded.
+        record: JSON file of what was read before.
         keep: Whether to write the record; one process of a run is enough.
 
     Returns:
-        16 hexadecimal digits; None where nothing is known.
+        16 hexadecimal digits; None if there are no files.
     """
     try:
         known = read_json(record)

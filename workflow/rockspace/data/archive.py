@@ -1,4 +1,4 @@
-"""The archive, wherever it comes from: ``raw/`` with the files that the splits name, and its manifest."""
+"""The archive: a folder with the files that the splits need, downloaded, copied or drawn, and its manifest."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,14 +21,14 @@ def fetch(
     workers: int = 1,
     patience: Patience = PATIENCE,
 ) -> None:
-    """Make ``raw`` and ``manifest`` from the configured source; both appear only when all files are whole.
+    """Make ``raw`` and ``manifest`` from the configured source; both appear only when all files are complete.
 
     Downloaded files are kept in ``.{raw}.store`` beside ``raw``: after an interruption, or when ``raw`` was
     deleted, only what is missing or wrong is fetched.
 
     Args:
         dataset: the ``dataset`` section of the config.
-        raw: folder for the archive's files; replaced as a whole.
+        raw: folder for the archive's files; an older one is replaced.
         manifest: file for their description.
         workers: processes that draw the embedded dataset.
         patience: time-outs and retries of a download.
@@ -64,10 +64,10 @@ def source_files(dataset: Mapping[str, Any]) -> dict[str, Path] | None:
         dataset: the ``dataset`` section of the config.
 
     Returns:
-        None where the local folder is out of reach; nothing for other sources.
+        None if the local folder does not exist; nothing for other sources.
 
     Raises:
-        RockspaceError: the folder has nothing for a pattern.
+        RockspaceError: a pattern matches nothing in the folder.
     """
     if dataset["source"] != "directory":
         return {}
@@ -76,7 +76,7 @@ def source_files(dataset: Mapping[str, Any]) -> dict[str, Path] | None:
 
 
 def check_source(dataset: Mapping[str, Any], raw: Path) -> None:
-    """Refuse a local copy that lies where ``raw`` is about to be replaced.
+    """Refuse a local folder in ``raw``, which is about to be replaced.
 
     Raises:
         RockspaceError: ``dataset.directory`` is ``raw`` or lies in it.

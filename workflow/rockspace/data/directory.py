@@ -14,17 +14,17 @@ from rockspace.errors import RockspaceError
 
 
 def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
-    """List the files below ``source`` that ``patterns`` name.
+    """List the files below ``source`` that ``patterns`` match.
 
     Args:
-        source: folder with the layout of the archive; links are followed, but for those that lead back to a folder they lie in.
+        source: folder with the layout of the archive; links are followed, except those to a folder that contains them.
         patterns: globs relative to it, such as ``360 Rocks/*.jpg``.
 
     Returns:
         The files by their path relative to ``source``, sorted.
 
     Raises:
-        RockspaceError: ``source`` is no folder that can be read, or has nothing for a pattern.
+        RockspaceError: ``source`` is not a readable folder, or a pattern matches nothing.
     """
     if not source.is_dir():
         raise RockspaceError(f"dataset.directory: {source} is not a folder; it must hold a copy of the archive")
@@ -32,18 +32,18 @@ def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
 
 
 def take(source: Path, patterns: Sequence[str], folder: Path) -> list[Entry]:
-    """Copy the files of ``source`` that ``patterns`` name into ``folder``.
+    """Copy the files of ``source`` that ``patterns`` match into ``folder``.
 
     Args:
-        source: as for ``list_folder``; nothing in it is moved or changed.
+        source: as for ``list_folder``; it is left unchanged.
         patterns: as for ``list_folder``.
         folder: an existing folder.
 
     Returns:
-        The entry of each file, sorted by path; each has been read to its end.
+        The entry of each file, sorted by path.
 
     Raises:
-        RockspaceError: naming the file that cannot be read, or as for ``list_folder``.
+        RockspaceError: a file cannot be read, or as for ``list_folder``.
     """
     entries = []
     for path, file in tqdm(list_folder(source, patterns).items(), desc="taking", unit="file"):
@@ -70,6 +70,6 @@ def _children(folder: Path) -> Iterator[Child]:
 
 
 def _leads_back(link: Path) -> bool:
-    """Whether a link leads to a folder that it lies in, so that following it would never end."""
+    """Whether a link leads to a folder that contains it, so that following it would never end."""
     target = Path(os.path.realpath(link))
     return any(target == Path(os.path.realpath(folder)) for folder in link.parents)

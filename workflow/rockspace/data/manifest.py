@@ -1,4 +1,4 @@
-"""What lies in ``raw/``: path, size, checksums and source of each file."""
+"""Manifests of archives: path, size, checksums and source of each file."""
 
 import hashlib
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ def describe(file: Path, path: str, url: str | None = None) -> Entry:
     """Read ``file`` to its end and return its entry.
 
     Args:
-        file: the file, wherever it lies.
+        file: the file.
         path: its path in the archive.
         url: where it was downloaded from.
     """
@@ -94,7 +94,7 @@ def verify(raw: Path, manifest: Path) -> list[Entry]:
 
 
 def lost_files(raw: Path, manifest: Path) -> list[str]:
-    """Which files of ``manifest`` are not in ``raw`` with the size they should have.
+    """Return the files of ``manifest`` that are missing from ``raw`` or have another size.
 
     Checks existence and size only; see `verify`. Without a manifest nothing is known to be lost; one that cannot be
     read is itself lost.

@@ -1,4 +1,4 @@
-"""Names that come from outside: which may become a file below a folder, and where."""
+"""File names from archives: which are accepted, and where their files are written."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ _DRIVE_LETTER = re.compile(r"[A-Za-z]:")
 
 
 def check_name(name: str) -> str:
-    """Return ``name`` if it can name one file or folder and nothing else.
+    """Return ``name`` if it is a valid name of one file or folder.
 
     Args:
         name: one segment of a path, as an archive lists it.
@@ -26,7 +26,7 @@ def check_name(name: str) -> str:
 
 
 def fault_of(name: str) -> str | None:
-    """Say why ``name`` can name no file, or None.
+    """Return why ``name`` is not a valid file name, or None.
 
     It is empty, ``.`` or ``..``, holds a separator of any system, a control character or a drive letter, cannot be
     encoded, or is longer than file systems allow.
@@ -54,7 +54,7 @@ def check_path(path: str) -> str:
 
 
 def place(root: Path, path: str) -> Path:
-    """The file below ``root`` that ``path`` names; its folder is made if it is not there.
+    """Return the path of a file below ``root``, and create its folders.
 
     Raises:
         RockspaceError: ``path`` would leave ``root``, by its name or through a symbolic link.

@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 
 class MissingError(RockspaceError):
-    """A pattern names no file."""
+    """A pattern matches no file."""
 
 
 class Child(NamedTuple, Generic[Item]):
-    """One entry of a folder, wherever the folder is; ``item`` is what its owner knows it by."""
+    """One entry of a folder, local or remote; ``item`` identifies it to the caller."""
 
     name: str
     is_folder: bool
@@ -32,7 +32,7 @@ class Child(NamedTuple, Generic[Item]):
 
 
 def wanted_patterns(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The patterns that the splits of the config name, each once, in their order.
+    """Return the patterns of the splits of the config, each once, in their order.
 
     Args:
         splits: the config's ``dataset.splits``: a mapping with ``images``, ``coordinates`` and, where given,
@@ -57,7 +57,7 @@ def wanted_patterns(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def matches(path: str, pattern: str) -> bool:
-    """Whether ``pattern`` names ``path``: ``*`` stays within a folder, ``**`` crosses folders.
+    """Whether ``pattern`` matches ``path``: ``*`` stays within a folder, ``**`` crosses folders.
 
     As in a shell, a name that starts with a dot is found only by a pattern that does so too.
     """
@@ -65,7 +65,7 @@ def matches(path: str, pattern: str) -> bool:
 
 
 def may_hold(folder: str, pattern: str) -> bool:
-    """Whether ``pattern`` can name something below ``folder``."""
+    """Whether ``pattern`` can match something below ``folder``."""
     segments, names = pattern.split("/"), folder.split("/")
     above = list(takewhile(lambda segment: segment != "**", segments))
     if len(above) == len(segments):
@@ -82,21 +82,21 @@ def find(
     patterns: Sequence[str],
     where: str,
 ) -> dict[str, Item]:
-    """List the files that ``patterns`` name, going only into folders that can hold one.
+    """List the files that ``patterns`` match; only folders that may contain one are listed.
 
-    A bracket in a pattern means itself in a folder that has a name with it, and else begins a set of characters.
+    A bracket in a pattern is literal in a folder that has a name with it; elsewhere it begins a set of characters.
 
     Args:
         root: the archive's top folder.
         children: gives the entries of one folder.
-        patterns: each must name at least one file.
+        patterns: each must match at least one file.
         where: the archive, in words, for errors.
 
     Returns:
         The item of each file by its path relative to the root, sorted by path.
 
     Raises:
-        RockspaceError: a pattern names nothing (`MissingError`), two different files have one path, or a name is refused.
+        RockspaceError: a pattern matches nothing (`MissingError`), two different files have one path, or a name is invalid.
     """
     found: dict[str, Item] = {}
     named: set[str] = set()
@@ -134,14 +134,14 @@ def find(
 
 
 def select(paths: Iterable[str], pattern: str) -> list[str]:
-    """Those of ``paths`` that ``pattern`` names, its brackets read as in `find`."""
+    """Return those of ``paths`` that ``pattern`` matches, its brackets read as in `find`."""
     paths = list(paths)
     reading = _with_literal_brackets(pattern, sorted({name for path in paths for name in path.split("/")}))
     return [path for path in paths if matches(path, reading)]
 
 
 def _with_literal_brackets(pattern: str, names: Sequence[str]) -> str:
-    """``pattern`` with the brackets of each segment escaped that names one of ``names`` that way."""
+    """Escape the brackets of each segment of ``pattern`` that then matches one of ``names``."""
     segments = []
     for segment in pattern.split("/"):
         escaped = segment.replace("[", "[[]")
@@ -154,7 +154,7 @@ def _hint(pattern: str) -> str:
 
 
 def _nearby(seen: Sequence[str], pattern: str) -> str:
-    """The names in the deepest folders that were entered for ``pattern``."""
+    """The names in the deepest folders that were listed for ``pattern``."""
     pattern = _with_literal_brackets(pattern, sorted({name for path in seen for name in path.split("/")}))
     folders = [(path.rstrip("/").rpartition("/")[0], path) for path in seen]
     entered = [(folder, path) for folder, path in folders if not folder or may_hold(folder, pattern)]
