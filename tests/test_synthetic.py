@@ -164,15 +164,6 @@ def test_no_two_pictures_are_the_same(archive):
     assert len(set(pictures)) == len(pictures)
 
 
-def test_drawing_again_leaves_nothing_of_the_archive_before_and_everything_else(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
-    draw_archive(tmp_path, subtypes=3, per_subtype={"train": 2, "validation": 1}, image_size=32)
-    draw_archive(tmp_path, subtypes=2, per_subtype={"train": 1, "validation": 1}, image_size=32)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
-    assert [path.name for path in files(tmp_path, "train")] == ["I_Andesite_01.jpg", "M_Amphibolite_01.jpg"]
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
 # --- Each dimension shows in the picture
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.alignment.intervals import confidence_interval
 from rockspace.alignment.spaces import Spaces, UnusableSpaces
-from rockspace.choices.human_choices import ChoiceReport, Choices, ChoiceSpace, choice_report, read_choices
+from rockspace.choices.human_choices import Choices, ChoiceSpace, category_indices, choice_report, read_choices
 
 PEOPLE = "people"
 
@@ -73,25 +73,28 @@ def explain(
     choices = {
         split: read_choices(responses[split], splits[split], category_of) for split in splits if split in responses
     }
-    number = {name: i for i, name in enumerate(names)}
-    categories = np.array([number.get(category_of.get(label), -1) for label in train.label])
+    categories = category_indices(train.label, category_of, names)
     exemplars = np.flatnonzero(categories >= 0)
     figures, tables = {}, []
     for space in spaces:
-        report = choice_report(space, exemplars, categories[exemplars], choices, resamples=resamples, seed=seed)
-        figures[space.name] = report.figures
-        tables.append(image_table(space.name, report, choices, splits, names))
+        own = choice_report(space, exemplars, categories[exemplars], choices, resamples=resamples, seed=seed)
+        figures[space.name], predicted = own
+        tables.append(image_table(space.name, predicted, choices, splits, names))
     return figures, pd.concat(tables, ignore_index=True)
 
 
 def image_table(
-    space: str, report: ChoiceReport, choices: Mapping[str, Choices], splits: Mapping[str, Spaces], names: Sequence[str]
+    space: str,
+    predicted: Mapping[str, np.ndarray],
+    choices: Mapping[str, Choices],
+    splits: Mapping[str, Spaces],
+    names: Sequence[str],
 ) -> pd.DataFrame:
     """Return a row for each image with responses.
 
     Args:
         space: Name of the space.
-        report: As from `rockspace.choices.human_choices.choice_report`.
+        predicted: Log-probabilities by split, as from `rockspace.choices.human_choices.choice_report`.
         choices: What people chose, by split.
         splits: The images of each split.
         names: Names of the categories, in the order of the counts.
@@ -102,7 +105,7 @@ def image_table(
     """
     tables = []
     for split, chosen in choices.items():
-        log_p, answers = report.predicted[split], chosen.counts.sum(axis=1)
+        log_p, answers = predicted[split], chosen.counts.sum(axis=1)
         columns: dict[str, Any] = {
             "space": space,
             "split": split,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from rockspace.alignment.intervals import (
@@ -59,30 +60,20 @@ class Choices:
     label: np.ndarray
 
 
-@dataclass(frozen=True)
-class ChoiceReport:
-    """What is written about one space.
-
-    Attributes:
-        figures: Fitted parameters, and figures by split and by what they were fitted on, ready for JSON.
-        predicted: By split, the log-probability of each category for each image, cross-validated where
-            that can be, else in-sample; `leading` in the figures says which.
-    """
-
-    figures: dict[str, Any]
-    predicted: dict[str, np.ndarray]
-
-
 def read_choices(responses: pd.DataFrame, images: Spaces, category_of: Mapping[str, str]) -> Choices:
     """Match a table of responses, indexed by image, with the images of its split."""
-    row_of = {image: row for row, image in enumerate(images.image_id)}
-    absent = [image for image in responses.index if image not in row_of]
-    if absent:
-        raise UnusableSpaces(f"responses: no image {str(absent[0])!r} in this split")
-    rows = np.array([row_of[image] for image in responses.index])
-    number = {category: i for i, category in enumerate(responses.columns)}
-    right = np.array([number.get(category_of.get(label), -1) for label in images.label[rows]])
-    return Choices(rows, responses.to_numpy(), right, images.label[rows])
+    rows = pd.Index(images.image_id).get_indexer(responses.index)
+    if (rows < 0).any():
+        raise UnusableSpaces(f"responses: no image {str(responses.index[rows < 0][0])!r} in this split")
+    labels = images.label[rows]
+    return Choices(rows, responses.to_numpy(), category_indices(labels, category_of, responses.columns), labels)
+
+
+def category_indices(
+    labels: Iterable[str], category_of: Mapping[str, str], categories: Sequence[str]
+) -> NDArray[np.intp]:
+    """Return the place of each label's category among ``categories``, -1 for labels of none."""
+    return pd.Index(categories).get_indexer([category_of.get(label) for label in labels])
 
 
 def space_of_people(train: Spaces, validation: Spaces, names: list[str], *, one_solution: bool) -> ChoiceSpace:
@@ -135,7 +126,7 @@ def choice_report(
     *,
     resamples: int,
     seed: int,
-) -> ChoiceReport:
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Fit the exemplar model to people's choices and say how well it predicts them.
 
     Args:
@@ -147,7 +138,9 @@ def choice_report(
         seed: Decides starting points, folds and resamples.
 
     Returns:
-        For each split `in_sample`: parameters fitted to the very choices that are scored; `cross_validated`: to
+        Fitted parameters and figures, ready for JSON; and by split the log-probability of each category for each image,
+        by the fit that is called `leading` in the figures: cross-validated where that can be, else in-sample.
+        The figures have for each split `in_sample`: parameters fitted to the very choices that are scored; `cross_validated`: to
         choices of images of other subtypes (None with fewer than three); and for the validation images
         `from_training`: to the choices of training images, where there are any. These are their own exemplars, so
         what explains them best need not carry over to new images.
@@ -180,7 +173,7 @@ def choice_report(
         in_sample |= _criteria(in_sample["log_likelihood"], len(space.dimensions), chosen.counts.sum())
         figures[split]["leading"] = next(fit for fit in MOST_HONEST if by_fit.get(fit) is not None)
         predicted[split] = by_fit[figures[split]["leading"]]
-    return ChoiceReport(figures, predicted)
+    return figures, predicted
 
 
 def _folds(model: ExemplarModel, places: np.ndarray, chosen: Choices, seed: int) -> np.ndarray | None:

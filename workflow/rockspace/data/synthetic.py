@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
-from rockspace.artifacts import replacing
 from rockspace.data.drawn_rocks.picture import draw_rock
 from rockspace.data.drawn_rocks.types import DIMENSIONS, EXTREME, rock_type
 
@@ -79,11 +78,10 @@ def draw_archive(
     """Draw the embedded dataset, with the names and the layout of the published archive.
 
     The same arguments give the same bytes, whatever the number of workers; a picture stays the same when
-    more subtypes or pictures are asked for. What ``folder`` holds under the archive's names is replaced, each
-    folder as a whole.
+    more subtypes or pictures are asked for.
 
     Args:
-        folder: where ``360 Rocks``, ``120 Rocks``, ``mds_360.txt`` and ``mds_120.txt`` are to lie.
+        folder: an empty folder for ``360 Rocks``, ``120 Rocks``, ``mds_360.txt`` and ``mds_120.txt``.
         seed: seed of everything that is drawn, 0 or more.
         subtypes: number of subtypes, 2 to ``MOST_SUBTYPES``; the first 30 have the archive's names.
         per_subtype: pictures of each subtype in ``train`` and in ``validation``, 1 or more.
@@ -92,23 +90,18 @@ def draw_archive(
         workers: processes that draw at the same time, 1 or more.
     """
     for split, layout in SPLITS.items():
+        count = per_subtype[split]
         if photographs:
-            _draw_split(Path(folder) / layout.images, split, seed, subtypes, per_subtype[split], image_size, workers)
-        truth = true_coordinates(split, seed=seed, subtypes=subtypes, count=per_subtype[split])
+            (folder / layout.images).mkdir()
+            drawn = Parallel(n_jobs=workers, return_as="generator_unordered")(
+                delayed(_draw)(specimen, folder / layout.images / specimen.file_name(count), image_size)
+                for specimen in _specimens(split, seed, subtypes, count)
+            )
+            for _ in tqdm(drawn, total=subtypes * count, desc=f"drawing {layout.images}", unit="image"):
+                pass
+        truth = true_coordinates(split, seed=seed, subtypes=subtypes, count=count)
         noise = np.random.default_rng([seed, layout.stream]).normal(0, JUDGMENT_NOISE, truth.shape)
-        with replacing(Path(folder) / layout.coordinates) as partial:
-            np.savetxt(partial, layout.scale * (truth.to_numpy() + noise), fmt=layout.number_format)
-
-
-def _draw_split(folder: Path, split: str, seed: int, subtypes: int, count: int, image_size: int, workers: int) -> None:
-    with replacing(folder) as partial:
-        partial.mkdir()
-        drawn = Parallel(n_jobs=workers, return_as="generator_unordered")(
-            delayed(_draw)(specimen, partial / specimen.file_name(count), image_size)
-            for specimen in _specimens(split, seed, subtypes, count)
-        )
-        for _ in tqdm(drawn, total=subtypes * count, desc=f"drawing {folder.name}", unit="image"):
-            pass
+        np.savetxt(folder / layout.coordinates, layout.scale * (truth.to_numpy() + noise), fmt=layout.number_format)
 
 
 def true_coordinates(split: str, *, seed: int, subtypes: int, count: int) -> pd.DataFrame:
