@@ -147,7 +147,7 @@ def images_by_table(
 ) -> Iterator[tuple[str, list[str], list[str]]]:
     """Yield each table with the images of all splits that it is for, and all other images.
 
-    An image's name that several splits have is ambiguous in a table that is for all of them.
+    A name that images of several splits share is ambiguous in a table that is for all of them.
 
     Args:
         table_of: The table of each split.
@@ -162,7 +162,7 @@ def images_by_table(
 
 
 def recognised(table: Table, images: Sequence[str]) -> int:
-    """How many of these images the cells of any one column name, whatever else is wrong with the table."""
+    """The largest number of these images that a single column names, whatever else is wrong with the table."""
     columns = [name for name in table.cells if not are_numbers(table.cells[name])]
     known = _Images(list(images), len(images), partial=True)
     return max((_by_text(table, name, known).recognised() for name in columns), default=0)
@@ -242,7 +242,7 @@ def _cause(cell: str, images: Sequence[str]) -> str:
 
 
 def _refuse_names_or_dimensions(table: Table, columns: Sequence[str], images: _Images) -> None:
-    """Refuse columns that would name the images as well, but may as well be dimensions."""
+    """Refuse columns that match the images but may be dimensions."""
     for name in columns:
         if not (_by_text(table, name, images).fault and _by_number(table, name, images).fault):
             raise RockspaceError(
@@ -263,7 +263,7 @@ def _refuse_two_columns(table: Table, matches: Sequence[_Match], images: _Images
 
 
 def _refuse_unknown_names(table: Table, images: Sequence[str], known: Sequence[str]) -> None:
-    """Refuse rows that do bear names or numbers of their own, which match no image."""
+    """Refuse rows with names or numbers that match no image."""
     for column in table.cells:
         cells, is_first = table.cells[column], column == table.cells.columns[0]
         numbers_images = (
@@ -281,7 +281,7 @@ def _refuse_unknown_names(table: Table, images: Sequence[str], known: Sequence[s
 
 
 def _by_order(table: Table, images: Sequence[str], order: str | None, numbering: tuple[str, ...]) -> Pairing:
-    """Pair rows without names, if all orders that are as likely agree."""
+    """Pair rows without names, if all plausible orders agree."""
     if len(table.cells) != len(images):
         folder = PurePosixPath(images[0]).parent
         raise RockspaceError(

@@ -33,7 +33,7 @@ _MIN_ROWS_OF_CODES = 6  # fewer rows of whole numbers tell nothing
 
 @dataclass(frozen=True)
 class Reading:
-    """Coordinates of images, and what was taken for them.
+    """Coordinates of images, and which columns they were read from.
 
     Attributes:
         table: One float64 column a dimension; the index holds the images' paths.
@@ -108,9 +108,9 @@ def read_coordinates(
     order: str | None = None,
     partial: bool = False,
 ) -> Reading:
-    """Read a coordinates file: whose row is whose, and which columns are the dimensions.
+    """Read a coordinates file: find the row of each image, and the columns that are dimensions.
 
-    A column is a dimension if it holds numbers and neither names or numbers images, nor labels, nor always the same.
+    A column is a dimension if it holds numbers that differ and that are neither names nor numbers of images, nor labels.
 
     Args:
         path: Anything that `rockspace.data.tables.read_table` reads.
@@ -123,7 +123,7 @@ def read_coordinates(
         partial: Whether images, or single numbers of them, may be missing; such images are then left out.
 
     Returns:
-        The rows of the images, in their order, and what was taken.
+        The coordinates, in the order of the images, and how they were read.
 
     Raises:
         RockspaceError: With file and row, for the first thing that does not fit.
@@ -198,7 +198,7 @@ def _is_like_number(cell: str) -> bool:
 
 
 def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
-    """Refuse names that the artifacts need, and whole numbers that look like codes beside numbers with decimals."""
+    """Refuse reserved names, and whole numbers that may be codes because other dimensions have decimals."""
     reserved = next((name for name in taken if name in _RESERVED), None)
     if reserved is not None:
         raise RockspaceError(f"{table.path}: a dimension cannot be called {reserved!r}; rename the column")
