@@ -18,7 +18,8 @@ MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__
 
 demo: env
 	$(SNAKEMAKE) --configfile config/demo.yaml
-	@$(MAKE) --no-print-directory report CONFIG=config/demo.yaml
+# Without its log, so that the results stay in sight.
+	@log=$$($(MAKE) --no-print-directory report CONFIG=config/demo.yaml 2>&1) || { echo "$$log"; exit 1; }; echo "$$log" | tail -n 1
 
 test: env
 	$(PYTEST)
