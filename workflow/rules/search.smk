@@ -43,7 +43,7 @@ rule cross_validate:
 rule search:
     input:
         left_out=expand(rules.cross_validate.output.left_out, model=MODELS, seed=SEEDS, fold=FOLDS),
-        coordinates=COORDINATES["train"] if any(REGRESSES.values()) else [],
+        coordinates=[COORDINATES["train"]] if any(REGRESSES.values()) else [],
     output:
         table=report(f"{STUDY}/search.csv", caption="../report/search.rst", category="Search"),
         png=report(f"{STUDY}/search.png", caption="../report/search.rst", category="Search"),
