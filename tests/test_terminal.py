@@ -1,5 +1,6 @@
 """What a run says in the end: a table that fits a terminal, and after a failure where to look."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -19,6 +20,13 @@ def test_the_table_has_the_figures_of_the_summary_and_names_the_files():
     assert "chance, p: of this r, subtypes paired" in "\n".join(lines)
     assert "95 %: over subtypes, of top-1 over images" in "\n".join(lines)
     assert lines[-2:] == ["overview  results/rocks/overview.html", "report    make report"]
+
+
+def test_the_legend_of_a_study_too_small_for_intervals_and_nulls_is_whole():
+    table = summary()
+    words = closing_words(table.assign(**{name: np.nan for name in table if name.endswith("_over")}), "rocks", FILES)
+    assert "of this r, images paired" in words
+    assert "95 %: over images, of top-1 over images" in words
 
 
 @pytest.mark.parametrize("models", [1, 30])

@@ -109,8 +109,8 @@ def rotation_report(
         if space is None:
             summary[name] = None
             continue
+        r = correlations(space, images.coordinates)
         given = space, images.coordinates, images.label
-        r = correlations(*given[:2])
         intervals[name] = by_units(correlation_intervals, *given, **settings.resampling)
         summary.setdefault(name, {"r": r.tolist(), "mean_r": float(r.mean())})
         summary[name] |= of_the_mean(intervals[name])

@@ -68,7 +68,7 @@ def _matrix(axis: Axes, entries: pd.DataFrame, comparisons: pd.DataFrame) -> Non
     for pair in comparisons.itertuples():
         a, b = place[pair.model_a, pair.layer_a], place[pair.model_b, pair.layer_b]
         difference[a, b], difference[b, a] = pair.difference, -pair.difference
-        p[a, b] = p[b, a] = np.nanmax([pair.p_images_holm, pair.p_subtypes_holm])
+        p[a, b] = p[b, a] = np.fmax(pair.p_images_holm, pair.p_subtypes_holm)
     largest = max(np.nanmax(np.abs(difference)), 1e-3)
     picture = axis.imshow(difference, cmap="PuOr_r", norm=TwoSlopeNorm(0, -largest, largest))
     for (i, j), value in np.ndenumerate(difference):

@@ -43,7 +43,10 @@ def closing_words(summary: pd.DataFrame, study: str, files: Mapping[str, str]) -
         lines.append(f"... {len(summary) - len(shown)} more rows in the summary")
     indent = max(map(len, files))
     columns = {"null": f"{R}_null", "interval": f"{R}_interval", "top1": f"{TOP1}_interval"}
-    over = {part: " or ".join(dict.fromkeys(shown[f"{column}_over"].dropna())) for part, column in columns.items()}
+    over = {
+        part: " or ".join(dict.fromkeys(shown[f"{column}_over"].dropna())) or "images"
+        for part, column in columns.items()
+    }
     legend = (line.format(**over) for line in LEGEND)
     return "\n".join([*lines, "", *legend, "", *(f"{what:{indent}}  {name}" for what, name in files.items())])
 
