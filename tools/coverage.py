@@ -1,4 +1,4 @@
-"""How often tests over subtypes claim what is not there, and how often intervals over subtypes hold the true value.
+"""False positives and power of tests over subtypes, and coverage of intervals over subtypes.
 
 Usage::
 
@@ -35,7 +35,7 @@ SHARED, WORSE = 0.6, 0.4
 BETWEEN, RECOGNISED = 0.7, 0.8
 # Intraclass correlation of being right.
 RIGHT_TOGETHER = 0.4
-INTERVAL, TEST, FOUND = "interval holds the true value", "test claims what is not there", "test finds what is there"
+INTERVAL, TEST, FOUND = "coverage of the interval", "false positives of the test", "power of the test"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How often each statistic claims an alignment that is not there, and how often it misses one that is."""
+"""False positives and false negatives of each statistic, for spaces with a known overlap."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _draw(labels: np.ndarray, d: int, rng: np.random.Generator) -> np.ndarray:
 def claims(
     features: np.ndarray, coordinates: np.ndarray, labels: np.ndarray, permutations: int, seed: int
 ) -> dict[tuple[str, str], tuple[float, bool]]:
-    """Let each statistic say whether two spaces are aligned, at the level of 5 %.
+    """Test two spaces for alignment by each statistic, at the level of 5 %.
 
     At face value, the mean r over dimensions is held against what one correlation of as many images would
     need to be significant, as if no rotation had been fitted. The other claims are one-sided permutation

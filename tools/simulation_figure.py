@@ -1,4 +1,4 @@
-"""Picture of the simulation: values with nothing shared, false claims, and misses."""
+"""Picture of the simulation: values for unrelated spaces, false positives and false negatives."""
 
 from __future__ import annotations
 
