@@ -30,6 +30,8 @@ ALIGNMENT = (
     R, f"{R}_null", f"{R}_p", "new_subtypes_mean_r", "in_sample_mean_r", "in_sample_mean_r_null", "held_out_disparity",
     "in_sample_disparity",
 )  # fmt: skip
+# What has a mark on a row's scale.
+ON_SCALE = (TOP1, R, "in_sample_mean_r")
 # Held-out r by other maps than the rotation that leads, each a row of its own.
 OTHER_MAPS = {
     "zero_pad_held_out_mean_r": "rotation with zero-padding",
@@ -247,12 +249,7 @@ def accuracy_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict
         models: As from `Study.models`.
         references: Results of others; see `applicable`.
     """
-    rows = [_model_row(model, TOP1) for model in models]
-    for reference in (r for r in references if r["metric"] == TOP1):
-        value = reference["value"]
-        rows.append(
-            Row(reference["label"], "reference", {TOP1: value}, [("published", value, value)], reference["source"])
-        )
+    rows = [*(_model_row(model, TOP1) for model in models), *_reference_rows(references, ACCURACY)]
     for column in (column for column in SUMMARY if column.name.startswith("validation_chance")):
         chance = pd.Series([model[column.name] for model in models]).max()
         rows.append(Row(column.heading, "chance", {TOP1: chance}, _drawn([("chance", chance, chance)])))
@@ -275,7 +272,7 @@ def alignment_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dic
             # What leads has the first row.
             if not pd.isna(model[name]) and not name.startswith(f"{model['reduction']}_")
         ]
-    return rows + list(_reference_rows(references))
+    return [*rows, *_reference_rows(references, ALIGNMENT)]
 
 
 def _model_row(model: Mapping[str, Any], name: str) -> Row:
@@ -306,16 +303,13 @@ def _marks(model: Mapping[str, Any], name: str) -> list[tuple[str, float, float]
     return marks + [("dot", row[name], row[name]) for row in model["each"]]
 
 
-def _reference_rows(references: Sequence[dict[str, Any]]) -> Iterator[Row]:
-    """One row for each label; what it has of correlation and disparity stands in the models' columns."""
-    by_label: dict[str, dict[str, Any]] = {}
-    for reference in references:
-        found = by_label.setdefault(reference["label"], {"source": reference["source"]})
-        found[reference["metric"]] = reference["value"]
-    for label, found in by_label.items():
-        if shown := {name: found[name] for name in ALIGNMENT if name in found}:
-            drawn = [("published", shown[name], shown[name]) for name in (R, "in_sample_mean_r") if name in shown]
-            yield Row(label, "reference", shown, drawn, found["source"])
+def _reference_rows(references: Sequence[dict[str, Any]], names: Sequence[str]) -> Iterator[Row]:
+    """One row for each label that has a figure in these columns, with the source of the first."""
+    for label in dict.fromkeys(each["label"] for each in references if each["metric"] in names):
+        entries = [each for each in references if each["label"] == label and each["metric"] in names]
+        figures = {each["metric"]: each["value"] for each in entries}
+        drawn = [("published", value, value) for name, value in figures.items() if name in ON_SCALE]
+        yield Row(label, "reference", figures, drawn, entries[0]["source"])
 
 
 def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
