@@ -63,14 +63,9 @@ def source(dataset: dict[str, Any]) -> str:
 
 def git_commit(folder: Path) -> str | None:
     """Return the commit that ``folder`` is at, with ``+ changes`` where files differ; None outside git."""
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
-
+    command = ["git", "-C", str(folder), "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty= + changes"]
     try:
-        commit = git("rev-parse", "--short=12", "HEAD")
-        return commit + (" + changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
 
