@@ -22,7 +22,7 @@ from rockspace.choices.human_choices import space_of_people, spaces_of_layer
 from rockspace.config import is_one_solution
 from rockspace.data.catalog import read_catalog
 from rockspace.errors import RockspaceError
-from rockspace.people.responses import category_of_label, read_responses
+from rockspace.people.responses import category_of_label, read_all_responses, read_responses
 from rockspace.report.choices import choices_figure, spaces_figure
 from tools.simulated_choices import simulated_choices
 from workflow_runs import Workplace
@@ -246,11 +246,17 @@ def test_images_of_labels_that_were_not_on_offer_have_no_right_choice(study):
     json.dumps(figures, allow_nan=False)
 
 
-def test_splits_with_other_categories_are_refused(study):
-    train, validation, responses = study
-    other = responses | {"train": responses["train"][LABELS[::-1]]}
-    with pytest.raises(RockspaceError, match="other categories"):
-        explain([], train, validation, other, dict(zip(LABELS, LABELS, strict=True)), resamples=99, seed=0)
+def test_splits_with_other_categories_are_refused(tmp_path):
+    paths = {
+        "validation": write(tmp_path / "v.csv", "image,L0,L1\nL0_validation_0,1,2\n"),
+        "train": write(tmp_path / "t.csv", "image,L1,L0\nL0_train_0,1,2\n"),
+    }
+    with pytest.raises(RockspaceError, match=r"t\.csv: the train images have other categories than those in .*v\.csv"):
+        read_all_responses(paths, catalog())
+    write(paths["train"], "image,L0,L1\nL0_train_0,1,2\n")
+    responses, category_of = read_all_responses(paths, catalog())
+    assert [table.to_numpy().tolist() for table in responses.values()] == [[[1, 2]], [[1, 2]]]
+    assert category_of == {"L0": "L0", "L1": "L1"}
 
 
 def test_peoples_validation_solution_is_brought_to_the_training_solutions_place_and_unit(study):

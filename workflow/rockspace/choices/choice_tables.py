@@ -12,7 +12,7 @@ import pandas as pd
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.alignment.intervals import confidence_interval
-from rockspace.alignment.spaces import Spaces, UnusableSpaces
+from rockspace.alignment.spaces import Spaces
 from rockspace.choices.human_choices import Choices, ChoiceSpace, category_indices, choice_report, read_choices
 
 PEOPLE = "people"
@@ -53,8 +53,8 @@ def explain(
         spaces: As from `space_of_people` or `spaces_of_layer`.
         train: The training images, whose images of a category on offer are its exemplars.
         validation: The validation images.
-        responses: By split, counts as from `rockspace.people.responses.read_responses`, of the same categories.
-        category_of: Category of each label; labels of none have no entry.
+        responses: Counts by split, as from `rockspace.people.responses.read_all_responses`.
+        category_of: Category of each label, likewise.
         resamples: Bootstrap resamples behind each interval.
         seed: Decides starting points, folds and resamples.
 
@@ -62,16 +62,13 @@ def explain(
         Figures by the space's name, and the table of `image_table`.
 
     Raises:
-        UnusableSpaces: The responses are not of these images, or the splits offered different categories.
+        UnusableSpaces: The responses are not of these images.
     """
-    splits, names = {"train": train, "validation": validation}, list(next(iter(responses.values())).columns)
-    for split, table in responses.items():
-        if list(table.columns) != names:
-            raise UnusableSpaces(
-                f"responses: the {split} images have other categories than the others, or in other order"
-            )
+    splits, names = {"train": train, "validation": validation}, list(next(iter(responses.values())))
     choices = {
-        split: read_choices(responses[split], splits[split], category_of) for split in splits if split in responses
+        split: read_choices(responses[split], images, category_of)
+        for split, images in splits.items()
+        if split in responses
     }
     categories = category_indices(train.label, category_of, names)
     exemplars = np.flatnonzero(categories >= 0)
@@ -81,6 +78,16 @@ def explain(
         figures[space.name], predicted = own
         tables.append(image_table(space.name, predicted, choices, splits, names))
     return figures, pd.concat(tables, ignore_index=True)
+
+
+def in_words(figures: Mapping[str, Any], split: str) -> list[str]:
+    """Say in a line for each space how well it predicts the choices of a split; ``figures`` are those of `explain`."""
+    moved = "; another scaling solution, moved to the training images' centroid and spread"
+    leading = {space: (part["validation_moved"], part[split]) for space, part in figures.items()}
+    return [
+        f"{space}: r {part[part['leading']]['r']:.3f}, {part['leading']}{moved if is_moved else ''}"
+        for space, (is_moved, part) in leading.items()
+    ]
 
 
 def image_table(

@@ -1,6 +1,7 @@
 """How often people chose each category for each image."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +44,32 @@ def read_responses(path: Path, catalog: pd.DataFrame, split: str) -> pd.DataFram
         raise RockspaceError(f"{path}: no row for any {split} image; check dataset.splits.{split}.responses")
     index = pd.Index(catalog.loc[shown, "image_id"], name="image_id")
     return pd.DataFrame(counts.iloc[pairing.rows[shown]].tolist(), index, categories, dtype="int64")
+
+
+def read_all_responses(
+    paths: Mapping[str, Path], catalog: pd.DataFrame
+) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
+    """Read the response counts of several splits, which have to offer the same categories.
+
+    Args:
+        paths: The table of each split.
+        catalog: From `rockspace.data.catalog.read_catalog`.
+
+    Returns:
+        The counts by split, as from `read_responses`, and the category of each label; labels of none are left out.
+
+    Raises:
+        RockspaceError: As for `read_responses`, or the splits have other categories.
+    """
+    responses = {split: read_responses(path, catalog, split) for split, path in paths.items()}
+    first, *others = responses
+    categories = list(responses[first])
+    for split in others:
+        if list(responses[split]) != categories:
+            raise RockspaceError(
+                f"{paths[split]}: the {split} images have other categories than those in {paths[first]}, or in another order"
+            )
+    return responses, category_of_label(catalog, categories, paths[first])
 
 
 def category_of_label(catalog: pd.DataFrame, categories: list[str], path: Path) -> dict[str, str]:
