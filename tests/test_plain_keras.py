@@ -51,6 +51,8 @@ def saved(tmp_path_factory) -> Path:
     folder, expected = tmp_path_factory.mktemp("saved"), {"images": textures()}
     kinds = [("resnet50", pooling, head) for pooling, head in product(POOLINGS, HEADS)]
     for name, pooling, head in [*kinds, *((name, "foreground", "linear") for name in BACKBONES)]:
+        # As in a process of its own, where Keras begins to number the names of operations.
+        keras.utils.clear_session()
         whole = backbone(name)
         base = keras.Model(whole.input, whole.get_layer(BACKBONES[name]).output)
         layers = [base.layers[-1].name, base.layers[len(base.layers) // 2].name]
@@ -70,3 +72,25 @@ def test_every_kind_of_network_loads_in_plain_keras_and_says_the_same(saved):
     result = subprocess.run([sys.executable, "-I", "-c", LOADING], cwd=saved, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-2000:]
     assert len(result.stdout.split()) == len(list(saved.glob("*.keras")))
+
+
+EMBEDDING = """
+import sys
+import keras, numpy as np
+from rockspace.inference.prediction import one_pass_model
+for path in sys.argv[1:]:
+    keras.utils.clear_session()
+    network = keras.saving.load_model(path)
+    layer = next(layer.name for layer in network.layers if len(layer.output.shape) == 4)
+    for pooling in ("mean", "mean_std"):
+        one_pass_model(network, [layer, "penultimate"], pooling)
+        keras.utils.clear_session()
+    print(path)
+"""
+
+
+def test_every_kind_of_network_is_embedded_by_another_process_than_made_it(saved):
+    paths = sorted(str(path) for path in saved.glob("*.keras"))
+    result = subprocess.run([sys.executable, "-c", EMBEDDING, *paths], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert result.stdout.split() == paths

@@ -78,16 +78,28 @@ def one_pass_model(network: keras.Model, layers: Sequence[str], pooling: str) ->
     """
     found = {name: find_layer(network, name, "embeddings.layers") for name in layers}
     outputs = {f"{OUTPUT}{name}": tensor for name, tensor in named_outputs(network).output.items()}
-    pooled = {f"{LAYER}{name}": _pooled(layer.output, pooling) for name, layer in found.items()}
+    pooled = {
+        f"{LAYER}{name}": _Pooled(pooling, name=f"embedding_of_{name}")(layer.output) for name, layer in found.items()
+    }
     return keras.Model(network.input, outputs | pooled)
 
 
-def _pooled(activation: keras.KerasTensor, pooling: str) -> keras.KerasTensor:
-    activation = keras.ops.cast(activation, "float32")
-    places = tuple(range(1, len(activation.shape) - 1))
-    if not places:
-        return activation
-    mean = keras.ops.mean(activation, axis=places)
-    if pooling == "mean":
-        return mean
-    return keras.ops.concatenate([mean, keras.ops.std(activation, axis=places)], axis=-1)
+class _Pooled(keras.layers.Layer):
+    """What a layer gives, pooled over places to a float32 vector.
+
+    A layer with a name of its own: Keras numbers the names of bare operations anew in each process, so these could
+    have the names of operations in a network that was loaded from a file.
+    """
+
+    def __init__(self, pooling: str, name: str) -> None:
+        super().__init__(name=name, dtype="float32", trainable=False)
+        self.pooling = pooling
+
+    def call(self, activation: keras.KerasTensor) -> keras.KerasTensor:
+        places = tuple(range(1, len(activation.shape) - 1))
+        if not places:
+            return activation
+        mean = keras.ops.mean(activation, axis=places)
+        if self.pooling == "mean":
+            return mean
+        return keras.ops.concatenate([mean, keras.ops.std(activation, axis=places)], axis=-1)
