@@ -151,6 +151,7 @@ def digest(record, files_of):
 
 
 def weights_of_user(wildcards):
+    """The weights file that the user gives for a model, if any."""
     path = MODELS[wildcards.model]["weights"]
     return {} if path in ("imagenet", "none") else {"weights": Path(path)}
 
