@@ -9,6 +9,7 @@ import yaml
 from PIL import Image
 
 from rockspace.config import laid_over, validated
+from rockspace.data.images import SUFFIXES
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError
 from rockspace.new_study import main, new_study
@@ -58,6 +59,14 @@ def test_labels_come_from_folders_where_images_lie_in_some(folder):
     names = [f"photos/{label}/IMG-{10 * n + i}.JPG" for n, label in enumerate(("cat", "dog")) for i in range(4)]
     _, catalog = described(fill(folder, names, coordinates=names))
     assert catalog["label"].value_counts().to_dict() == {"cat": 4, "dog": 4}
+
+
+@pytest.mark.parametrize("suffix", sorted(SUFFIXES))
+def test_images_of_every_format_that_is_read_are_found(folder, suffix):
+    names = [name.replace(".png", suffix) for name in FLAT]
+    dataset, catalog = described(fill(folder, names, coordinates=[name.removesuffix(suffix) for name in names]))
+    assert dataset["splits"]["train"]["images"] == f"*{suffix}"
+    assert sorted(catalog["file"]) == names
 
 
 def test_folders_called_training_and_validation_are_the_splits(folder):

@@ -12,6 +12,7 @@ WHITE = (255, 255, 255)
 # Pillow reads many more. Some run programs (PostScript runs Ghostscript), and none is what cameras or editors of
 # photographs write. JPEG includes the JPEG with further frames that phones write.
 FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", *(["AVIF"] if features.check("avif") else []))
+SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS)
 # Enough for phones and all but a few medium-format cameras; decoding such an image takes half a gigabyte.
 MAX_PIXELS = 120_000_000
 # A web page that a server sent in place of a photograph.

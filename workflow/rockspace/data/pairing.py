@@ -10,12 +10,12 @@ from pathlib import PurePosixPath
 import numpy as np
 from natsort import natsort_keygen, ns
 
+from rockspace.data.images import SUFFIXES
 from rockspace.data.tables import Table, are_integers, are_numbers, is_integer, number
 from rockspace.errors import RockspaceError
 
-READABLE = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"})
-UNREADABLE = frozenset(
-    {".heic", ".heif", ".avif", ".svg", ".pdf", ".eps", ".psd", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".jp2"}
+OTHER_SUFFIXES = frozenset(  # of images that are not read
+    {".heic", ".heif", ".svg", ".pdf", ".eps", ".psd", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".jp2"}
 )
 ORDERS = ("name", "natural", "path")
 SHORTEST_NUMBERING = 3  # rows; with fewer, 1, 2 may be coordinates
@@ -236,7 +236,7 @@ def _fault(table: Table, column: str, found: Sequence[Sequence[int]], images: _I
 
 def _cause(cell: str, images: Sequence[str]) -> str:
     suffix = PurePosixPath(cell.replace("\\", "/")).suffix
-    if suffix.lower() in UNREADABLE:
+    if suffix.lower() in OTHER_SUFFIXES:
         return f"; {suffix} is a format that is not read, so save the photographs as JPEG or PNG"
     return f"; remove the row or add the image (images have names such as '{_name(images[0])}')"
 
@@ -415,7 +415,7 @@ def _folded(text: str) -> str:
 def _parts(name: str, loosely: bool = False) -> tuple[str, ...]:
     """The segments of a path from its end, without an image's suffix."""
     parts = [part for part in " ".join(_folded(name).split()).split("/") if part not in ("", ".")]
-    while parts and PurePosixPath(parts[-1]).suffix in READABLE | UNREADABLE:  # scan.jpg.png
+    while parts and PurePosixPath(parts[-1]).suffix in SUFFIXES | OTHER_SUFFIXES:  # scan.jpg.png
         parts[-1] = PurePosixPath(parts[-1]).stem
     if loosely:
         parts = [re.sub(r"[\s_-]+", " ", re.sub(r"(?<!\d)0+(?=\d)", "", part)) for part in parts]

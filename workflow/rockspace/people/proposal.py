@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from rockspace.data.pairing import READABLE, UNREADABLE, images_by_table, pair, recognised
+from rockspace.data.images import SUFFIXES
+from rockspace.data.pairing import OTHER_SUFFIXES, images_by_table, pair, recognised
 from rockspace.data.patterns import select
 from rockspace.data.tables import Table, read_table
 from rockspace.errors import RockspaceError, listed
@@ -59,9 +60,9 @@ def propose_dataset(folder: Path) -> dict[str, Any]:
         RockspaceError: No images, no labels, or no coordinates for the images, or two tables that may hold them.
     """
     files = _visible_files(folder)
-    images = _with_suffix(files, READABLE)
+    images = _with_suffix(files, SUFFIXES)
     if not images:
-        raise RockspaceError(f"{folder}: no images there (looked for {', '.join(sorted(READABLE))})")
+        raise RockspaceError(f"{folder}: no images there (looked for {', '.join(sorted(SUFFIXES))})")
     tables = _with_suffix(files, TABLES)
     if not tables:
         other = next((f"; save {file} as CSV" for file in _with_suffix(files, OTHER_TABLES)), "")
@@ -151,7 +152,7 @@ def _splits(
             return splits, chosen
     closest = max(reasons, key=lambda table: _closeness(folder / table, images))
     counts = ", ".join(f"{len(found)} in '{top or '.'}'" for top, found in list(tops.items())[:5])
-    unreadable = _with_suffix(files, UNREADABLE)
+    unreadable = _with_suffix(files, OTHER_SUFFIXES)
     hint = (
         f"; {len(unreadable)} files such as '{unreadable[0]}' have a format that is not read, so save them as JPEG or PNG"
         if unreadable
