@@ -366,7 +366,7 @@ dataset:
     train: {images: "*/*.png", coordinates: mds.csv}
     validation: {fraction: 0.34}
 models:
-  - {name: "01", backbone: efficientnet_lite0, objective: joint, feature_layers: [block1a_project_bn, block2b_add], recipe: {head: {units: []}, train_head: {solver: exact}, finetune: {epochs: 0}}}
+  - {name: "01", backbone: efficientnet_lite0, objective: joint, feature_layers: [block1a_project_bn, block2b_add], pooling: foreground, recipe: {head: {units: []}, train_head: {solver: exact}, finetune: {epochs: 0}}}
   - {name: "1e1", backbone: efficientnet_lite0, objective: coordinates, image_size: 32, output_layer: block2b_add, recipe: {finetune: {epochs: 1, schedule: cosine}, evaluate: {views: 2}}}
 ensembles:
   - {name: "NA"}

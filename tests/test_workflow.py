@@ -273,6 +273,23 @@ def test_the_recipe_as_first_published_runs_on_a_local_copy_of_an_archive(finish
     assert len(list(archive.rglob("*.jpg"))) == 36
 
 
+@pytest.mark.slow
+def test_the_best_study_runs_whole_on_small_images(finished):
+    """Two of its networks and their average: several layers, pooled over the foreground, under exact heads for both objectives."""
+    best = yaml.safe_load((ROOT / "config/best.yaml").read_text())
+    models = {model["backbone"]: model | {"image_size": 32} for model in best["models"]}
+    del models["efficientnet_lite1"]
+    models["resnet50"]["weights"] = "none"
+    config = yaml.safe_load(TINY) | best | {"study": "best", "models": list(models.values())}
+    config["tfrecords"] = {"image_size": 32, "margin": 4}
+    (finished.folder / "best.yaml").write_text(yaml.safe_dump(config))
+    result = finished.snakemake("--configfile", "best.yaml")
+    assert result.returncode == 0, result.stdout + result.stderr
+    summary = pd.read_csv(finished.folder / "results/best/summary.csv").set_index("model")
+    assert summary.index.tolist() == [*(model["name"] for model in models.values()), "all"]
+    assert summary[["validation_top1", "coordinates_mean_r", "held_out_mean_r"]].notna().all().all()
+
+
 def test_the_stages_are_drawn_each_once_without_graphviz(finished):
     graph = finished.snakemake("all", "--rulegraph", "dot").stdout
     command = [Path(sys.executable).with_name("graphviz-pure"), "-Tsvg"]
