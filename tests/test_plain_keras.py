@@ -78,19 +78,29 @@ EMBEDDING = """
 import sys
 import keras, numpy as np
 from rockspace.inference.prediction import one_pass_model
+from rockspace.networks.loading import for_inference
+images = np.load("expected.npz")["images"]
 for path in sys.argv[1:]:
-    keras.utils.clear_session()
-    network = keras.saving.load_model(path)
-    layer = next(layer.name for layer in network.layers if len(layer.output.shape) == 4)
-    for pooling in ("mean", "mean_std"):
-        one_pass_model(network, [layer, "penultimate"], pooling)
+    for pooling, precision, tolerance in ("mean", "float32", 1e-3), ("mean_std", "bfloat16", 0.2):
         keras.utils.clear_session()
+        network = keras.saving.load_model(path)
+        layer = next(layer.name for layer in network.layers if layer.name.endswith(("conv", "add")))
+        one_pass = one_pass_model(network, [layer, "penultimate"], pooling)
+        plain = one_pass(images)
+        fast, _ = for_inference(one_pass, precision, "resnet50")
+        found = fast(images)
+        assert plain.keys() == found.keys() and f"layer/{layer}" in found
+        for name, values in plain.items():
+            assert found[name].dtype == "float32"
+            scale = np.abs(values).max()
+            assert np.abs(found[name] - values).max() <= tolerance * scale, (path, name)
     print(path)
 """
 
 
 def test_every_kind_of_network_is_embedded_by_another_process_than_made_it(saved):
-    paths = sorted(str(path) for path in saved.glob("*.keras"))
-    result = subprocess.run([sys.executable, "-c", EMBEDDING, *paths], capture_output=True, text=True)
+    paths = sorted(path.name for path in saved.glob("*.keras"))
+    command = [sys.executable, "-c", EMBEDDING, *paths]
+    result = subprocess.run(command, cwd=saved, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr[-2000:]
     assert result.stdout.split() == paths

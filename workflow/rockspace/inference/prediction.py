@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import keras
 import numpy as np
@@ -79,7 +80,8 @@ def one_pass_model(network: keras.Model, layers: Sequence[str], pooling: str) ->
     found = {name: find_layer(network, name, "embeddings.layers") for name in layers}
     outputs = {f"{OUTPUT}{name}": tensor for name, tensor in named_outputs(network).output.items()}
     pooled = {
-        f"{LAYER}{name}": _Pooled(pooling, name=f"embedding_of_{name}")(layer.output) for name, layer in found.items()
+        f"{LAYER}{name}": _Pooled(pooling, name=f"embedding_of_{name}", dtype="float32")(layer.output)
+        for name, layer in found.items()
     }
     return keras.Model(network.input, outputs | pooled)
 
@@ -91,11 +93,15 @@ class _Pooled(keras.layers.Layer):
     have the names of operations in a network that was loaded from a file.
     """
 
-    def __init__(self, pooling: str, name: str) -> None:
-        super().__init__(name=name, dtype="float32", trainable=False)
+    def __init__(self, pooling: str, **options: Any) -> None:
+        super().__init__(**options)
         self.pooling = pooling
 
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"pooling": self.pooling}
+
     def call(self, activation: keras.KerasTensor) -> keras.KerasTensor:
+        activation = keras.ops.cast(activation, "float32")
         places = tuple(range(1, len(activation.shape) - 1))
         if not places:
             return activation
