@@ -89,6 +89,9 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key_and_what_was_found(path
             'dataset.source: found "ftp"; allowed: "osf", "directory", "synthetic"',
         ),
         (("seeds",), ["a"], 'seeds[0]: found "a"; allowed: integer'),
+        # Generators of random numbers take 32 bits; a time in milliseconds has more.
+        (("seeds",), [1795719418996], "seeds[0]: found 1795719418996; allowed: at most 2147483647"),
+        (("dataset", "splits", "validation", "seed"), 2**32, "validation.seed: found 4294967296; allowed: at most"),
         (("head", "dropout"), 1, "head.dropout: found 1; allowed: less than 1"),
         (("dataset", "filename"), "(", "dataset.filename: found"),
         (("dataset", "filename"), "x", "(?P<label>"),
