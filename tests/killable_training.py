@@ -14,9 +14,9 @@ from rockspace.data.tfrecords import Geometry
 from rockspace.networks.device import repeatable
 from rockspace.networks.loading import load_classifier
 from rockspace.training.augmentation import Augmentation
-from rockspace.training.finetune import Recipe, select_and_refit
+from rockspace.training.finetune import Recipe
+from rockspace.training.finetune import finetune as train
 from rockspace.training.pipeline import ImageSet
-from rockspace.training.stopping_set import stopping_set
 
 
 def finetune(
@@ -27,7 +27,7 @@ def finetune(
     repeatable(1)
     recipe = Recipe(training, Augmentation(rotation=10, horizontal_flip=True), "float32", 1, checkpoints=checkpoints)
     network, refit = map(load_classifier, starts)
-    return select_and_refit(network, refit, images, stopping_set(images.labels, 0.25, 0), recipe)
+    return train(network, refit, images, None, recipe)
 
 
 def run(folder: Path, starts: list[Path], shards: list[Path], training: dict, moment: tuple | None) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from rockspace.errors import RockspaceError
 from rockspace.inference.embeddings import Embeddings
-from rockspace.inference.evaluation import metrics, prediction_table
-from rockspace.inference.one_pass import load_pass, save_pass
+from rockspace.inference.evaluation import Outputs, metrics, predictions
+from rockspace.inference.one_pass import load_layer, load_outputs, save_pass
 from rockspace.inference.prediction import one_pass_model, predict
 from rockspace.networks.classifier import named_outputs
 
@@ -64,8 +64,9 @@ def test_a_network_that_gives_every_label_the_same_is_not_called_right():
 
 
 def test_predictions_name_the_best_three_guesses_in_order():
-    table = prediction_table(["a"], "train", np.array([2]), np.array([[0.1, 0.2, 0.3, 0.4]]), list("wxyz"))
-    row = table.iloc[0]
+    probabilities = np.array([[0.1, 0.2, 0.3, 0.4]])
+    outputs = Outputs(np.array(["a"]), np.array(["train"]), np.array(["y"]), np.array(list("wxyz")), probabilities)
+    row = predictions(outputs).iloc[0]
     assert (row["predicted"], row["predicted_2"], row["predicted_3"]) == ("z", "y", "x")
     assert (row["label"], row["correct"], row["probability_of_label"]) == ("y", False, 0.3)
 
@@ -80,7 +81,7 @@ def network() -> keras.Model:
 def test_predictions_come_for_every_image_in_order(validation_set):
     model = network()
     images = validation_set.in_order(np.concatenate([images.numpy() for images, _ in validation_set.plain(9)]))
-    said = predict(named_outputs(model), validation_set, 4)
+    said = predict(named_outputs(model), validation_set, batch_size=4)
     np.testing.assert_allclose(said["predictions"], model.predict(images, verbose=0), atol=1e-6)
 
 
@@ -88,7 +89,7 @@ def test_embeddings_of_several_layers_come_from_one_pass_pooled_as_asked(validat
     model = network()
     images = validation_set.in_order(np.concatenate([images.numpy() for images, _ in validation_set.plain(9)]))
     maps = keras.Model(model.input, model.get_layer("conv").output).predict(images, verbose=0)
-    both = predict(one_pass_model(model, ["conv", "penultimate"], "mean_std"), validation_set, 4)
+    both = predict(one_pass_model(model, ["conv", "penultimate"], "mean_std"), validation_set, batch_size=4)
     np.testing.assert_allclose(both["layer/conv"][:, :4], maps.mean(axis=(1, 2)), rtol=1e-4)
     np.testing.assert_allclose(both["layer/conv"][:, 4:], maps.std(axis=(1, 2)), rtol=1e-3)
     np.testing.assert_allclose(both["layer/penultimate"], maps.mean(axis=(1, 2)), rtol=1e-4)
@@ -133,10 +134,9 @@ def test_shards_are_joined_in_the_catalogs_order_and_a_missing_image_is_named(tm
         tmp_path / "1.npz", ["c", "a", "b"], {name: np.roll(a, 1, axis=0) for name, a in others.items()}, "bfloat16"
     )
     paths = [tmp_path / "0.npz", tmp_path / "1.npz"]
-    layers, outputs = load_pass(paths, list("abcd"), layers=["conv"]), load_pass(paths, list("abcd"))
-    np.testing.assert_array_equal(layers.layers["conv"][:, 0], [0, 1, 2, 3])
-    assert (list(layers.layers), layers.outputs) == (["conv"], {})
-    np.testing.assert_array_equal(outputs.outputs["predictions"][:, 0], [0, 1, 2, 3])
-    assert (outputs.layers, outputs.precision) == ({}, "bfloat16")
+    outputs, precision = load_outputs(paths, list("abcd"))
+    np.testing.assert_array_equal(load_layer(paths, list("abcd"), "conv")[:, 0], [0, 1, 2, 3])
+    np.testing.assert_array_equal(outputs["predictions"][:, 0], [0, 1, 2, 3])
+    assert (list(outputs), precision) == (["predictions"], "bfloat16")
     with pytest.raises(RockspaceError, match=r"0\.npz: no image 'a'"):
-        load_pass([tmp_path / "0.npz"], list("abcd"), layers=["conv"])
+        load_layer([tmp_path / "0.npz"], list("abcd"), "conv")

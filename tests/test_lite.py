@@ -27,8 +27,11 @@ def state():
 
 
 def classifier(size, state, variant="lite0"):
-    network = lite.network(variant, (size, size, 3), classes=1000)
-    lite.assign(network, state)
+    base = lite.network(variant, (size, size, 3))
+    lite.assign(base, state)
+    top = keras.layers.Dense(1000, activation="softmax")
+    network = keras.Model(base.input, top(keras.layers.GlobalAveragePooling2D(name="avg_pool")(base.output)))
+    top.set_weights([state["_fc.weight"].T, state["_fc.bias"]])
     return network
 
 

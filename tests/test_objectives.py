@@ -11,19 +11,18 @@ from scipy.spatial import procrustes
 
 from rockspace.data.catalog import read_catalog
 from rockspace.inference.evaluation import Outputs, coordinate_metrics, evaluation, outputs_of, predictions
-from rockspace.inference.prediction import Views, predict
+from rockspace.inference.prediction import evaluation_views, predict
 from rockspace.networks.classifier import attach_head, build_head, named_outputs, pooled_backbone
 from rockspace.networks.device import repeatable
 from rockspace.networks.layers import find_layer
 from rockspace.networks.objectives import Objective
 from rockspace.networks.pooling import _cell_means, foreground
 from rockspace.people.coordinates import read_coordinates_tables
-from rockspace.training.augmentation import Augmentation, Stream
+from rockspace.training.augmentation import Augmentation, Stream, View
 from rockspace.training.exact_heads import PENALTIES, Rows, logistic, ridge
 from rockspace.training.features import Features
 from rockspace.training.finetune import Recipe, finetune
 from rockspace.training.head import train_head
-from rockspace.training.pipeline import View
 from test_training import FLIPS, backbone, defaults, drawn_features
 
 JOINT = {"objective": "joint", "coordinates_weight": 0.5}
@@ -320,13 +319,13 @@ def test_a_smaller_view_is_the_mean_of_the_stored_pixels_that_it_covers(train_se
 
 def test_answers_are_averaged_over_the_plain_and_the_augmented_views(train_set):
     network = named_outputs(joint_classifier(train_set.coordinates))
-    both = predict(network, train_set, 7, Views(3, FAR, seed=4))
+    both = predict(network, train_set, evaluation_views(3, FAR, seed=4), 7)
     looks = [None, View(FAR, 4, 0, Stream.TEST_VIEWS), View(FAR, 4, 1, Stream.TEST_VIEWS)]
     each = [network.predict(train_set.pixels(24, view), verbose=0) for view in looks]
     for name in ("predictions", "coordinates"):
         expected = train_set.in_order(np.mean([said[name] for said in each], axis=0))
         np.testing.assert_allclose(both[name], expected, atol=1e-5)
-    again = predict(network, train_set, 7, Views(3, FAR, seed=4))
+    again = predict(network, train_set, evaluation_views(3, FAR, seed=4), 7)
     np.testing.assert_array_equal(both["predictions"], again["predictions"])
     trained_on = np.concatenate([batch.numpy() for batch in train_set.pixels(24, View(FAR, 4, 0))])
     tested_on = np.concatenate([batch.numpy() for batch in train_set.pixels(24, looks[1])])
@@ -357,7 +356,7 @@ def test_coordinates_are_scored_whatever_their_unit():
 def test_outputs_are_kept_read_back_and_scored_by_split(study, train_set, validation_set, tmp_path):
     catalog, coordinates = read_catalog(study / "catalog.csv"), read_coordinates_tables([study / "coordinates.csv"])
     network = named_outputs(joint_classifier(train_set.coordinates))
-    said = [predict(network, images, 8) for images in (train_set, validation_set)]
+    said = [predict(network, images) for images in (train_set, validation_set)]
     together = {name: np.concatenate([part[name] for part in said]) for name in said[0]}
     outputs_of(together, catalog, coordinates).save(tmp_path / "outputs.npz")
     outputs = Outputs.load(tmp_path / "outputs.npz")

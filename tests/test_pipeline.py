@@ -9,7 +9,7 @@ from PIL import Image
 
 from rockspace.data.catalog import read_catalog
 from rockspace.data.tfrecords import Geometry, write_shard
-from rockspace.training.augmentation import Augmentation, _transforms, augmented_views, plain_views
+from rockspace.training.augmentation import Augmentation, View, _transforms, augmented_views, plain_views
 from rockspace.training.pipeline import SHUFFLE_BUFFER, ImageSet
 
 STRONG = Augmentation(rotation=180, shear=20, zoom=0.3, shift=0.1, horizontal_flip=True, vertical_flip=True)
@@ -41,8 +41,8 @@ def test_an_images_view_is_the_same_whatever_else_is_in_the_batch(train_set, geo
         tf.constant(np.random.default_rng(0).integers(0, 255, (6, 40, 40, 3)), tf.uint8),
         tf.range(6, dtype=tf.int64),
     )
-    together = augmented_views(images, positions, geometry, STRONG, 5, tf.constant(2, tf.int64))
-    alone = augmented_views(images[4:5], positions[4:5], geometry, STRONG, 5, tf.constant(2, tf.int64))
+    together = augmented_views(images, positions, geometry, View(STRONG, 5, 2))
+    alone = augmented_views(images[4:5], positions[4:5], geometry, View(STRONG, 5, 2))
     np.testing.assert_array_equal(together[4], alone[0])
 
 
@@ -106,8 +106,8 @@ def test_a_plain_view_is_the_random_one_that_strays_nowhere(margin):
     geometry = Geometry(32, margin, "pad", (200, 10, 30))
     images = np.full((2, 32 + margin, 32 + margin, 3), geometry.background, np.uint8)
     images[:, 3:-3, 3:-3] = np.random.default_rng(0).integers(0, 255, images[:, 3:-3, 3:-3].shape)
-    nowhere = tf.constant(0, tf.int64)
-    expected = augmented_views(tf.constant(images), tf.range(2, dtype=tf.int64), geometry, Augmentation(), 0, nowhere)
+    nowhere = View(Augmentation(), 0, 0)
+    expected = augmented_views(tf.constant(images), tf.range(2, dtype=tf.int64), geometry, nowhere)
     np.testing.assert_allclose(plain_views(tf.constant(images), geometry), expected, atol=0.01)
 
 
@@ -138,8 +138,6 @@ def test_what_lies_outside_a_photograph_is_background():
     white_on_red = Geometry(32, 0, "pad", (200, 10, 30))
     images = tf.zeros([1, 32, 32, 3], tf.uint8)
     shifted = Augmentation(shift=0.5)
-    views = [
-        augmented_views(images, tf.constant([0], tf.int64), white_on_red, shifted, 0, tf.constant(e)) for e in range(5)
-    ]
+    views = [augmented_views(images, tf.constant([0], tf.int64), white_on_red, View(shifted, 0, e)) for e in range(5)]
     corners = np.concatenate([np.asarray(view)[0, [0, 0, -1, -1], [0, -1, 0, -1]] for view in views])
     assert (np.abs(corners - [200, 10, 30]).max(axis=1) < 1e-3).any()

@@ -21,7 +21,7 @@ from bad_inputs import ARCHIVE, TRAIN, Study
 from rockspace.alignment.spaces import read_spaces
 from rockspace.errors import RockspaceError
 from rockspace.inference.embeddings import Embeddings
-from rockspace.inference.one_pass import load_pass
+from rockspace.inference.one_pass import load_layer
 from rockspace.networks import weights
 from rockspace.networks.loading import load_classifier
 from rockspace.training.features import Features
@@ -109,7 +109,7 @@ def test_a_model_that_brings_code_along_is_refused_and_the_code_does_not_run(tmp
     [
         lambda path: Features.load([path], pd.DataFrame({"image_id": ["a"]})),
         Embeddings.load,
-        lambda path: load_pass([path], [], layers=["penultimate"]),
+        lambda path: load_layer([path], [], "penultimate"),
         lambda path: read_spaces(path, path, "train"),
     ],
     ids=["features", "embeddings", "one pass", "spaces"],

@@ -23,7 +23,7 @@ from rockspace.inference.evaluation import Outputs
 from rockspace.networks.classifier import pooled_backbone
 from rockspace.report.search import CRITERIA, search_figure
 from rockspace.report.summary import as_markdown, ensemble_rows
-from rockspace.search.cross_validation import Candidate, predict_fold
+from rockspace.search.cross_validation import predict_fold
 from rockspace.search.search import LeftOut, left_out_of, search_table
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.features import compute_features
@@ -58,7 +58,7 @@ def drawn_answers(seed: int, skill: float, n: int = 40, folds: int = 4) -> list[
     found = []
     for number in range(folds):
         mask = left_out_of(labels, folds, number)
-        predicted_moments, observed_moments = Moments.of(predicted[~mask]), Moments.of(observed[~mask])
+        moments = [np.stack(Moments.of(coordinates[~mask])) for coordinates in (predicted, observed)]
         found.append(
             LeftOut(
                 np.flatnonzero(mask),
@@ -68,10 +68,7 @@ def drawn_answers(seed: int, skill: float, n: int = 40, folds: int = 4) -> list[
                 probabilities[mask],
                 predicted[mask],
                 observed[mask],
-                predicted_moments.mean,
-                predicted_moments.deviation,
-                observed_moments.mean,
-                observed_moments.deviation,
+                *moments,
             )
         )
     return found
@@ -167,6 +164,7 @@ def model(objective: str = "joint", **recipe: dict) -> dict:
     return own | {"feature_layers": None, "recipe": sections}
 
 
+FLOAT32 = {"train": "float32", "embed": "float32"}
 LINEAR = {"head": {"units": []}, "train_head": {"solver": "exact"}}
 
 
@@ -186,10 +184,10 @@ def test_frozen_recipes_are_asked_by_their_features_as_the_whole_network_would_a
     )
     base = backbone()
     features = compute_features(pooled_backbone(base), train_set, Augmentation(), views=1, batch_size=8)
-    candidates = [Candidate(each, "float32", 0, lambda: base) for each in (frozen, with_images)]
-    by_features = predict_fold(candidates[0], features, None, left_out)
-    by_images = predict_fold(candidates[1], features, train_set, left_out)
-    for name in ("probabilities", "coordinates", "predicted_mean", "observed_mean"):
+    options = {"backbone": lambda: base, "precisions": FLOAT32, "seed": 0}
+    by_features = predict_fold(frozen, features, None, left_out, **options)
+    by_images = predict_fold(with_images, features, train_set, left_out, **options)
+    for name in ("probabilities", "coordinates", "predicted_moments", "observed_moments"):
         np.testing.assert_allclose(getattr(by_features, name), getattr(by_images, name), rtol=1e-3, atol=1e-4)
 
 
@@ -202,10 +200,13 @@ def test_a_fold_is_answered_the_same_whatever_its_own_images_are_labelled(train_
     tried = model(finetune={"epochs": 2, "batch_size": 8, "holdout_fraction": 0.25}, train_head={"epochs": 2})
     answers = [
         predict_fold(
-            Candidate(tried, "float32", 3, lambda: base),
+            tried,
             replace(features, label=labels, coordinates=coordinates),
             train_set,
             left_out,
+            backbone=lambda: base,
+            precisions=FLOAT32,
+            seed=3,
         )
         for labels, coordinates in ((features.label, features.coordinates), (moved, elsewhere))
     ]

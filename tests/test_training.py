@@ -24,18 +24,16 @@ from rockspace.networks.classifier import (
 from rockspace.networks.device import repeatable
 from rockspace.networks.layers import find_layer
 from rockspace.networks.loading import load_classifier
-from rockspace.training.augmentation import Augmentation
+from rockspace.training.augmentation import Augmentation, View
 from rockspace.training.features import Features, compute_features
 from rockspace.training.finetune import (
     Recipe,
     finetune,
-    select_and_refit,
     set_trainable,
     train_for,
     train_with_early_stopping,
 )
 from rockspace.training.head import ViewBatches, train_head
-from rockspace.training.pipeline import View
 from rockspace.training.stopping_set import stopping_set, training_members
 
 FLIPS = Augmentation(rotation=10, horizontal_flip=True)
@@ -111,7 +109,7 @@ HOLDOUT = {"selection": "holdout", "holdout_fraction": 0.25}
 
 def test_the_head_learns_what_is_there_and_repeats_itself_to_the_last_digit():
     features = drawn_features()
-    learning, watched = training_members(features, None, HOLDOUT, seed=0)
+    learning, watched = training_members(features, None, features.label, HOLDOUT, seed=0)
     assert {*learning.image_id, *watched.image_id} == {*features.image_id}
     assert len(learning.image_id) + len(watched.image_id) == 60
     histories, weights = [], []
@@ -133,7 +131,8 @@ def test_the_head_learns_what_is_there_and_repeats_itself_to_the_last_digit():
 
 
 def test_the_head_says_how_every_epoch_went(caplog):
-    learning, watched = training_members(drawn_features(), None, HOLDOUT, seed=0)
+    features = drawn_features()
+    learning, watched = training_members(features, None, features.label, HOLDOUT, seed=0)
     with caplog.at_level("INFO", logger="rockspace"):
         _, history = train_head(
             learning,
@@ -167,14 +166,14 @@ def test_a_trained_head_takes_features_as_they_are_also_where_their_scales_diffe
 
 def test_with_selection_validation_the_head_trains_on_all_and_watches_the_validation_split():
     train, validation = drawn_features(30), drawn_features(12)
-    learning, watched = training_members(train, validation, HOLDOUT | {"selection": "validation"}, seed=0)
+    learning, watched = training_members(train, validation, train.label, {"selection": "validation"}, seed=0)
     assert learning is train
     assert watched is validation
 
 
 def test_with_selection_none_the_head_trains_on_all_and_watches_nothing():
     train = drawn_features(30)
-    assert training_members(train, None, HOLDOUT | {"selection": "none"}, seed=0) == (train, None)
+    assert training_members(train, None, train.label, {"selection": "none"}, seed=0) == (train, None)
 
 
 def test_features_of_views_are_those_of_the_network_on_the_pipelines_views(train_set):
@@ -221,13 +220,13 @@ def test_the_best_epoch_is_kept_and_marked(train_set, validation_set, monitor):
 
 def test_the_network_is_trained_again_on_all_images_train_for_and_at_the_same_rates(train_set):
     repeatable(0)
-    held_out = stopping_set(train_set.labels, 0.25, 0)
-    trained, history = select_and_refit(classifier(), classifier(1), train_set, held_out, recipe())
+    settings = recipe(holdout_fraction=0.25)
+    trained, history = finetune(classifier(), classifier(1), train_set, None, settings)
     select, refit = (history[history["phase"] == phase] for phase in ("select", "refit"))
     assert len(refit) == select["epoch"][select["best"]].item()
     np.testing.assert_allclose(refit["learning_rate"], select["learning_rate"][: len(refit)])
     assert refit["val_loss"].isna().all()
-    again, _ = select_and_refit(classifier(), None, train_set, held_out, recipe())
+    again, _ = finetune(classifier(), None, train_set, None, settings)
     assert not np.array_equal(trained.get_weights()[0], again.get_weights()[0])
 
 

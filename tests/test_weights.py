@@ -199,7 +199,7 @@ def test_addresses_are_those_that_keras_itself_asks(backbone, tmp_path, monkeypa
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     url = json.loads(weights.PUBLISHED.read_text())[backbone]["url"]
     with pytest.raises(Exception, match=f"^URL fetch failure on {url}: "):
-        BACKBONES[backbone].build((224, 224, 3), "imagenet")
+        BACKBONES[backbone].build(input_shape=(224, 224, 3), weights="imagenet")
 
 
 def test_lite0_comes_from_its_package_without_a_network(tmp_path):

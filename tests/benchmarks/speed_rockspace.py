@@ -15,8 +15,9 @@ from rockspace.data.tfrecords import Geometry
 from rockspace.networks.classifier import attach_head, build_head, pooled_backbone
 from rockspace.networks.device import repeatable
 from rockspace.networks.layers import PENULTIMATE, find_layer
-from rockspace.networks.loading import for_inference, precision_for, starting_backbone
+from rockspace.networks.loading import starting_backbone
 from rockspace.networks.objectives import Objective
+from rockspace.networks.precision import choose, fast_inference
 from rockspace.networks.rewiring import rebuild
 from rockspace.networks.training_copy import training_copy
 from rockspace.training.augmentation import Augmentation
@@ -27,8 +28,10 @@ from rockspace.training.pipeline import ImageSet
 
 BATCH, STEPS, EPOCHS = 32, int(os.environ.get("BENCH_STEPS", "3")), 10
 CONFIG = validated(yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text()))
-PRECISION = os.environ.get("BENCH_PRECISION", "auto")
 MODEL = CONFIG["models"][0]
+PRECISIONS = {
+    phase: os.environ.get("BENCH_PRECISION") or choose(MODEL["backbone"], phase) for phase in ("train", "embed")
+}
 GEOMETRY = Geometry.from_config(CONFIG["tfrecords"])
 AUGMENTATION = Augmentation.from_config(CONFIG["augmentation"])
 MATMUL_SIZE = 4096
@@ -52,8 +55,7 @@ def classifier(n_labels: int) -> keras.Model:
 def finetune(folder: Path) -> Round:
     repeatable(0)
     train = images(folder, "train")
-    precision = precision_for(PRECISION, MODEL["backbone"], "train")
-    model = training_copy(classifier(train.n_labels), precision, freeze_norms=True)
+    model = training_copy(classifier(train.n_labels), PRECISIONS["train"], freeze_norms=True)
     Objective().compile(model, make_optimizer(CONFIG["finetune"]), CONFIG["finetune"]["label_smoothing"])
     batches = train.augmented(AUGMENTATION, seed=0, batch_size=BATCH).take(STEPS)
 
@@ -69,7 +71,7 @@ def embed(folder: Path) -> Round:
     train = images(folder, "train")
     model = classifier(train.n_labels)
     view = keras.Model(model.input, find_layer(model, PENULTIMATE).output)
-    network, _ = for_inference(view, PRECISION, MODEL["backbone"])
+    network = fast_inference(view, PRECISIONS["embed"])
 
     def work() -> int:
         return sum(len(network(pixels).numpy()) for pixels in train.pixels(BATCH).take(STEPS))
@@ -81,7 +83,7 @@ def frozen_head(folder: Path) -> Round:
     """The whole stage: features of both splits and of all augmented views, and ten epochs of the head."""
     repeatable(0)
     train, watched = images(folder, "train"), images(folder, "validation")
-    network, _ = for_inference(pooled_backbone(backbone()), PRECISION, MODEL["backbone"])
+    network = fast_inference(pooled_backbone(backbone()), PRECISIONS["embed"])
     section = CONFIG["train_head"] | {"epochs": EPOCHS}
     options = {"n_labels": train.n_labels, "head": CONFIG["head"], "training": section, "seed": 0}
 

@@ -22,7 +22,6 @@ rule infer:
     resources:
         mem_mb=memory(of_images=500),
     params:
-        model=lambda wildcards: {"backbone": MODELS[wildcards.model]["backbone"]},
         geometry=geometry,
         evaluate=recipe("evaluate"),
         augmentation=augmentation_of_tests,

@@ -109,7 +109,6 @@ rule finetune:
         objective=objective,
         augmentation=recipe("augmentation"),
         finetune=recipe("finetune"),
-        model=lambda wildcards: {"backbone": MODELS[wildcards.model]["backbone"]},
         precision=settings["precision"],
         code=code("finetune"),
     message:

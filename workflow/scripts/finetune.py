@@ -9,7 +9,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.data.catalog import read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.networks.device import all_gpus, repeatable
-    from rockspace.networks.loading import load_classifier, precision_for, precision_setting
+    from rockspace.networks.loading import load_classifier, precision_of
     from rockspace.networks.objectives import Objective
     from rockspace.people.coordinates import read_coordinates_tables
     from rockspace.training.augmentation import Augmentation
@@ -23,12 +23,15 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     geometry = Geometry.from_config(params.geometry)
     images = ImageSet.open(inputs.train, geometry, *known)
     validation = ImageSet.open(inputs.validation, geometry, *known) if inputs.validation else None
-    setting = precision_setting(params.precision, inputs.precision)
-    precision = precision_for(setting, params.model["backbone"], "train")
-    augmentation = Augmentation.from_config(params.augmentation)
-    objective = Objective.of(params.objective, images.coordinates)
     checkpoints = Path(snakemake.output.model).with_name("checkpoints") / "finetune"
-    recipe = Recipe(params.finetune, augmentation, precision, seed, objective, checkpoints)
+    recipe = Recipe(
+        params.finetune,
+        Augmentation.from_config(params.augmentation),
+        precision_of("train", params.precision, inputs.precision),
+        seed,
+        Objective.of(params.objective, images.coordinates),
+        checkpoints,
+    )
     with all_gpus():
         network = load_classifier(inputs.model)
         refit = load_classifier(inputs.refit) if inputs.refit else None

@@ -24,7 +24,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     known = catalog, read_coordinates_tables(snakemake.input.coordinates)
     train = Features.load(snakemake.input.train, *known)
     validation = Features.load(snakemake.input.validation, *known) if snakemake.input.validation else None
-    learning, watched = training_members(train, validation, params.selection, seed)
+    learning, watched = training_members(train, validation, train.label, params.selection, seed)
     objective = Objective.of(params.objective, train.coordinates)
     recipe = {"n_labels": len(label_names(catalog)), "head": params.head, "training": params.train_head, "seed": seed}
     recipe |= {"objective": objective}

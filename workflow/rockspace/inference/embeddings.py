@@ -31,11 +31,8 @@ class Embeddings:
 
     def table(self) -> pd.DataFrame:
         """Return ``image_id``, ``split``, ``label`` and one column a feature: ``feature 1``, ``feature 2``, ..."""
-        names = [f"feature {i + 1}" for i in range(self.embedding.shape[1])]
-        table = pd.DataFrame(self.embedding, columns=names)
-        for position, name in enumerate(("image_id", "split", "label")):
-            table.insert(position, name, getattr(self, name))
-        return table
+        features = {f"feature {i + 1}": values for i, values in enumerate(self.embedding.T)}
+        return pd.DataFrame({"image_id": self.image_id, "split": self.split, "label": self.label, **features})
 
     @classmethod
     def of(cls, catalog: pd.DataFrame, embedding: np.ndarray) -> "Embeddings":

@@ -1,7 +1,7 @@
 """Evaluation: how often a classifier is right, how well coordinates are predicted, and how sure those figures are."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from rockspace.data.catalog import label_names
 from rockspace.people.coordinates import coordinates_of
 
 TOP_K = 3
+RANK_SUFFIXES = ("", *(f"_{rank}" for rank in range(2, TOP_K + 1)))
+"""Of the columns of the best guess, the second and so on."""
+
 # Figures of `metrics` that there are none of without a softmax.
 NEEDS_PROBABILITIES = ("top1", "top3", "loss", "top1_ci", "top1_ci_subtypes", "chance")
 FIXED = ("labels", "dimensions")
@@ -76,18 +79,12 @@ def outputs_of(outputs: Mapping[str, np.ndarray], catalog: pd.DataFrame, coordin
         catalog: From `rockspace.data.catalog.read_catalog`.
         coordinates: People's, indexed by ``image_id``; None where none are learnt.
     """
-    predicted = outputs.get("coordinates")
-    known = (
-        {}
-        if predicted is None
-        else {
-            "observed": coordinates_of(coordinates, catalog["image_id"]),
-            "dimensions": np.array(coordinates.columns, str),
-        }
-    )
     columns = {name: catalog[name].to_numpy(str) for name in ("image_id", "split", "label")}
-    labels = np.array(label_names(catalog))
-    return Outputs(**columns, labels=labels, probabilities=outputs.get("predictions"), coordinates=predicted, **known)
+    joined = Outputs(**columns, labels=np.array(label_names(catalog)), probabilities=outputs.get("predictions"))
+    if "coordinates" not in outputs:
+        return joined
+    observed, dimensions = coordinates_of(coordinates, catalog["image_id"]), np.array(coordinates.columns, str)
+    return replace(joined, coordinates=outputs["coordinates"], observed=observed, dimensions=dimensions)
 
 
 def metrics(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -217,24 +214,21 @@ def in_words(figures: dict[str, Any], split: str) -> str:
     return " ".join([words[0], ", ".join(words[1:])])
 
 
-def prediction_table(
-    image_ids: Sequence[str], split: str, labels: np.ndarray, probabilities: np.ndarray, names: list[str]
-) -> pd.DataFrame:
-    """Tabulate for each image its label, the best three guesses and their probabilities."""
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP_K]
-    table = pd.DataFrame({"image_id": image_ids, "split": split, "label": np.take(names, labels)})
-    for rank in range(order.shape[1]):
-        suffix = "" if rank == 0 else f"_{rank + 1}"
-        table[f"predicted{suffix}"] = np.take(names, order[:, rank])
-        table[f"probability{suffix}"] = np.take_along_axis(probabilities, order[:, rank : rank + 1], 1)[:, 0]
-    table["probability_of_label"] = probabilities[np.arange(len(labels)), labels]
-    table["correct"] = table["predicted"] == table["label"]
-    return table
-
-
 def predictions(outputs: Outputs) -> pd.DataFrame:
-    """Tabulate what is predicted of all images: guesses where there is a softmax, and coordinates beside observed ones."""
-    table = _guesses(outputs)
+    """Tabulate what is predicted of all images.
+
+    Returns:
+        ``image_id``, ``split``, ``label``; where there is a softmax, the best three guesses and their probabilities, that of
+        the label, and whether it is ``correct``; and coordinates beside the observed ones, where they are predicted.
+    """
+    table = pd.DataFrame({name: getattr(outputs, name) for name in ("image_id", "split", "label")})
+    if outputs.probabilities is not None:
+        best = np.argsort(-outputs.probabilities, axis=1, kind="stable")[:, :TOP_K]
+        for suffix, guess in zip(RANK_SUFFIXES, best.T, strict=False):
+            table[f"predicted{suffix}"] = outputs.labels[guess]
+            table[f"probability{suffix}"] = outputs.probabilities[np.arange(len(guess)), guess]
+        table["probability_of_label"] = outputs.probabilities[np.arange(len(table)), outputs.label_index]
+        table["correct"] = table["predicted"] == table["label"]
     if outputs.coordinates is None:
         return table
     names = outputs.dimensions.tolist()
@@ -242,20 +236,7 @@ def predictions(outputs: Outputs) -> pd.DataFrame:
     return table.join(pairs.drop(columns=["image_id", "label"]))
 
 
-def _guesses(outputs: Outputs) -> pd.DataFrame:
-    if outputs.probabilities is None:
-        return pd.DataFrame({name: getattr(outputs, name) for name in ("image_id", "split", "label")})
-    names = outputs.labels.tolist()
-    tables = [
-        prediction_table(part.image_id.tolist(), split, part.label_index, part.probabilities, names)
-        for split in dict.fromkeys(outputs.split.tolist())
-        for part in [outputs.of_split(split)]
-    ]
-    return pd.concat(tables, ignore_index=True)
-
-
 def read_predictions(path: str | Path) -> pd.DataFrame:
     """Read ``predictions.csv``; names and labels that look like numbers or like nothing stay text."""
-    names = [f"predicted{suffix}" for suffix in ("", *(f"_{rank + 1}" for rank in range(1, TOP_K)))]
-    text = dict.fromkeys(["image_id", "split", "label", *names], str)
+    text = dict.fromkeys(["image_id", "split", "label", *(f"predicted{suffix}" for suffix in RANK_SUFFIXES)], str)
     return pd.read_csv(path, dtype=text, keep_default_na=False)

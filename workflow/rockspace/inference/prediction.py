@@ -1,69 +1,51 @@
 """What a network says of images, averaged over several views of each."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tqdm import tqdm
 
 from rockspace.inference.one_pass import LAYER, OUTPUT
 from rockspace.networks.classifier import named_outputs
 from rockspace.networks.layers import find_layer
-from rockspace.training.augmentation import Augmentation, Stream
-from rockspace.training.pipeline import ImageSet, View
+from rockspace.training.augmentation import Augmentation, Stream, View
+from rockspace.training.pipeline import BATCH_SIZE, ImageSet, outputs_by_view
 
 
-@dataclass(frozen=True)
-class Views:
-    """Views of an image over which outputs are averaged: test-time augmentation.
+def evaluation_views(count: int, augmentation: Augmentation, seed: int) -> list[View | None]:
+    """Return the views of an image over which outputs are averaged: test-time augmentation.
 
-    Attributes:
-        count: The image as it is, and ``count - 1`` augmented views.
+    Args:
+        count: The image as it is, which comes first, and ``count - 1`` augmented views.
         augmentation: Augmentation range.
         seed: Seed of those; none of them is a view that the same seed trains on.
     """
-
-    count: int = 1
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    seed: int = 0
-
-    def each(self) -> list[View | None]:
-        """Return the views, the image as it is first."""
-        return [None, *(View(self.augmentation, self.seed, i, Stream.TEST_VIEWS) for i in range(self.count - 1))]
+    return [None, *(View(augmentation, seed, number, Stream.TEST_VIEWS) for number in range(count - 1))]
 
 
 def predict(
     network: Callable[[tf.Tensor], dict[str, tf.Tensor]],
     images: ImageSet,
-    batch_size: int,
-    views: Views | None = None,
+    views: Sequence[View | None] = (None,),
+    batch_size: int = BATCH_SIZE,
 ) -> dict[str, np.ndarray]:
     """Return what a network says of every image, averaged over its views.
 
     Args:
         network: From pixels to arrays by name.
         images: The images.
+        views: Which views; None is the image as it is.
         batch_size: Images per step.
-        views: Which views; None for the images as they are.
 
     Returns:
         ``(n, ...)`` float32 for each name, in the order of ``images.image_ids``.
     """
-    looks = (views or Views()).each()
-    total: dict[str, np.ndarray] = {}
-    with tqdm(total=images.steps(batch_size) * len(looks), desc="evaluating", unit="batch") as bar:
-        for view in looks:
-            parts = []
-            for batch in images.pixels(batch_size, view):
-                parts.append(keras.tree.map_structure(np.asarray, network(batch)))
-                bar.update()
-            for name in parts[0]:
-                values = images.in_order(np.concatenate([part[name] for part in parts]))
-                total[name] = total[name] + values if name in total else values
-    return {name: values / np.float32(len(looks)) for name, values in total.items()}
+    of_views = outputs_by_view(network, images, views, batch_size, "evaluating")
+    total = reduce(lambda total, values: {name: total[name] + values[name] for name in total}, of_views)
+    return {name: values / np.float32(len(views)) for name, values in total.items()}
 
 
 def one_pass_model(network: keras.Model, layers: Sequence[str], pooling: str) -> keras.Model:

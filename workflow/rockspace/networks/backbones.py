@@ -17,8 +17,8 @@ import keras
 
 from rockspace.errors import RockspaceError
 from rockspace.networks import lite
-from rockspace.networks.flattening import final_names, flat
-from rockspace.networks.layer_names import check_backbone, check_layer
+from rockspace.networks.flattening import flat
+from rockspace.networks.layer_names import check_backbone
 from rockspace.networks.layers import find_layer
 from rockspace.networks.preprocessing import IMAGENET_STD, MODES
 from rockspace.networks.weight_files import load_weights
@@ -30,9 +30,8 @@ class Backbone(NamedTuple):
     """How to build one backbone.
 
     Attributes:
-        build: from (height, width, 3) to a model without classifier and, if ``built_in`` is empty, without
-            preprocessing; its weights are drawn at random, or are what ``keras.applications`` makes of its
-            second argument.
+        build: from ``input_shape`` (height, width, 3) to a model without classifier and, if ``built_in`` is empty,
+            without preprocessing; its weights are drawn at random.
         preprocessing: a key of ``preprocessing.MODES``, what the published weights expect.
         built_in: types of the model's own preprocessing layers, to be left out.
     """
@@ -43,11 +42,7 @@ class Backbone(NamedTuple):
 
 
 def _application(class_name: str, **options: Any) -> Callable[..., keras.Model]:
-    def build_application(input_shape: tuple[int, int, int], weights: str | None = None) -> keras.Model:
-        builder = getattr(keras.applications, class_name)
-        return builder(include_top=False, weights=weights, input_shape=input_shape, **options)
-
-    return build_application
+    return partial(getattr(keras.applications, class_name), include_top=False, weights=None, **options)
 
 
 def _table() -> dict[str, Backbone]:
@@ -117,11 +112,9 @@ def build(
         raise RockspaceError(f"preprocessing: {preprocessing!r} is not one of {', '.join(PREPROCESSING_MODES)}")
     with _random_weights_from(seed):
         try:
-            network = backbone.build((image_size, image_size, 3))
+            network = backbone.build(input_shape=(image_size, image_size, 3))
         except ValueError as error:
             raise RockspaceError(f"image_size: {image_size} does not suit {name}: {error}") from error
-        if output_layer is not None:
-            check_layer(output_layer, final_names(network), name, "models: output_layer")
         if weights is not None:
             load_weights(_whole_and_cut(network, output_layer), Path(weights))
         if preprocessing == "unit":

@@ -1,14 +1,13 @@
 """From a network of ``keras.applications`` to a flat model behind preprocessing, with names that stay."""
 
 import re
+from collections import Counter
 from typing import Any
 
 import keras
 
 from rockspace.networks.preprocessing import preprocess
 from rockspace.networks.rewiring import Replacement, copy_of, rebuild
-
-_NUMBERED = re.compile(r"(?P<stem>.+?)(_(?P<number>\d+))?$")
 
 
 def flat(network: keras.Model, name: str, preprocessing: dict[str, Any], built_in: tuple[type, ...]) -> keras.Model:
@@ -20,20 +19,16 @@ def flat(network: keras.Model, name: str, preprocessing: dict[str, Any], built_i
         preprocessing: the arguments of ``preprocess``.
         built_in: types of the network's own preprocessing layers, which are left out.
     """
-    names = _stable_names(network)
+    names, sums = _stable_names(network), _names_of_sums(network)
     pixels = keras.Input(network.input_shape[1:], name="pixels")
     prepared = preprocess(pixels, **preprocessing)
 
-    def replace(layer: Any) -> Replacement | None:
+    def replace(layer: keras.layers.Layer) -> Replacement:
         if isinstance(layer, keras.Sequential):
             return Replacement(layer)
         if _is_depthwise(layer):
             return _as_depthwise(layer)
-        if isinstance(layer, keras.layers.Layer):
-            return Replacement(copy_of(layer, name=names[layer.name]))
-        if layer.name in names:
-            return Replacement(keras.layers.Add(name=names[layer.name]))
-        return None
+        return Replacement(copy_of(layer, name=names[layer.name]))
 
     def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
         args = tuple(prepared if value is pixels else value for value in args)
@@ -41,8 +36,8 @@ def flat(network: keras.Model, name: str, preprocessing: dict[str, Any], built_i
             return args[0]
         if isinstance(layer, keras.Sequential):
             return _apply_copies(layer.layers, args[0])
-        if isinstance(layer, keras.layers.Add) and len(args) == 2:
-            return layer(list(args))
+        if layer.name in sums:
+            return keras.layers.Add(name=sums[layer.name])(list(args))
         return layer(*args, **kwargs)
 
     flat = rebuild(network, replace, call, pixels)
@@ -71,39 +66,32 @@ def _apply_copies(layers: list[keras.layers.Layer], x: keras.KerasTensor) -> ker
 
 
 def _stable_names(network: keras.Model) -> dict[str, str]:
-    """New names by old ones, for all layers and for sums that are not layers yet.
+    """The new name of each layer, by its old one.
 
-    Keras counts the layers that got no name through the life of the process; here they are counted from the
-    start of the network. A sum written with ``+`` becomes a layer, named for the block that it closes.
+    Keras numbers layers without a name of their own through the whole process; here the numbers start from 0 in the network.
     """
-    counters: dict[str, list[tuple[int, str]]] = {}
-    names = {}
-    for layer in network.layers:
-        match = _NUMBERED.match(layer.name)
-        assert match, "any name matches"
-        parts = match.groupdict()
-        if parts["stem"].replace("_", "") == type(layer).__name__.lower():
-            counters.setdefault(parts["stem"], []).append((int(parts["number"] or 0), layer.name))
-        else:
-            names[layer.name] = layer.name
-    for stem, members in counters.items():
-        for count, (_, old) in enumerate(sorted(members)):
-            names[old] = f"{stem}_{count}" if count else stem
-    return names | _names_of_sums(network)
+    names, counts = {}, Counter[str]()
+    for layer in sorted(network.layers, key=lambda layer: _stem_and_number(layer.name)):
+        stem, _ = _stem_and_number(layer.name)
+        names[layer.name] = layer.name
+        if stem.replace("_", "") == type(layer).__name__.lower():
+            names[layer.name] = f"{stem}_{counts[stem]}" if counts[stem] else stem
+            counts[stem] += 1
+    return names
 
 
-def final_names(network: keras.Model) -> list[str]:
-    """All layer names that the flat model will have."""
-    nested = [layer for layer in network.layers if isinstance(layer, keras.Sequential)]
-    return [*_stable_names(network).values(), *(inner.name for model in nested for inner in model.layers)]
+def _stem_and_number(name: str) -> tuple[str, int]:
+    stem, *number = re.split(r"_(?=\d+$)", name)
+    return stem, int(number[0]) if number else 0
 
 
 def _names_of_sums(network: keras.Model) -> dict[str, str]:
+    """Names for sums written with ``+``, which become layers, after the blocks that they close."""
     names = {}
     for operation in network.operations:
         if isinstance(operation, keras.layers.Layer) or type(operation).__name__ != "Add":
             continue
-        terms = operation.input if isinstance(operation.input, list | tuple) else [operation.input]
+        terms = keras.tree.flatten(operation.input)
         feeding = [layer.name for layer in network.layers if any(layer.output is term for term in terms)]
         branch = [name for name in feeding if name.endswith("_identity")]
         if len(terms) == 2 and branch:

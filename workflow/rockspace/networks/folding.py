@@ -5,8 +5,6 @@ computes the former on TensorFlow as a dozen operations that each read and write
 CPU they take more time than the convolutions. A folded network is run, not trained: see ``training_copy``.
 """
 
-from typing import Any
-
 import keras
 import numpy as np
 
@@ -36,11 +34,8 @@ def fold(model: keras.Model) -> keras.Model:
     """
     folded = foldable_pairs(model)
     norms = {norm.name for norm in folded.values()}
-    replaced = {layer.name for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)}
 
-    def replace(layer: Any) -> Replacement | None:
-        if not isinstance(layer, keras.layers.Layer):
-            return None
+    def replace(layer: keras.layers.Layer) -> Replacement | None:
         if layer.name in folded:
             weights = _folded_weights(layer, *scale_and_shift(folded[layer.name]))
             return Replacement(copy_of(layer, use_bias=True), weights)
@@ -51,11 +46,7 @@ def fold(model: keras.Model) -> keras.Model:
             return Replacement(keras.layers.Rescaling(scale, shift, name=layer.name), [])
         return None
 
-    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        # A batch normalisation also takes a mask and a training flag, what replaces it does not.
-        return layer(*args) if layer.name in replaced else layer(*args, **kwargs)
-
-    return rebuild(model, replace, call)
+    return rebuild(model, replace)
 
 
 def foldable_pairs(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:

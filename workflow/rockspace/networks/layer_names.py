@@ -66,7 +66,7 @@ def embedded_layers(config: dict[str, Any]) -> dict[str, list[str]]:
     for model in config["models"]:
         check_backbone(model["backbone"])
     wanted, models = config["embeddings"]["layers"], config["models"]
-    layers = layers_of(model["backbone"] for model in models if wanted == ALL_BLOCKS or any(_named(model, wanted)))
+    layers = layers_of(model["backbone"] for model in models if _names_layers(model, wanted))
     return {model["name"]: _embedded(model, wanted, layers.get(model["backbone"])) for model in models}
 
 
@@ -109,37 +109,29 @@ def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | N
     """The layers that a model embeds; ``layers`` is None if the configuration names none but the penultimate."""
     if layers is None:
         return list(wanted)
-    output_layer, feature_layers, from_layer, _ = _named(model, wanted)
     described = f"model {model['name']!r} ({model['backbone']})"
-    names = layers.names
-    for key, several in (("models: output_layer", output_layer), ("models: feature_layers", feature_layers)):
-        for name in several:
-            check_layer(name, names, described, key)
-        # Layers after the last one are not part of the model.
-        names = names[: max(map(names.index, several), default=len(names)) + 1]
-    head = _head_layers(model["recipe"]["head"]["units"])
-    for name in from_layer:
-        check_layer(name, [*names, *head], described, "finetune.from_layer")
-    if wanted != ALL_BLOCKS:
-        for name in wanted:
-            check_layer(name, [*names, *head], described, "embeddings.layers")
-        return sorted(wanted, key=[*names, *head].index)
-    return [*(name for name in layers.block_ends if name in names), PENULTIMATE]
+    names, output_layer = layers.names, model["output_layer"]
+    for key, last in (("output_layer", output_layer and [output_layer]), ("feature_layers", model["feature_layers"])):
+        if last:
+            for name in last:
+                check_layer(name, names, described, f"models: {key}")
+            # Layers after the last one are not part of the model.
+            names = names[: max(map(names.index, last)) + 1]
+    dense = [f"head_dense_{i + 1}" for i in range(len(model["recipe"]["head"]["units"]) - 1)]
+    with_head = [*names, "pooled", *dense, PENULTIMATE]
+    if from_layer := model["recipe"]["finetune"]["from_layer"]:
+        check_layer(from_layer, with_head, described, "finetune.from_layer")
+    if wanted == ALL_BLOCKS:
+        return [*(name for name in layers.block_ends if name in names), PENULTIMATE]
+    for name in wanted:
+        check_layer(name, with_head, described, "embeddings.layers")
+    return sorted(wanted, key=with_head.index)
 
 
-def _named(model: dict[str, Any], wanted: list[str] | str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """The names of layers in ``output_layer``, ``feature_layers``, ``from_layer``, and the embedded layers but the penultimate."""
-    one_or_none = (
-        [name] if name else [] for name in (model["output_layer"], model["recipe"]["finetune"]["from_layer"])
-    )
-    output_layer, from_layer = one_or_none
-    embedded = [name for name in wanted if name != PENULTIMATE] if wanted != ALL_BLOCKS else []
-    return output_layer, model["feature_layers"] or [], from_layer, embedded
-
-
-def _head_layers(units: list[int]) -> list[str]:
-    """The layers after the features that a configuration may name."""
-    return ["pooled", *(f"head_dense_{i + 1}" for i in range(len(units) - 1)), PENULTIMATE]
+def _names_layers(model: dict[str, Any], wanted: list[str] | str) -> bool:
+    """Whether a configuration names any layer of a model besides the penultimate one."""
+    from_layer = model["recipe"]["finetune"]["from_layer"]
+    return wanted != [PENULTIMATE] or any((model["output_layer"], model["feature_layers"], from_layer))
 
 
 def _fingerprint() -> str:

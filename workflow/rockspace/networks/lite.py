@@ -29,9 +29,24 @@ HEAD_FILTERS = 1280
 WIDTH_DIVISOR = 8
 BATCH_NORM_EPSILON = 1e-3
 
+# The published names: of the modules of a block by their layers, and of a layer's arrays in the order of its Keras weights.
+PUBLISHED_BLOCK = {
+    "expand_conv": "_expand_conv",
+    "expand_bn": "_bn0",
+    "dwconv": "_depthwise_conv",
+    "bn": "_bn1",
+    "project_conv": "_project_conv",
+    "project_bn": "_bn2",
+}
+PUBLISHED_PARTS = {
+    keras.layers.Conv2D: ("weight",),
+    keras.layers.DepthwiseConv2D: ("weight",),
+    keras.layers.BatchNormalization: ("weight", "bias", "running_mean", "running_var"),
+}
 
-def network(variant: str, input_shape: tuple[int, int, int], classes: int | None = None) -> keras.Model:
-    """An EfficientNet-Lite with randomly drawn weights, without preprocessing.
+
+def network(variant: str, input_shape: tuple[int, int, int]) -> keras.Model:
+    """An EfficientNet-Lite with randomly drawn weights, without preprocessing and classifier.
 
     An EfficientNet-B without squeeze-and-excitation, with ReLU6 instead of swish, and with stem and head
     of a fixed width and depth.
@@ -39,7 +54,6 @@ def network(variant: str, input_shape: tuple[int, int, int], classes: int | None
     Args:
         variant: a key of ``SCALING``.
         input_shape: height, width, channels of the input, whose values are ``(pixels - 127) / 128``.
-        classes: number of classes of the softmax on top, or None for the last feature map.
 
     References:
         Tan & Le (2019), EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks, ICML.
@@ -54,9 +68,6 @@ def network(variant: str, input_shape: tuple[int, int, int], classes: int | None
             x = _block(x, name, kernel, stride if repeat == 0 else 1, expansion, filters)
     x = _convolution(x, HEAD_FILTERS, "top_conv", "top_bn")
     x = keras.layers.ReLU(6.0, name="top_activation")(x)
-    if classes is not None:
-        x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        x = keras.layers.Dense(classes, activation="softmax", name="predictions")(x)
     return keras.Model(inputs, x, name=f"efficientnet_{variant}")
 
 
@@ -80,22 +91,20 @@ def assign(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
     """Copy the published weights into ``model``.
 
     Args:
-        model: from ``network``, with or without the classifier.
+        model: from ``network``.
         state: arrays by the names of the published PyTorch module.
 
     Raises:
         RockspaceError: an array is missing, has another shape, or belongs to no layer.
     """
-    unused = {name for name in state if not name.endswith("num_batches_tracked")}
-    places = _places_of_blocks(model)
-    for layer in model.layers:
-        if not layer.weights:
-            continue
-        names = _published_names(layer, places)
+    unused = {name for name in state if not name.endswith("num_batches_tracked") and not name.startswith("_fc.")}
+    modules = _published_modules(model)
+    for layer in (each for each in model.layers if each.weights):
+        names = [f"{modules[layer.name]}.{part}" for part in PUBLISHED_PARTS[type(layer)]]
         missing = [name for name in names if name not in state]
         if missing:
             raise RockspaceError(f"the checkpoint of {model.name} has no {missing[0]!r}; reinstall its package")
-        weights = [_to_keras(layer, state[name]) for name in names]
+        weights = [_in_keras_order(layer, state[name]) for name in names]
         for name, new, old in zip(names, weights, layer.weights, strict=True):
             if new.shape != tuple(old.shape):
                 raise RockspaceError(
@@ -104,7 +113,6 @@ def assign(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
                 )
         layer.set_weights(weights)
         unused.difference_update(names)
-    unused = {name for name in unused if not name.startswith("_fc.")}
     if unused:
         raise RockspaceError(f"the checkpoint of {model.name} holds an unknown {min(unused)!r}")
 
@@ -148,43 +156,17 @@ def _convolution(
     return keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=norm_name)(x)
 
 
-def _published_names(layer: keras.layers.Layer, places: Mapping[str, int]) -> list[str]:
-    """The published names of a layer's arrays, in the order of its Keras weights."""
-    fixed = {
-        "stem_conv": "_conv_stem",
-        "stem_bn": "_bn0",
-        "top_conv": "_conv_head",
-        "top_bn": "_bn1",
-        "predictions": "_fc",
-    }
-    module = fixed.get(layer.name) or _block_module(layer.name, places)
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return [f"{module}.{part}" for part in ("weight", "bias", "running_mean", "running_var")]
-    return [f"{module}.{part}" for part in ("weight", "bias")[: len(layer.weights)]]
-
-
-def _places_of_blocks(model: keras.Model) -> dict[str, int]:
-    """Where each block stands in the order of the network, which is what the checkpoint calls it."""
+def _published_modules(model: keras.Model) -> dict[str, str]:
+    """The published name of each layer, by its name here; blocks are numbered in the order of the network."""
     blocks = dict.fromkeys(layer.name.split("_")[0] for layer in model.layers if layer.name.startswith("block"))
-    return {block: place for place, block in enumerate(blocks)}
+    modules = {"stem_conv": "_conv_stem", "stem_bn": "_bn0", "top_conv": "_conv_head", "top_bn": "_bn1"}
+    for number, block in enumerate(blocks):
+        modules |= {f"{block}_{part}": f"_blocks.{number}.{module}" for part, module in PUBLISHED_BLOCK.items()}
+    return modules
 
 
-def _block_module(layer_name: str, places: Mapping[str, int]) -> str:
-    block, part = layer_name.split("_", maxsplit=1)
-    parts = {
-        "expand_conv": "_expand_conv",
-        "expand_bn": "_bn0",
-        "dwconv": "_depthwise_conv",
-        "bn": "_bn1",
-        "project_conv": "_project_conv",
-        "project_bn": "_bn2",
-    }
-    return f"_blocks.{places[block]}.{parts[part]}"
-
-
-def _to_keras(layer: keras.layers.Layer, array: np.ndarray) -> np.ndarray:
-    if array.ndim == 4:
-        # Output, input, height, width there; a depthwise kernel keeps its channels in the first axis.
-        depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-        return array.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
-    return array.T
+def _in_keras_order(layer: keras.layers.Layer, array: np.ndarray) -> np.ndarray:
+    if array.ndim != 4:
+        return array
+    # Output, input, height, width there; a depthwise kernel keeps its channels in the first axis.
+    return array.transpose((2, 3, 0, 1) if isinstance(layer, keras.layers.DepthwiseConv2D) else (2, 3, 1, 0))

@@ -1,19 +1,15 @@
 """Networks as the stages need them: to start training from, and for inference."""
 
 import logging
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 import keras
-import tensorflow as tf
 
 from rockspace.artifacts import read_json
 from rockspace.errors import RockspaceError
 from rockspace.networks.backbones import build
-from rockspace.networks.folding import fold
-from rockspace.networks.precision import choose, fast_inference
 
 log = logging.getLogger(__name__)
 
@@ -37,17 +33,16 @@ def starting_backbone(model: dict[str, Any], image_size: int, weights: str | Pat
     )
 
 
-def precision_setting(setting: str, decided: str | Path | None) -> str | dict[str, str]:
-    """Return the configuration's ``precision``, or for ``auto`` what a study has decided once: precisions by phase."""
-    return read_json(decided) if decided else setting
+def precision_of(phase: str, setting: str, decided: str | Path | None) -> str:
+    """Return the precision of a phase (``train`` or ``embed``), and log it.
 
-
-def precision_for(setting: str | Mapping[str, str], backbone: str, phase: str) -> str:
-    """Return the precision of a phase (``train`` or ``embed``), and log it; ``auto`` lets the hardware decide."""
-    if isinstance(setting, Mapping):
-        setting = setting[phase]
-    precision = choose(backbone, phase) if setting == "auto" else setting
-    log.info("%s: %s in %s", backbone, phase, precision)
+    Args:
+        phase: Key of the file.
+        setting: The configuration's ``precision``.
+        decided: File of the precisions that a study has decided on once, for the setting ``auto``.
+    """
+    precision = read_json(decided)[phase] if decided else setting
+    log.info("precision (%s): %s", phase, precision)
     return precision
 
 
@@ -62,11 +57,3 @@ def load_classifier(path: str | Path) -> keras.Model:
     except (ValueError, TypeError, OSError, KeyError, BadZipFile) as error:
         reason = " ".join(str(error).split())[:200]
         raise RockspaceError(f"{path}: cannot be loaded ({reason}); delete it and run again") from error
-
-
-def for_inference(
-    network: keras.Model, setting: str | Mapping[str, str], backbone: str
-) -> tuple[Callable[[tf.Tensor], Any], str]:
-    """Return a function with the outputs of ``network``, as fast as the hardware allows, and its arithmetic."""
-    precision = precision_for(setting, backbone, "embed")
-    return fast_inference(fold(network), precision), precision

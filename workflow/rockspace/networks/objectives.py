@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 
 CLASSIFICATION, COORDINATES_ONLY, JOINT = "classification", "coordinates", "joint"
 PREDICTIONS = "predictions"
@@ -87,11 +88,11 @@ class Objective:
             return {"monitor": f"val_{name}", "mode": "max"}
         return {"monitor": "val_loss", "mode": "min"}
 
-    def history(self, columns: dict[str, list[float]]) -> dict[str, list[float]]:
-        """Return Keras' history with the same columns whatever the objective; NaN where there is no such figure."""
+    def history(self, phase: str, columns: dict[str, list[float]]) -> pd.DataFrame:
+        """Tabulate Keras' history of a phase, one row an epoch: the same columns whatever the objective, some of NaN."""
         columns = {name.replace(f"{PREDICTIONS}_accuracy", "accuracy"): values for name, values in columns.items()}
-        none = [np.nan] * len(columns["loss"])
-        return columns | {name: none for name in ("accuracy", "val_loss", "val_accuracy") if name not in columns}
+        table = pd.DataFrame({"phase": phase, "epoch": np.arange(1, len(columns["loss"]) + 1), **columns})
+        return table.assign(**{name: np.nan for name in ("accuracy", "val_loss", "val_accuracy") if name not in table})
 
     def to_data_units(self, model: keras.Model) -> None:
         """Absorb mean and deviation into the layer ``coordinates``: standardized before, in the file's unit after."""

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from rockspace.networks.folding import fold
 from rockspace.networks.preprocessing import PREPROCESSING
 from rockspace.networks.rewiring import Replacement, copy_of, rebuild
 
@@ -23,40 +24,22 @@ FLOAT16_CAPABILITY = (7, 0)
 FASTER_IN_FLOAT32 = {"train": ("efficientnet_b", "mobilenet_v3"), "embed": ("mobilenet_v3", "convnext")}
 
 
-def with_precision(model: keras.Model, precision: str) -> keras.Model:
-    """A copy of ``model`` whose backbone computes in ``precision``.
-
-    Variables, the preprocessing, the head (whatever follows the last feature map), and all outputs stay float32.
-
-    Args:
-        model: a flat functional model of Keras' own layers, of any precision.
-        precision: ``float32``, ``bfloat16`` or ``float16``.
-    """
-    policy = "float32" if precision == "float32" else f"mixed_{precision}"
-    wide = float32_layers(model)
-
-    def replace(layer: Any) -> Replacement | None:
-        if not isinstance(layer, keras.layers.Layer):
-            return None
-        return Replacement(copy_of(layer, dtype="float32" if layer.name in wide else policy))
-
-    return rebuild(model, replace)
-
-
 def fast_inference(model: keras.Model, precision: str) -> Callable[[Any], Any]:
-    """The fastest way to run ``model`` on batches: compiled once, in ``precision``.
+    """The fastest way to run ``model`` on batches: batch normalization folded, the backbone in ``precision``, compiled once.
 
     Compiled, TensorFlow computes a convolution with its bias, its ReLU and the sum of a residual block in one
-    step; called directly, a Keras model takes several times as long.
+    step; called directly, a Keras model takes several times as long. Variables, the preprocessing, the head (all layers
+    after the last feature map), and all outputs are float32.
 
     Args:
-        model: a flat functional model; later changes of its weights are not seen.
+        model: a flat functional model of Keras' own layers; later changes of its weights are not seen.
         precision: ``float32``, ``bfloat16`` or ``float16``.
 
     Returns:
         From a batch of images (n, height, width, 3), for any n, to what ``model`` returns, in float32.
     """
-    copy = with_precision(model, precision)
+    policies = dtype_policies(model, precision)
+    copy = rebuild(fold(model), lambda layer: Replacement(copy_of(layer, dtype=policies[layer.name])))
     signature = tf.TensorSpec((None, *copy.input_shape[1:]), tf.float32)
     return tf.function(lambda images: copy(images, training=False), input_signature=[signature])
 
@@ -121,8 +104,8 @@ def has_gpu() -> bool:
     return bool(tf.config.list_physical_devices("GPU"))
 
 
-def float32_layers(model: keras.Model) -> set[str]:
-    """The names of the layers that compute in float32 whatever the precision: preprocessing, head and outputs."""
+def dtype_policies(model: keras.Model, precision: str) -> dict[str, str]:
+    """Keras' dtype policy of each layer, by name: preprocessing, head and outputs are float32 whatever the precision."""
     head: set[str] = set()
     for layer in model.layers:
         # What follows the last feature map; squeeze-and-excitation is followed by more of those.
@@ -131,4 +114,6 @@ def float32_layers(model: keras.Model) -> set[str]:
         else:
             head.add(layer.name)
     outputs = [id(tensor) for tensor in keras.tree.flatten(model.outputs)]
-    return head | {PREPROCESSING} | {layer.name for layer in model.layers if id(layer.output) in outputs}
+    wide = head | {PREPROCESSING} | {layer.name for layer in model.layers if id(layer.output) in outputs}
+    policy = "float32" if precision == "float32" else f"mixed_{precision}"
+    return {layer.name: "float32" if layer.name in wide else policy for layer in model.layers}

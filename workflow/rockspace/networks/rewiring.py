@@ -1,19 +1,18 @@
 """Rebuild a functional Keras model layer by layer: the graph stays, layers may change."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras.layers import Layer
 
 
-class Replacement:
+class Replacement(NamedTuple):
     """A new layer together with the weights that it starts from (None: those of the layer it replaces)."""
 
-    def __init__(self, layer: Layer, weights: Sequence[np.ndarray] | None = None) -> None:
-        self.layer = layer
-        self.weights = weights
+    layer: Layer
+    weights: Sequence[np.ndarray] | None = None
 
 
 def copy_of(layer: Layer, layer_type: type[Layer] | None = None, **changes: Any) -> Layer:
@@ -32,7 +31,7 @@ def rebuild(
     Args:
         model: a functional model without nested models, except where ``call`` takes them apart.
         replace: for each layer the one to put in its place, or None for a plain copy.
-        call: applies a new layer; may do more or return its input to leave the layer out.
+        call: applies a new layer or operation; may do more or return its input to leave the layer out.
         inputs: the input of the new model, or None for one like that of ``model``.
 
     Returns:
@@ -40,14 +39,19 @@ def rebuild(
     """
     replacements: list[tuple[Layer, Replacement]] = []
 
-    def clone(layer: Layer) -> Layer:
-        replacement = replace(layer) or Replacement(copy_of(layer))
-        replacements.append((layer, replacement))
+    def clone(operation: keras.Operation) -> keras.Operation:
+        if not isinstance(operation, Layer):
+            return copy_of(operation)
+        replacement = replace(operation) or Replacement(copy_of(operation))
+        replacements.append((operation, replacement))
         return replacement.layer
 
-    rebuilt = keras.models.clone_model(model, inputs, clone_function=clone, call_function=call)
-    for original, replacement in replacements:
-        if isinstance(original, Layer) and replacement.layer.built:
-            weights = original.get_weights() if replacement.weights is None else replacement.weights
-            replacement.layer.set_weights(weights)
+    def apply(operation: keras.Operation, *args: Any, **kwargs: Any) -> Any:
+        # A batch normalization is called with a mask of None, which its replacement may not accept.
+        return call(operation, *args, **{name: value for name, value in kwargs.items() if value is not None})
+
+    rebuilt = keras.models.clone_model(model, inputs, clone_function=clone, call_function=apply)
+    for original, (layer, weights) in replacements:
+        if layer.built:
+            layer.set_weights(original.get_weights() if weights is None else weights)
     return rebuilt

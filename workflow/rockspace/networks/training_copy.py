@@ -16,7 +16,7 @@ import numpy as np
 
 from rockspace.networks.fast_layers import fast_equivalent
 from rockspace.networks.folding import factors_of, foldable_pairs, scale_and_shift
-from rockspace.networks.precision import float32_layers, has_gpu
+from rockspace.networks.precision import dtype_policies, has_gpu
 from rockspace.networks.rewiring import Replacement, copy_of, rebuild
 
 
@@ -72,18 +72,14 @@ class FrozenNormalization(keras.layers.Layer):
     def __init__(self, norm: keras.layers.BatchNormalization, dtype: Any) -> None:
         super().__init__(name=norm.name, dtype=dtype)
         scale, shift = scale_and_shift(norm)
-        beta = keras.ops.convert_to_numpy(norm.beta) if norm.center else 0.0
-        self.scale, self.shift = scale.astype("float32"), (shift - beta).astype("float32")
-        self.beta = None
+        self.start = [keras.ops.convert_to_numpy(norm.beta)] if norm.center else []
+        self.scale, self.shift = scale.astype("float32"), (shift - sum(self.start)).astype("float32")
         if norm.center:
             self.beta = self.add_weight(shape=scale.shape, initializer="zeros", name="beta", autocast=False)
-            self.start: list[Any] = [beta]
-        else:
-            self.start = []
 
     def call(self, x: Any) -> Any:
         """Compute what the batch normalisation computes at inference."""
-        shift = self.shift if self.beta is None else self.beta + self.shift
+        shift = self.beta + self.shift if self.start else self.shift
         return x * keras.ops.cast(self.scale, x.dtype) + keras.ops.cast(shift, x.dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -101,40 +97,29 @@ def training_copy(network: keras.Model, precision: str, *, freeze_norms: bool) -
         precision: ``float32`` or ``bfloat16``.
         freeze_norms: whether the statistics and scale of batch normalisation are frozen.
     """
-    policy = "float32" if precision == "float32" else f"mixed_{precision}"
-    wide = float32_layers(network)
-    fast = precision == "bfloat16" and not has_gpu()
+    policies = dtype_policies(network, precision)
     pairs = foldable_pairs(network) if freeze_norms else {}
     # A layer with a bias would have a variable too many for a layer and batch normalisation without bias and beta.
     pairs = {name: norm for name, norm in pairs.items() if norm.center or network.get_layer(name).use_bias}
-    taken_in = {norm.name for norm in pairs.values()}
-    frozen = {
-        layer.name for layer in network.layers if freeze_norms and isinstance(layer, keras.layers.BatchNormalization)
-    }
+    merged = {norm.name for norm in pairs.values()}
 
     def copied(layer: keras.layers.Layer, **changes: Any) -> keras.layers.Layer:
-        if layer.name in wide:
-            return copy_of(layer, dtype="float32", **changes)
+        policy = policies[layer.name]
+        fast = policy == "mixed_bfloat16" and not has_gpu()
         return copy_of(layer, fast_equivalent(layer) if fast else None, dtype=policy, **changes)
 
-    def replace(layer: Any) -> Replacement | None:
-        if not isinstance(layer, keras.layers.Layer):
-            return None
+    def replace(layer: keras.layers.Layer) -> Replacement:
         if layer.name in pairs:
             normalized = NormalizedLayer(copied(layer, use_bias=True), layer, pairs[layer.name])
             return Replacement(normalized, normalized.start)
-        if layer.name in taken_in:
-            return Replacement(keras.layers.Activation("linear", name=layer.name, dtype=policy), [])
-        if layer.name in frozen:
-            norm = FrozenNormalization(layer, policy)
+        if layer.name in merged:
+            return Replacement(keras.layers.Activation("linear", name=layer.name, dtype=policies[layer.name]), [])
+        if freeze_norms and isinstance(layer, keras.layers.BatchNormalization):
+            norm = FrozenNormalization(layer, policies[layer.name])
             return Replacement(norm, norm.start)
         return Replacement(copied(layer))
 
-    def call(layer: Any, *args: Any, **kwargs: Any) -> Any:
-        # Unlike its replacement, a batch normalisation accepts a mask and a training flag.
-        return layer(*args) if layer.name in frozen else layer(*args, **kwargs)
-
-    return rebuild(network, replace, call)
+    return rebuild(network, replace)
 
 
 def trained(network: keras.Model, copy: keras.Model) -> keras.Model:

@@ -42,7 +42,7 @@ def fetch(backbone: str, destination: Path, *, patience: Patience = PATIENCE) ->
     else:
         with tempfile.TemporaryDirectory(prefix="rockspace-") as folder:
             file = _published_file(backbone, Path(folder), patience)
-            network = entry.build(INPUT_SHAPE)
+            network = entry.build(input_shape=INPUT_SHAPE)
             try:
                 network.load_weights(file)
             except (OSError, ValueError, KeyError) as error:

@@ -1,15 +1,14 @@
 """What a network really sees: photographs as the input pipeline hands them over, unchanged and augmented."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import tensorflow as tf
 
 from rockspace.report.figures import COLUMN, GREY, column_style, one_line, save
-from rockspace.training.augmentation import Augmentation
-from rockspace.training.pipeline import ImageSet, View
+from rockspace.training.augmentation import Augmentation, View
+from rockspace.training.pipeline import ImageSet, outputs_by_view
 
 PHOTOGRAPHS, VIEWS = 6, 7  # rows, and augmented views beside the unchanged one
 WIDTH = 2 * COLUMN + 0.2  # inches
@@ -43,15 +42,8 @@ def pipeline_views(images: ImageSet, augmentation: Augmentation, seed: int, view
     Returns:
         ``(n, 1 + views, image_size, image_size, 3)`` uint8; the unchanged view comes first.
     """
-    looks = [None, *(View(augmentation, seed, number) for number in range(views))]
-    return _bytes(np.stack([images.in_order(_together(images.pixels(len(images), look))) for look in looks], axis=1))
-
-
-def _together(batches: Iterable[tf.Tensor]) -> np.ndarray:
-    return np.concatenate([pixels.numpy() for pixels in batches])
-
-
-def _bytes(pixels: np.ndarray) -> np.ndarray:
+    each = [None, *(View(augmentation, seed, number) for number in range(views))]
+    pixels = np.stack(list(outputs_by_view(lambda batch: batch, images, each, progress="drawing views")), axis=1)
     return np.clip(pixels.round(), 0, 255).astype(np.uint8)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,8 @@ class LeftOut:
         probabilities: ``(m, n_labels)``, or None.
         coordinates: ``(m, k)`` predicted, or None.
         observed: ``(m, k)`` human coordinates, or None.
-        predicted_mean: ``(k,)`` of the predictions for the images trained on, or None.
-        predicted_deviation: ``(k,)`` their standard deviations, or None.
-        observed_mean: ``(k,)`` of the coordinates of the images trained on, or None.
-        observed_deviation: ``(k,)`` their standard deviations, or None.
+        predicted_moments: ``(2, k)`` means and standard deviations of the predictions for the images trained on, or None.
+        observed_moments: ``(2, k)`` those of the human coordinates of these images, or None.
     """
 
     position: np.ndarray
@@ -71,10 +69,8 @@ class LeftOut:
     probabilities: np.ndarray | None = None
     coordinates: np.ndarray | None = None
     observed: np.ndarray | None = None
-    predicted_mean: np.ndarray | None = None
-    predicted_deviation: np.ndarray | None = None
-    observed_mean: np.ndarray | None = None
-    observed_deviation: np.ndarray | None = None
+    predicted_moments: np.ndarray | None = None
+    observed_moments: np.ndarray | None = None
 
     def save(self, path: str | Path) -> None:
         """Write an ``npz`` file with the attributes that are not None as arrays."""
@@ -115,44 +111,44 @@ def together(folds: Sequence[Sequence[LeftOut]]) -> Round:
         folds: For each fold its members: several networks, or a single one.
     """
     averages = [_averaged(members) for members in folds]
-    order = np.argsort(np.concatenate([members[0].position for members in folds]))
+    order = np.argsort(np.concatenate([average.position for average in averages]))
 
-    def joined(values: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    def joined(name: str) -> np.ndarray | None:
+        values = [getattr(average, name) for average in averages]
         return None if values[0] is None else np.concatenate(values)[order]
 
-    observed = [next((m.observed for m in members if m.observed is not None), None) for members in folds]
     return Round(
-        label=joined([members[0].label for members in folds]),
-        fold=joined([np.full(len(members[0].label), i) for i, members in enumerate(folds)]),
-        seconds=float(sum(member.seconds for members in folds for member in members)),
-        probabilities=joined([probabilities for probabilities, _ in averages]),
-        coordinates=joined([coordinates for _, coordinates in averages]),
-        observed=joined(observed),
+        fold=np.repeat(np.arange(len(folds)), [len(average.label) for average in averages])[order],
+        seconds=sum(average.seconds for average in averages),
+        **{name: joined(name) for name in ("label", "probabilities", "coordinates", "observed")},
     )
 
 
-def _averaged(members: Sequence[LeftOut]) -> tuple[np.ndarray | None, np.ndarray | None]:
+def _averaged(members: Sequence[LeftOut]) -> LeftOut:
+    """Average what several networks say of the same fold."""
+    seconds = sum(member.seconds for member in members)
     classifying = [member.probabilities for member in members if member.probabilities is not None]
     probabilities = np.mean(classifying, axis=0) if classifying else None
+    average = replace(members[0], seconds=seconds, probabilities=probabilities)
     regressing = [member for member in members if member.coordinates is not None]
-    if len(regressing) < 2:
-        return probabilities, regressing[0].coordinates if regressing else None
-    coordinates = mean_coordinates(
-        [member.coordinates for member in regressing],
-        [Moments(member.predicted_mean, member.predicted_deviation) for member in regressing],
-        Moments(regressing[0].observed_mean, regressing[0].observed_deviation),
-    )
-    return probabilities, coordinates
+    if not regressing:
+        return average
+    first, *others = regressing
+    coordinates = first.coordinates
+    if others:
+        moments = [Moments(*member.predicted_moments) for member in regressing]
+        predicted = [member.coordinates for member in regressing]
+        coordinates = mean_coordinates(predicted, moments, Moments(*first.observed_moments))
+    return replace(average, coordinates=coordinates, observed=first.observed)
 
 
-def figures(rounds: Sequence[Round], names: Sequence[str], *, resamples: int, seed: int = 0) -> dict[str, Any]:
+def figures(rounds: Sequence[Round], names: Sequence[str], resamples: int) -> dict[str, Any]:
     """Score the rounds of one recipe: means over seeds and repeats, with 95 % intervals over images.
 
     Args:
         rounds: One for each seed and repeat.
         names: Names of the human dimensions.
         resamples: Bootstrap resamples behind each interval.
-        seed: Decides every resample.
 
     Returns:
         ``top1`` with ``_low``, ``_high`` and ``_fold_sd`` (standard deviation over folds), ``top3``, ``loss``, where there
@@ -166,7 +162,7 @@ def figures(rounds: Sequence[Round], names: Sequence[str], *, resamples: int, se
         by_fold = [
             (a[r.fold == f] == 0).mean() for a, r in zip(above.T, rounds, strict=True) for f in np.unique(r.fold)
         ]
-        low, high = _ends(np.stack([right, np.ones_like(right)], axis=1), _ratio, resamples, seed)
+        low, high = _ends(np.stack([right, np.ones_like(right)], axis=1), _ratio, resamples)
         row |= {"top1": right.mean(), "top1_low": low, "top1_high": high, "top1_fold_sd": np.std(by_fold, ddof=1)}
         row["top3"] = (above < TOP_K).mean()
         row["loss"] = np.mean([losses(each.probabilities, each.label) for each in rounds])
@@ -174,7 +170,7 @@ def figures(rounds: Sequence[Round], names: Sequence[str], *, resamples: int, se
         pairs = [(each.coordinates, each.observed) for each in rounds]
         r = np.mean([correlations(*pair) for pair in pairs], axis=0)
         moments = np.stack([correlation_moments(*pair) for pair in pairs], axis=1)
-        low, high = _ends(moments, lambda totals: mean_r(totals)[..., None], resamples, seed)
+        low, high = _ends(moments, lambda totals: mean_r(totals)[..., None], resamples)
         row |= {"mean_r": r.mean(), "mean_r_low": low, "mean_r_high": high}
         row["disparity"] = np.mean([Procrustes().fit(*pair).disparity_ for pair in pairs])
         row |= {f"r {name}": value for name, value in zip(names, r, strict=True)}
@@ -185,8 +181,8 @@ def _ratio(totals: np.ndarray) -> np.ndarray:
     return totals[..., :1] / totals[..., 1:]
 
 
-def _ends(values: np.ndarray, statistic: Any, resamples: int, seed: int) -> tuple[float, float]:
-    ends = confidence_interval(values, statistic, resamples=resamples, seed=seed)
+def _ends(values: np.ndarray, statistic: Any, resamples: int) -> tuple[float, float]:
+    ends = confidence_interval(values, statistic, resamples=resamples, seed=0)
     return (np.nan, np.nan) if ends is None else (float(ends[0, 0]), float(ends[1, 0]))
 
 
@@ -228,11 +224,11 @@ def search_table(
     for model, objective in models.items():
         width = left_out[model, seeds[0], 0].n_features
         start = {"kind": "model", "model": model, "objective": objective, "networks": 1, "n_features": int(width)}
-        rows.append(start | figures(rounds([[(model, seed)] for seed in seeds]), names, resamples=resamples))
+        rows.append(start | figures(rounds([[(model, seed)] for seed in seeds]), names, resamples))
     for each in ensembles:
         members = [(model, seed) for model in each["models"] for seed in each["seeds"]]
         start = {"kind": "ensemble", "model": each["name"], "networks": len(members)}
-        rows.append(start | figures(rounds([members]), names, resamples=resamples))
+        rows.append(start | figures(rounds([members]), names, resamples))
     table = pd.DataFrame(rows)
     for criterion in ("top1", "mean_r"):
         if criterion not in table:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
@@ -46,6 +46,22 @@ class Stream(IntEnum):
     TEST_VIEWS = 2
 
 
+class View(NamedTuple):
+    """One random view of every image.
+
+    Attributes:
+        augmentation: Augmentation range.
+        seed: Seed of the view.
+        number: Which view, counted from 0; in training the epoch.
+        stream: ``TRAINING_VIEWS`` or ``TEST_VIEWS``: other views for the same seed.
+    """
+
+    augmentation: Augmentation
+    seed: int
+    number: int | tf.Tensor
+    stream: Stream = Stream.TRAINING_VIEWS
+
+
 # Random numbers behind a view, and further ones behind a crop, which leave the others as they are.
 DRAWS, CROP_DRAWS = 7, 3
 
@@ -53,43 +69,31 @@ DRAWS, CROP_DRAWS = 7, 3
 SHARP_UP_TO = 1.5
 
 
-def augmented_views(
-    images: tf.Tensor,
-    positions: tf.Tensor,
-    geometry: Geometry,
-    augmentation: Augmentation,
-    seed: int,
-    epoch: tf.Tensor,
-    stream: Stream = Stream.TRAINING_VIEWS,
-) -> tf.Tensor:
+def augmented_views(images: tf.Tensor, positions: tf.Tensor, geometry: Geometry, view: View) -> tf.Tensor:
     """Draw one random view of each image.
 
     Args:
         images: ``(n, stored_size, stored_size, 3)`` uint8.
         positions: ``(n,)`` int64, the images' positions in their split: what makes each draw its own.
         geometry: Stored and seen sizes, and the background.
-        augmentation: Augmentation range.
-        seed: Seed of the run.
-        epoch: Which view, counted from 0.
-        stream: ``TRAINING_VIEWS`` or ``TEST_VIEWS``: other views for the same seed.
+        view: Which view.
 
     Returns:
         ``(n, image_size, image_size, 3)`` float32, 0 to 255.
     """
-    run_and_epoch = tf.random.experimental.stateless_fold_in(
-        tf.constant([seed, stream], tf.int64), tf.cast(epoch, tf.int64)
-    )
+    of_seed = tf.constant([view.seed, view.stream], tf.int64)
+    of_view = tf.random.experimental.stateless_fold_in(of_seed, tf.cast(view.number, tf.int64))
 
     def draw(position: tf.Tensor) -> tf.Tensor:
-        of_image = tf.random.experimental.stateless_fold_in(run_and_epoch, position)
+        of_image = tf.random.experimental.stateless_fold_in(of_view, position)
         draws = tf.random.stateless_uniform([DRAWS], of_image, -1.0, 1.0)
-        if augmentation.crop == (1.0, 1.0):
+        if view.augmentation.crop == (1.0, 1.0):
             return draws
         of_crop = tf.random.experimental.stateless_fold_in(of_image, tf.constant(1, tf.int64))
         return tf.concat([draws, tf.random.stateless_uniform([CROP_DRAWS], of_crop, -1.0, 1.0)], axis=0)
 
     draws = tf.map_fn(draw, positions, fn_output_signature=tf.float32)
-    return _resample(images, _transforms(draws, geometry, augmentation), geometry)
+    return _resample(images, _transforms(draws, geometry, view.augmentation), geometry)
 
 
 def plain_views(images: tf.Tensor, geometry: Geometry) -> tf.Tensor:

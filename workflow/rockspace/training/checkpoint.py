@@ -34,6 +34,9 @@ SHARE_OF_TIME = 0.05
 # What Keras resets for each call of `fit`, and a setting whose sign Keras turns once per object.
 NOT_STATE = {"params", "min_delta"}
 
+ARRAY = "__array__"
+"""Key of the name under which an array of a callback's memory is stored beside the JSON."""
+
 
 class Checkpoint(keras.callbacks.Callback):
     """Write what decides the epochs to come, and take over what an earlier process wrote.
@@ -54,7 +57,7 @@ class Checkpoint(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.folder, self.callbacks = folder, callbacks
-        self.fingerprint = "" if folder is None else fingerprint(recipe, [_memory(c, {}) for c in callbacks])
+        self.fingerprint = "" if folder is None else fingerprint(recipe, list(map(_memory, callbacks)))
         self._saved = None if folder is None else _newest(folder, self.fingerprint)
         self.epoch = self._saved.notes["epoch"] if self._saved else 0
         self._complete = bool(self._saved and self._saved.notes["complete"])
@@ -77,8 +80,10 @@ class Checkpoint(keras.callbacks.Callback):
         for i, variable in enumerate(self._variables()):
             variable.assign(saved.arrays[f"variable {i}"])
         for callback, memory in zip(self.callbacks, saved.notes["callbacks"], strict=True):
-            vars(callback).update({name: _unpacked(value, saved.arrays) for name, value in memory.items()})
-        _set_random_state(_unpacked(saved.notes["random"], saved.arrays))
+            vars(callback).update(memory)
+        (version, words, gauss), of_numpy = saved.notes["random"]
+        random.setstate((version, tuple(words), gauss))
+        np.random.set_state(of_numpy)  # noqa: NPY002
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Write a checkpoint, unless that would take too much of the time."""
@@ -98,10 +103,17 @@ class Checkpoint(keras.callbacks.Callback):
             "epoch": self.epoch,
             "complete": self._complete,
             "hardware": hardware(),
-            "callbacks": [_memory(callback, arrays) for callback in self.callbacks],
-            "random": _packed([random.getstate(), np.random.get_state()], arrays),  # noqa: NPY002
+            "callbacks": list(map(_memory, self.callbacks)),
+            "random": [random.getstate(), np.random.get_state()],  # noqa: NPY002
         }
-        arrays["notes"] = np.frombuffer(json.dumps(notes).encode(), np.uint8)
+
+        def store(array: np.ndarray | np.generic) -> dict[str, str]:
+            name = f"array {len(arrays)}"
+            arrays[name] = np.asarray(array)
+            return {ARRAY: name}
+
+        text = json.dumps(notes, default=store)
+        arrays["notes"] = np.frombuffer(text.encode(), np.uint8)
         try:
             write_arrays(folder / f"epoch-{self.epoch:05d}.npz", arrays)
             for old in sorted(folder.glob("epoch-*.npz"))[:-KEPT]:
@@ -153,16 +165,16 @@ def _read(path: Path) -> _Saved:
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} does not match")
     arrays = read_arrays(path)
-    return _Saved(path, json.loads(arrays.pop("notes").tobytes()), arrays)
+
+    def take_out(notes: dict[str, Any]) -> Any:
+        return arrays[notes[ARRAY]][()] if ARRAY in notes else notes
+
+    return _Saved(path, json.loads(arrays.pop("notes").tobytes(), object_hook=take_out), arrays)
 
 
-def _memory(callback: keras.callbacks.Callback, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """The plain attributes of a callback, ready for JSON; arrays go into ``arrays``."""
-    memory = {}
-    for name, value in vars(callback).items():
-        if name not in NOT_STATE and _is_plain(value):
-            memory[name] = _packed(value, arrays)
-    return memory
+def _memory(callback: keras.callbacks.Callback) -> dict[str, Any]:
+    """The plain attributes of a callback."""
+    return {name: value for name, value in vars(callback).items() if name not in NOT_STATE and _is_plain(value)}
 
 
 def _is_plain(value: Any) -> bool:
@@ -171,32 +183,3 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     return value is None or isinstance(value, bool | int | float | str | np.ndarray | np.generic)
-
-
-def _packed(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    """Turn a plain value into JSON that `_unpacked` takes back; NumPy's scalars keep their type."""
-    if isinstance(value, np.ndarray | np.generic):
-        name = f"array {len(arrays)}"
-        arrays[name] = np.asarray(value)
-        return {"array": name}
-    if isinstance(value, dict):
-        return {"dict": {key: _packed(item, arrays) for key, item in value.items()}}
-    if isinstance(value, list | tuple):
-        return [_packed(item, arrays) for item in value]
-    return value
-
-
-def _unpacked(value: Any, arrays: dict[str, np.ndarray]) -> Any:
-    if isinstance(value, list):
-        return [_unpacked(item, arrays) for item in value]
-    if isinstance(value, dict):
-        if "array" in value:
-            return arrays[value["array"]][()]
-        return {key: _unpacked(item, arrays) for key, item in value["dict"].items()}
-    return value
-
-
-def _set_random_state(state: list[Any]) -> None:
-    (version, words, gauss), of_numpy = state
-    random.setstate((version, tuple(words), gauss))
-    np.random.set_state(tuple(of_numpy))  # noqa: NPY002

@@ -102,16 +102,24 @@ def logistic(rows: Rows, labels: np.ndarray, folds: np.ndarray) -> tuple[np.ndar
     Returns:
         Weights ``(r, n_labels)``, intercept ``(n_labels,)`` and the penalty.
     """
-    candidates = [_Candidate(rows, labels, folds == fold) for fold in np.unique(folds)]
+    of_row, fold_of_row = labels[rows.image], folds[rows.image]
+    # Each fit starts from that of the stronger penalty before, which saves most of the steps.
+    models = {fold: LogisticRegression(tol=ROUGH, max_iter=2000, warm_start=True) for fold in np.unique(folds)}
     best, penalty = np.inf, float(PENALTIES[0])
     for i, weaker in enumerate(PENALTIES):
-        loss = sum(candidate.loss(weaker) for candidate in candidates)
+        loss = 0.0
+        for fold, model in models.items():
+            kept, left_out = fold_of_row != fold, folds == fold
+            model.set_params(C=1 / (weaker * kept.sum())).fit(rows.z[kept], of_row[kept])
+            probabilities = model.predict_proba(rows.z[rows.plain[left_out]])
+            of_label = probabilities[np.arange(len(probabilities)), labels[left_out]]
+            loss -= float(np.log(np.maximum(of_label, np.finfo(np.float64).tiny)).sum())
         if loss < best:
             best, penalty, since = loss, float(weaker), i
         elif i - since >= PATIENCE:
             break
     model = LogisticRegression(C=1 / (penalty * len(rows.z)), tol=FINE, max_iter=10_000)
-    model.fit(rows.z, labels[rows.image])
+    model.fit(rows.z, of_row)
     weights, intercept = model.coef_.T, model.intercept_
     if weights.shape[1] == 1:
         # Of two labels, scikit-learn gives the second's score alone.
@@ -142,25 +150,6 @@ def ridge(rows: Rows, targets: np.ndarray, folds: np.ndarray) -> tuple[np.ndarra
             errors[i] += np.sum((predicted - targets[left_out]) ** 2, axis=0)
     penalties = PENALTIES[errors.argmin(axis=0)]
     return *RidgePath(rows.z, targets[rows.image]).at(penalties), penalties
-
-
-class _Candidate:
-    """Logistic regression on all folds but one, for one penalty after the other.
-
-    Each starts from the one before, with a stronger penalty, which saves most of the steps.
-    """
-
-    def __init__(self, rows: Rows, labels: np.ndarray, left_out: np.ndarray) -> None:
-        kept = ~left_out[rows.image]
-        self.z, self.labels = rows.z[kept], labels[rows.image][kept]
-        self.plain, self.plain_labels = rows.z[rows.plain[left_out]], labels[left_out]
-        self.model = LogisticRegression(tol=ROUGH, max_iter=2000, warm_start=True)
-
-    def loss(self, penalty: float) -> float:
-        """Return the summed cross-entropy of the plain views left out."""
-        self.model.set_params(C=1 / (penalty * len(self.z))).fit(self.z, self.labels)
-        probability = self.model.predict_proba(self.plain)[np.arange(len(self.plain)), self.plain_labels]
-        return -float(np.log(np.maximum(probability, np.finfo(np.float64).tiny)).sum())
 
 
 class RidgePath:

@@ -1,21 +1,19 @@
 """Features: what the frozen backbone says of each image and of its augmented views, computed once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import tensorflow as tf
-from tqdm import tqdm
 
 from rockspace.artifacts import write_arrays
 from rockspace.data.catalog import label_indices
 from rockspace.people.coordinates import coordinates_of
-from rockspace.training.augmentation import Augmentation
-from rockspace.training.pipeline import ImageSet, View
+from rockspace.training.augmentation import Augmentation, View
+from rockspace.training.pipeline import BATCH_SIZE, ImageSet, outputs_by_view
 
 STORED = ("image_id", "plain", "views")
 """What a file holds; labels and coordinates are joined where they are used."""
@@ -83,7 +81,7 @@ def compute_features(
     augmentation: Augmentation,
     *,
     views: int,
-    batch_size: int,
+    batch_size: int = BATCH_SIZE,
 ) -> Features:
     """Run the frozen backbone over every image once as it is, and once for each augmented view.
 
@@ -94,16 +92,7 @@ def compute_features(
         views: Number of augmented views, 0 for none.
         batch_size: Images per step.
     """
-    with tqdm(total=len(images) * (1 + views), desc="extracting features", unit="view") as bar:
-
-        def run(batches: Iterable[Any]) -> np.ndarray:
-            parts = []
-            for batch in batches:
-                parts.append(network(batch).numpy())
-                bar.update(len(parts[-1]))
-            return images.in_order(np.concatenate(parts))
-
-        plain = run(images.pixels(batch_size))
-        of_views = [run(images.pixels(batch_size, View(augmentation, VIEW_SEED, number))) for number in range(views)]
-    stacked = np.stack(of_views, axis=1) if views else np.empty((len(plain), 0, plain.shape[1]), np.float32)
+    each = [None, *(View(augmentation, VIEW_SEED, number) for number in range(views))]
+    plain, *augmented = outputs_by_view(network, images, each, batch_size, "extracting features")
+    stacked = np.stack(augmented, axis=1) if views else np.empty((len(plain), 0, plain.shape[1]), np.float32)
     return Features(np.array(images.image_ids), images.labels, plain, stacked, images.coordinates)

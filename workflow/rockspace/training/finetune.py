@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
 
 from rockspace.networks.classifier import is_head_layer
@@ -19,7 +18,7 @@ from rockspace.training.optimizers import make_optimizer
 from rockspace.training.pipeline import ImageSet
 from rockspace.training.progress import EpochLines
 from rockspace.training.schedules import CONSTANT, Schedule
-from rockspace.training.stopping_set import stopping_set
+from rockspace.training.stopping_set import training_members
 
 log = logging.getLogger(__name__)
 
@@ -66,21 +65,16 @@ def finetune(
     training = recipe.training
     if training["epochs"] == 0:
         return network if refit is None else refit, pd.DataFrame(columns=HISTORY)
-    match training["selection"]:
-        case "validation":
-            return train_with_early_stopping(network, images, validation, recipe)
-        case "none":
-            return train_for(network, images, [training["learning_rate"]] * training["epochs"], recipe, "train")
-        case _:
-            members = stopping_members(images, training["holdout_fraction"], recipe.seed)
-            return select_and_refit(network, refit, images, members, recipe)
-
-
-def stopping_members(images: ImageSet, fraction: float, seed: int) -> np.ndarray:
-    """Return ``(n_stored,)`` bool: the stratified part of a set's images that is its stopping set."""
-    members = np.zeros(len(images.labels), bool)
-    members[images.members] = stopping_set(images.labels[images.members], fraction, seed)
-    return members
+    labels = images.labels[images.members]
+    learning, watched = training_members(images, validation, labels, training, recipe.seed)
+    if watched is None:
+        return train_for(network, learning, [training["learning_rate"]] * training["epochs"], recipe, "train")
+    network, history = train_with_early_stopping(network, learning, watched, recipe)
+    if refit is None:
+        return network, history
+    rates = history["learning_rate"][: history["best"].idxmax() + 1].tolist()
+    network, again = train_for(refit, images, rates, recipe, "refit")
+    return network, pd.concat([history, again], ignore_index=True)
 
 
 def train_with_early_stopping(
@@ -103,10 +97,9 @@ def train_with_early_stopping(
     stop = keras.callbacks.EarlyStopping(**watch, restore_best_weights=True, **stopping)
     lower = keras.callbacks.ReduceLROnPlateau(**watch, min_delta=stopping["min_delta"], **plateau)
     callbacks = [lower, stop] if recipe.training["schedule"] == CONSTANT else [stop]
-    network, history = _fit(network, images, recipe, "select", recipe.training["epochs"], callbacks, watched)
-    best = stop.best_epoch
-    history["best"] = np.arange(len(history)) == best
-    log.info("best epoch: %d", best + 1)
+    network, history = _fit(network, images, recipe, "select", callbacks, watched=watched)
+    history["best"] = history.index == stop.best_epoch
+    log.info("best epoch: %d", stop.best_epoch + 1)
     return network, history
 
 
@@ -125,33 +118,9 @@ def train_for(
     Returns:
         The float32 classifier, and the history: one row an epoch, the last one marked as the best.
     """
-    network, history = _fit(network, images, recipe, phase, len(learning_rates), [], None, learning_rates)
-    history["best"] = np.arange(len(history)) == len(history) - 1
+    network, history = _fit(network, images, recipe, phase, [], learning_rates=learning_rates)
+    history["best"] = history.index == len(history) - 1
     return network, history
-
-
-def select_and_refit(
-    network: keras.Model, refit: keras.Model | None, images: ImageSet, stopping: np.ndarray, recipe: Recipe
-) -> tuple[keras.Model, pd.DataFrame]:
-    """Find on the stopping set how long to train, then train on all images for that long.
-
-    Args:
-        network: Classifier whose head has not seen the stopping set.
-        refit: Classifier whose head has seen all training images, to train again; None keeps the first.
-        images: All training images.
-        stopping: ``(n_stored,)`` bool, the stopping set.
-        recipe: How to train.
-
-    Returns:
-        The float32 classifier, and the history of both steps.
-    """
-    learning = images.subset(images.members & ~stopping)
-    network, history = train_with_early_stopping(network, learning, images.subset(stopping), recipe)
-    if refit is None:
-        return network, history
-    best = int(np.flatnonzero(history["best"])[0])
-    network, again = train_for(refit, images, history["learning_rate"].tolist()[: best + 1], recipe, "refit")
-    return network, pd.concat([history, again], ignore_index=True)
 
 
 def set_trainable(network: keras.Model, from_layer: str | None) -> None:
@@ -168,36 +137,30 @@ def _fit(
     images: ImageSet,
     recipe: Recipe,
     phase: str,
-    epochs: int,
     callbacks: list[keras.callbacks.Callback],
-    watched: ImageSet | None,
+    *,
+    watched: ImageSet | None = None,
     learning_rates: list[float] | None = None,
 ) -> tuple[keras.Model, pd.DataFrame]:
     training, objective = recipe.training, recipe.objective
+    batch_size = training["batch_size"]
+    epochs = training["epochs"] if learning_rates is None else len(learning_rates)
     model = training_copy(network, recipe.precision, freeze_norms=training["batch_norm"] == "frozen")
     set_trainable(model, training["from_layer"])
     objective.to_standardized(model)
     objective.compile(model, make_optimizer(training), training["label_smoothing"])
     images = images.aiming_at(objective)
     watched = None if watched is None else watched.aiming_at(objective)
-    batch_size = training["batch_size"]
     schedule = Schedule(training, images.steps(batch_size), learning_rates)
     lines, history = EpochLines(phase, epochs, "finetune"), keras.callbacks.History()
-    # The average has to be in the network before anything saves its weights, and the rate of the epoch be set before it
-    # is noted.
+    # The average has to be in the network before anything saves its weights.
     average = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training["ema"] else []
     callbacks = [*average, schedule, lines, *callbacks, history]
     folder = recipe.checkpoints and recipe.checkpoints / phase
     checkpoint = Checkpoint(folder, callbacks, [phase, network, images, watched, recipe, epochs])
-    batches = images.augmented(
-        recipe.augmentation,
-        seed=recipe.seed,
-        batch_size=batch_size,
-        first_epoch=checkpoint.epoch,
-        epochs=epochs,
-    )
+    first, seed = checkpoint.epoch, recipe.seed
     model.fit(
-        batches,
+        images.augmented(recipe.augmentation, seed=seed, batch_size=batch_size, first_epoch=first, epochs=epochs),
         initial_epoch=checkpoint.epoch,
         epochs=checkpoint.last_epoch(epochs),
         steps_per_epoch=images.steps(batch_size),
@@ -207,10 +170,8 @@ def _fit(
         verbose=0,
     )
     objective.to_data_units(model)
-    table = pd.DataFrame(objective.history(history.history)).drop(columns="learning_rate", errors="ignore")
-    table.insert(0, "epoch", np.arange(1, len(table) + 1))
-    table.insert(0, "phase", phase)
-    table["learning_rate"], table["precision"] = lines.learning_rates, recipe.precision
+    table = objective.history(phase, history.history).drop(columns="learning_rate", errors="ignore")
+    table["learning_rate"], table["precision"] = schedule.first_rates, recipe.precision
     if schedule.active:
         table["last_learning_rate"] = schedule.last_rates
     return trained(network, model), table

@@ -22,9 +22,25 @@ def fingerprint(*parts: Any) -> str:
         parts: Plain values, arrays, models (architecture and weights), paths (the content of the file), and lists,
             dictionaries and data classes of these. A data class's fields with ``compare=False`` do not count.
     """
-    digest = hashlib.sha256(_code().encode())
-    _digest(parts, digest)
-    return digest.hexdigest()
+    text = json.dumps([_code(), *parts], default=_described, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _described(part: Any) -> Any:
+    """Return what stands in JSON for a value that it has no form for."""
+    if isinstance(part, keras.Model):
+        # How it is compiled follows from the recipe, and has names that Keras counts up in a process.
+        architecture = json.loads(part.to_json())
+        return [{key: value for key, value in architecture.items() if key != "compile_config"}, part.get_weights()]
+    if is_dataclass(part):
+        return {field.name: getattr(part, field.name) for field in fields(part) if field.compare}
+    if isinstance(part, np.ndarray | np.generic):
+        content = hashlib.sha256(np.ascontiguousarray(part).tobytes())
+        return {"array": str(part.dtype), "shape": part.shape, "sha256": content.hexdigest()}
+    if isinstance(part, Path):
+        with part.open("rb") as file:
+            return {"file": hashlib.file_digest(file, "sha256").hexdigest()}
+    raise TypeError(f"no fingerprint of a {type(part).__name__}")
 
 
 @cache
@@ -34,31 +50,3 @@ def _code() -> str:
     modules = sorted([*(m for package in packages for m in package.glob("*.py")), Path(tfrecords.__file__)])
     code = hashlib.sha256(b"".join(module.read_bytes() for module in modules))
     return f"tensorflow {tf.__version__} keras {keras.__version__} numpy {np.__version__} {code.hexdigest()}"
-
-
-def _digest(part: Any, digest: Any) -> None:
-    """Feed ``part`` to ``digest``, each value behind its type and size so that no two parts read alike."""
-    if isinstance(part, keras.Model):
-        # How it is compiled follows from the recipe, and has names that Keras counts up in a process.
-        architecture = {key: value for key, value in json.loads(part.to_json()).items() if key != "compile_config"}
-        part = [json.dumps(architecture), *part.get_weights()]
-    elif isinstance(part, dict):
-        part = sorted(part.items())
-    elif is_dataclass(part):
-        part = [(field.name, getattr(part, field.name)) for field in fields(part) if field.compare]
-    if isinstance(part, np.ndarray | np.generic):
-        array = np.ascontiguousarray(part)
-        digest.update(f"array {array.dtype} {array.shape} ".encode())
-        digest.update(array.view(np.uint8))
-    elif isinstance(part, Path):
-        with part.open("rb") as file:
-            digest.update(b"file " + hashlib.file_digest(file, "sha256").digest())
-    elif isinstance(part, list | tuple):
-        digest.update(f"list {len(part)} ".encode())
-        for item in part:
-            _digest(item, digest)
-    elif part is None or isinstance(part, bool | int | float | str):
-        text = repr(part).encode()
-        digest.update(f"{type(part).__name__} {len(text)} ".encode() + text)
-    else:
-        raise TypeError(f"no fingerprint of a {type(part).__name__}")

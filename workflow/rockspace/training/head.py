@@ -110,37 +110,21 @@ def train_head(
         history = solve(network, features, targets, seed) | _scores(network, (features.plain, targets), "")
         history |= _scores(network, seen, "val_") if seen else {}
     else:
-        history = _fit(network, features, targets, seen, training, seed, checkpoints, phase)
+        batch_size, epochs = training["batch_size"], training["epochs"]
+        callbacks = [Schedule(training, -(-len(features.label) // batch_size)), keras.callbacks.History()]
+        checkpoint = Checkpoint(checkpoints, callbacks, [network, features, targets, seen, training, seed])
+        network.fit(
+            ViewBatches(features, targets, batch_size, seed, checkpoint.epoch),
+            validation_data=seen,
+            initial_epoch=checkpoint.epoch,
+            epochs=checkpoint.last_epoch(epochs),
+            callbacks=[*callbacks, EpochLines(phase, epochs, "train_head"), checkpoint],
+            verbose=0,
+        )
+        history = callbacks[-1].history
     network = _absorb(network, mean, deviation)
     objective.to_data_units(network)
-    table = pd.DataFrame(objective.history(history))
-    table.insert(0, "epoch", np.arange(1, len(table) + 1))
-    table.insert(0, "phase", "head")
-    return network, table
-
-
-def _fit(
-    network: keras.Model,
-    features: Features,
-    targets: Any,
-    seen: tuple[np.ndarray, Any] | None,
-    training: dict[str, Any],
-    seed: int,
-    checkpoints: Path | None,
-    phase: str,
-) -> dict[str, list[float]]:
-    steps = -(-len(features.label) // training["batch_size"])
-    callbacks = [Schedule(training, steps), keras.callbacks.History()]
-    checkpoint = Checkpoint(checkpoints, callbacks, [network, features, targets, seen, training, seed])
-    network.fit(
-        ViewBatches(features, targets, training["batch_size"], seed, checkpoint.epoch),
-        validation_data=seen,
-        initial_epoch=checkpoint.epoch,
-        epochs=checkpoint.last_epoch(training["epochs"]),
-        callbacks=[*callbacks, EpochLines(phase, training["epochs"], "train_head"), checkpoint],
-        verbose=0,
-    )
-    return callbacks[-1].history
+    return network, objective.history("head", history)
 
 
 def _targets(features: Features, n_labels: int, objective: Objective) -> Any:

@@ -1,20 +1,22 @@
 """The input pipeline: from TFRecords to batches, streamed, and rebuilt for any epoch alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+from tqdm import tqdm
 
 from rockspace.data.catalog import label_indices, label_names
 from rockspace.data.tfrecords import Geometry, iter_metadata, read_records, untuned
 from rockspace.errors import RockspaceError
 from rockspace.networks.objectives import Objective
 from rockspace.people.coordinates import coordinates_of
-from rockspace.training.augmentation import Augmentation, Stream, augmented_views, plain_views
+from rockspace.training.augmentation import Augmentation, Stream, View, augmented_views, plain_views
 
 SHUFFLE_BUFFER = 1024
 """Images held for shuffling, which bounds the memory: 200 MB at 256 x 256 pixels. They are stored in a random order, so that
@@ -24,21 +26,8 @@ PARALLEL_BATCHES = 4
 """Batches in the making at once; each is spread over the threads of the process, so more would only take memory."""
 
 
-@dataclass(frozen=True)
-class View:
-    """One random view of every image.
-
-    Attributes:
-        augmentation: Augmentation range.
-        seed: Seed of the view.
-        number: Which view, counted from 0.
-        stream: ``TRAINING_VIEWS`` or ``TEST_VIEWS``.
-    """
-
-    augmentation: Augmentation
-    seed: int
-    number: int
-    stream: Stream = Stream.TRAINING_VIEWS
+BATCH_SIZE = 32
+"""Images per step where nothing is trained."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +95,11 @@ class ImageSet:
             np.argsort(order),
         )
 
-    def subset(self, members: np.ndarray) -> "ImageSet":
-        """Return the images for which ``members`` ``(n_stored,)`` is true."""
-        return replace(self, members=np.asarray(members, bool))
+    def subset(self, chosen: np.ndarray) -> "ImageSet":
+        """Return those images of this set for which ``chosen`` ``(n,)`` is true."""
+        members = np.zeros_like(self.members)
+        members[self.members] = chosen
+        return replace(self, members=members)
 
     def aiming_at(self, objective: Objective) -> "ImageSet":
         """Return the same images, with batches that carry the targets of ``objective``."""
@@ -127,11 +118,7 @@ class ImageSet:
 
     def plain(self, batch_size: int) -> tf.data.Dataset:
         """Return batches of images as they are, once through, in the order of the files, with their targets."""
-
-        def view(record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            return plain_views(record["image"], self.geometry), self._targets(record)
-
-        return self._mapped(view, batch_size)
+        return self._mapped(lambda record: (self._view(record, None), self._targets(record)), batch_size)
 
     def augmented(
         self,
@@ -149,32 +136,27 @@ class ImageSet:
         """
 
         def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-            def view(record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-                images, positions = record["image"], record["position"]
-                views = augmented_views(images, positions, self.geometry, augmentation, seed, epoch)
-                return views, self._targets(record)
+            def example(record: dict[str, tf.Tensor]) -> tuple[tf.Tensor, Any]:
+                return self._view(record, View(augmentation, seed, epoch)), self._targets(record)
 
             of_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, Stream.ORDER], tf.int64), epoch)
             order = tf.random.stateless_uniform([], of_epoch, maxval=tf.int64.max, dtype=tf.int64)
             shuffled = self._records().shuffle(SHUFFLE_BUFFER, seed=order, reshuffle_each_iteration=False)
-            return shuffled.batch(batch_size).map(view, num_parallel_calls=PARALLEL_BATCHES)
+            return shuffled.batch(batch_size).map(example, num_parallel_calls=PARALLEL_BATCHES)
 
         return untuned(tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch).prefetch(2))
 
     def pixels(self, batch_size: int, view: View | None = None) -> tf.data.Dataset:
         """Return batches of the images as they are, or of one random view, once through, in the order of the files."""
+        return self._mapped(lambda record: self._view(record, view), batch_size)
 
-        def look(record: dict[str, tf.Tensor]) -> tf.Tensor:
-            images, positions = record["image"], record["position"]
-            if view is None:
-                return plain_views(images, self.geometry)
-            number = tf.constant(view.number, tf.int64)
-            return augmented_views(images, positions, self.geometry, view.augmentation, view.seed, number, view.stream)
+    def _view(self, record: dict[str, tf.Tensor], view: View | None) -> tf.Tensor:
+        if view is None:
+            return plain_views(record["image"], self.geometry)
+        return augmented_views(record["image"], record["position"], self.geometry, view)
 
-        return self._mapped(look, batch_size)
-
-    def _mapped(self, view: Callable[..., Any], batch_size: int) -> tf.data.Dataset:
-        batches = self._records().batch(batch_size).map(view, num_parallel_calls=PARALLEL_BATCHES)
+    def _mapped(self, example: Callable[..., Any], batch_size: int) -> tf.data.Dataset:
+        batches = self._records().batch(batch_size).map(example, num_parallel_calls=PARALLEL_BATCHES)
         return untuned(batches.apply(tf.data.experimental.assert_cardinality(self.steps(batch_size))).prefetch(2))
 
     def _records(self) -> tf.data.Dataset:
@@ -192,3 +174,31 @@ class ImageSet:
         rows = self._rows(record["position"])
         one_hot = tf.one_hot(tf.gather(tf.constant(self.labels), rows), self.n_labels)
         return self.objective.targets(one_hot, tf.gather(tf.constant(self.coordinates), rows))
+
+
+def outputs_by_view(
+    network: Callable[[tf.Tensor], Any],
+    images: ImageSet,
+    views: Sequence[View | None],
+    batch_size: int = BATCH_SIZE,
+    progress: str = "",
+) -> Iterator[Any]:
+    """Run a network over one view of all images after the other.
+
+    Args:
+        network: From pixels to an array, or to arrays by name.
+        images: The images.
+        views: Which views; None is the images as they are.
+        batch_size: Images per step.
+        progress: What the progress bar says.
+
+    Yields:
+        What the network returns, for all images in the catalog's order.
+    """
+    with tqdm(total=images.steps(batch_size) * len(views), desc=progress, unit="batch") as bar:
+        for view in views:
+            parts = []
+            for batch in images.pixels(batch_size, view):
+                parts.append(keras.tree.map_structure(np.asarray, network(batch)))
+                bar.update()
+            yield keras.tree.map_structure(lambda *arrays: images.in_order(np.concatenate(arrays)), *parts)

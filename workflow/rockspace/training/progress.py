@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class EpochLines(keras.callbacks.Callback):
-    """Log one line an epoch, keep each epoch's learning rate, and end a training whose loss is no longer a number.
+    """Log one line an epoch, and end a training whose loss is no longer a number.
 
     Args:
         phase: What the lines begin with.
@@ -23,12 +23,10 @@ class EpochLines(keras.callbacks.Callback):
     def __init__(self, phase: str, epochs: int, section: str) -> None:
         super().__init__()
         self.phase, self.epochs, self.section = phase, epochs, section
-        self.learning_rates: list[float] = []
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Note the rate that this epoch trains with, before any other callback lowers it."""
+        """Note the time."""
         self.started = time.perf_counter()
-        self.learning_rates.append(float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Say how the epoch went."""

@@ -22,6 +22,7 @@ class Schedule(keras.callbacks.Callback):
         rates: The rate of each epoch, before the factor; None for the one that the optimizer has.
 
     Attributes:
+        first_rates: The rate of each epoch, before the factor.
         last_rates: The rate of the last step of each epoch.
 
     References:
@@ -33,6 +34,7 @@ class Schedule(keras.callbacks.Callback):
         super().__init__()
         self.kind, self.warmup, self.epochs = section["schedule"], section["warmup_epochs"], section["epochs"]
         self.steps, self.rates, self.epoch, self.rate = steps, rates, 0, 0.0
+        self.first_rates: list[float] = []
         self.last_rates: list[float] = []
 
     @property
@@ -54,6 +56,7 @@ class Schedule(keras.callbacks.Callback):
         if self.rates is not None:
             self.model.optimizer.learning_rate = self.rates[epoch]
         self.epoch, self.rate = epoch, float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self.first_rates.append(self.rate)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
         """Set the rate of the step."""

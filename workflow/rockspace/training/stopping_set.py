@@ -1,12 +1,15 @@
 """The stopping set: the training images that decide when to stop, and are not trained on meanwhile."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
 from rockspace.errors import RockspaceError
 from rockspace.training.features import Features
+from rockspace.training.pipeline import ImageSet
+
+Images = TypeVar("Images", Features, ImageSet)
 
 
 def stopping_set(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -37,18 +40,19 @@ def stopping_set(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
 
 
 def training_members(
-    train: Features, validation: Features | None, selection: dict[str, Any], seed: int
-) -> tuple[Features, Features | None]:
-    """Say what the first phase trains on and what it watches.
+    train: Images, validation: Images | None, labels: np.ndarray, selection: dict[str, Any], seed: int
+) -> tuple[Images, Images | None]:
+    """Say what a phase trains on and what it watches.
 
     Args:
-        train: Features of the training split.
-        validation: Features of the validation split, for the selection ``validation``.
+        train: Features of the training images, or the images.
+        validation: The same of the validation images, for the selection ``validation``.
+        labels: ``(n,)`` label indices of the training images.
         selection: ``selection`` and ``holdout_fraction`` of the configuration's section ``finetune``.
         seed: Seed of the run.
 
     Returns:
-        The features to train on, and those to watch: None for the selection ``none``.
+        What to train on, and what to watch: None for the selection ``none``.
     """
     match selection["selection"]:
         case "validation":
@@ -56,5 +60,5 @@ def training_members(
         case "none":
             return train, None
         case _:
-            chosen = stopping_set(train.label, selection["holdout_fraction"], seed)
+            chosen = stopping_set(labels, selection["holdout_fraction"], seed)
             return train.subset(~chosen), train.subset(chosen)
