@@ -36,7 +36,6 @@ def head_for(features: Features, model: dict, **training: object) -> keras.Model
     return train_head(
         features,
         features,
-        n_labels=3,
         head=defaults("head", units=[], dropout=0.0),
         training=defaults("train_head", **options),
         seed=0,
@@ -205,7 +204,7 @@ def test_two_labels_are_solved_too():
     two = drawn.subset(drawn.label < 2)
     repeatable(0)
     training = defaults("train_head", solver="exact")
-    head, _ = train_head(two, None, n_labels=2, head=defaults("head", units=[]), training=training, seed=0)
+    head, _ = train_head(two, None, head=defaults("head", units=[]), training=training, seed=0)
     assert (head.predict(two.plain, verbose=0).argmax(1) == two.label).mean() > 0.9
 
 
@@ -216,7 +215,6 @@ def test_a_cosine_head_learns_and_takes_features_as_they_are(units):
     head, history = train_head(
         drawn,
         drawn,
-        n_labels=3,
         head=defaults("head", units=units, dropout=0.0, logits="cosine"),
         training=defaults("train_head", epochs=30, learning_rate=0.05),
         seed=0,

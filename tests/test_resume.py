@@ -146,7 +146,6 @@ def head(checkpoints: Path | None = None, *, dropout: float = 0.3, seed: int = 0
     return train_head(
         features,
         features,
-        n_labels=3,
         head=defaults("head", units=[8, 4], dropout=dropout),
         training=defaults("train_head", **({"epochs": 8, "learning_rate": 0.01, "batch_size": 8} | changes)),
         seed=seed,

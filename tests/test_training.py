@@ -118,7 +118,6 @@ def test_the_head_learns_what_is_there_and_repeats_itself_to_the_last_digit():
         head, history = train_head(
             learning,
             watched,
-            n_labels=3,
             head=defaults("head", units=[8, 4], dropout=0.1),
             training=defaults("train_head", epochs=30, learning_rate=0.01),
             seed=0,
@@ -137,7 +136,6 @@ def test_the_head_says_how_every_epoch_went(caplog):
         _, history = train_head(
             learning,
             watched,
-            n_labels=3,
             head=defaults("head", units=[8, 4]),
             training=defaults("train_head", epochs=3),
             seed=0,
@@ -154,7 +152,6 @@ def test_a_trained_head_takes_features_as_they_are_also_where_their_scales_diffe
     head, history = train_head(
         features,
         features,
-        n_labels=3,
         head=defaults("head", units=[8], dropout=0.0),
         training=defaults("train_head", epochs=20, learning_rate=0.01),
         seed=0,
@@ -286,7 +283,7 @@ def test_a_refit_that_runs_away_ends_with_one_line(train_set):
 def test_a_head_that_runs_away_ends_with_one_line_that_names_its_own_rate():
     training = defaults("train_head", optimizer="sgd", learning_rate=1e30)
     with pytest.raises(RockspaceError, match=r"train_head\.learning_rate: after epoch 1 of head"):
-        train_head(drawn_features(), None, n_labels=3, head=defaults("head", units=[8]), training=training, seed=0)
+        train_head(drawn_features(), None, head=defaults("head", units=[8]), training=training, seed=0)
 
 
 @pytest.mark.parametrize("solver", ["gradient", "exact"])
@@ -298,7 +295,6 @@ def test_a_feature_that_is_no_number_is_told_with_its_image(solver, part):
         train_head(
             drawn,
             None,
-            n_labels=3,
             head=defaults("head", units=[]),
             training=defaults("train_head", solver=solver),
             seed=0,
@@ -310,7 +306,6 @@ def test_the_second_training_of_the_head_is_called_refit_and_claims_no_score(cap
         train_head(
             drawn_features(),
             None,
-            n_labels=3,
             head=defaults("head", units=[8]),
             training=defaults("train_head", epochs=2),
             seed=0,

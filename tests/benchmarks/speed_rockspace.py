@@ -85,7 +85,7 @@ def frozen_head(folder: Path) -> Round:
     train, watched = images(folder, "train"), images(folder, "validation")
     network = fast_inference(pooled_backbone(backbone()), PRECISIONS["embed"])
     section = CONFIG["train_head"] | {"epochs": EPOCHS}
-    options = {"n_labels": train.n_labels, "head": CONFIG["head"], "training": section, "seed": 0}
+    options = {"head": CONFIG["head"], "training": section, "seed": 0}
 
     def work() -> int:
         features, plain = (

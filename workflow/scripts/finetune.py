@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from rockspace.artifacts import replacing, write_csv
+from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
     from rockspace.data.catalog import read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.networks.device import all_gpus, repeatable
-    from rockspace.networks.loading import load_classifier, precision_of
+    from rockspace.networks.loading import load_classifier, precision_of, save_classifier
     from rockspace.networks.objectives import Objective
     from rockspace.people.coordinates import read_coordinates_tables
     from rockspace.training.augmentation import Augmentation
@@ -36,7 +36,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         network = load_classifier(inputs.model)
         refit = load_classifier(inputs.refit) if inputs.refit else None
         network, history = finetune(network, refit, images, validation, recipe)
-    with replacing(snakemake.output.model) as partial:
-        network.save(partial)
+    save_classifier(network, snakemake.output.model)
     write_csv(snakemake.output.history, history)
     discard(checkpoints)

@@ -7,7 +7,7 @@ from zipfile import BadZipFile
 
 import keras
 
-from rockspace.artifacts import read_json
+from rockspace.artifacts import read_json, replacing
 from rockspace.errors import RockspaceError
 from rockspace.networks.backbones import build
 
@@ -57,3 +57,9 @@ def load_classifier(path: str | Path) -> keras.Model:
     except (ValueError, TypeError, OSError, KeyError, BadZipFile) as error:
         reason = " ".join(str(error).split())[:200]
         raise RockspaceError(f"{path}: cannot be loaded ({reason}); delete it and run again") from error
+
+
+def save_classifier(network: keras.Model, path: str | Path) -> None:
+    """Save a classifier for `load_classifier`."""
+    with replacing(path) as partial:
+        network.save(partial)

@@ -50,7 +50,7 @@ def predict_fold(
     recipe, learning = model["recipe"], features.subset(~left_out)
     objective = Objective.of(model, learning.coordinates)
     repeatable(seed)
-    head, refit = _heads(recipe, learning, int(features.label.max()) + 1, objective, seed)
+    head, refit = _heads(recipe, learning, objective, seed)
     if images is None:
         network = named_outputs(head if refit is None else refit)
 
@@ -89,11 +89,10 @@ def predict_fold(
 
 
 def _heads(
-    recipe: dict[str, Any], learning: Features, n_labels: int, objective: Objective, seed: int
+    recipe: dict[str, Any], learning: Features, objective: Objective, seed: int
 ) -> tuple[keras.Model | None, keras.Model | None]:
     """The head that has not seen the stopping set, if anything is decided with it, and the one trained again on all images."""
-    options = {"n_labels": n_labels, "head": recipe["head"], "training": recipe["train_head"], "seed": seed}
-    options |= {"objective": objective}
+    options = {"head": recipe["head"], "training": recipe["train_head"], "seed": seed, "objective": objective}
     finetuning, head = recipe["finetune"], None
     refits = finetuning["selection"] == "holdout" and finetuning["refit"]
     if finetuning["epochs"] or not refits:

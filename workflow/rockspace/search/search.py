@@ -34,7 +34,7 @@ def left_out_of(labels: np.ndarray, folds: int, number: int) -> np.ndarray:
     Raises:
         RockspaceError: Where a label has fewer images than there are folds.
     """
-    fewest = int(np.bincount(labels)[np.unique(labels)].min())
+    fewest = np.unique(labels, return_counts=True)[1].min()
     if fewest < folds:
         raise RockspaceError(
             f"config: search.folds: found {folds}; allowed: at most {fewest}, the number of training images of the rarest label"
@@ -83,47 +83,6 @@ class LeftOut:
         return cls(**{name: value[()] if value.ndim == 0 else value for name, value in arrays.items()})
 
 
-@dataclass(frozen=True)
-class Round:
-    """Every training image, each as the network answered that was trained without it: one seed, one repeat.
-
-    Attributes:
-        label: ``(n,)`` label indices.
-        fold: ``(n,)`` which fold each image was left out in.
-        seconds: Time of all folds.
-        probabilities: ``(n, n_labels)``, or None.
-        coordinates: ``(n, k)`` predicted, or None.
-        observed: ``(n, k)``, or None.
-    """
-
-    label: np.ndarray
-    fold: np.ndarray
-    seconds: float
-    probabilities: np.ndarray | None
-    coordinates: np.ndarray | None
-    observed: np.ndarray | None
-
-
-def together(folds: Sequence[Sequence[LeftOut]]) -> Round:
-    """Put the folds of one repeat together, averaged over the members of an ensemble.
-
-    Args:
-        folds: For each fold its members: several networks, or a single one.
-    """
-    averages = [_averaged(members) for members in folds]
-    order = np.argsort(np.concatenate([average.position for average in averages]))
-
-    def joined(name: str) -> np.ndarray | None:
-        values = [getattr(average, name) for average in averages]
-        return None if values[0] is None else np.concatenate(values)[order]
-
-    return Round(
-        fold=np.repeat(np.arange(len(folds)), [len(average.label) for average in averages])[order],
-        seconds=sum(average.seconds for average in averages),
-        **{name: joined(name) for name in ("label", "probabilities", "coordinates", "observed")},
-    )
-
-
 def _averaged(members: Sequence[LeftOut]) -> LeftOut:
     """Average what several networks say of the same fold."""
     seconds = sum(member.seconds for member in members)
@@ -142,11 +101,11 @@ def _averaged(members: Sequence[LeftOut]) -> LeftOut:
     return replace(average, coordinates=coordinates, observed=first.observed)
 
 
-def figures(rounds: Sequence[Round], names: Sequence[str], resamples: int) -> dict[str, Any]:
+def figures(rounds: Sequence[Sequence[LeftOut]], names: Sequence[str], resamples: int) -> dict[str, Any]:
     """Score the rounds of one recipe: means over seeds and repeats, with 95 % intervals over images.
 
     Args:
-        rounds: One for each seed and repeat.
+        rounds: For each seed and repeat all folds, so every training image as predicted by the network trained without it.
         names: Names of the human dimensions.
         resamples: Bootstrap resamples behind each interval.
 
@@ -155,19 +114,19 @@ def figures(rounds: Sequence[Round], names: Sequence[str], resamples: int) -> di
         is a softmax; ``mean_r`` with ``_low``, ``_high``, ``disparity`` and ``r {dimension}``, where coordinates are
         predicted; ``seconds`` (of one round).
     """
-    row: dict[str, Any] = {"seconds": float(np.mean([each.seconds for each in rounds]))}
-    if rounds[0].probabilities is not None:
-        above = np.stack([ranks(each.probabilities, each.label) for each in rounds], axis=1)
+    row: dict[str, Any] = {"seconds": float(np.mean([sum(fold.seconds for fold in folds) for folds in rounds]))}
+    if rounds[0][0].probabilities is not None:
+        pairs = [(_whole(folds, "probabilities"), _whole(folds, "label")) for folds in rounds]
+        above = np.stack([ranks(*pair) for pair in pairs], axis=1)
         right = (above == 0).mean(axis=1)
-        by_fold = [
-            (a[r.fold == f] == 0).mean() for a, r in zip(above.T, rounds, strict=True) for f in np.unique(r.fold)
-        ]
-        low, high = _ends(np.stack([right, np.ones_like(right)], axis=1), _ratio, resamples)
+        by_fold = [(ranks(fold.probabilities, fold.label) == 0).mean() for folds in rounds for fold in folds]
+        hits = np.stack([right, np.ones_like(right)], axis=1)
+        low, high = _ends(hits, lambda totals: totals[..., :1] / totals[..., 1:], resamples)
         row |= {"top1": right.mean(), "top1_low": low, "top1_high": high, "top1_fold_sd": np.std(by_fold, ddof=1)}
         row["top3"] = (above < TOP_K).mean()
-        row["loss"] = np.mean([losses(each.probabilities, each.label) for each in rounds])
-    if rounds[0].coordinates is not None:
-        pairs = [(each.coordinates, each.observed) for each in rounds]
+        row["loss"] = np.mean([losses(*pair) for pair in pairs])
+    if rounds[0][0].coordinates is not None:
+        pairs = [(_whole(folds, "coordinates"), _whole(folds, "observed")) for folds in rounds]
         r = np.mean([correlations(*pair) for pair in pairs], axis=0)
         moments = np.stack([correlation_moments(*pair) for pair in pairs], axis=1)
         low, high = _ends(moments, lambda totals: mean_r(totals)[..., None], resamples)
@@ -177,8 +136,10 @@ def figures(rounds: Sequence[Round], names: Sequence[str], resamples: int) -> di
     return row
 
 
-def _ratio(totals: np.ndarray) -> np.ndarray:
-    return totals[..., :1] / totals[..., 1:]
+def _whole(folds: Sequence[LeftOut], name: str) -> np.ndarray:
+    """Join an array of all folds, in the order of the training images."""
+    order = np.argsort(np.concatenate([fold.position for fold in folds]))
+    return np.concatenate([getattr(fold, name) for fold in folds])[order]
 
 
 def _ends(values: np.ndarray, statistic: Any, resamples: int) -> tuple[float, float]:
@@ -213,9 +174,9 @@ def search_table(
     repeats = (1 + max(number for _, _, number in left_out)) // folds
     seeds = list(dict.fromkeys(seed for _, seed, _ in left_out))
 
-    def rounds(groups: Sequence[Sequence[tuple[str, int]]]) -> list[Round]:
+    def rounds(groups: Sequence[Sequence[tuple[str, int]]]) -> list[list[LeftOut]]:
         return [
-            together([[left_out[m, s, repeat * folds + fold] for m, s in group] for fold in range(folds)])
+            [_averaged([left_out[m, s, repeat * folds + fold] for m, s in group]) for fold in range(folds)]
             for group in groups
             for repeat in range(repeats)
         ]

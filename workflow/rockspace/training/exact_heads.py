@@ -186,8 +186,8 @@ def _axes(x: np.ndarray) -> np.ndarray:
 
 
 def _folds(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Return the fold ``(n,)`` of each image."""
-    fewest = int(np.bincount(labels)[np.unique(labels)].min())
+    """Return the fold ``(n,)`` of each image, by which the penalty is chosen."""
+    fewest = np.unique(labels, return_counts=True)[1].min()
     if fewest < 2:
         raise RockspaceError(
             "config: train_head.solver: found exact; a label has a single image to train on, so its penalty cannot be "

@@ -65,7 +65,6 @@ def train_head(
     features: Features,
     watched: Features | None,
     *,
-    n_labels: int,
     head: dict[str, Any],
     training: dict[str, Any],
     seed: int,
@@ -80,9 +79,8 @@ def train_head(
     coordinates in the unit of the training images' file.
 
     Args:
-        features: Of the images to train on, with augmented views.
+        features: Of the images to train on, some of every label, with augmented views.
         watched: Of images whose plain view is scored after each epoch, or None; nothing is decided by them.
-        n_labels: Number of labels.
         head: The ``head`` section of the configuration.
         training: The ``train_head`` section of the configuration.
         seed: Seed of weights, order and dropout.
@@ -100,6 +98,7 @@ def train_head(
     objective = objective or Objective()
     mean, deviation = features.plain.mean(axis=0), features.plain.std(axis=0)
     deviation = np.maximum(deviation, SMALLEST_DEVIATION * deviation.mean() + np.finfo(np.float32).tiny)
+    n_labels = int(features.label.max()) + 1
     features, targets = features.standardized(mean, deviation), _targets(features, n_labels, objective)
     seen = None
     if watched is not None:
