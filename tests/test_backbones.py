@@ -260,7 +260,7 @@ def test_a_backbone_with_a_head_trains_a_step(name, cut, precision):
     network = backbone(name)
     network = network if cut is None else keras.Model(network.input, network.get_layer(cut).output, name=name)
     head = build_head(network.output.shape[-1], 3, defaults("head", units=[]), seed=0)
-    model = training_copy(attach_head(network, head), precision, freeze_norms=True)
+    model = training_copy(attach_head(pooled_backbone(network), head), precision, freeze_norms=True)
     Objective().compile(model, make_optimizer(defaults("finetune", learning_rate=0.01)), 0.0)
     model.run_eagerly = True
     kernels = [variable for variable in model.trainable_variables if variable.path.endswith("kernel")]

@@ -46,7 +46,7 @@ def head_for(features: Features, model: dict, **training: object) -> keras.Model
 def joint_classifier(coordinates: np.ndarray, units: tuple[int, ...] = (16, 8)) -> keras.Model:
     repeatable(0)
     head = build_head(8, 3, defaults("head", units=list(units)), 0, Objective.of(JOINT, coordinates))
-    return attach_head(backbone(), head)
+    return attach_head(pooled_backbone(backbone()), head)
 
 
 def recipe(images, model: dict, **changes: object) -> Recipe:
@@ -56,7 +56,7 @@ def recipe(images, model: dict, **changes: object) -> Recipe:
 
 def test_coordinates_are_joined_to_every_image(train_set):
     assert train_set.coordinates.shape == (24, 2)
-    batches = train_set.aiming_at(Objective.of(COORDINATES, train_set.coordinates)).plain(24)
+    batches = train_set.with_objective(Objective.of(COORDINATES, train_set.coordinates)).plain(24)
     targets = train_set.in_order(next(iter(batches))[1].numpy())
     standardized = (train_set.coordinates - train_set.coordinates.mean(0)) / train_set.coordinates.std(0)
     np.testing.assert_allclose(targets, standardized, atol=1e-6)
@@ -66,7 +66,7 @@ def test_the_joint_loss_is_the_cross_entropy_and_the_weighted_error_of_standardi
     objective = Objective.of(JOINT, train_set.coordinates)
     network = joint_classifier(train_set.coordinates)
     objective.compile(network, keras.optimizers.SGD(), label_smoothing=0.0)
-    scores = network.evaluate(train_set.aiming_at(objective).plain(24), return_dict=True, verbose=0)
+    scores = network.evaluate(train_set.with_objective(objective).plain(24), return_dict=True, verbose=0)
     said = keras.tree.map_structure(train_set.in_order, network.predict(train_set.pixels(24), verbose=0))
     of_label = said["predictions"][np.arange(24), train_set.labels]
     standardized = (train_set.coordinates - train_set.coordinates.mean(0)) / train_set.coordinates.std(0)
@@ -89,7 +89,7 @@ def test_finetuning_learns_standardized_coordinates_and_gives_them_in_their_unit
     repeatable(0)
     objective = Objective.of(model, train_set.coordinates)
     head = build_head(8, 3, defaults("head", units=[16, 8], dropout=0.0), 0, objective)
-    network = attach_head(backbone(), head)
+    network = attach_head(pooled_backbone(backbone()), head)
     objective.to_data_units(network)
     settings = recipe(train_set, model, selection="validation", epochs=2)
     trained, history = finetune(network, None, train_set, train_set, settings)
@@ -119,7 +119,7 @@ def test_without_epochs_the_refitted_head_is_the_result(train_set):
 def test_where_there_is_no_accuracy_the_loss_is_watched(train_set):
     repeatable(0)
     objective = Objective.of(COORDINATES, train_set.coordinates)
-    network = attach_head(backbone(), build_head(8, 3, defaults("head", units=[8]), 0, objective))
+    network = attach_head(pooled_backbone(backbone()), build_head(8, 3, defaults("head", units=[8]), 0, objective))
     settings = recipe(train_set, COORDINATES, holdout_fraction=0.25)
     _, history = finetune(network, None, train_set, None, settings)
     best = history.loc[history["best"].astype(bool)]
@@ -250,7 +250,7 @@ def test_features_of_several_layers_stand_side_by_side_and_survive_saving(train_
     expected = np.concatenate([part(m, axis=(1, 2)) for m in maps for part in (np.mean, np.std)], axis=1)
     np.testing.assert_allclose(pooled.predict(images, verbose=0), expected, rtol=1e-4, atol=1e-5)
     head = build_head(32, 3, defaults("head", units=[], logits="cosine"), 0)
-    network = attach_head(base, head, ["conv", "norm"], "mean_std")
+    network = attach_head(pooled, head)
     network.save(tmp_path / "network.keras")
     loaded = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded(images), network(images))
@@ -280,9 +280,7 @@ def test_features_of_the_foreground_leave_the_background_out(tmp_path):
         for m, w in zip(maps.reshape(3, -1, maps.shape[-1]), share.reshape(3, -1), strict=True)
     ]
     np.testing.assert_allclose(pooled.predict(images, verbose=0), expected, rtol=2e-3, atol=1e-3)
-    network = attach_head(
-        base, build_head(pooled.output_shape[-1], 3, defaults("head", units=[]), 0), ["conv"], "foreground"
-    )
+    network = attach_head(pooled, build_head(pooled.output_shape[-1], 3, defaults("head", units=[]), 0))
     network.save(tmp_path / "network.keras")
     loaded = keras.saving.load_model(tmp_path / "network.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded(images), network(images))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from networks import backbone, textures
-from rockspace.networks.classifier import attach_head, build_head, named_outputs
+from rockspace.networks.classifier import attach_head, build_head, named_outputs, pooled_backbone
 from rockspace.networks.objectives import JOINT, Objective
 from rockspace.networks.training_copy import trained, training_copy
 from test_training import defaults
@@ -60,7 +60,7 @@ def saved(tmp_path_factory) -> Path:
         for layer in layers:
             n_features += base.get_layer(layer).output.shape[-1] * (1 if pooling == "mean" else 2)
         part = build_head(n_features, 3, defaults("head") | HEADS[head], 0, BOTH)
-        network = attach_head(base, part, layers, pooling)
+        network = attach_head(pooled_backbone(base, layers, pooling), part)
         network = trained(network, training_copy(network, "bfloat16", freeze_norms=True))
         network.save(folder / f"{name}-{pooling}-{head}.keras")
         expected[f"{name}-{pooling}-{head}"] = np.asarray(named_outputs(network)(textures())["predictions"])

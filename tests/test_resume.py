@@ -14,7 +14,7 @@ import pytest
 
 import rockspace.training.checkpoint as checkpointing
 from killable_training import finetune, run
-from rockspace.networks.classifier import attach_head, build_head
+from rockspace.networks.classifier import attach_head, build_head, pooled_backbone
 from rockspace.networks.device import repeatable
 from rockspace.training.checkpoint import Checkpoint
 from rockspace.training.fingerprint import fingerprint
@@ -45,7 +45,7 @@ def starts(tmp_path_factory) -> list[Path]:
         repeatable(seed)
         base = backbone()
         noisy = keras.Model(base.input, keras.layers.SpatialDropout2D(0.2, name="unseeded")(base.output))
-        attach_head(noisy, build_head(8, 3, defaults("head", units=[16, 8], dropout=0.2), seed)).save(
+        attach_head(pooled_backbone(noisy), build_head(8, 3, defaults("head", units=[16, 8], dropout=0.2), seed)).save(
             folder / f"{seed}.keras"
         )
     return [folder / f"{seed}.keras" for seed in range(2)]

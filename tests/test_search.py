@@ -182,8 +182,8 @@ def test_frozen_recipes_are_asked_by_their_features_as_the_whole_network_would_a
         evaluate={"views": 2},
         augmentation={"rotation": 0, "shear": 0, "zoom": 0, "horizontal_flip": False},
     )
-    base = backbone()
-    features = compute_features(pooled_backbone(base), train_set, Augmentation(), views=1, batch_size=8)
+    base = pooled_backbone(backbone())
+    features = compute_features(base, train_set, Augmentation(), views=1, batch_size=8)
     options = {"backbone": lambda: base, "precisions": FLOAT32, "seed": 0}
     by_features = predict_fold(frozen, features, None, left_out, **options)
     by_images = predict_fold(with_images, features, train_set, left_out, **options)
@@ -196,7 +196,7 @@ def test_a_fold_is_answered_the_same_whatever_its_own_images_are_labelled(train_
     left_out = left_out_of(train_set.labels, 4, 0)
     moved = np.where(left_out, (train_set.labels + 1) % 3, train_set.labels)
     elsewhere = np.where(left_out[:, None], 100, train_set.coordinates).astype(np.float32)
-    base = backbone()
+    base = pooled_backbone(backbone())
     tried = model(finetune={"epochs": 2, "batch_size": 8, "holdout_fraction": 0.25}, train_head={"epochs": 2})
     answers = [
         predict_fold(

@@ -59,7 +59,9 @@ def backbone() -> keras.Model:
 
 def classifier(seed: int = 0) -> keras.Model:
     repeatable(seed)
-    return attach_head(backbone(), build_head(8, 3, defaults("head", units=[16, 8], dropout=0.2), seed))
+    return attach_head(
+        pooled_backbone(backbone()), build_head(8, 3, defaults("head", units=[16, 8], dropout=0.2), seed)
+    )
 
 
 def recipe(**changes: object) -> Recipe:
@@ -318,7 +320,7 @@ def test_the_second_training_of_the_head_is_called_refit_and_claims_no_score(cap
 
 def test_penultimate_is_what_the_softmax_stands_on_with_and_without_dense_layers():
     assert find_layer(classifier(), "penultimate").name == "penultimate"
-    bare = attach_head(backbone(), build_head(8, 3, defaults("head", units=[]), 0))
+    bare = attach_head(pooled_backbone(backbone()), build_head(8, 3, defaults("head", units=[]), 0))
     assert find_layer(bare, "penultimate").name == "pooled"
 
 
@@ -338,7 +340,7 @@ import tensorflow as tf
 sys.path[:0] = {sys.path!r}
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from test_training import attach_head, backbone, build_head, defaults, recipe, repeatable, train_for
+from test_training import attach_head, backbone, build_head, defaults, pooled_backbone, recipe, repeatable, train_for
 from rockspace.training.pipeline import ImageSet
 from rockspace.data.catalog import read_catalog
 from rockspace.data.tfrecords import Geometry
@@ -349,7 +351,7 @@ for devices in (["CPU:0"], ["CPU:0", "CPU:1"]):
     repeatable(0)
     strategy = tf.distribute.MirroredStrategy(devices)
     with strategy.scope():
-        network = attach_head(backbone(), build_head(8, 3, defaults("head", units=[16], dropout=0), 0))
+        network = attach_head(pooled_backbone(backbone()), build_head(8, 3, defaults("head", units=[16], dropout=0), 0))
         network, history = train_for(network, images, [0.01] * 3, recipe(optimizer="sgd", clipnorm=None), "train")
     weights = [weight.tolist() for weight in network.get_weights()]
     learnt.append([strategy.num_replicas_in_sync, history["loss"].tolist(), weights])

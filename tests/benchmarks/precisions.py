@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from rockspace.networks.backbones import build
-from rockspace.networks.classifier import attach_head, build_head
+from rockspace.networks.classifier import attach_head, build_head, pooled_backbone
 from rockspace.networks.folding import fold
 from rockspace.networks.precision import choose, fast_inference
 from rockspace.networks.training_copy import training_copy
@@ -46,7 +46,7 @@ def contenders(backbone: str) -> dict[str, dict[str, Callable[[], object]]]:
     """Something to do once, by phase and arithmetic; ``Keras`` is the model as it comes, in float32."""
     plain = build(backbone, image_size=SIZE, weights=None)
     head = build_head(plain.output_shape[-1], LABELS, HEAD, seed=0)
-    whole, folded = attach_head(plain, head), attach_head(fold(plain), head)
+    whole, folded = attach_head(pooled_backbone(plain), head), attach_head(pooled_backbone(fold(plain)), head)
     train = {"Keras": training_step(whole)}
     train |= {precision: training_step(training_copy(whole, precision, freeze_norms=True)) for precision in PRECISIONS}
     networks = {precision: fast_inference(folded, precision) for precision in PRECISIONS}

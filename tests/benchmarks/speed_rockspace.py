@@ -12,7 +12,7 @@ from speed_rounds import Round, serve
 from rockspace.config import validated
 from rockspace.data.catalog import read_catalog
 from rockspace.data.tfrecords import Geometry
-from rockspace.networks.classifier import attach_head, build_head, pooled_backbone
+from rockspace.networks.classifier import attach_head, build_head
 from rockspace.networks.device import repeatable
 from rockspace.networks.layers import PENULTIMATE, find_layer
 from rockspace.networks.loading import starting_backbone
@@ -83,7 +83,7 @@ def frozen_head(folder: Path) -> Round:
     """The whole stage: features of both splits and of all augmented views, and ten epochs of the head."""
     repeatable(0)
     train, watched = images(folder, "train"), images(folder, "validation")
-    network = fast_inference(pooled_backbone(backbone()), PRECISIONS["embed"])
+    network = fast_inference(backbone(), PRECISIONS["embed"])
     section = CONFIG["train_head"] | {"epochs": EPOCHS}
     options = {"head": CONFIG["head"], "training": section, "seed": 0}
 

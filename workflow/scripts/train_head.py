@@ -18,7 +18,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.training.stopping_set import training_members
 
     params, inputs, output, seed = snakemake.params, snakemake.input, snakemake.output, int(snakemake.wildcards.seed)
-    model, checkpoints = params.backbone, Path(output.model).with_name("checkpoints") / "train_head"
+    checkpoints = Path(output.model).with_name("checkpoints") / "train_head"
     repeatable(seed)
     known = read_catalog(inputs.catalog), read_coordinates_tables(inputs.coordinates)
     train = Features.load(inputs.train, *known)
@@ -26,13 +26,13 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     learning, watched = training_members(train, validation, train.label, params.selection, seed)
     recipe = {"head": params.head, "training": params.train_head, "seed": seed}
     recipe |= {"objective": Objective.of(params.objective, train.coordinates)}
-    backbone = starting_backbone(model, params.geometry["image_size"], inputs.weights, seed)
+    backbone = starting_backbone(params.backbone, params.geometry["image_size"], inputs.weights, seed)
 
     head, history = train_head(learning, watched, **recipe, checkpoints=checkpoints / "select")
     log.info("after %d epochs: %s", len(history), history.iloc[-1].to_dict())
-    save_classifier(attach_head(backbone, head, model["feature_layers"], model["pooling"]), output.model)
+    save_classifier(attach_head(backbone, head), output.model)
     if output.get("refit"):
         head, _ = train_head(train, None, **recipe, checkpoints=checkpoints / "refit", phase="head refit")
-        save_classifier(attach_head(backbone, head, model["feature_layers"], model["pooling"]), output.refit)
+        save_classifier(attach_head(backbone, head), output.refit)
     write_csv(output.history, history)
     discard(checkpoints)

@@ -1,4 +1,4 @@
-"""What a network says of images, averaged over several views of each."""
+"""Outputs of a network for images, averaged over several views of each."""
 
 from collections.abc import Callable, Sequence
 from functools import reduce
@@ -32,7 +32,7 @@ def predict(
     views: Sequence[View | None] = (None,),
     batch_size: int = BATCH_SIZE,
 ) -> dict[str, np.ndarray]:
-    """Return what a network says of every image, averaged over its views.
+    """Return the outputs of a network for every image, averaged over its views.
 
     Args:
         network: From pixels to arrays by name.

@@ -70,22 +70,38 @@ def pooled_backbone(
     Returns:
         From images to features ``(n, n_features)``; the last layer is named ``pooled``.
     """
-    features = _features(backbone, feature_layers, pooling)
+    if feature_layers is None:
+        maps = {"": backbone.output}
+    else:
+        found = {name: find_layer(backbone, name, "models: feature_layers") for name in feature_layers}
+        maps = {f"_{name}": layer.output for name, layer in found.items()}
+    shown = foreground(backbone.input) if pooling == "foreground" else None
+    alone = len(maps) == 1 and pooling == "mean"
+    parts = []
+    for suffix, feature_map in maps.items():
+        if len(feature_map.shape) == 2:
+            parts.append(feature_map)
+        elif shown is not None:
+            parts += foreground_pooling(feature_map, shown)
+        else:
+            name = POOLED if alone else f"{POOLED}_mean{suffix}"
+            parts.append(keras.layers.GlobalAveragePooling2D(name=name, dtype="float32")(feature_map))
+            if pooling == "mean_std":
+                parts.append(deviation_pooling(feature_map))
+    features = parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=POOLED, dtype="float32")(parts)
     return keras.Model(backbone.input, features, name=f"{backbone.name}_pooled")
 
 
-def attach_head(
-    backbone: keras.Model, head: keras.Model, feature_layers: Sequence[str] | None = None, pooling: str = "mean"
-) -> keras.Model:
-    """Put a copy of ``head`` on the features of ``backbone``; the result is one flat model."""
-    tensors, outputs = {id(head.input): _features(backbone, feature_layers, pooling)}, {}
+def attach_head(pooled: keras.Model, head: keras.Model) -> keras.Model:
+    """Put a copy of ``head`` on the features of a backbone, from `pooled_backbone`; the result is one flat model."""
+    tensors, outputs = {id(head.input): pooled.output}, {}
     for layer in head.layers[1:]:
         copy = copy_of(layer)
         tensors[id(layer.output)] = copy(tensors[id(layer.input)])
         copy.set_weights(layer.get_weights())
         if layer.name in OUTPUTS:
             outputs[layer.name] = tensors[id(layer.output)]
-    return keras.Model(backbone.input, _one_or_all(outputs), name="classifier")
+    return keras.Model(pooled.input, _one_or_all(outputs), name="classifier")
 
 
 def named_outputs(network: keras.Model) -> keras.Model:
@@ -137,25 +153,3 @@ def _cosine_classifier(x: keras.KerasTensor, n_labels: int, scale: float | None,
 
 def _one_or_all(outputs: dict[str, keras.KerasTensor]) -> Any:
     return outputs if len(outputs) > 1 else next(iter(outputs.values()))
-
-
-def _features(backbone: keras.Model, feature_layers: Sequence[str] | None, pooling: str) -> keras.KerasTensor:
-    if feature_layers is None:
-        maps = {"": backbone.output}
-    else:
-        found = {name: find_layer(backbone, name, "models: feature_layers") for name in feature_layers}
-        maps = {f"_{name}": layer.output for name, layer in found.items()}
-    seen = foreground(backbone.input) if pooling == "foreground" else None
-    alone = len(maps) == 1 and pooling == "mean"
-    parts = []
-    for suffix, feature_map in maps.items():
-        if len(feature_map.shape) == 2:
-            parts.append(feature_map)
-        elif seen is not None:
-            parts += foreground_pooling(feature_map, seen)
-        else:
-            name = POOLED if alone else f"{POOLED}_mean{suffix}"
-            parts.append(keras.layers.GlobalAveragePooling2D(name=name, dtype="float32")(feature_map))
-            if pooling == "mean_std":
-                parts.append(deviation_pooling(feature_map))
-    return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=POOLED, dtype="float32")(parts)

@@ -17,7 +17,7 @@ class PointwiseConv2D(keras.layers.Conv2D):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         if max(self.strides) > 1:
-            # A mean over one place is a strided slice, only fast in both directions.
+            # A mean over one place is a strided slice with a fast gradient.
             inputs = tf.nn.avg_pool2d(inputs, 1, self.strides, "VALID")
         return _finish(self, _pointwise(inputs, tf.convert_to_tensor(self.kernel)))
 

@@ -10,20 +10,22 @@ import keras
 from rockspace.artifacts import read_json, replacing
 from rockspace.errors import RockspaceError
 from rockspace.networks.backbones import build
+from rockspace.networks.classifier import pooled_backbone
 
 log = logging.getLogger(__name__)
 
 
 def starting_backbone(model: dict[str, Any], image_size: int, weights: str | Path | None, seed: int = 0) -> keras.Model:
-    """Build a model's backbone with its pretrained weights.
+    """Build a model's backbone up to its features, with its pretrained weights.
 
     Args:
-        model: ``backbone``, ``output_layer`` and ``preprocessing``, as in an item of the configuration's ``models``.
+        model: ``backbone``, ``output_layer``, ``preprocessing``, ``feature_layers`` and ``pooling``, as in an item of the
+            configuration's ``models``.
         image_size: Side of the images (pixels).
         weights: Weights file; None or empty for random weights.
         seed: Of the random weights.
     """
-    return build(
+    backbone = build(
         model["backbone"],
         image_size=image_size,
         weights=Path(weights) if weights else None,
@@ -31,6 +33,7 @@ def starting_backbone(model: dict[str, Any], image_size: int, weights: str | Pat
         preprocessing=model["preprocessing"],
         seed=seed,
     )
+    return pooled_backbone(backbone, model["feature_layers"], model["pooling"])
 
 
 def precision_of(phase: str, setting: str, decided: str | Path | None) -> str:

@@ -70,15 +70,7 @@ def read_torch_checkpoint(path: Path) -> dict[str, np.ndarray]:
             types = {tensor.storage[1]: tensor.storage[0] for tensor in table.values()}
             storages = {key: _read_storage(file, types[key]) for key in keys}
         return {name: _view(storages[tensor.storage[1]], tensor) for name, tensor in table.items()}
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        IndexError,
-    ) as error:
+    except (pickle.UnpicklingError, EOFError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise RockspaceError(f"{path}: weights can't be read: {error}") from error
 
 

@@ -42,7 +42,7 @@ def predict_fold(
         features: Of all training images.
         images: All training images; None for a model that needs features alone.
         left_out: ``(n,)`` bool, the images of the fold.
-        backbone: Builds the backbone that the model starts from.
+        backbone: Builds the pooled backbone that the model starts from.
         precisions: Precision of the phases ``train`` and ``embed``.
         seed: Seed of the run.
     """
@@ -58,8 +58,8 @@ def predict_fold(
             return network.predict(features.plain[members], batch_size=BATCH_SIZE, verbose=0)
     else:
         augmentation = Augmentation.from_config(recipe["augmentation"])
-        base, of_features = backbone(), (model["feature_layers"], model["pooling"])
-        start, again = (part and attach_head(base, part, *of_features) for part in (head, refit))
+        base = backbone()
+        start, again = (part and attach_head(base, part) for part in (head, refit))
         repeatable(seed)
         settings = Recipe(recipe["finetune"], augmentation, precisions["train"], seed, objective)
         trained, _ = finetune(start, again, images.subset(~left_out), None, settings)

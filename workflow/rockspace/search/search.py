@@ -1,4 +1,4 @@
-"""Search: recipes compared by what they say of training images left out."""
+"""Search: recipes compared by cross-validation on the training images."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def left_out_of(labels: np.ndarray, folds: int, number: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What a network says of the training images of one fold, which it was trained without.
+    """Predictions for the training images of one fold, by a network that was trained without it.
 
     Attributes:
         position: ``(m,)`` positions of the images in the training split.
         label: ``(m,)`` label indices.
-        n_features: What the head stands on.
-        seconds: Time of training and answering (wall clock).
+        n_features: Length of the pooled features.
+        seconds: Time of training and prediction (wall clock).
         probabilities: ``(m, n_labels)``, or None.
         coordinates: ``(m, k)`` predicted, or None.
         observed: ``(m, k)`` human coordinates, or None.
@@ -84,7 +84,7 @@ class LeftOut:
 
 
 def _averaged(members: Sequence[LeftOut]) -> LeftOut:
-    """Average what several networks say of the same fold."""
+    """Average the predictions of several networks for the same fold."""
     seconds = sum(member.seconds for member in members)
     classifying = [member.probabilities for member in members if member.probabilities is not None]
     probabilities = np.mean(classifying, axis=0) if classifying else None
@@ -156,7 +156,7 @@ def search_table(
     folds: int,
     resamples: int,
 ) -> pd.DataFrame:
-    """Compare recipes, and ensembles of them, by what they say of images left out.
+    """Compare recipes, and ensembles of them, by their predictions for images left out.
 
     Args:
         left_out: By model, seed and number of the fold (counted through the repeats).

@@ -1,4 +1,4 @@
-"""Features: what the frozen backbone says of each image and of its augmented views, computed once."""
+"""Features: the outputs of the frozen backbone for each image and its augmented views, computed once."""
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""Second phase: the whole network, for as long as the stopping set, a part of the training images, gets better."""
+"""Second phase: the whole network is fine-tuned, with early stopping."""
 
 import logging
 from dataclasses import dataclass, field
@@ -149,8 +149,8 @@ def _fit(
     set_trainable(model, training["from_layer"])
     objective.to_standardized(model)
     objective.compile(model, make_optimizer(training), training["label_smoothing"])
-    images = images.aiming_at(objective)
-    watched = None if watched is None else watched.aiming_at(objective)
+    images = images.with_objective(objective)
+    watched = None if watched is None else watched.with_objective(objective)
     schedule = Schedule(training, images.steps(batch_size), learning_rates)
     lines, history = EpochLines(phase, epochs, "finetune"), keras.callbacks.History()
     # The average has to be in the network before anything saves its weights.

@@ -101,7 +101,7 @@ class ImageSet:
         members[self.members] = chosen
         return replace(self, members=members)
 
-    def aiming_at(self, objective: Objective) -> "ImageSet":
+    def with_objective(self, objective: Objective) -> "ImageSet":
         """Return the same images, with batches that carry the targets of ``objective``."""
         return replace(self, objective=objective)
 

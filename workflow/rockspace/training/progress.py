@@ -1,4 +1,4 @@
-"""What training says while it runs: one line an epoch, on the terminal and in the log."""
+"""Progress of a training: one line an epoch, on the terminal and in the log."""
 
 import logging
 import time
