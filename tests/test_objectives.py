@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn.linear_model
 import tensorflow as tf
@@ -22,25 +23,16 @@ from rockspace.training.augmentation import Augmentation, Stream, View
 from rockspace.training.exact_heads import PENALTIES, Rows, logistic, ridge
 from rockspace.training.features import Features
 from rockspace.training.finetune import Recipe, finetune
-from rockspace.training.head import train_head
-from test_training import FLIPS, backbone, defaults, drawn_features
+from test_training import FLIPS, a_head, backbone, defaults, drawn_features
 
 JOINT = {"objective": "joint", "coordinates_weight": 0.5}
 COORDINATES = {"objective": "coordinates", "coordinates_weight": 1.0}
 FAR = Augmentation(rotation=180, zoom=0.3)
 
 
-def head_for(features: Features, model: dict, **training: object) -> keras.Model:
-    repeatable(0)
-    options = {"epochs": 40, "learning_rate": 0.01} | training
-    return train_head(
-        features,
-        features,
-        head=defaults("head", units=[], dropout=0.0),
-        training=defaults("train_head", **options),
-        seed=0,
-        objective=Objective.of(model, features.coordinates),
-    )
+def head_for(features: Features, model: dict, **training: object) -> tuple[keras.Model, pd.DataFrame]:
+    options = {"objective": Objective.of(model, features.coordinates), "epochs": 40, "learning_rate": 0.01}
+    return a_head(features, features, head={"units": []}, **(options | training))
 
 
 def joint_classifier(coordinates: np.ndarray, units: tuple[int, ...] = (16, 8)) -> keras.Model:
@@ -202,23 +194,14 @@ def test_an_exact_head_is_a_plain_dense_layer_that_repeats_itself():
 def test_two_labels_are_solved_too():
     drawn = drawn_features(60)
     two = drawn.subset(drawn.label < 2)
-    repeatable(0)
-    training = defaults("train_head", solver="exact")
-    head, _ = train_head(two, None, head=defaults("head", units=[]), training=training, seed=0)
+    head, _ = a_head(two, head={"units": []}, solver="exact")
     assert (head.predict(two.plain, verbose=0).argmax(1) == two.label).mean() > 0.9
 
 
 @pytest.mark.parametrize("units", [[], [8]])
 def test_a_cosine_head_learns_and_takes_features_as_they_are(units):
     drawn = drawn_features(60)
-    repeatable(0)
-    head, history = train_head(
-        drawn,
-        drawn,
-        head=defaults("head", units=units, dropout=0.0, logits="cosine"),
-        training=defaults("train_head", epochs=30, learning_rate=0.05),
-        seed=0,
-    )
+    head, history = a_head(drawn, drawn, head={"units": units, "logits": "cosine"}, epochs=30, learning_rate=0.05)
     right = head.predict(drawn.plain, verbose=0).argmax(1) == drawn.label
     assert right.mean() == pytest.approx(history["val_accuracy"].iloc[-1])
     assert right.mean() > 0.8

@@ -18,8 +18,7 @@ from rockspace.networks.classifier import attach_head, build_head, pooled_backbo
 from rockspace.networks.device import repeatable
 from rockspace.training.checkpoint import Checkpoint
 from rockspace.training.fingerprint import fingerprint
-from rockspace.training.head import train_head
-from test_training import backbone, defaults, drawn_features
+from test_training import a_head, backbone, defaults, drawn_features
 
 
 class Killed(Exception):
@@ -140,17 +139,10 @@ def test_a_process_that_the_system_kills_at_any_moment_goes_on_to_the_same_files
     assert not list((tmp_path / "killed").rglob(".partial-*"))
 
 
-def head(checkpoints: Path | None = None, *, dropout: float = 0.3, seed: int = 0, **changes: object):
+def head(checkpoints: Path | None = None, *, dropout: float = 0.3, **changes: object):
     features = drawn_features(24)
-    repeatable(0)
-    return train_head(
-        features,
-        features,
-        head=defaults("head", units=[8, 4], dropout=dropout),
-        training=defaults("train_head", **({"epochs": 8, "learning_rate": 0.01, "batch_size": 8} | changes)),
-        seed=seed,
-        checkpoints=checkpoints,
-    )
+    options = {"epochs": 8, "learning_rate": 0.01, "batch_size": 8, "checkpoints": checkpoints}
+    return a_head(features, features, head={"units": [8, 4], "dropout": dropout}, **(options | changes))
 
 
 @pytest.fixture

@@ -106,6 +106,22 @@ def drawn_features(n: int = 60) -> Features:
     return Features(np.arange(n).astype(str), labels, views.mean(axis=1), views, coordinates)
 
 
+def a_head(
+    features: Features, watched: Features | None = None, *, head: dict | None = None, seed: int = 0, **training: object
+) -> tuple[keras.Model, pd.DataFrame]:
+    """Train a head of one layer without dropout, unless ``head`` says otherwise; ``training`` differs from the defaults."""
+    options = {name: training.pop(name) for name in ("objective", "checkpoints", "phase") if name in training}
+    repeatable(0)
+    return train_head(
+        features,
+        watched,
+        head=defaults("head", **({"units": [8], "dropout": 0.0} | (head or {}))),
+        training=defaults("train_head", **training),
+        seed=seed,
+        **options,
+    )
+
+
 HOLDOUT = {"selection": "holdout", "holdout_fraction": 0.25}
 
 
@@ -116,14 +132,8 @@ def test_the_head_learns_what_is_there_and_repeats_itself_to_the_last_digit():
     assert len(learning.image_id) + len(watched.image_id) == 60
     histories, weights = [], []
     for _ in range(2):
-        repeatable(0)
-        head, history = train_head(
-            learning,
-            watched,
-            head=defaults("head", units=[8, 4], dropout=0.1),
-            training=defaults("train_head", epochs=30, learning_rate=0.01),
-            seed=0,
-        )
+        options = {"epochs": 30, "learning_rate": 0.01}
+        head, history = a_head(learning, watched, head={"units": [8, 4], "dropout": 0.1}, **options)
         histories.append(history)
         weights.append(head.get_weights())
     assert histories[0]["val_accuracy"].iloc[-1] > 0.8
@@ -135,13 +145,7 @@ def test_the_head_says_how_every_epoch_went(caplog):
     features = drawn_features()
     learning, watched = training_members(features, None, features.label, HOLDOUT, seed=0)
     with caplog.at_level("INFO", logger="rockspace"):
-        _, history = train_head(
-            learning,
-            watched,
-            head=defaults("head", units=[8, 4]),
-            training=defaults("train_head", epochs=3),
-            seed=0,
-        )
+        _, history = a_head(learning, watched, epochs=3)
     lines = [message for message in caplog.messages if message.startswith("head epoch")]
     assert [line.split(":")[0] for line in lines] == [f"head epoch {epoch}/3" for epoch in (1, 2, 3)]
     assert f"val_accuracy {history['val_accuracy'].iloc[-1]:.4f}" in lines[-1]
@@ -150,14 +154,7 @@ def test_the_head_says_how_every_epoch_went(caplog):
 def test_a_trained_head_takes_features_as_they_are_also_where_their_scales_differ():
     drawn, scale = drawn_features(), np.array([1, 100, 0.01], np.float32)
     features = replace(drawn, plain=7 + drawn.plain * scale, views=7 + drawn.views * scale)
-    repeatable(0)
-    head, history = train_head(
-        features,
-        features,
-        head=defaults("head", units=[8], dropout=0.0),
-        training=defaults("train_head", epochs=20, learning_rate=0.01),
-        seed=0,
-    )
+    head, history = a_head(features, features, epochs=20, learning_rate=0.01)
     right = head.predict(features.plain, verbose=0).argmax(axis=1) == features.label
     assert right.mean() == pytest.approx(history["val_accuracy"].iloc[-1])
     assert right.mean() > 0.9
@@ -283,9 +280,8 @@ def test_a_refit_that_runs_away_ends_with_one_line(train_set):
 
 
 def test_a_head_that_runs_away_ends_with_one_line_that_names_its_own_rate():
-    training = defaults("train_head", optimizer="sgd", learning_rate=1e30)
     with pytest.raises(RockspaceError, match=r"train_head\.learning_rate: after epoch 1 of head"):
-        train_head(drawn_features(), None, head=defaults("head", units=[8]), training=training, seed=0)
+        a_head(drawn_features(), optimizer="sgd", learning_rate=1e30)
 
 
 @pytest.mark.parametrize("solver", ["gradient", "exact"])
@@ -294,25 +290,12 @@ def test_a_feature_that_is_no_number_is_told_with_its_image(solver, part):
     drawn = drawn_features()
     getattr(drawn, part)[7] = np.nan
     with pytest.raises(RockspaceError, match=r"features of image '7' \(1 of 60 images\): not numbers"):
-        train_head(
-            drawn,
-            None,
-            head=defaults("head", units=[]),
-            training=defaults("train_head", solver=solver),
-            seed=0,
-        )
+        a_head(drawn, head={"units": []}, solver=solver)
 
 
 def test_the_second_training_of_the_head_is_called_refit_and_claims_no_score(caplog):
     with caplog.at_level("INFO", logger="rockspace"):
-        train_head(
-            drawn_features(),
-            None,
-            head=defaults("head", units=[8]),
-            training=defaults("train_head", epochs=2),
-            seed=0,
-            phase="head refit",
-        )
+        a_head(drawn_features(), epochs=2, phase="head refit")
     lines = [message for message in caplog.messages if "epoch" in message]
     assert [line.split(":")[0] for line in lines] == ["head refit epoch 1/2", "head refit epoch 2/2"]
     assert not any("val_" in line for line in lines)
