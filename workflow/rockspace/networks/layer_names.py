@@ -25,16 +25,10 @@ from rockspace.errors import RockspaceError
 PENULTIMATE = "penultimate"
 ALL_BLOCKS = "all-blocks"
 
-BACKBONE_NAMES = (
-    *(f"convnext_{size}" for size in ("tiny", "small", "base", "large", "xlarge")),
-    *(f"densenet{depth}" for depth in (121, 169, 201)),
-    *(f"efficientnet_b{size}" for size in range(8)),
-    *(f"efficientnet_lite{size}" for size in range(3)),
-    *(f"efficientnet_v2_{size}" for size in ("b0", "b1", "b2", "b3", "s", "m", "l")),
-    *("inception_v3", "mobilenet_v2", "mobilenet_v3_large", "mobilenet_v3_small"),
-    *(f"resnet{depth}{generation}" for depth in (50, 101, 152) for generation in ("", "_v2")),
-    *("vgg16", "vgg19", "xception"),
-)
+PUBLISHED = Path(__file__).with_name("published_weights.json")
+"""By backbone, address and checksum of the file that `keras.applications` downloads for it."""
+
+BACKBONE_NAMES = (*read_json(PUBLISHED), *(f"efficientnet_lite{size}" for size in range(3)))
 """The keys of `backbones.BACKBONES`, without importing Keras."""
 
 

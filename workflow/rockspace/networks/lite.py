@@ -125,14 +125,8 @@ def _block(
     if expansion != 1:
         x = _convolution(x, channels * expansion, name + "expand_conv", name + "expand_bn")
         x = keras.layers.ReLU(6.0, name=name + "expand_activation")(x)
-    x = keras.layers.DepthwiseConv2D(
-        kernel,
-        strides=stride,
-        padding="same",
-        use_bias=False,
-        depthwise_initializer="he_normal",
-        name=name + "dwconv",
-    )(x)
+    options = {"padding": "same", "use_bias": False, "depthwise_initializer": "he_normal", "name": name + "dwconv"}
+    x = keras.layers.DepthwiseConv2D(kernel, strides=stride, **options)(x)
     x = keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=name + "bn")(x)
     x = keras.layers.ReLU(6.0, name=name + "activation")(x)
     x = _convolution(x, filters, name + "project_conv", name + "project_bn")
@@ -144,15 +138,8 @@ def _block(
 def _convolution(
     x: keras.KerasTensor, filters: int, name: str, norm_name: str, kernel: int = 1, strides: int = 1
 ) -> keras.KerasTensor:
-    x = keras.layers.Conv2D(
-        filters,
-        kernel,
-        strides=strides,
-        padding="same",
-        use_bias=False,
-        kernel_initializer="he_normal",
-        name=name,
-    )(x)
+    options = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal", "name": name}
+    x = keras.layers.Conv2D(filters, kernel, strides=strides, **options)(x)
     return keras.layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, name=norm_name)(x)
 
 

@@ -82,10 +82,6 @@ class FrozenNormalization(keras.layers.Layer):
         shift = self.beta + self.shift if self.start else self.shift
         return x * keras.ops.cast(self.scale, x.dtype) + keras.ops.cast(shift, x.dtype)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """Return the shape of the input."""
-        return input_shape
-
 
 def training_copy(network: keras.Model, precision: str, *, freeze_norms: bool) -> keras.Model:
     """Return a copy of ``network`` for training, whose backbone computes in ``precision``.

@@ -13,11 +13,10 @@ from rockspace.data.web import BearerToken, Client, Expected, Patience
 from rockspace.errors import RockspaceError
 from rockspace.networks import lite
 from rockspace.networks.backbones import look_up
+from rockspace.networks.layer_names import PUBLISHED
 from rockspace.networks.torch_checkpoint import read_torch_checkpoint
 
 INPUT_SHAPE = (224, 224, 3)
-# By backbone, address and MD5 of the file that `keras.applications` downloads for it.
-PUBLISHED = Path(__file__).with_name("published_weights.json")
 # The host has many addresses, each of which is tried.
 PATIENCE = Patience(connect_s=3)
 
