@@ -5,6 +5,9 @@ computes the former on TensorFlow as a dozen operations that each read and write
 CPU they take more time than the convolutions. A folded network is run, not trained: see ``training_copy``.
 """
 
+from collections import Counter
+from typing import Any
+
 import keras
 import numpy as np
 
@@ -52,25 +55,19 @@ def fold(model: keras.Model) -> keras.Model:
 def foldable_pairs(model: keras.Model) -> dict[str, keras.layers.BatchNormalization]:
     """The batch normalisations that can be folded, by the name of the layer to fold each into."""
     producers = {id(layer.output): layer for layer in model.layers if not isinstance(layer.output, list)}
-    readers: dict[int, int] = {id(tensor): 1 for tensor in keras.tree.flatten(model.outputs)}
+    uses = Counter(map(id, keras.tree.flatten(model.outputs)))
     for operation in model.operations:
         if not isinstance(operation, keras.layers.InputLayer):
-            for tensor in keras.tree.flatten(operation.input):
-                readers[id(tensor)] = readers.get(id(tensor), 0) + 1
+            uses.update(map(id, keras.tree.flatten(operation.input)))
     pairs = {}
     for norm in model.layers:
         if isinstance(norm, keras.layers.BatchNormalization):
-            layer = producers.get(id(norm.input))
-            if layer is None:
-                continue
+            layer: Any = producers.get(id(norm.input))
             linear = isinstance(layer, FOLDABLE) and layer.activation is keras.activations.linear
-            if linear and readers[id(norm.input)] == 1 and _normalises_channels(norm):
+            of_channels = norm.axis in (-1, len(norm.input.shape) - 1)
+            if linear and of_channels and uses[id(norm.input)] == 1:
                 pairs[layer.name] = norm
     return pairs
-
-
-def _normalises_channels(norm: keras.layers.BatchNormalization) -> bool:
-    return norm.axis in (-1, len(norm.input.shape) - 1)
 
 
 def scale_and_shift(norm: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
@@ -91,8 +88,9 @@ def scale_and_shift(norm: keras.layers.BatchNormalization) -> tuple[np.ndarray, 
 
 
 def _folded_weights(layer: keras.layers.Layer, scale: np.ndarray, shift: np.ndarray) -> list[np.ndarray]:
-    *kernels, last = layer.get_weights() if not layer.use_bias else layer.get_weights()[:-1]
-    bias = layer.get_weights()[-1] * scale if layer.use_bias else 0.0
+    weights = layer.get_weights()
+    bias = weights.pop() * scale if layer.use_bias else 0.0
+    *kernels, last = weights
     return [*kernels, last * factors_of(layer, scale), bias + shift]
 
 

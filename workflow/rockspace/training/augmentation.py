@@ -35,7 +35,7 @@ class Augmentation:
     @classmethod
     def from_config(cls, section: dict[str, Any]) -> "Augmentation":
         """Take the ``augmentation`` section of the configuration."""
-        return cls(**(section | ({"crop": tuple(section["crop"])} if "crop" in section else {})))
+        return cls(**(section | {"crop": tuple(section.get("crop", cls.crop))}))
 
 
 class Stream(IntEnum):

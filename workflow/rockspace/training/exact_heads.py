@@ -73,7 +73,7 @@ def solve(head: keras.Model, features: Features, targets: Any, seed: int) -> dic
     Raises:
         RockspaceError: Where a label has fewer than two images.
     """
-    outputs = targets if isinstance(targets, dict) else {layer.name: targets for layer in head.layers[-1:]}
+    outputs = targets if isinstance(targets, dict) else {head.layers[-1].name: targets}
     folds, chosen = _folds(features.label, seed), {}
     # Products of this size take a tenth of the time on one thread, which leaves no other waiting at every step; and the
     # last digits do not depend on the number of cores.

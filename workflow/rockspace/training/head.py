@@ -35,30 +35,25 @@ class ViewBatches(keras.utils.PyDataset):
 
     def __init__(self, features: Features, targets: Any, batch_size: int, seed: int, first_epoch: int = 0) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
-        self.features, self.targets = features, targets
+        self.views, self.targets = [*np.moveaxis(features.views, 1, 0), features.plain], targets
         self.batch_size, self.seed, self.epoch = batch_size, seed, first_epoch
         self._shuffle()
 
     def __len__(self) -> int:
-        return -(-len(self.features.label) // self.batch_size)
+        return -(-len(self.order) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
         batch = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        targets = keras.tree.map_structure(lambda array: array[batch], self.targets)
-        return self._of_epoch()[batch], targets
+        view = self.views[self.epoch % len(self.views)]
+        return view[batch], keras.tree.map_structure(lambda array: array[batch], self.targets)
 
     def on_epoch_end(self) -> None:
         """Move on to the next view and a new order."""
         self.epoch += 1
         self._shuffle()
 
-    def _of_epoch(self) -> np.ndarray:
-        augmented = self.features.views.shape[1]
-        view = self.epoch % (augmented + 1)
-        return self.features.views[:, view] if view < augmented else self.features.plain
-
     def _shuffle(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.features.label))
+        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.views[0]))
 
 
 def train_head(
