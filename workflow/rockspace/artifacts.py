@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -102,3 +102,16 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     """Read what `write_arrays` wrote; nothing in the file can run code."""
     with np.load(path, allow_pickle=False) as file:
         return dict(file)
+
+
+class StoredArrays:
+    """A data class of arrays and numbers that is stored as an ``npz`` file; attributes that are None are left out."""
+
+    def save(self, path: str | Path) -> None:
+        """Write the attributes as arrays by their names."""
+        write_arrays(path, vars(self))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` wrote."""
+        return cls(**{name: array if array.ndim else array[()] for name, array in read_arrays(path).items()})

@@ -1,16 +1,15 @@
 """Embeddings: the activations of named layers, one vector an image."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from rockspace.artifacts import read_arrays, write_arrays
+from rockspace.artifacts import StoredArrays
 
 
 @dataclass(frozen=True)
-class Embeddings:
+class Embeddings(StoredArrays):
     """One layer's embedding of both splits.
 
     Attributes:
@@ -25,10 +24,6 @@ class Embeddings:
     label: np.ndarray
     embedding: np.ndarray
 
-    def save(self, path: Path) -> None:
-        """Write an ``npz`` file with the attributes as arrays."""
-        write_arrays(path, vars(self))
-
     def table(self) -> pd.DataFrame:
         """Return ``image_id``, ``split``, ``label`` and one column a feature: ``feature 1``, ``feature 2``, ..."""
         features = {f"feature {i + 1}": values for i, values in enumerate(self.embedding.T)}
@@ -39,8 +34,3 @@ class Embeddings:
         """Take one layer ``(n, d)``, in the catalog's order."""
         image_id, split, label = (catalog[name].to_numpy(str) for name in ("image_id", "split", "label"))
         return cls(image_id, split, label, embedding)
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Embeddings":
-        """Read what `save` wrote."""
-        return cls(**read_arrays(path))

@@ -13,7 +13,7 @@ from rockspace.alignment.aligned import aligned_table
 from rockspace.alignment.intervals import mean_intervals, proportion_interval
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.spaces import correlations
-from rockspace.artifacts import read_arrays, write_arrays
+from rockspace.artifacts import StoredArrays
 from rockspace.data.catalog import label_names
 from rockspace.people.coordinates import coordinates_of
 
@@ -28,7 +28,7 @@ FIXED = ("labels", "dimensions")
 
 
 @dataclass(frozen=True)
-class Outputs:
+class Outputs(StoredArrays):
     """The outputs of a network, or of an ensemble, for images.
 
     Attributes:
@@ -50,15 +50,6 @@ class Outputs:
     coordinates: np.ndarray | None = None
     observed: np.ndarray | None = None
     dimensions: np.ndarray | None = None
-
-    def save(self, path: str | Path) -> None:
-        """Write an ``npz`` file with the attributes that are not None as arrays."""
-        write_arrays(path, vars(self))
-
-    @classmethod
-    def load(cls, path: str | Path) -> "Outputs":
-        """Read what `save` wrote."""
-        return cls(**read_arrays(path))
 
     def of_split(self, split: str) -> "Outputs":
         """Return the images of one split."""

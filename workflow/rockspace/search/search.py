@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from rockspace.alignment.comparison import mean_r
 from rockspace.alignment.intervals import confidence_interval, correlation_moments
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.spaces import correlations
-from rockspace.artifacts import read_arrays, write_arrays
+from rockspace.artifacts import StoredArrays
 from rockspace.errors import RockspaceError
 from rockspace.inference.ensembles import Moments, mean_coordinates
 from rockspace.inference.evaluation import TOP_K, losses, ranks
@@ -47,7 +46,7 @@ def left_out_of(labels: np.ndarray, folds: int, number: int) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class LeftOut(StoredArrays):
     """Predictions for the training images of one fold, by a network that was trained without it.
 
     Attributes:
@@ -71,16 +70,6 @@ class LeftOut:
     observed: np.ndarray | None = None
     predicted_moments: np.ndarray | None = None
     observed_moments: np.ndarray | None = None
-
-    def save(self, path: str | Path) -> None:
-        """Write an ``npz`` file with the attributes that are not None as arrays."""
-        write_arrays(path, vars(self))
-
-    @classmethod
-    def load(cls, path: str | Path) -> LeftOut:
-        """Read what `save` wrote."""
-        arrays: dict[str, Any] = dict(read_arrays(path))
-        return cls(**{name: value[()] if value.ndim == 0 else value for name, value in arrays.items()})
 
 
 def _averaged(members: Sequence[LeftOut]) -> LeftOut:
