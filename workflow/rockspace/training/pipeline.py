@@ -25,7 +25,6 @@ each epoch's is a random one at any size; the buffer makes it another one."""
 PARALLEL_BATCHES = 4
 """Batches in the making at once; each is spread over the threads of the process, so more would only take memory."""
 
-
 BATCH_SIZE = 32
 """Images per step where nothing is trained."""
 
