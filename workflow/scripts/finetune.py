@@ -24,14 +24,10 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     images = ImageSet.open(inputs.train, geometry, *known)
     validation = ImageSet.open(inputs.validation, geometry, *known) if inputs.validation else None
     checkpoints = Path(snakemake.output.model).with_name("checkpoints") / "finetune"
-    recipe = Recipe(
-        params.finetune,
-        Augmentation.from_config(params.augmentation),
-        precision_of("train", params.precision, inputs.precision),
-        seed,
-        Objective.of(params.objective, images.coordinates),
-        checkpoints,
-    )
+    augmentation = Augmentation.from_config(params.augmentation)
+    objective = Objective.of(params.objective, images.coordinates)
+    precision = precision_of("train", params.precision, inputs.precision)
+    recipe = Recipe(params.finetune, augmentation, precision, seed, objective, checkpoints)
     with all_gpus():
         network = load_classifier(inputs.model)
         refit = load_classifier(inputs.refit) if inputs.refit else None
