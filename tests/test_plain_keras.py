@@ -78,7 +78,7 @@ EMBEDDING = """
 import sys
 import keras, numpy as np
 from rockspace.inference.prediction import one_pass_model
-from rockspace.networks.loading import for_inference
+from rockspace.networks.precision import fast_inference
 images = np.load("expected.npz")["images"]
 for path in sys.argv[1:]:
     for pooling, precision, tolerance in ("mean", "float32", 1e-3), ("mean_std", "bfloat16", 0.2):
@@ -87,7 +87,7 @@ for path in sys.argv[1:]:
         layer = next(layer.name for layer in network.layers if layer.name.endswith(("conv", "add")))
         one_pass = one_pass_model(network, [layer, "penultimate"], pooling)
         plain = one_pass(images)
-        fast, _ = for_inference(one_pass, precision, "resnet50")
+        fast = fast_inference(one_pass, precision)
         found = fast(images)
         assert plain.keys() == found.keys() and f"layer/{layer}" in found
         for name, values in plain.items():
