@@ -269,6 +269,18 @@ def test_features_of_the_foreground_leave_the_background_out(tmp_path):
     np.testing.assert_array_equal(loaded(images), network(images))
 
 
+@pytest.mark.parametrize("pooling", ["mean", "mean_std", "foreground"])
+def test_a_layer_that_gives_a_vector_is_what_a_linear_head_stands_on(pooling):
+    base = backbone()
+    squeezed = keras.layers.GlobalAveragePooling2D(name="squeeze")(base.output)
+    base = keras.Model(base.input, squeezed)
+    head = build_head(base.output_shape[-1], 3, defaults("head", units=[]), 0)
+    network = attach_head(pooled_backbone(base, None, pooling), head)
+    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("f4")
+    found = keras.Model(network.input, find_layer(network, "penultimate").output)
+    np.testing.assert_array_equal(found(images), base(images))
+
+
 @pytest.mark.parametrize(("pixels", "cells"), [(12, 4), (10, 4), (7, 7), (5, 8)])
 def test_what_a_cell_sees_of_the_foreground_is_its_exact_share(pixels, cells):
     fine = np.repeat(np.eye(pixels), cells, axis=0)

@@ -80,7 +80,8 @@ def pooled_backbone(
     parts = []
     for suffix, feature_map in maps.items():
         if len(feature_map.shape) == 2:
-            parts.append(feature_map)
+            identity = keras.layers.Identity(name=POOLED if len(maps) == 1 else f"{POOLED}{suffix}", dtype="float32")
+            parts.append(identity(feature_map))
         elif shown is not None:
             parts += foreground_pooling(feature_map, shown)
         else:
