@@ -107,6 +107,13 @@ def test_a_name_that_is_an_image_of_both_splits_is_refused(tmp_path):
     assert read_responses(path, images, "validation").to_numpy().tolist() == [[1, 2]]
 
 
+@pytest.mark.parametrize("cell", ["1,000", "12.000", "9" * 20, "-9", "0.8"])
+def test_cells_that_may_be_no_count_or_a_thousand_times_as_many_are_refused(tmp_path, cell):
+    path = write(tmp_path / "r.csv", f"image;L0;L1\nL0_train_0;{cell};2\nL1_train_0;3;4\n")
+    with pytest.raises(RockspaceError, match=f"row 2: found '{cell}' for 'L0'; a count is a whole number"):
+        read_responses(path, catalog(), "train")
+
+
 def test_a_category_whose_name_could_head_a_column_of_image_numbers_counts(tmp_path):
     images = catalog().replace({"label": {"L0": "picture", "L1": "object 1"}})
     rows = "".join(f"L0_train_{i},{i + 1},{9 - i}\n" for i in range(5))

@@ -85,6 +85,9 @@ def test_transparency_shows_the_background_in_every_mode_that_has_it(tmp_path):
         assert (np.asarray(read_rgb(tmp_path / f"{number}.png", (9, 90, 190))) == (9, 90, 190)).all()
     Image.new("P", (4, 4), 3).save(tmp_path / "palette.gif", transparency=3)
     assert (np.asarray(read_rgb(tmp_path / "palette.gif", (9, 90, 190))) == (9, 90, 190)).all()
+    shades = Image.fromarray(np.array([[700, 65535]], dtype=np.uint16))
+    shades.save(tmp_path / "grey16.png", transparency=700)
+    assert np.asarray(read_rgb(tmp_path / "grey16.png", (9, 90, 190))).tolist() == [[[9, 90, 190], [255, 255, 255]]]
 
 
 @pytest.mark.parametrize(("bits", "is_inverted"), [(16, False), (12, False), (16, True)])

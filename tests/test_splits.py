@@ -146,3 +146,9 @@ def test_a_fraction_wins_over_the_files_that_the_default_names_and_takes_the_peo
 def test_no_validation_images_is_an_error_that_says_what_to_do():
     with pytest.raises(RockspaceError, match=r"validation.images: missing; .* 'validation: \{fraction: 0.25\}'"):
         validated(with_validation({}))
+
+
+def test_an_image_of_both_splits_is_refused(folder):
+    both = dataset(train=ONE_SET, validation=ONE_SET | {"images": f"{NAMES[0][:3]}*.png"})
+    with pytest.raises(RockspaceError, match=r"\.png is a training image and a validation image \(\d+ such images\)"):
+        build_catalog(folder, both)

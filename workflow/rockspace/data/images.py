@@ -108,7 +108,10 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     grey = np.asarray(image) / (2**bits - 1)
     if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # its zero is white
         grey = 1 - grey
-    return Image.fromarray((255 * grey).round().astype(np.uint8))
+    light = Image.fromarray((255 * grey).round().astype(np.uint8))
+    if (clear := image.info.get("transparency")) is not None:  # a shade of 16 bits in a PNG
+        light.putalpha(Image.fromarray(np.where(np.asarray(image) == clear, 0, 255).astype(np.uint8)))
+    return light
 
 
 def _on_background(image: Image.Image, background: tuple[int, int, int]) -> Image.Image:

@@ -29,6 +29,7 @@ _RANKS = re.compile(r"(?:.*[\W_])?rank(?:s|ed|ing)?(?:[\W_].*)?")
 _PEOPLE = re.compile(
     r"(?:participant|subject|subj|person|rater|judge|worker|observer)s?(?:[\W_]*(?:id|nr|no|code|number))?"
 )
+_SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+\d+")  # as spreadsheets shorten long numbers
 _natural = natsort_keygen(alg=ns.IGNORECASE)
 
 
@@ -264,11 +265,10 @@ def _refuse_two_columns(table: Table, matches: Sequence[_Match], images: _Images
 
 def _refuse_unknown_names(table: Table, images: Sequence[str], known: Sequence[str]) -> None:
     """Refuse rows with names or numbers that match no image."""
-    for column in table.cells:
+    for column in (name for name in table.cells if name not in known):
         cells, is_first = table.cells[column], column == table.cells.columns[0]
         numbers_images = (
-            column not in known
-            and are_integers(cells)
+            (are_integers(cells) or all(map(_SCIENTIFIC.fullmatch, cells)))
             and len(cells) >= SHORTEST_NUMBERING
             and (_is_called_like_names(table, column) or (is_first and set(map(number, cells)) in counts(len(cells))))
         )

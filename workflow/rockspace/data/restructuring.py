@@ -21,7 +21,7 @@ from rockspace.data.directory import list_folder
 from rockspace.data.images import read_rgb
 from rockspace.data.pairing import images_by_table, pair
 from rockspace.data.patterns import MissingError
-from rockspace.data.tables import read_table
+from rockspace.data.tables import is_number, number, read_table
 from rockspace.errors import RockspaceError
 
 
@@ -46,6 +46,12 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
     catalog = pd.concat(
         [pd.DataFrame({"file": files, "split": split}) for split, files in sets.items()], ignore_index=True
     )
+    twice = catalog.loc[catalog["file"].duplicated(), "file"]
+    if len(twice):
+        raise RockspaceError(
+            f"{twice.iloc[0]} is a training image and a validation image ({len(twice)} such images); narrow the patterns in "
+            "dataset.splits.*.images, or draw validation images with dataset.splits.validation.fraction"
+        )
     catalog["image_id"] = shortest_ends(catalog["file"].tolist())
     has_label_column = dataset.get("columns", {}).get("label")
     labels = _labels_in_tables(raw, dataset, sets) if has_label_column else _labels_in_names(dataset, sets)
@@ -157,6 +163,11 @@ def _check_superclasses(catalog: pd.DataFrame) -> None:
 
 
 def _check_labels(catalog: pd.DataFrame) -> None:
+    spellings: dict[str | float, str] = {}
+    for label in catalog["label"].unique():
+        key = number(label) if is_number(label) else " ".join(label.casefold().split())
+        if (other := spellings.setdefault(key, label)) != label:
+            raise RockspaceError(f"labels '{other}' and '{label}' differ in their spelling alone; write them alike")
     labels = {split: set(catalog.loc[catalog["split"] == split, "label"]) for split in SPLITS}
     unseen = sorted(labels["validation"] - labels["train"])
     if unseen:

@@ -17,9 +17,11 @@ from rockspace.errors import RockspaceError, listed
 
 DELIMITERS = [",", ";", "\t", "|", " "]
 SNIFFED_LINES = 100  # for detecting the delimiter
-MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-"})  # in lower case
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "--", "\u2013", "\u2014"})  # in lower case
 
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_LARGEST = 1e30  # networks compute in 32 bits; what lies beyond marks missing values
+_MINUS = re.compile(r"^[\u2010-\u2013\u2212\ufe63\uff0d]|(?<=[eE])\u2212")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # thousands as English writes them, or three decimals
 _INTEGER = re.compile(r"[+-]?\d+(?:[.,]0+)?")
 _COMMENT = re.compile(r"\s*[#%]+")
@@ -148,6 +150,8 @@ def numbers(table: Table, column: str, *, gaps: bool = False) -> np.ndarray:
             raise RockspaceError(f"{table.path}: row {line}: found {cell!r}; every coordinate must be finite")
         if not is_number(cell):
             raise RockspaceError(f"{table.path}: row {line}: found {cell!r} where a number is expected ({column})")
+        if abs(number(cell)) > _LARGEST:
+            raise RockspaceError(f"{table.path}: row {line}: {cell!r} is too large for a coordinate ({column}); at most {_LARGEST:g}")
         values.append(number(cell))
         marks |= {mark: line for mark in ".," if mark in cell}
     commas = [cell for cell in table.cells[column] if "," in cell]
@@ -164,8 +168,8 @@ def numbers(table: Table, column: str, *, gaps: bool = False) -> np.ndarray:
 
 
 def _plain(cell: str) -> str:
-    """Replace a typographic minus sign by a hyphen."""
-    return cell.replace("\u2212", "-")
+    """Replace a typographic minus sign, or a dash in its place, by a hyphen."""
+    return _MINUS.sub("-", cell)
 
 
 def _decoded(path: Path) -> str:
@@ -184,7 +188,7 @@ def _decoded(path: Path) -> str:
         except UnicodeDecodeError:
             continue
         if not re.search(r"[\x00-\x08\x0e-\x1f]", text):
-            return text
+            return re.sub(r"[\ufeff\u200b]", "", text)  # further byte order marks and spaces without width
     raise RockspaceError(f"{path}: not a text file; save it as text in UTF-8")
 
 

@@ -67,6 +67,9 @@ def individual_coordinates(
             order=dataset.get("order"),
             partial=True,
         ).table
+        in_case_of_group = {name.casefold(): name for name in group}
+        if len(in_case_of_group) == len(group) and not set(group) & set(table):
+            table = table.rename(columns=lambda name: in_case_of_group.get(name.casefold(), name))
         if set(group) <= set(table):
             table = table[list(group)]
         elif len(table.columns) == len(group) and not set(group) & set(table):

@@ -73,13 +73,14 @@ def propose_dataset(folder: Path) -> dict[str, Any]:
         for split, table in table_of.items()
     }
     dataset: dict[str, Any] = {"source": "directory", "directory": str(folder), "splits": splits, "dimensions": []}
-    labels = _label_columns(folder, images_of, table_of, tables)
+    faults: list[str] = []
+    labels = _label_columns(folder, images_of, table_of, tables, faults)
     if labels:
         dataset["columns"], labels_of = labels
         for split, table in labels_of.items():
             splits[split] |= {"labels": table} if table != table_of[split] else {}
     else:
-        dataset["filename"] = _filename(folder, images, [split["images"] for split in splits.values()])
+        dataset["filename"] = _filename(folder, images, [split["images"] for split in splits.values()], faults)
     if len(splits) == 1:
         splits["validation"] = {"fraction": FRACTION, "seed": 0}
     return dataset
@@ -119,9 +120,10 @@ def _named_splits(folder: Path, tops: Mapping[str, list[str]]) -> dict[str, list
     """The images of each split, if the folders' names say which is which; else nothing."""
     training = [name for name in tops if re.fullmatch(_TRAINING, name, re.IGNORECASE)]
     others = [name for name in tops if re.fullmatch(_VALIDATION, name, re.IGNORECASE)]
-    if len(tops) < 2 or len(training) + len(others) < len(tops):
+    are_labels = len(training) + len(others) < len(tops) and not (training and others)
+    if len(tops) < 2 or are_labels:
         return {}
-    if len(training) != 1 or len(others) != 1:
+    if len(training) != 1 or len(others) != 1 or len(tops) > 2:
         raise RockspaceError(
             f"{folder}: the folders {listed(sorted(tops))} look like splits, and a study has two, one to train and one to "
             f"validate; {_BY_HAND}"
@@ -217,19 +219,28 @@ def _count_lines(path: Path) -> int:
 
 
 def _label_columns(
-    folder: Path, images_of: Mapping[str, list[str]], table_of: Mapping[str, str], tables: Sequence[str]
+    folder: Path,
+    images_of: Mapping[str, list[str]],
+    table_of: Mapping[str, str],
+    tables: Sequence[str],
+    faults: list[str],
 ) -> tuple[dict[str, str], Mapping[str, str]] | None:
-    """The columns of labels, and the table of each split that has them: that of the coordinates, or one of their own."""
-    if columns := _columns_of_labels(folder, images_of, table_of):
+    """The columns of labels, and the table of each split that has them: that of the coordinates, or one of their own.
+
+    Why columns with such a name are no labels goes to ``faults``.
+    """
+    if columns := _columns_of_labels(folder, images_of, table_of, faults):
         return columns, table_of
-    found = {table: _columns_of_labels(folder, images_of, dict.fromkeys(images_of, table)) for table in tables}
+    found = {table: _columns_of_labels(folder, images_of, dict.fromkeys(images_of, table), faults) for table in tables}
     having = [table for table in tables if found[table]]
     if len(having) > 1:
         raise RockspaceError(f"{folder}: {listed(having)} each give all images a label; {_BY_HAND}")
     return (found[having[0]], dict.fromkeys(images_of, having[0])) if having else None
 
 
-def _columns_of_labels(folder: Path, images_of: Mapping[str, list[str]], table_of: Mapping[str, str]) -> dict[str, str]:
+def _columns_of_labels(
+    folder: Path, images_of: Mapping[str, list[str]], table_of: Mapping[str, str], faults: list[str]
+) -> dict[str, str]:
     """Columns that are called labels, if the tables of the splits have them for all images."""
     labels: Counter[str] = Counter()
     columns: dict[str, str] = {}
@@ -245,7 +256,9 @@ def _columns_of_labels(folder: Path, images_of: Mapping[str, list[str]], table_o
         if "label" not in columns or pairing.names is None:
             return {}
         labels.update(table.cells[columns["label"]].iloc[pairing.rows])
-    return columns if _are_labels(labels) and "" not in labels else {}
+    if fault := _fault_of_labels(labels):
+        faults.append(f"column {columns['label']!r} of {listed(sorted(set(table_of.values())))} gives no labels: {fault}")
+    return {} if fault else columns
 
 
 def _column_called(table: Table, words: Sequence[str]) -> str | None:
@@ -271,25 +284,35 @@ def _pattern(folder: Path, images: Sequence[str], files: Sequence[str]) -> str:
     raise RockspaceError(f"{folder}: no single pattern matches the images alone; put them in a folder of their own")
 
 
-def _filename(folder: Path, images: Sequence[str], patterns: Sequence[str]) -> str:
+def _filename(folder: Path, images: Sequence[str], patterns: Sequence[str], faults: Sequence[str]) -> str:
     """The expression that finds the labels: in the folders that a pattern leaves open, or in the file names."""
     if all(PurePosixPath(pattern).parent.name == "*" for pattern in patterns):
         return _LABEL_FOLDERS
     names = [PurePosixPath(image).name for image in images]
     suffixes = sorted({PurePosixPath(name).suffix.lstrip(".") for name in names})
     ending = rf"\.{suffixes[0]}" if len(suffixes) == 1 else rf"\.(?:{'|'.join(suffixes)})"
+    of_names: list[str] = []
     for stem in _STEMS:
         matches = [re.fullmatch(stem + ending, name) for name in names]
         labels = Counter(match["label"] for match in matches if match)
         are_words = all(re.search(r"[^\W\d_]", label) for label in labels)
-        if all(matches) and _are_labels(labels) and (are_words or stem == _STEMS[-1]):
+        if not all(matches) or not (are_words or stem == _STEMS[-1]):
+            continue
+        fault = _fault_of_labels(labels)
+        if not fault:
             return stem + ending
-    raise RockspaceError(
-        f"{folder}: no label found in names such as '{names[0]}', and no column called {', '.join(LABEL_COLUMNS[:4])}; "
-        f"{_BY_HAND}"
+        of_names.append(f"names such as '{names[0]}' give no labels: {fault}")
+    unknown = (
+        f"no label found in names such as '{names[0]}', and no column called {', '.join(LABEL_COLUMNS[:4])}"
     )
+    raise RockspaceError(f"{folder}: {next(iter((*faults, *of_names)), unknown)}; {_BY_HAND}")
 
 
-def _are_labels(counts: Counter[str]) -> bool:
-    """Whether there are several, each of several images."""
-    return len(counts) > 1 and min(counts.values()) > 1
+def _fault_of_labels(counts: Counter[str]) -> str | None:
+    """Why these are no labels: there must be several, each of several images, and none may be empty."""
+    if "" in counts:
+        return "an image has none"
+    if len(counts) < 2:
+        return f"{next(iter(counts))!r} is the only one"
+    lonely = next((label for label, count in counts.items() if count < 2), None)
+    return lonely and f"{lonely!r} has a single image"

@@ -14,7 +14,7 @@ import pandas as pd
 
 from rockspace.data.catalog import SPLITS
 from rockspace.data.pairing import counts, images_by_table, pair
-from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, numbers, read_table
+from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, number, numbers, read_table
 from rockspace.errors import RockspaceError, listed
 
 LABEL_COLUMNS = ("label", "subtype", "category", "class", "kind", "type", "species", "concept")
@@ -27,7 +27,22 @@ _OF_PEOPLE = r"(?:rater|judge|rating|response|participant|subject|observer|trial
 _COUNTS = re.compile(
     rf"n|count|{_OF_PEOPLE}|(?:n|num|number|count)[\W_](?:of[\W_])?{_OF_PEOPLE}|{_OF_PEOPLE}[\W_](?:n|count|number)"
 )
-_LIKE_NUMBER = re.compile(r"[<>~$€£]?\s*[+-]?[\d.,' ]*\d[\d.,' ]*(?:%|\*+)?")  # 50 %, 1.234,5, 0.53**
+# Times of responses and PsychoPy's counters of trials.
+_LOGS = re.compile(
+    r"(?:.*[\W_])?(?:rt|(?:reaction|response)[\W_]?times?|latency|time[\W_]?stamp|time[\W_]?elapsed)|"
+    r"duration[\W_]+in[\W_]+seconds[\W_]*|trials?\w*\.this\w+"
+)
+_SPREAD = r"(?:sd|sem?|spp|variance|std(?:[\W_]*(?:err(?:or)?|dev(?:iation)?))?|stderr)"
+_LIMIT = rf"(?:{_SPREAD}|var|ci|(?:ci[\W_]*)?(?:lower|upper|lwr|upr|ll|ul)|ci[\W_]*(?:low|high)|min|max|n)"
+_MEAN = r"(?:m|mean|avg|average)"
+# An ordinary number between signs or before a unit or spread: 50 %, 1.234,5, 0.53**, (0.5), 0.5 cm, 0.5 (0.1), 0.5D+00.
+_LIKE_NUMBER = re.compile(
+    r"(?:np\.float\d+)?[^\w.,]*(?:[\d.,' ]*\d[\d.,' ]*\W*|"
+    r"\d*[.,]\d+(?:d[+-]?\d+|[+-]\d.*[ij]|\s*(?:±|\+/-|\(|\[).*|\s*[^\W\d]{1,4}))",
+    re.IGNORECASE,
+)
+# What stands for missing values in SPSS, MATLAB and many a questionnaire.
+_MISSING_CODE = re.compile(r"(?:-9|[+-]?(?:99+(?:[.,]9+)?|77+|88+))(?:[.,]0+)?")
 _MIN_ROWS_OF_CODES = 6  # fewer rows of whole numbers tell nothing
 
 
@@ -138,6 +153,8 @@ def read_coordinates(
     labels = tuple(columns[role] for role in ("label", "superclass") if columns.get(role) in table.cells)
     taken, ignored = _dimensions(table, {pairing.names, *labels}, pairing.numbering, dimensions, partial)
     values = pd.DataFrame({name: numbers(table, column, gaps=partial) for name, column in taken.items()})
+    for name, column in taken.items():
+        _refuse_missing_codes(table, column, values[name].to_numpy())
     has_row = pairing.rows >= 0
     kept = values.iloc[pairing.rows[has_row]].set_axis(np.array(images, dtype=object)[has_row])
     return Reading(kept.dropna() if partial else kept, path.name, pairing.how, labels, ignored)
@@ -184,6 +201,10 @@ def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], const
         return None if 2 * sum(map(_is_like_number, cells)) >= len(cells) else "text"
     if _OTHER_CODES.fullmatch(word):
         return "codes"
+    if _LOGS.fullmatch(word):
+        return "times or numbers of trials"
+    if _is_spread(word, table.cells):
+        return "spread"
     if _COUNTS.fullmatch(word) and are_integers(cells):
         return "counts"
     if constant and len(cells) > 1 and cells.nunique() == 1:
@@ -191,6 +212,17 @@ def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], const
             raise RockspaceError(f"{table.path}: {column} is the same in every row; remove it")
         return "the same in every row"
     return None
+
+
+def _is_spread(word: str, columns: Sequence[str]) -> bool:
+    """Whether a column is called by a measure of spread: ``sd``, or ``x_sd`` beside ``x`` or ``x_mean``."""
+
+    def without(before: str, after: str, name: str) -> str:
+        return re.sub(rf"^{before}[\W_]+|[\W_]+{after}$", "", name)
+
+    of = without(_SPREAD, _LIMIT, word)
+    names = {column.strip().lower() for column in columns}
+    return re.fullmatch(_SPREAD, word) is not None or (of != word and of in {without(_MEAN, _MEAN, name) for name in names})
 
 
 def _is_like_number(cell: str) -> bool:
@@ -204,6 +236,12 @@ def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
         raise RockspaceError(f"{table.path}: a dimension cannot be called {reserved!r}; rename the column")
     if partial or len(table.cells) < _MIN_ROWS_OF_CODES:
         return
+    of_values: dict[tuple[float, ...], str] = {}
+    for name in taken:
+        if (first := of_values.setdefault(tuple(numbers(table, name)), name)) != name:
+            raise RockspaceError(
+                f"{table.path}: columns {first!r} and {name!r} are the same; list the dimensions in config key dataset.dimensions, or remove one"
+            )
     whole = [name for name in taken if are_integers(table.cells[name])]
     counted = [name for name in whole if set(numbers(table, name)) in counts(len(table.cells))]
     if 0 < len(counted) < len(taken):
@@ -218,6 +256,25 @@ def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
                 f"{table.path}: column {name!r} holds whole numbers ({values.min():.0f} to {values.max():.0f}) where others have "
                 "decimals, so it may be a code; list the dimensions in config key dataset.dimensions, or remove it"
             )
+
+
+def _refuse_missing_codes(table: Table, column: str, values: np.ndarray) -> None:
+    """Refuse 99, -999 and the like far from all other numbers, and a negative integer among positive ones without 0."""
+    cells = table.cells[column]
+    is_code = cells.map(lambda cell: _MISSING_CODE.fullmatch(cell) is not None).to_numpy()
+    kept = values[~is_code & ~np.isnan(values)]
+    if len(kept) < 3:  # too few to tell
+        return
+    is_code = is_code & ((values - kept.max() > np.ptp(kept)) | (kept.min() - values > np.ptp(kept)))
+    negative = values < 0
+    if are_integers(cells) and len(set(values[negative])) == 1 and len(set(values[~negative])) > 2 and 0 not in values:
+        is_code = is_code | negative
+    if is_code.any() and not is_code.all():
+        line, cell = next(each for each, is_one in zip(cells.items(), is_code, strict=True) if is_one)
+        raise RockspaceError(
+            f"{table.path}: row {line}: {cell!r} ({table.in_words(column)}) stands apart from all other numbers, "
+            f"as codes of missing values do; leave it out, or write it as {number(cell) / 10:g}e1 if it is a coordinate"
+        )
 
 
 def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
@@ -244,6 +301,11 @@ def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
         kind = f"a matrix of {n} x {n} (dis)similarities or confusions, each least or largest on its diagonal"
     elif names >= {PurePosixPath(image).stem.casefold() for image in images}:
         kind = "a matrix whose columns are the images"
+    elif n >= _MIN_ROWS_OF_CODES and len(columns) == n and not table.has_header:
+        raise RockspaceError(
+            f"{table.path}: {n} x {n} numbers without names may be coordinates with images in columns, or (dis)similarities; "
+            "name the dimensions in a header"
+        )
     else:
         return
     raise RockspaceError(

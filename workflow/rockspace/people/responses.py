@@ -1,6 +1,7 @@
 """How often people chose each category for each image."""
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pandas as pd
 from rockspace.data.pairing import pair
 from rockspace.data.tables import is_integer, number, read_table
 from rockspace.errors import RockspaceError
+
+_MOST = 10**9  # more people than were ever asked; sums fit 64 bits
+_GROUPED = re.compile(r"[1-9]\d{0,2}[.,]000")  # 1,000 may be a thousand
 
 
 def read_responses(path: Path, catalog: pd.DataFrame, split: str) -> pd.DataFrame:
@@ -100,8 +104,8 @@ def category_of_label(catalog: pd.DataFrame, categories: list[str], path: Path) 
 
 
 def _count(path: Path, line: int, category: str, cell: str) -> int:
-    if not is_integer(cell) or number(cell) < 0:
+    if not is_integer(cell) or not 0 <= number(cell) <= _MOST or _GROUPED.fullmatch(cell):
         raise RockspaceError(
-            f"{path}: row {line}: found '{cell}' for '{category}'; a count is a whole number, 0 or more"
+            f"{path}: row {line}: found '{cell}' for '{category}'; a count is a whole number, 0 or more, without separators"
         )
     return int(number(cell))
