@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +12,15 @@ import pytest
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError
 from rockspace.people.proposal import propose_dataset
-from test_pairing import KINDS, NAMES, fill, own_rows, photos, read, refusal, written  # noqa: F401 (a fixture)
+from test_pairing import KINDS, NAMES, fill, own_rows, read, refusal, written
 
 FIRST = NAMES[0]
 Write = Callable[[str], str]
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    return tmp_path / "photos"
 
 
 def with_x(rows: dict, x_of: Callable[[int, str], str], header: str = "image,x,y") -> str:

@@ -17,7 +17,9 @@ from rockspace.errors import RockspaceError, listed
 
 DELIMITERS = [",", ";", "\t", "|", " "]
 SNIFFED_LINES = 100  # for detecting the delimiter
-MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "--", "\u2013", "\u2014"})  # in lower case
+MISSING = frozenset(
+    {"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "--", "\u2013", "\u2014"}
+)  # in lower case
 
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
 _LARGEST = 1e30  # networks compute in 32 bits; what lies beyond marks missing values
@@ -151,7 +153,9 @@ def numbers(table: Table, column: str, *, gaps: bool = False) -> np.ndarray:
         if not is_number(cell):
             raise RockspaceError(f"{table.path}: row {line}: found {cell!r} where a number is expected ({column})")
         if abs(number(cell)) > _LARGEST:
-            raise RockspaceError(f"{table.path}: row {line}: {cell!r} is too large for a coordinate ({column}); at most {_LARGEST:g}")
+            raise RockspaceError(
+                f"{table.path}: row {line}: {cell!r} is too large for a coordinate ({column}); at most {_LARGEST:g}"
+            )
         values.append(number(cell))
         marks |= {mark: line for mark in ".," if mark in cell}
     commas = [cell for cell in table.cells[column] if "," in cell]

@@ -54,6 +54,7 @@ def individual_coordinates(
     are_of_both = "fraction" in splits.get("validation", {}) or len(patterns) > len(set(patterns))
     expected = own | are_of_both
     tables: list[pd.DataFrame] = []
+    as_in_group = {name.casefold(): name for name in group}
     people = shortest_ends(list(files))
     if len({PurePosixPath(person).name for person in people}) == 1 < len(people):
         people = [str(PurePosixPath(person).parent) for person in people]  # a folder for each
@@ -67,9 +68,8 @@ def individual_coordinates(
             order=dataset.get("order"),
             partial=True,
         ).table
-        in_case_of_group = {name.casefold(): name for name in group}
-        if len(in_case_of_group) == len(group) and not set(group) & set(table):
-            table = table.rename(columns=lambda name: in_case_of_group.get(name.casefold(), name))
+        if len(as_in_group) == len(group) and not set(group) & set(table):
+            table = table.rename(columns={name: as_in_group.get(name.casefold(), name) for name in table})
         if set(group) <= set(table):
             table = table[list(group)]
         elif len(table.columns) == len(group) and not set(group) & set(table):

@@ -257,7 +257,9 @@ def _columns_of_labels(
             return {}
         labels.update(table.cells[columns["label"]].iloc[pairing.rows])
     if fault := _fault_of_labels(labels):
-        faults.append(f"column {columns['label']!r} of {listed(sorted(set(table_of.values())))} gives no labels: {fault}")
+        faults.append(
+            f"column {columns['label']!r} of {listed(sorted(set(table_of.values())))} gives no labels: {fault}"
+        )
     return {} if fault else columns
 
 
@@ -302,9 +304,7 @@ def _filename(folder: Path, images: Sequence[str], patterns: Sequence[str], faul
         if not fault:
             return stem + ending
         of_names.append(f"names such as '{names[0]}' give no labels: {fault}")
-    unknown = (
-        f"no label found in names such as '{names[0]}', and no column called {', '.join(LABEL_COLUMNS[:4])}"
-    )
+    unknown = f"no label found in names such as '{names[0]}', and no column called {', '.join(LABEL_COLUMNS[:4])}"
     raise RockspaceError(f"{folder}: {next(iter((*faults, *of_names)), unknown)}; {_BY_HAND}")
 
 

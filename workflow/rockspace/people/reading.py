@@ -42,7 +42,7 @@ _LIKE_NUMBER = re.compile(
     re.IGNORECASE,
 )
 # What stands for missing values in SPSS, MATLAB and many a questionnaire.
-_MISSING_CODE = re.compile(r"(?:-9|[+-]?(?:99+(?:[.,]9+)?|77+|88+))(?:[.,]0+)?")
+_MISSING_CODE = re.compile(r"(?:[-\u2212]9|[-+\u2212]?(?:99+(?:[.,]9+)?|77+|88+))(?:[.,]0+)?")
 _MIN_ROWS_OF_CODES = 6  # fewer rows of whole numbers tell nothing
 
 
@@ -222,7 +222,9 @@ def _is_spread(word: str, columns: Sequence[str]) -> bool:
 
     of = without(_SPREAD, _LIMIT, word)
     names = {column.strip().lower() for column in columns}
-    return re.fullmatch(_SPREAD, word) is not None or (of != word and of in {without(_MEAN, _MEAN, name) for name in names})
+    return re.fullmatch(_SPREAD, word) is not None or (
+        of != word and of in {without(_MEAN, _MEAN, name) for name in names}
+    )
 
 
 def _is_like_number(cell: str) -> bool:
@@ -267,7 +269,14 @@ def _refuse_missing_codes(table: Table, column: str, values: np.ndarray) -> None
         return
     is_code = is_code & ((values - kept.max() > np.ptp(kept)) | (kept.min() - values > np.ptp(kept)))
     negative = values < 0
-    if are_integers(cells) and len(set(values[negative])) == 1 and len(set(values[~negative])) > 2 and 0 not in values:
+    is_long = len(cells) >= _MIN_ROWS_OF_CODES
+    if (
+        is_long
+        and are_integers(cells)
+        and len(set(values[negative])) == 1
+        and len(set(values[~negative])) > 2
+        and 0 not in values
+    ):
         is_code = is_code | negative
     if is_code.any() and not is_code.all():
         line, cell = next(each for each, is_one in zip(cells.items(), is_code, strict=True) if is_one)
