@@ -136,5 +136,5 @@ def test_the_groups_file_is_not_counted_as_one_more_person(raw, pattern):
 
 def test_the_groups_dimensions_in_another_case_and_order_are_the_groups(raw):
     (raw / "people" / "p.txt").write_text("image,SIZE,Hue\na_1,2,1\nb_1,4,3\nc_1,6,5\n")
-    table = individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])
+    table = individual_coordinates(raw, DATASET | {"dimensions": []}, CATALOG, "validation", ["hue", "size"])
     assert table[["hue", "size"]].to_numpy().tolist() == [[1, 2], [3, 4], [5, 6]]

@@ -147,6 +147,11 @@ def read_coordinates(
     table = read_table(path)
     _refuse_matrix(table, images)
     own = dimensions if table.has_header else ()
+    for name in own:
+        if name in table.cells:
+            numbers(
+                table, name, gaps=partial
+            )  # refuses names that are taken for a dimension before they are missed as names
     pairing = pair(
         table, images, others=others, column=columns.get("image"), dimensions=own, order=order, partial=partial
     )
@@ -269,14 +274,8 @@ def _refuse_missing_codes(table: Table, column: str, values: np.ndarray) -> None
         return
     is_code = is_code & ((values - kept.max() > np.ptp(kept)) | (kept.min() - values > np.ptp(kept)))
     negative = values < 0
-    is_long = len(cells) >= _MIN_ROWS_OF_CODES
-    if (
-        is_long
-        and are_integers(cells)
-        and len(set(values[negative])) == 1
-        and len(set(values[~negative])) > 2
-        and 0 not in values
-    ):
+    are_ratings = len(cells) >= _MIN_ROWS_OF_CODES and are_integers(cells) and 0 not in values
+    if are_ratings and len(set(values[negative])) == 1 and len(set(values[~negative])) > 2:
         is_code = is_code | negative
     if is_code.any() and not is_code.all():
         line, cell = next(each for each, is_one in zip(cells.items(), is_code, strict=True) if is_one)
