@@ -12,6 +12,7 @@ import pytest
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError
 from rockspace.people.proposal import propose_dataset
+from rockspace.people.reading import read_coordinates
 from test_pairing import KINDS, NAMES, fill, own_rows, read, refusal, written
 
 FIRST = NAMES[0]
@@ -249,3 +250,15 @@ def test_a_dimension_that_holds_names_is_said_to_hold_no_numbers(photos):
     (photos / "mds.csv").write_text(written(own_rows(NAMES)))
     with pytest.raises(RockspaceError, match=r"found '\w+\.png' where a number is expected \(image\)"):
         read(photos, dimensions=["image", "x"])
+
+
+@pytest.mark.parametrize("form", ["{}", "/home/me/{}"])
+def test_folders_that_differ_in_case_alone_are_told_apart_by_paths(photos, form):
+    images = [f"{kind}/{letter}.png" for kind in ("Cat", "cat", "dog") for letter in "abcd"]
+    fill(photos, images)
+    own = own_rows(images)
+    (photos / "mds.csv").write_text(written(own, form.format))
+    table = read_coordinates(photos / "mds.csv", images).table
+    assert dict(zip(images, map(tuple, table.to_numpy()), strict=True)) == own
+    with pytest.raises(RockspaceError, match="differ in their spelling alone"):
+        read(photos)

@@ -187,7 +187,7 @@ def _by_text(table: Table, column: str, images: _Images, loosely: bool = False) 
         length = next((n for n in range(len(parts), 0, -1) if parts[:n] in ends), 0)
         likely = ends[parts[:length]] if length else []
         for same in (_folded, str):  # files that differ in their suffix or in case alone
-            exact = [i for i in likely if same(_name(images.paths[i])) == same(_name(cell))]
+            exact = [i for i in likely if same(_end(images.paths[i], length)) == same(_end(cell, length))]
             likely = exact if len(likely) > 1 and exact else likely
         likely = [i for i in likely if i < images.needed] or likely
         found.append((length, likely))
@@ -406,6 +406,11 @@ def _is_mostly_text(cells: Sequence[str]) -> bool:
 
 def _name(path: str) -> str:
     return PurePosixPath(path.replace("\\", "/")).name
+
+
+def _end(path: str, length: int) -> str:
+    """The last segments of a path."""
+    return "/".join(path.replace("\\", "/").split("/")[-length:])
 
 
 def _folded(text: str) -> str:
