@@ -20,7 +20,18 @@ os.environ.setdefault("TQDM_DISABLE", "1")
 
 
 # The files that take longest, the longest first, so that no worker is left with one of them in the end.
-LONGEST = ("workflow", "backbones", "staleness", "search", "docs", "resume", "chaos", "human_choices")
+LONGEST = (
+    "workflow",
+    "backbones",
+    "staleness",
+    "search",
+    "docs",
+    "training_copy",
+    "resume",
+    "chaos",
+    "human_choices",
+    "training",
+)
 
 
 def pytest_itemcollected(item):
