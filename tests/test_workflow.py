@@ -28,8 +28,11 @@ def test_every_artifact_of_the_design_is_there_and_says_what_it_should(finished)
     assert list(catalog.columns) == ["image_id", "split", "label", "superclass", "path", "file"]
     assert len(catalog) == 4 * (6 + 3)
     assert all((results / path).is_file() for path in catalog["path"])
-    manifest = json.loads((results / "raw.manifest.json").read_text())
-    assert {"path", "size", "md5", "sha256", "url"} <= set(manifest[0])
+    for folder in (results / "raw", results / "people"):
+        manifest = json.loads((results / f"{folder.name}.manifest.json").read_text())
+        assert {"path", "size", "md5", "sha256", "url"} <= set(manifest[0])
+        stored = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        assert stored == {entry["path"] for entry in manifest}
     run = finished.folder / RUN
     metrics = json.loads((run / "metrics.json").read_text())
     assert {"n", "top1", "top3", "loss"} <= set(metrics["train"])

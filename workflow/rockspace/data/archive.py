@@ -106,4 +106,8 @@ def _drawn(dataset: Mapping[str, Any], patterns: Sequence[str], folder: Path, wo
 
     photographs = any("images" in files for files in dataset["splits"].values())
     draw_archive(folder, **dataset["synthetic"], photographs=photographs, workers=workers)
-    return [describe(file, path) for path, file in directory.list_folder(folder, patterns).items()]
+    wanted = directory.list_folder(folder, patterns)
+    for file in [file for file in folder.rglob("*") if file.is_file()]:
+        if file not in wanted.values():
+            file.unlink()
+    return [describe(file, path) for path, file in wanted.items()]
