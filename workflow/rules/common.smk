@@ -156,6 +156,9 @@ def weights_of_user(wildcards):
     return {} if path in ("imagenet", "none") else {"weights": Path(path)}
 
 
+digest_of_weights = digest("weights-{wildcards.model}", weights_of_user)
+
+
 def backbone(wildcards):
     """The settings that features depend on, except the weights, which are an input."""
     model = MODELS[wildcards.model]

@@ -1,6 +1,8 @@
 # Files of response counts, by split.
 CHOICES = {f"{split}_responses": path for split, path in RESPONSES.items()}
 
+digest_of_choices = digest("responses", lambda wildcards: RESPONSES)
+
 
 rule exemplar:
     input:
@@ -31,7 +33,7 @@ rule exemplar:
         title=lambda wildcards: f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}",
         space={key: settings["procrustes"][key] for key in ("reduction", "reflection")},
         resampling=lambda wildcards: {"resamples": settings["procrustes"]["bootstraps"], "seed": int(wildcards.seed)},
-        digest=digest("responses", lambda wildcards: RESPONSES),
+        digest=digest_of_choices,
         code=code("exemplar"),
     message:
         "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: predicting people's choices by the exemplar model"
@@ -64,7 +66,7 @@ use rule exemplar as exemplar_people with:
         space=None,
         solution={"one_solution": is_one_solution(settings["dataset"], "coordinates")},
         resampling={"resamples": settings["procrustes"]["bootstraps"], "seed": 0},
-        digest=digest("responses", lambda wildcards: RESPONSES),
+        digest=digest_of_choices,
         code=code("exemplar"),
     message:
         "Predicting people's choices by the exemplar model in their own coordinates"

@@ -32,7 +32,7 @@ rule cross_validate:
         geometry=geometry,
         precision=settings["precision"],
         folds=settings["search"]["folds"],
-        digest=digest("weights-{wildcards.model}", weights_of_user),
+        digest=digest_of_weights,
         code=code("cross_validate"),
     message:
         "{wildcards.model}, seed {wildcards.seed}: training without fold {wildcards.fold}, and evaluating on it"

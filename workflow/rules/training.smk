@@ -39,7 +39,7 @@ rule features:
         augmentation=recipe("augmentation"),
         views=lambda wildcards: recipe("train_head", "views")(wildcards) if wildcards.split == "train" else {"views": 0},
         precision=settings["precision"],
-        digest=digest("weights-{wildcards.model}", weights_of_user),
+        digest=digest_of_weights,
         code=code("features"),
     message:
         "{wildcards.model}: features of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
@@ -74,7 +74,7 @@ rule train_head:
         head=recipe("head"),
         train_head=recipe("train_head"),
         selection=recipe("finetune", "selection", "holdout_fraction"),
-        digest=digest("weights-{wildcards.model}", weights_of_user),
+        digest=digest_of_weights,
         code=code("train_head"),
     message:
         "{wildcards.model}, seed {wildcards.seed}: training the head on the frozen base"

@@ -21,6 +21,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         catalog, coordinates, runs, reflection=params.settings["reflection"], metric=params.settings["distance"]
     )
     study |= embed_photographs([verified(folder / path) for path in catalog["path"]], snakemake.threads)
-    page = explorer_page(params.study, study)
-    write_text(snakemake.output.page, page)
-    log.info("%d images, %d layer(s), %.1f MB", len(catalog), len(runs), len(page.encode()) / 1e6)
+    page = Path(snakemake.output.page)
+    write_text(page, explorer_page(params.study, study))
+    log.info("%d images, %d layer(s), %.1f MB", len(catalog), len(runs), page.stat().st_size / 1e6)

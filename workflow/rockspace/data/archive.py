@@ -107,7 +107,6 @@ def _drawn(dataset: Mapping[str, Any], patterns: Sequence[str], folder: Path, wo
     photographs = any("images" in files for files in dataset["splits"].values())
     draw_archive(folder, **dataset["synthetic"], photographs=photographs, workers=workers)
     wanted = directory.list_folder(folder, patterns)
-    for file in [file for file in folder.rglob("*") if file.is_file()]:
-        if file not in wanted.values():
-            file.unlink()
+    for file in {path for path in folder.rglob("*") if path.is_file()} - set(wanted.values()):
+        file.unlink()
     return [describe(file, path) for path, file in wanted.items()]

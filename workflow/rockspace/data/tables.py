@@ -17,9 +17,8 @@ from rockspace.errors import RockspaceError, listed
 
 DELIMITERS = [",", ";", "\t", "|", " "]
 SNIFFED_LINES = 100  # for detecting the delimiter
-MISSING = frozenset(
-    {"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "--", "\u2013", "\u2014"}
-)  # in lower case
+# In lower case; the last two are dashes.
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "--", "\u2013", "\u2014"})
 
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
 _LARGEST = 1e30  # networks compute in 32 bits; what lies beyond marks missing values

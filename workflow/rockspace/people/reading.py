@@ -147,11 +147,10 @@ def read_coordinates(
     table = read_table(path)
     _refuse_matrix(table, images)
     own = dimensions if table.has_header else ()
+    # Names that dataset.dimensions lists are refused as such before they are missed as names.
     for name in own:
         if name in table.cells:
-            numbers(
-                table, name, gaps=partial
-            )  # refuses names that are taken for a dimension before they are missed as names
+            numbers(table, name, gaps=partial)
     pairing = pair(
         table, images, others=others, column=columns.get("image"), dimensions=own, order=order, partial=partial
     )
@@ -243,24 +242,26 @@ def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
         raise RockspaceError(f"{table.path}: a dimension cannot be called {reserved!r}; rename the column")
     if partial or len(table.cells) < _MIN_ROWS_OF_CODES:
         return
+    values: dict[str, np.ndarray] = {}
     of_values: dict[tuple[float, ...], str] = {}
     for name in taken:
-        if (first := of_values.setdefault(tuple(numbers(table, name)), name)) != name:
+        values[name] = numbers(table, name)
+        if (first := of_values.setdefault(tuple(values[name]), name)) != name:
             raise RockspaceError(
                 f"{table.path}: columns {first!r} and {name!r} are the same; list the dimensions in config key dataset.dimensions, or remove one"
             )
     whole = [name for name in taken if are_integers(table.cells[name])]
-    counted = [name for name in whole if set(numbers(table, name)) in counts(len(table.cells))]
+    counted = [name for name in whole if set(values[name]) in counts(len(table.cells))]
     if 0 < len(counted) < len(taken):
         raise RockspaceError(
             f"{table.path}: column {counted[0]!r} counts to {len(table.cells)} in some order, as row numbers or ranks do; list the "
             "dimensions in config key dataset.dimensions, or remove it"
         )
     for name in whole if len(whole) < len(taken) else []:
-        values = numbers(table, name)
-        if (values >= 0).all() and 2 * len(np.unique(values)) <= len(values):
+        own = values[name]
+        if (own >= 0).all() and 2 * len(np.unique(own)) <= len(own):
             raise RockspaceError(
-                f"{table.path}: column {name!r} holds whole numbers ({values.min():.0f} to {values.max():.0f}) where others have "
+                f"{table.path}: column {name!r} holds whole numbers ({own.min():.0f} to {own.max():.0f}) where others have "
                 "decimals, so it may be a code; list the dimensions in config key dataset.dimensions, or remove it"
             )
 

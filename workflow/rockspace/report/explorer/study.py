@@ -18,7 +18,7 @@ from rockspace.alignment.statistics import BY_KEY, Estimate
 from rockspace.artifacts import read_json
 from rockspace.data.catalog import SPLITS, label_names
 from rockspace.errors import RockspaceError
-from rockspace.inference.evaluation import read_predictions
+from rockspace.inference.evaluation import RANK_SUFFIXES, read_predictions
 
 # Images shown beside the one that is chosen.
 NEIGHBOURS = 10
@@ -151,7 +151,7 @@ def _guesses(predictions: pd.DataFrame, catalog: pd.DataFrame, labels: list[str]
     index = {label: i for i, label in enumerate(labels)}
     columns = [
         zip(table[f"predicted{rank}"].map(index).tolist(), table[f"probability{rank}"].round(3).tolist(), strict=True)
-        for rank in ("", "_2", "_3")
+        for rank in RANK_SUFFIXES
         if f"predicted{rank}" in table
     ]
     return [list(guesses) for guesses in zip(*columns, strict=True)]
