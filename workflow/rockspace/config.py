@@ -14,6 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError, best_match
 
+from rockspace.baselines import is_trained
 from rockspace.errors import RockspaceError
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
@@ -214,18 +215,23 @@ def _check_across_keys(config: dict[str, Any]) -> None:
             raise RockspaceError(f"config: models[{i}].name: found {name!r} twice; each model needs its own name")
     for i, model in enumerate(config["models"]):
         _check_model(config, model, f"config: models[{i}]")
-    _check_ensembles(config["ensembles"], names, config["seeds"])
+    trained = [model["name"] for model in config["models"] if is_trained(model)]
+    _check_ensembles(config["ensembles"], names, trained, config["seeds"])
 
 
-def _check_ensembles(ensembles: list[dict[str, Any]], models: list[str], seeds: list[int]) -> None:
-    taken = set(models)
+def _check_ensembles(ensembles: list[dict[str, Any]], names: list[str], trained: list[str], seeds: list[int]) -> None:
+    taken = set(names)
     for i, ensemble in enumerate(ensembles):
         if ensemble["name"] in taken:
             raise RockspaceError(
                 f"config: ensembles[{i}].name: found {ensemble['name']!r} twice; each model and ensemble needs its own name"
             )
         taken.add(ensemble["name"])
-        for key, allowed in (("models", models), ("seeds", seeds)):
+        for key, allowed in (("models", trained), ("seeds", seeds)):
+            if not allowed:
+                raise RockspaceError(
+                    f"config: ensembles[{i}]: found an ensemble; allowed: none, since no model is trained"
+                )
             for value in ensemble[key] or []:
                 if value not in allowed:
                     raise RockspaceError(

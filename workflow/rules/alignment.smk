@@ -66,7 +66,10 @@ rule alignment_pictures:
 rule layer_profile:
     input:
         figures=lambda wildcards: expand(
-            rules.procrustes.output.figures, model=wildcards.model, seed=SEEDS, layer=LAYERS[wildcards.model]
+            rules.procrustes.output.figures,
+            model=wildcards.model,
+            seed=SEEDS_OF[wildcards.model],
+            layer=LAYERS[wildcards.model],
         ),
     output:
         table=f"{STUDY}/models/{{model}}/layer_profile.csv",
@@ -84,7 +87,7 @@ rule layer_profile:
     conda:
         "../envs/rockspace.yaml"
     params:
-        seeds=SEEDS,
+        seeds=lambda wildcards: SEEDS_OF[wildcards.model],
         layers=lambda wildcards: LAYERS[wildcards.model],
         code=code("layer_profile"),
     message:

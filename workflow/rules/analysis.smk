@@ -7,7 +7,8 @@ ACTIVATIONS = f"{RUN}/infer/{{split}}-{{shard}}-of-{{shards}}.npz"
 
 rule infer:
     input:
-        model=rules.finetune.output.model,
+        model=trained_network,
+        weights=without_training(weights),
         shard=f"{STUDY}/tfrecords/{{split}}-{{shard}}-of-{{shards}}.tfrecord",
         precision=precision,
     output:
@@ -30,6 +31,8 @@ rule infer:
             "pooling": settings["embeddings"]["pooling"],
         },
         precision=settings["precision"],
+        backbone=without_training(backbone),
+        digest=without_training(digest_of_weights),
         code=code("infer"),
     message:
         "{wildcards.model}, seed {wildcards.seed}: outputs and layers of the {wildcards.split} images, shard {wildcards.shard} of {wildcards.shards}"
@@ -90,7 +93,7 @@ rule extract_embeddings:
 
 rule summary:
     input:
-        metrics=expand(rules.evaluate.output.metrics, model=MODELS, seed=SEEDS),
+        metrics=of_trainings(rules.evaluate.output.metrics),
         alignments=of_runs(f"{RUN}/alignment/{{layer}}.json"),
         ensembles=expand(f"{STUDY}/ensembles/{{ensemble}}/metrics.json", ensemble=ENSEMBLES),
         ensemble_alignments=expand(f"{STUDY}/ensembles/{{ensemble}}/alignment.json", ensemble=ENSEMBLES),
@@ -110,7 +113,7 @@ rule summary:
     conda:
         "../envs/rockspace.yaml"
     params:
-        settings={"study": settings["study"], "runs": RUNS, "ensembles": list(ENSEMBLES)},
+        settings={"study": settings["study"], "trainings": TRAININGS, "runs": RUNS, "ensembles": list(ENSEMBLES)},
         code=code("summary"),
     message:
         "Collecting the figures of all models, seeds and layers"

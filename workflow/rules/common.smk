@@ -11,6 +11,7 @@ try:
     from rockspace.data.archive import check_source, source_files
     from rockspace.data.manifest import lost_files
     from rockspace.errors import RockspaceError
+    from rockspace.baselines import baselines, is_trained
     from rockspace.networks.layer_names import embedded_layers
     from rockspace.sources import digest_of
 except ModuleNotFoundError as error:
@@ -26,7 +27,9 @@ try:
 
         given["dataset"] = propose_dataset(Path(given["dataset"]))
     settings = validated(given)
-    LAYERS = embedded_layers(settings)
+    models_without_training, BASELINES = baselines(settings)
+    models = [*settings["models"], *models_without_training]
+    LAYERS = embedded_layers(settings | {"models": models})
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
 
@@ -34,18 +37,26 @@ STARTED = time.time()
 STUDY = f"results/{settings['study']}"
 MODEL = f"{STUDY}/models/{{model}}"
 RUN = f"{MODEL}/seed-{{seed}}"
-MODELS = {model["name"]: model for model in settings["models"]}
-REGRESSES = {name: model["objective"] != "classification" for name, model in MODELS.items()}
+# All models, baselines last, and the names of those that are trained.
+MODELS = {model["name"]: model for model in models}
+TRAINED = [name for name, model in MODELS.items() if is_trained(model)]
+REGRESSES = {name: model["objective"] in ("coordinates", "joint") for name, model in MODELS.items()}
 SEEDS = settings["seeds"]
+# A pretrained network is the same for every seed, unless it is trained.
+SEEDS_OF = {
+    name: SEEDS if is_trained(model) or model["weights"] == "none" else SEEDS[:1] for name, model in MODELS.items()
+}
 SPLITS = list(settings["dataset"]["splits"])
 COORDINATES = {split: f"{STUDY}/coordinates/{split}.csv" for split in SPLITS}
 STORED = {key: settings["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")}
 ENSEMBLES = {
-    each["name"]: each | {"models": each["models"] or list(MODELS), "seeds": each["seeds"] or SEEDS}
+    each["name"]: each | {"models": each["models"] or TRAINED, "seeds": each["seeds"] or SEEDS}
     for each in settings["ensembles"]
 }
-# All layers of all trained networks, and the last layer of each, which the overview shows.
-RUNS = [(model, seed, layer) for model in MODELS for seed in SEEDS for layer in LAYERS[model]]
+# All networks with their seeds, those that are trained, all their layers, and the last of each, which the overview shows.
+NETWORKS = [(model, seed) for model in MODELS for seed in SEEDS_OF[model]]
+TRAININGS = [(model, seed) for model in TRAINED for seed in SEEDS]
+RUNS = [(model, seed, layer) for model, seed in NETWORKS for layer in LAYERS[model]]
 LAST_LAYERS = {model: layers[-1] for model, layers in LAYERS.items()}
 WATCHES_VALIDATION = settings["finetune"]["selection"] == "validation"
 REFITS = settings["finetune"]["refit"] and settings["finetune"]["selection"] == "holdout"
@@ -181,6 +192,16 @@ def coordinates_learnt(*splits):
     return of_model
 
 
+def trained_network(wildcards):
+    """The file of a network that is trained."""
+    return expand(rules.finetune.output.model, **wildcards)[0] if wildcards.model in TRAINED else []
+
+
+def without_training(value):
+    """What only networks without training depend on: a function of a job's wildcards."""
+    return lambda wildcards: [] if wildcards.model in TRAINED else value(wildcards)
+
+
 def recipe(section, *keys):
     """A section of a model's recipe, or some keys of it."""
 
@@ -262,7 +283,7 @@ def decides_features(name):
 
 # Models with the same features share the artifact of the first of them.
 SHARES_FEATURES_OF = {
-    name: next(other for other in MODELS if decides_features(other) == decides_features(name)) for name in MODELS
+    name: next(other for other in TRAINED if decides_features(other) == decides_features(name)) for name in TRAINED
 }
 
 
@@ -305,6 +326,11 @@ def of_runs(pattern):
     """The files of each model, seed and layer, in the order of RUNS."""
     models, seeds, layers = zip(*RUNS)
     return expand(pattern, zip, model=models, seed=seeds, layer=layers)
+
+
+def of_trainings(*patterns):
+    """The files of each trained model and seed, in the order of TRAININGS."""
+    return [file for model, seed in TRAININGS for file in expand(patterns, model=model, seed=seed)]
 
 
 def every(*patterns):

@@ -122,7 +122,7 @@ rule explorer:
         figures=of_runs(rules.procrustes.output.figures),
         aligned=of_runs(rules.procrustes.output.aligned),
         embeddings=of_runs(rules.extract_embeddings.output.embeddings),
-        predictions=of_runs(rules.evaluate.output.predictions),
+        predictions=of_trainings(rules.evaluate.output.predictions),
         catalog=rules.restructure.output.catalog,
     output:
         page=f"{STUDY}/explorer.html",
@@ -137,6 +137,7 @@ rule explorer:
         mem_mb=4000,
     params:
         study=settings["study"],
+        trainings=TRAININGS,
         runs=RUNS,
         settings={key: settings["procrustes"][key] for key in ("reflection", "distance")},
         code=code("explorer"),
@@ -151,23 +152,23 @@ rule overview:
         rules.summary.output.page,
         rules.comparison.output.page,
         expand(rules.contact_sheet.output.sheet, split=SPLITS),
-        expand(rules.augmentation_preview.output.jpg, model=MODELS),
+        expand(rules.augmentation_preview.output.jpg, model=TRAINED),
         expand(rules.layer_profile.output.png, model=MODELS),
-        expand([rules.curves.output.png, rules.mistakes.output.jpg], model=MODELS, seed=SEEDS),
+        of_trainings(rules.curves.output.png, rules.mistakes.output.jpg),
         rules.comparison.output.png,
         manifests=expand(rules.download.output.manifest, files=["raw", "people"]),
         catalog=rules.restructure.output.catalog,
         reading=rules.coordinates.output.reading,
         summary=rules.summary.output.csv,
         entries=rules.comparison.output.entries,
-        head=expand(rules.train_head.output.history, model=MODELS, seed=SEEDS),
-        finetune=expand(rules.finetune.output.history, model=MODELS, seed=SEEDS),
-        metrics=expand(rules.evaluate.output.metrics, model=MODELS, seed=SEEDS),
-        predictions=expand(rules.evaluate.output.predictions, model=MODELS, seed=SEEDS),
+        head=of_trainings(rules.train_head.output.history),
+        finetune=of_trainings(rules.finetune.output.history),
+        metrics=of_trainings(rules.evaluate.output.metrics),
+        predictions=of_trainings(rules.evaluate.output.predictions),
         alignments=[
             file
-            for model, layer in LAST_LAYERS.items()
-            for file in expand(rules.procrustes.output.figures, model=model, seed=SEEDS, layer=layer)
+            for model, seed in NETWORKS
+            for file in expand(rules.procrustes.output.figures, model=model, seed=seed, layer=LAST_LAYERS[model])
         ],
     output:
         page=report(
@@ -194,7 +195,9 @@ rule overview:
     params:
         config=settings,
         layers=LAST_LAYERS,
-        runs=[(model, str(seed)) for model in MODELS for seed in SEEDS],
+        trainings=[(model, str(seed)) for model, seed in TRAININGS],
+        networks=[(model, str(seed)) for model, seed in NETWORKS],
+        baselines=BASELINES,
         code=code("overview"),
     message:
         "Collecting the main results on one page"

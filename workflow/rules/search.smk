@@ -42,7 +42,7 @@ rule cross_validate:
 
 rule search:
     input:
-        left_out=expand(rules.cross_validate.output.left_out, model=MODELS, seed=SEEDS, fold=FOLDS),
+        left_out=expand(rules.cross_validate.output.left_out, model=TRAINED, seed=SEEDS, fold=FOLDS),
         coordinates=[COORDINATES["train"]] if any(REGRESSES.values()) else [],
     output:
         table=report(f"{STUDY}/search.csv", caption="../report/search.rst", category="Search"),
@@ -55,8 +55,8 @@ rule search:
     conda:
         "../envs/rockspace.yaml"
     params:
-        runs=[(model, seed, fold) for model in MODELS for seed in SEEDS for fold in FOLDS],
-        models={name: model["objective"] for name, model in MODELS.items()},
+        runs=[(model, seed, fold) for model, seed in TRAININGS for fold in FOLDS],
+        models={name: MODELS[name]["objective"] for name in TRAINED},
         ensembles=list(ENSEMBLES.values()),
         settings={"folds": settings["search"]["folds"], "resamples": settings["procrustes"]["bootstraps"]},
         code=code("search"),

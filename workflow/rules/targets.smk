@@ -7,10 +7,15 @@ EVERYTHING = [
     rules.restructure.output,
     rules.coordinates.output,
     [file for split in SPLITS for file in tfrecords(split)],
-    [file for m in MODELS for s in SEEDS for file in features_of("train", m, s)],
-    every(*rules.train_head.output, *rules.finetune.output, *rules.evaluate.output, *rules.extract_embeddings.output),
-    every(*rules.curves.output, *rules.mistakes.output, *rules.augmentation_preview.output),
-    every(*rules.procrustes.output, *rules.alignment_pictures.output, *rules.layer_profile.output),
+    [file for training in TRAININGS for file in features_of("train", *training)],
+    of_trainings(*rules.train_head.output, *rules.finetune.output, *rules.evaluate.output),
+    of_trainings(*rules.curves.output, *rules.mistakes.output, *rules.augmentation_preview.output),
+    every(
+        *rules.extract_embeddings.output,
+        *rules.procrustes.output,
+        *rules.alignment_pictures.output,
+        *rules.layer_profile.output,
+    ),
     expand(rules.ensemble.output, ensemble=ENSEMBLES),
     rules.comparison.output,
     rules.summary.output,
@@ -23,12 +28,13 @@ EVERYTHING = [
 # Targets for several stages at once; `--until` accepts one.
 rule trained:
     input:
-        every(*rules.finetune.output, *rules.curves.output),
+        of_trainings(*rules.finetune.output, *rules.curves.output),
 
 
 rule embedded:
     input:
-        every(*rules.evaluate.output, *rules.extract_embeddings.output),
+        of_trainings(*rules.evaluate.output),
+        every(*rules.extract_embeddings.output),
 
 
 rule aligned:

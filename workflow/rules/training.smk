@@ -62,6 +62,8 @@ rule train_head:
         f"{STUDY}/logs/train_head/{{model}}-{{seed}}.log",
     benchmark:
         f"{STUDY}/benchmarks/train_head/{{model}}-{{seed}}.tsv"
+    wildcard_constraints:
+        model="|".join(TRAINED) or "none",
     conda:
         "../envs/rockspace.yaml"
     threads: 8

@@ -14,8 +14,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     files, params = snakemake.input, snakemake.params
     catalog, folder = read_catalog(files.catalog), Path(files.catalog).parent
-    artifacts = zip(files.figures, files.aligned, files.embeddings, files.predictions, strict=True)
-    runs = [Run(*run, *map(Path, paths)) for run, paths in zip(params.runs, artifacts, strict=True)]
+    predictions = dict(zip(map(tuple, params.trainings), map(Path, files.predictions), strict=True))
+    artifacts = zip(params.runs, files.figures, files.aligned, files.embeddings, strict=True)
+    runs = [Run(*run, *map(Path, paths), predictions.get(tuple(run[:2]))) for run, *paths in artifacts]
     coordinates = {split: Path(files[split]) for split in SPLITS}
     study = describe_study(
         catalog, coordinates, runs, reflection=params.settings["reflection"], metric=params.settings["distance"]

@@ -13,8 +13,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.report.provenance import configuration, provenance
 
     files, params, out = snakemake.input, snakemake.params, snakemake.output
-    study = Study.read(params.config, params.layers, params.runs, files)
-    names = [f"{model}, seed {seed}" for model, seed in params.runs]
+    runs = {"trainings": params.trainings, "networks": params.networks}
+    study = Study.read(params.config, params.layers, params.baselines, runs, files)
+    names = [f"{model}, seed {seed}" for model, seed in params.trainings]
     phases = zip(map(pd.read_csv, files.head), map(pd.read_csv, files.finetune), strict=True)
     watched = WATCHED_WORDS[params.config["finetune"]["selection"]]
     all_learning_curves(dict(zip(names, phases, strict=True)), watched, [out.curves, out.curves_svg])

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rockspace.inference.one_pass import LAYER, OUTPUT
-from rockspace.networks.classifier import named_outputs
+from rockspace.networks.classifier import outputs_by_name
 from rockspace.networks.layers import find_layer
 from rockspace.training.augmentation import Augmentation, Stream, View
 from rockspace.training.pipeline import BATCH_SIZE, ImageSet, outputs_by_view
@@ -52,15 +52,15 @@ def one_pass_model(network: keras.Model, layers: Sequence[str], pooling: str) ->
     """Return a network that gives its outputs and its layers, each layer pooled to a vector.
 
     Args:
-        network: A classifier.
-        layers: Names of layers; ``penultimate`` is what the softmax stands on.
+        network: A classifier, or a backbone up to its features, which has no outputs.
+        layers: Names of layers; ``penultimate`` is what the softmax stands on, ``pooled`` the features.
         pooling: ``mean`` over places, or ``mean_std``: means followed by standard deviations.
 
     Raises:
         RockspaceError: Where the network has no such layer.
     """
     found = {name: find_layer(network, name, "embeddings.layers") for name in layers}
-    outputs = {f"{OUTPUT}{name}": tensor for name, tensor in named_outputs(network).output.items()}
+    outputs = {f"{OUTPUT}{name}": tensor for name, tensor in outputs_by_name(network).items()}
     pooled = {
         f"{LAYER}{name}": _Pooled(pooling, name=f"embedding_of_{name}", dtype="float32")(layer.output)
         for name, layer in found.items()

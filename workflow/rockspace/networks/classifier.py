@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from rockspace.networks.layer_names import PENULTIMATE
-from rockspace.networks.layers import POOLED, find_layer
+from rockspace.networks.layer_names import PENULTIMATE, POOLED
+from rockspace.networks.layers import find_layer
 from rockspace.networks.objectives import COORDINATES, PREDICTIONS, Objective
 from rockspace.networks.pooling import deviation_pooling, foreground, foreground_pooling
 from rockspace.networks.rewiring import copy_of
@@ -105,11 +105,15 @@ def attach_head(pooled: keras.Model, head: keras.Model) -> keras.Model:
     return keras.Model(pooled.input, _one_or_all(outputs), name="classifier")
 
 
+def outputs_by_name(network: keras.Model) -> dict[str, keras.KerasTensor]:
+    """Return the outputs of a classifier by the names of their layers; empty for a network without a head."""
+    names = {layer.name for layer in network.layers}
+    return {name: network.get_layer(name).output for name in OUTPUTS if name in names}
+
+
 def named_outputs(network: keras.Model) -> keras.Model:
     """Return a classifier that gives its outputs in a dictionary, by the names of their layers, whatever they are."""
-    names = {layer.name for layer in network.layers}
-    outputs = {name: network.get_layer(name).output for name in OUTPUTS if name in names}
-    return keras.Model(network.input, outputs, name=network.name)
+    return keras.Model(network.input, outputs_by_name(network), name=network.name)
 
 
 def is_head_layer(layer: keras.layers.Layer) -> bool:

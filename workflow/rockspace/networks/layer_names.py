@@ -20,9 +20,12 @@ from typing import Any, NamedTuple
 import platformdirs
 
 from rockspace.artifacts import read_json, replacing
+from rockspace.baselines import is_trained
 from rockspace.errors import RockspaceError
 
 PENULTIMATE = "penultimate"
+POOLED = "pooled"
+"""The features of the backbone, which the head stands on; the last layer of a network without a head."""
 ALL_BLOCKS = "all-blocks"
 
 PUBLISHED = Path(__file__).with_name("published_weights.json")
@@ -102,7 +105,7 @@ def layers_of(backbones: Iterable[str]) -> dict[str, Layers]:
 def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | None) -> list[str]:
     """The layers that a model embeds; ``layers`` is None if the configuration names none but the penultimate."""
     if layers is None:
-        return list(wanted)
+        return list(wanted) if is_trained(model) else [POOLED]
     described = f"model {model['name']!r} ({model['backbone']})"
     names, output_layer = layers.names, model["output_layer"]
     for key, last in (("output_layer", output_layer and [output_layer]), ("feature_layers", model["feature_layers"])):
@@ -112,13 +115,16 @@ def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | N
             # Layers after the last one are not part of the model.
             names = names[: max(map(names.index, last)) + 1]
     dense = [f"head_dense_{i + 1}" for i in range(len(model["recipe"]["head"]["units"]) - 1)]
-    with_head = [*names, "pooled", *dense, PENULTIMATE]
+    with_head = [*names, POOLED, *dense, PENULTIMATE]
     if from_layer := model["recipe"]["finetune"]["from_layer"]:
         check_layer(from_layer, with_head, described, "finetune.from_layer")
     if wanted == ALL_BLOCKS:
-        return [*(name for name in layers.block_ends if name in names), PENULTIMATE]
+        wanted = [*(name for name in layers.block_ends if name in names), PENULTIMATE]
     for name in wanted:
         check_layer(name, with_head, described, "embeddings.layers")
+    if not is_trained(model):
+        # What lies in the head stands on the features, which are the last layer of a network without one.
+        wanted = [*(name for name in wanted if name in names), POOLED]
     return sorted(wanted, key=with_head.index)
 
 

@@ -2,9 +2,7 @@
 
 import keras
 
-from rockspace.networks.layer_names import PENULTIMATE, check_layer
-
-POOLED = "pooled"
+from rockspace.networks.layer_names import PENULTIMATE, POOLED, check_layer
 
 
 def find_layer(model: keras.Model, name: str, key: str | None = None) -> keras.layers.Layer:

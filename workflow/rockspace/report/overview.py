@@ -71,9 +71,10 @@ class Study:
         summary: ``summary.csv``, with seeds as text: a row for each model, seed and layer.
         entries: ``comparison.entries.csv``: held-out mean r of each model and layer over its seeds.
         layers: The layer to show of each model.
-        metrics: By model and seed (text), ``metrics.json``.
-        alignments: By model and seed, ``alignment/{layer}.json`` of that layer.
-        predictions: By model and seed, the validation images of ``predictions.csv``.
+        baselines: Of each model the names of its baselines, by kind; see `rockspace.baselines`.
+        metrics: By model and seed (text), ``metrics.json`` of those that are trained.
+        alignments: By model and seed, ``alignment/{layer}.json`` of the layer to show.
+        predictions: By model and seed, the validation images of ``predictions.csv`` of those that are trained.
     """
 
     config: dict[str, Any]
@@ -82,6 +83,7 @@ class Study:
     summary: pd.DataFrame
     entries: pd.DataFrame
     layers: Mapping[str, str]
+    baselines: Mapping[str, Mapping[str, str]]
     metrics: Mapping[tuple[str, str], dict[str, Any]]
     alignments: Mapping[tuple[str, str], dict[str, Any]]
     predictions: Mapping[tuple[str, str], pd.DataFrame]
@@ -91,7 +93,8 @@ class Study:
         cls,
         config: dict[str, Any],
         layers: Mapping[str, str],
-        runs: Sequence[tuple[str, str]],
+        baselines: Mapping[str, Mapping[str, str]],
+        runs: Mapping[str, Sequence[tuple[str, str]]],
         files: Mapping[str, Any],
     ) -> Self:
         """Read the artifacts of a study.
@@ -99,13 +102,14 @@ class Study:
         Args:
             config: The whole configuration, defaults filled in.
             layers: The layer to show of each model.
-            runs: Model and seed (text) of each network.
-            files: Path of `catalog`, `summary` and `entries`; paths of `manifests`, and of `metrics`, `alignments` and
-                `predictions` in the order of `runs`.
+            baselines: Of each model the names of its baselines, by kind.
+            runs: Model and seed (text) of all `networks`, and of those that are trained (`trainings`).
+            files: Path of `catalog`, `summary` and `entries`; paths of `manifests`; of `alignments` in the order of the
+                networks; and of `metrics` and `predictions` in the order of the trainings.
         """
 
-        def by_run(name: str, read: Callable[[str], Any]) -> dict[tuple[str, str], Any]:
-            return dict(zip(runs, map(read, files[name]), strict=True))
+        def by_run(kind: str, name: str, read: Callable[[str], Any]) -> dict[tuple[str, str], Any]:
+            return dict(zip(runs[kind], map(read, files[name]), strict=True))
 
         return cls(
             config=config,
@@ -114,9 +118,12 @@ class Study:
             summary=read_table(files["summary"]),
             entries=read_table(files["entries"]),
             layers=layers,
-            metrics=by_run("metrics", read_json),
-            alignments=by_run("alignments", read_json),
-            predictions=by_run("predictions", lambda path: read_predictions(path).query("split == 'validation'")),
+            baselines=baselines,
+            metrics=by_run("trainings", "metrics", read_json),
+            alignments=by_run("networks", "alignments", read_json),
+            predictions=by_run(
+                "trainings", "predictions", lambda path: read_predictions(path).query("split == 'validation'")
+            ),
         )
 
     def models(self) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """The summary: one row for each model, seed and layer."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -16,7 +16,7 @@ MAIN = (
 
 def summary_table(
     runs: Sequence[tuple[str, int | str, str]],
-    metrics: Iterable[dict[str, Any]],
+    metrics: Mapping[tuple[str, int | str], dict[str, Any]],
     alignments: Iterable[dict[str, Any]],
     ensembles: Iterable[tuple[str, dict[str, Any], dict[str, Any]]],
 ) -> pd.DataFrame:
@@ -24,15 +24,14 @@ def summary_table(
 
     Args:
         runs: Model, seed and layer of each of `alignments`.
-        metrics: ``metrics.json`` of each model and seed, in the order of `runs`.
+        metrics: ``metrics.json`` of each model and seed that is trained.
         alignments: ``alignment/{layer}.json`` of each model, seed and layer.
         ensembles: Name, ``metrics.json`` and ``alignment.json`` of each ensemble.
 
     Returns:
         ``summary.csv``: a row for each model, seed and layer, and for each ensemble and layer.
     """
-    of_network = dict(zip(dict.fromkeys(run[:2] for run in runs), metrics, strict=True))
-    rows = [summary_row(*run, of_network[run[:2]], found) for run, found in zip(runs, alignments, strict=True)]
+    rows = [summary_row(*run, metrics.get(run[:2], {}), found) for run, found in zip(runs, alignments, strict=True)]
     return pd.DataFrame([*rows, *(row for ensemble in ensembles for row in ensemble_rows(*ensemble))])
 
 
@@ -45,7 +44,7 @@ def summary_row(
         model: Name of the model, or of an ensemble.
         seed: Seed, or the seeds of an ensemble in words.
         layer: Name of the layer.
-        metrics: ``metrics.json``; figures that need a softmax are None where there is none.
+        metrics: ``metrics.json``, empty without training; figures that need a softmax are None where there is none.
         alignment: ``alignment/{layer}.json``; of an ensemble, its ``held_out`` alone.
 
     Returns:

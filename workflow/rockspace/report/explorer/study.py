@@ -36,7 +36,8 @@ class Run:
         figures: `alignment/{layer}.json`.
         aligned: `alignment/{layer}.aligned.csv`.
         embeddings: `embeddings/{layer}.npz`.
-        predictions: `predictions.csv`; without guesses for a model that was not trained to tell subtypes apart.
+        predictions: `predictions.csv`; without guesses for a model that was not trained to tell subtypes apart. None for a
+            network without training.
     """
 
     model: str
@@ -45,7 +46,7 @@ class Run:
     figures: Path
     aligned: Path
     embeddings: Path
-    predictions: Path
+    predictions: Path | None
 
 
 def describe_study(
@@ -71,7 +72,8 @@ def describe_study(
     superclass = dict(zip(catalog["label"], catalog["superclass"], strict=True))
     groups = sorted(set(superclass.values()))
     human = pd.concat([read_coordinates(coordinates[split]) for split in SPLITS]).loc[catalog["image_id"]].to_numpy()
-    predictions = {path: read_predictions(path) for path in dict.fromkeys(run.predictions for run in runs)}
+    paths = dict.fromkeys(run.predictions for run in runs if run.predictions)
+    predictions = {path: read_predictions(path) for path in paths}
     guessing = [path for path, table in predictions.items() if "predicted" in table]
     return {
         "dimensions": read_dimensions(coordinates["train"]),

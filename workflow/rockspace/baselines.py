@@ -1,0 +1,68 @@
+"""Baselines: the networks of a study without its training, as they were pretrained and with random weights."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+UNTRAINED = "none"
+"""The objective of a network that is taken as it is, without a head and without training."""
+
+PRETRAINED_BASELINE, RANDOM_BASELINE = "pretrained", "untrained"
+
+# What the features of a network without training depend on, besides its weights and its views.
+_NETWORK = ("backbone", "image_size", "output_layer", "preprocessing", "feature_layers", "pooling")
+
+
+def is_trained(model: dict[str, Any]) -> bool:
+    """Say whether a model of a validated configuration is trained."""
+    return bool(model["objective"] != UNTRAINED)
+
+
+def baselines(config: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
+    """Return the baselines that a configuration asks for.
+
+    Args:
+        config: From `rockspace.config.validated`.
+
+    Returns:
+        The baselines, as items of ``models``: with the objective `UNTRAINED`, and named by their backbone and kind; one for
+        each network, however many models train it. And for each model the names of its baselines, by kind. A model with
+        random weights has no pretrained baseline, and one without training none of what it is itself.
+    """
+    models: dict[str, dict[str, Any]] = {}
+    names: dict[str, dict[str, str]] = {}
+    taken = {each["name"] for section in ("models", "ensembles") for each in config[section]}
+    for model in config["models"]:
+        names[model["name"]] = {}
+        for kind, weights in _kinds(model, config["baselines"]):
+            key = _features_of(model | {"weights": weights})
+            if key not in models:
+                name = _free_name(f"{model['backbone']}-{kind}", taken)
+                taken.add(name)
+                models[key] = model | {"name": name, "weights": weights, "objective": UNTRAINED}
+            names[model["name"]][kind] = models[key]["name"]
+    return list(models.values()), names
+
+
+def _kinds(model: dict[str, Any], wanted: list[str]) -> Iterator[tuple[str, str]]:
+    """The kinds of baselines that a model has, and the weights of each."""
+    has_weights = model["weights"] != "none"
+    if PRETRAINED_BASELINE in wanted and has_weights and is_trained(model):
+        yield PRETRAINED_BASELINE, model["weights"]
+    if RANDOM_BASELINE in wanted and (has_weights or is_trained(model)):
+        yield RANDOM_BASELINE, "none"
+
+
+def _features_of(model: dict[str, Any]) -> str:
+    """What the features of a network without training depend on, as a text to compare."""
+    views, recipe = model["recipe"]["evaluate"]["views"], model["recipe"]
+    decides = {key: model[key] for key in (*_NETWORK, "weights")} | {"views": views}
+    return json.dumps(decides | ({"augmentation": recipe["augmentation"]} if views > 1 else {}), sort_keys=True)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name}-{number}", number + 1
+    return free
