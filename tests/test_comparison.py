@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from rockspace.alignment.comparison import (
+    Baselines,
     Prediction,
     Resampling,
     comparison_table,
@@ -67,6 +68,29 @@ def test_pairs_differ_in_one_thing_and_seeds_are_averaged_elsewhere():
             name for name in ("model", "seed", "layer") if getattr(row, f"{name}_a") != getattr(row, f"{name}_b")
         ]
         assert differing == [row.differs_in]
+
+
+def test_a_model_is_compared_with_its_baselines_alone_at_the_same_layer_or_the_last():
+    predictions = [
+        *(prediction(0.5, "a", seed, layer, draw=seed) for seed in (0, 1) for layer in ("early", "late")),
+        prediction(0.5, "b", layer="late", draw=5),
+        *(prediction(1, "before", layer=layer, draw=6) for layer in ("early", "pooled")),
+    ]
+    given = scored(predictions, observed()), LABELS, QUICK
+    last = {"a": "late", "b": "late", "before": "pooled"}
+    table = comparison_table(*given, Baselines({"a": ["before"], "b": []}, last))
+    trained = table[table["differs_in"] == "training"]
+    pairs = trained[["model_a", "seed_a", "layer_a", "model_b", "seed_b", "layer_b"]].to_numpy().tolist()
+    assert pairs == [["a", "all", layer, "before", "0", baseline] for layer, baseline in (("early", "early"), ("late", "pooled"))]  # fmt: skip
+    # The network before training, which has one seed, against the mean over the seeds of the trained one.
+    each = [correlations(p.predicted, observed()).mean() for p in predictions]
+    assert trained["difference"].tolist() == pytest.approx([np.mean([each[0], each[2]]) - each[5], np.mean([each[1], each[3]]) - each[6]])  # fmt: skip
+    assert ((trained["low_images"] < trained["difference"]) & (trained["difference"] < trained["high_images"])).all()
+    # All other comparisons are those that there are without baselines.
+    alone = [entry for entry in given[0] if entry.model != "before"]
+    pd.testing.assert_frame_equal(
+        table[table["differs_in"] != "training"].reset_index(drop=True), comparison_table(alone, LABELS, QUICK)
+    )
 
 
 def test_the_mean_over_seeds_is_what_models_are_compared_by():

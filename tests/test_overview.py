@@ -209,6 +209,7 @@ def study(catalog, **changes) -> Study:
         summary=summary(**changes),
         entries=ENTRIES,
         layers={"a": "penultimate", "b": "penultimate"},
+        baselines={},
         metrics={run: {"selection": "holdout"} for run in runs},
         alignments=dict.fromkeys(runs, alignment),
         predictions={},

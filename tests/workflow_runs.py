@@ -23,6 +23,7 @@ dataset:
 models:
   - {name: lite0, backbone: efficientnet_lite0, weights: imagenet, output_layer: block2b_add}
 tfrecords: {image_size: 32, margin: 4, shards: {train: 2, validation: 1}}
+baselines: []
 head: {units: [32, 16], dropout: 0.1}
 train_head: {views: 1, epochs: 2, batch_size: 8}
 finetune: {epochs: 2, batch_size: 8, holdout_fraction: 0.25}

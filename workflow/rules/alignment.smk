@@ -123,6 +123,10 @@ rule comparison:
         "../envs/rockspace.yaml"
     params:
         runs=RUNS,
+        baselines={
+            "of_models": {model: list(names.values()) for model, names in BASELINES.items()},
+            "last_layers": LAST_LAYERS,
+        },
         study=settings["study"],
         settings={key: settings["procrustes"][key] for key in ("permutations", "bootstraps")},
         code=code("comparison"),

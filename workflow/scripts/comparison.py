@@ -7,7 +7,14 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.alignment.aligned import read_aligned
-    from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, entries_table, scored
+    from rockspace.alignment.comparison import (
+        Baselines,
+        Prediction,
+        Resampling,
+        comparison_table,
+        entries_table,
+        scored,
+    )
     from rockspace.report.comparison import comparison_figure
     from rockspace.report.tables import write_table_page
 
@@ -18,7 +25,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     predictions = [Prediction(*run, predicted) for run, (_, _, predicted) in runs]
     resampling = Resampling(settings["permutations"], settings["bootstraps"])
     given = scored(predictions, observed), images["label"].to_numpy(), resampling
-    entries, comparisons = entries_table(*given), comparison_table(*given)
+    entries, comparisons = entries_table(*given), comparison_table(*given, Baselines(**snakemake.params.baselines))
     write_csv(out.entries, entries)
     write_csv(out.table, comparisons)
     write_table_page(Path(out.table), Path(out.page), f"{snakemake.params.study}: comparison")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations, permutations
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,8 @@ ALL_SEEDS = "all"
 # Permutations for each comparison of a kind: after Holm the smallest p can still be 1 / PERMUTATIONS_PER_TEST.
 PERMUTATIONS_PER_TEST = 40
 ENTRY = ("model", "seed", "layer")
+TRAINING = "training"
+"""What a network and its baseline differ in; the other kinds are the names in `ENTRY`."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,28 @@ class Entry:
     seed: str
     layer: str
     moments: np.ndarray
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Networks without training, and what each is compared with.
+
+    Attributes:
+        of_models: By model the names of its baselines.
+        last_layers: By model, baselines included, its last layer; that of a baseline has another name where the trained
+            network ends in a head.
+    """
+
+    of_models: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    last_layers: Mapping[str, str] = field(default_factory=dict)
+
+    def __contains__(self, model: str) -> bool:
+        return any(model in names for names in self.of_models.values())
+
+    def compare(self, a: Entry, b: Entry) -> bool:
+        """Say whether `b` is a baseline of `a`, and both are the same layer or both the last one."""
+        last = [self.last_layers.get(entry.model) == entry.layer for entry in (a, b)]
+        return b.model in self.of_models.get(a.model, ()) and (a.layer == b.layer or all(last))
 
 
 @dataclass(frozen=True)
@@ -115,10 +139,13 @@ def entries_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resa
     return pd.DataFrame(rows)
 
 
-def comparison_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resampling) -> pd.DataFrame:
-    """Compare all pairs that differ in one thing: the model, the layer or the seed.
+def comparison_table(
+    entries: Sequence[Entry], labels: np.ndarray, resampling: Resampling, baselines: Baselines | None = None
+) -> pd.DataFrame:
+    """Compare all pairs that differ in one thing: the model, the layer, the seed, or training.
 
-    Models and layers are compared by the mean over their seeds. The difference of two mean r has paired
+    Models and layers are compared by the mean over their seeds, and so is each model with its own baselines, which enter no
+    other comparison. The difference of two mean r has paired
     intervals (both sides lose the same images) and a two-sided permutation test that exchanges the two
     predictions of random images, or of all images of random subtypes. p-values are adjusted after Holm over
     all comparisons of one kind.
@@ -127,13 +154,14 @@ def comparison_table(entries: Sequence[Entry], labels: np.ndarray, resampling: R
         entries: As from `scored`.
         labels: Subtype of each image, shape (n,).
         resampling: See `Resampling`.
+        baselines: See `Baselines`; None for none.
 
     Returns:
         A row for each pair: `differs_in`, both sides (`model_a, seed_a, layer_a, mean_r_a`, the same for b),
         `difference` (a less b), its intervals and p-values over images and over subtypes; NaN where there are too
         few of them to say.
     """
-    pairs = list(_pairs(entries))
+    pairs = list(_pairs(entries, baselines or Baselines()))
     counts = Counter(kind for kind, _, _ in pairs)
     enough = {
         kind: replace(resampling, permutations=max(resampling.permutations, PERMUTATIONS_PER_TEST * count))
@@ -165,17 +193,20 @@ def _over_seeds(entries: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def _pairs(entries: Sequence[Entry]) -> Iterator[tuple[str, Entry, Entry]]:
-    """Pairs that differ in one thing; models and layers over all seeds, seeds one by one."""
+def _pairs(entries: Sequence[Entry], baselines: Baselines) -> Iterator[tuple[str, Entry, Entry]]:
+    """Pairs that differ in one thing; seeds one by one, all else over all seeds."""
     averaged = _over_seeds(entries)
+    yield from ((TRAINING, a, b) for a, b in permutations(averaged, 2) if baselines.compare(a, b))
     for kind, candidates in (("model", averaged), ("layer", averaged), ("seed", entries)):
-        for a, b in combinations(candidates, 2):
+        for a, b in combinations([entry for entry in candidates if entry.model not in baselines], 2):
             if [name for name in ENTRY if getattr(a, name) != getattr(b, name)] == [kind]:
                 yield kind, a, b
 
 
 def _row(kind: str, a: Entry, b: Entry, labels: np.ndarray, resampling: Resampling) -> dict:
-    both = np.stack([a.moments, b.moments], axis=1)
+    # A network that is the same for every seed stands against each seed of the other.
+    seeds = max(a.moments.shape[1], b.moments.shape[1])
+    both = np.stack([np.broadcast_to(x.moments, (len(x.moments), seeds, *x.moments.shape[2:])) for x in (a, b)], axis=1)
     each = mean_r(both.sum(axis=0))
     sides = {f"{name}_{side}": getattr(entry, name) for side, entry in (("a", a), ("b", b)) for name in ENTRY}
     row = {"differs_in": kind, **sides, "mean_r_a": each[0], "mean_r_b": each[1], "difference": each[0] - each[1]}

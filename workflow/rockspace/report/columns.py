@@ -196,7 +196,7 @@ ENTRIES: tuple[Column, ...] = (
     Column("seeds_high", "highest seed", "Highest held-out mean r of a seed."),
 )
 COMPARISON: tuple[Column, ...] = (
-    Column("differs_in", "differs in", "What the two entries differ in: model, layer or seed.", TEXT),
+    Column("differs_in", "differs in", "What the two entries differ in: model, layer or seed, or training: a model and its network without training.", TEXT),
     *_sides(),
     Column("difference", "difference", "Held-out mean r of the first entry minus that of the second."),
     *_ends("the difference"),
