@@ -1,4 +1,5 @@
 localrules:
+    learning_curves,
     overview,
 
 
@@ -27,6 +28,34 @@ rule curves:
         "{wildcards.model}, seed {wildcards.seed}: drawing the learning curves"
     script:
         "../scripts/curves.py"
+
+
+rule learning_curves:
+    input:
+        head=of_trainings(rules.train_head.output.history),
+        finetune=of_trainings(rules.finetune.output.history),
+    output:
+        png=report(
+            f"{STUDY}/gallery/learning_curves.png",
+            caption="../report/learning_curves.rst",
+            category="Training",
+            labels={"model": "all", "seed": "all", "picture": "learning curves"},
+        ),
+        svg=f"{STUDY}/gallery/learning_curves.svg",
+    log:
+        f"{STUDY}/logs/learning_curves.log",
+    benchmark:
+        f"{STUDY}/benchmarks/learning_curves.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        trainings=TRAININGS,
+        selection=settings["finetune"]["selection"],
+        code=code("learning_curves"),
+    message:
+        "Drawing the learning curves of all models and seeds"
+    script:
+        "../scripts/learning_curves.py"
 
 
 rule contact_sheet:
@@ -155,14 +184,13 @@ rule overview:
         expand(rules.augmentation_preview.output.jpg, model=TRAINED),
         expand(rules.layer_profile.output.png, model=MODELS),
         of_trainings(rules.curves.output.png, rules.mistakes.output.jpg),
+        rules.learning_curves.output if TRAINED else [],
         rules.comparison.output.png,
         manifests=expand(rules.download.output.manifest, files=["raw", "people"]),
         catalog=rules.restructure.output.catalog,
         reading=rules.coordinates.output.reading,
         summary=rules.summary.output.csv,
         entries=rules.comparison.output.entries,
-        head=of_trainings(rules.train_head.output.history),
-        finetune=of_trainings(rules.finetune.output.history),
         metrics=of_trainings(rules.evaluate.output.metrics),
         predictions=of_trainings(rules.evaluate.output.predictions),
         alignments=[
@@ -177,13 +205,6 @@ rule overview:
             category="Overview",
             labels={"item": "overview"},
         ),
-        curves=report(
-            f"{STUDY}/gallery/learning_curves.png",
-            caption="../report/learning_curves.rst",
-            category="Training",
-            labels={"model": "all", "seed": "all", "picture": "learning curves"},
-        ),
-        curves_svg=f"{STUDY}/gallery/learning_curves.svg",
         # The complete configuration as a file, which reproduces the run.
         config=f"{STUDY}/config.yaml",
     log:

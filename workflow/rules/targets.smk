@@ -21,6 +21,7 @@ EVERYTHING = [
     rules.summary.output,
     rules.explorer.output,
     rules.overview.output,
+    rules.learning_curves.output if TRAINED else [],
     CHOICES_OF_PEOPLE if RESPONSES else [],
 ]
 
