@@ -18,6 +18,12 @@ from rockspace.baselines import is_trained
 from rockspace.errors import RockspaceError
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
+MOST_VALUES, DEEPEST = 100_000, 50
+"""Values in a configuration, and mappings and lists inside each other; aliases of YAML make millions out of few lines."""
+
+SCRIPTS = re.compile(r"<(/script|!--)", re.IGNORECASE)
+"""What ends a script in a web page, from where a page that embeds the configuration would run what follows."""
+
 RECIPE_SECTIONS = ("head", "train_head", "finetune", "augmentation", "evaluate")
 """Sections that a model may lay its own values over, under its key ``recipe``."""
 
@@ -52,6 +58,7 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
         RockspaceError: One line with the key, what was found and what is allowed.
     """
     schema = load_schema()
+    _check_texts(config)
     # Through JSON, since Snakemake hands over ordered mappings and tuples, and YAML makes dates of names.
     config = json.loads(json.dumps(config, default=str))
     filled = _fill(config, schema)
@@ -140,6 +147,28 @@ def _fill(value: Any, schema: dict[str, Any]) -> Any:
     if isinstance(value, list) and "items" in schema:
         return [_fill(item, schema["items"]) for item in value]
     return value
+
+
+def _check_texts(config: dict[str, Any]) -> None:
+    """Refuse more than a study can mean, and texts that a page with the configuration in it would run."""
+    left: list[tuple[Any, tuple[str | int, ...]]] = [(config, ())]
+    count = 0
+    while left:
+        value, path = left.pop()
+        count += 1
+        if count > MOST_VALUES or len(path) > DEEPEST:
+            raise RockspaceError(
+                f"config: {_key(path[:1])}: more than {MOST_VALUES} values, or {DEEPEST} mappings and lists inside each other"
+            )
+        if isinstance(value, str) and (found := SCRIPTS.search(value)):
+            raise RockspaceError(
+                f"config: {_key(path)}: found {found[0]!r}; allowed: a text that ends no script of a web page"
+            )
+        if isinstance(value, dict):
+            left += [(part, (*path, key)) for key, part in value.items()]
+            left += [(key, path) for key in value if isinstance(key, str)]
+        elif isinstance(value, list | tuple):
+            left += [(part, (*path, i)) for i, part in enumerate(value)]
 
 
 def _check_finite(value: Any, path: tuple[str | int, ...] = ()) -> None:
