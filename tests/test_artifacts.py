@@ -1,6 +1,10 @@
 """A file that exists is whole."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -39,6 +43,47 @@ def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_the_same_
     with replacing(tmp_path / "model.keras") as partial:
         partial.write_bytes(b"whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-other.keras-x2", "model.keras"]
+
+
+def test_processes_that_write_the_same_artifact_at_once_leave_each_other_alone(tmp_path):
+    """Two checkouts that share ``results/weights`` and begin together."""
+    program = """if True:
+        import sys
+        from pathlib import Path
+        from rockspace.artifacts import replacing
+        for _ in range(40):
+            with replacing(Path(sys.argv[1])) as partial:
+                partial.write_text(sys.argv[2])
+        """
+    commands = [[sys.executable, "-c", program, str(tmp_path / "file.h5"), name] for name in "abc"]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for command in commands]
+    assert [process.communicate()[1] for process in started] == ["", "", ""]
+    assert [path.name for path in tmp_path.iterdir()] == ["file.h5"]
+    assert (tmp_path / "file.h5").read_text() in "abc"
+
+
+def test_an_artifact_and_what_is_above_it_are_on_disk_before_and_after_it_takes_its_name(tmp_path, monkeypatch):
+    """What a loss of power could take: content before the name is given, names in folders after it."""
+    calls, sync, replace = [], os.fsync, os.replace
+
+    def synced(descriptor):
+        calls.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+        sync(descriptor)
+
+    def renamed(source, target):
+        calls.append(f"-> {target}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    with replacing(tmp_path / "new/images") as partial:
+        (partial / "train").mkdir(parents=True)
+        (partial / "train/a.jpg").write_text("a")
+    name = calls.index(f"-> {tmp_path}/new/images")
+    before = [Path(path).name for path in calls[:name]]
+    assert before[0] == tmp_path.name
+    assert sorted(before[1:]) == ["a.jpg", "images", "train"]
+    assert calls[name + 1 :] == [str(tmp_path / "new")]
 
 
 def test_an_older_folder_is_there_as_a_whole_until_the_new_one_takes_its_place(tmp_path):

@@ -7,9 +7,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 FICLONE = 0x40049409
 """Linux's request to share a file's blocks with another; other systems do not know it."""
 
+LOCK = ".lock"
+"""File in a temporary folder, locked by the process that writes there."""
+
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
@@ -27,28 +30,83 @@ def replacing(path: str | Path) -> Iterator[Path]:
     The temporary path keeps the suffix of ``path`` (Keras and matplotlib choose the format by it) and
     does not exist yet, so the block may create a file or a folder there. If the block raises, what
     it left is removed and an older ``path`` stays as it was. What a killed process left is removed by the
-    next one that writes ``path``.
+    next one that writes ``path``; several processes may write it at once, and the last one that ends gives its content.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     prefix = f".partial-{path.name}-"
     for left in path.parent.glob(f"{glob.escape(prefix)}*"):
-        shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as folder:
-        partial = Path(folder) / path.name
+        _remove_if_left(left)
+    with _folder_in_use(path.parent, prefix) as folder:
+        partial = folder / path.name
         yield partial
-        if partial.is_dir():
-            if path.is_dir():
-                os.replace(path, Path(folder) / ".older")
-        else:
-            _to_disk(partial)
+        for file in (*partial.rglob("*"), partial):
+            _to_disk(file)
+        if partial.is_dir() and path.is_dir():
+            os.replace(path, folder / ".older")
         os.replace(partial, path)
+        _to_disk(path.parent)
 
 
-def _to_disk(file: Path) -> None:
-    """Without it, a loss of power could leave the new name with none of its content."""
-    with file.open("rb") as stream:
-        os.fsync(stream.fileno())
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, whose names survive a loss of power."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in missing:
+        _to_disk(each.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Without it, a loss of power could leave a new name with none of its content, or take the name back."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _folder_in_use(parent: Path, prefix: str) -> Iterator[Path]:
+    """Make a temporary folder that other processes leave alone while this one lives."""
+    lock = None
+    while lock is None:
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+        lock = _locked(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.close()
+
+
+def _locked(folder: Path) -> BinaryIO | None:
+    """Lock a new temporary folder; None if another process took it for one that was left, and removes it."""
+    try:
+        lock = (folder / LOCK).open("wb")
+    except FileNotFoundError:
+        return None
+    if _is_locked_elsewhere(lock) or not (folder / LOCK).exists():
+        lock.close()
+        return None
+    return lock
+
+
+def _is_locked_elsewhere(file: BinaryIO) -> bool:
+    """Lock a file until it is closed, where the file system knows locks; return whether another process has it locked."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # no locks here, so no process removes what another may have left
+        return False
+    return False
+
+
+def _remove_if_left(folder: Path) -> None:
+    """Remove a temporary folder, unless a living process has it locked, or the file system cannot tell."""
+    with suppress(OSError), (folder / LOCK).open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def copy(source: Path, target: Path) -> None:
