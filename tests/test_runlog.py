@@ -1,6 +1,7 @@
 """What a stage says: to its log, to the terminal, and in one line where the user can help."""
 
 import errno
+import os
 import subprocess
 import sys
 import time
@@ -85,3 +86,44 @@ def wait_until(holds, seconds: float = 30) -> None:
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_settings_of_the_user_for_keras_and_matplotlib_change_nothing_that_is_computed(tmp_path):
+    """``~/.keras/keras.json``, ``matplotlibrc`` and the environment, against a home folder without any."""
+    script = f"""if True:
+        from rockspace.runlog import recorded
+        with recorded({str(tmp_path / "stage.log")!r}, 1, tensorflow=True):
+            import hashlib
+            import os
+            import keras
+            import matplotlib.pyplot as plt
+            from rockspace.report.figures import column_style, save
+            layer = keras.layers.Conv2D(2, 3)
+            print(keras.config.backend(), keras.config.floatx(), keras.config.epsilon(), keras.config.image_data_format())
+            print(keras.config.dtype_policy().name, layer(keras.ops.ones((1, 8, 9, 3))).shape, keras.config.max_epochs())
+            with column_style():
+                figure, axis = plt.subplots()
+                axis.plot([1, 2], label="$x$")
+                axis.legend()
+                save(figure, [{str(tmp_path / "figure.svg")!r}])
+            print(hashlib.sha256(open({str(tmp_path / "figure.svg")!r}, "rb").read()).hexdigest())
+    """
+    settings = {
+        ".keras/keras.json": '{"backend": "jax", "floatx": "float16", "epsilon": 1.0, "image_data_format": "channels_first"}',
+        ".config/matplotlib/matplotlibrc": "text.usetex: True\naxes.facecolor: red\nfont.size: 30\nsavefig.bbox: tight\n",
+    }
+    said = []
+    for home, variables in (
+        ("plain", {}),
+        ("odd", {"KERAS_BACKEND": "torch", "KERAS_MAX_EPOCHS": "1", "MPLBACKEND": "none of them"}),
+    ):
+        for name, text in settings.items() if variables else ():
+            (tmp_path / home / name).parent.mkdir(parents=True)
+            (tmp_path / home / name).write_text(text)
+        ours = {name: value for name, value in os.environ.items() if name not in ("MPLCONFIGDIR", "XDG_CONFIG_HOME")}
+        environment = ours | {"HOME": str(tmp_path / home)} | variables
+        result = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr
+        said.append(result.stdout)
+    assert said[0].startswith("tensorflow float32 1e-07 channels_last\nfloat32 (1, 6, 7, 2) None\n")
+    assert said[1] == said[0]

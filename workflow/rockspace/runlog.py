@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rockspace.checksums import forget, record, verify_files
 from rockspace.errors import RockspaceError
+from rockspace.library_settings import standard_settings
 
 ORPHAN_CHECK_S = 1.0
 
@@ -40,6 +41,8 @@ def recorded(
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Pictures go to files, whatever the user's own backend of matplotlib is.
+    os.environ["MPLBACKEND"] = "agg"
     if not sys.stderr.isatty():
         # A progress bar that ends in a file should not fill it.
         os.environ.setdefault("TQDM_MININTERVAL", "5")
@@ -88,11 +91,12 @@ class _LogFile(logging.FileHandler):
 
 
 def _import_tensorflow(log: _LogFile) -> None:
-    """Import TensorFlow while the process's standard error is the log: its libraries write there directly."""
+    """Import Keras and TensorFlow while the process's standard error is the log: their libraries write there directly."""
     terminal = os.dup(2)
     try:
         os.dup2(log.stream.fileno(), 2)
-        import tensorflow  # noqa: F401
+        with standard_settings():
+            import keras  # noqa: F401
     finally:
         os.dup2(terminal, 2)
         os.close(terminal)

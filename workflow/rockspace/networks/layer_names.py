@@ -22,6 +22,7 @@ import platformdirs
 from rockspace.artifacts import read_json, replacing
 from rockspace.baselines import is_trained
 from rockspace.errors import RockspaceError
+from rockspace.library_settings import standard_settings
 
 PENULTIMATE = "penultimate"
 POOLED = "pooled"
@@ -91,7 +92,8 @@ def layers_of(backbones: Iterable[str]) -> dict[str, Layers]:
     if missing:
         command = [sys.executable, "-m", "rockspace.networks.layer_names", *missing]
         # The folder of this package, so that the other process imports the same one.
-        process = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+        with standard_settings():
+            process = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)}: {process.stderr[-2000:]}")
         found = json.loads(process.stdout)
