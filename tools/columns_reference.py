@@ -6,7 +6,7 @@ Usage: ``python -m tools.columns_reference > docs/columns.md``
 from collections.abc import Iterable, Sequence
 
 from rockspace.alignment.statistics import STATISTICS
-from rockspace.report.columns import COMPARISON, ENTRIES, SUMMARY, Column
+from rockspace.report.columns import COMPARISON, DIMENSIONS, ENTRIES, SUMMARY, Column
 
 INTRODUCTION = """\
 # The columns of the tables
@@ -50,6 +50,8 @@ def reference() -> str:
         *_columns(COMPARISON),
         "\n## `comparison.entries.csv`\n\nOne row for each model and layer.\n",
         *_columns(ENTRIES),
+        "\n## `comparison.dimensions.csv`\n\nOne row for each dimension of the last layer of each model.\n",
+        *_columns(DIMENSIONS),
     ]
     return "".join(parts)
 

@@ -102,6 +102,7 @@ rule comparison:
     output:
         table=f"{STUDY}/comparison.csv",
         entries=f"{STUDY}/comparison.entries.csv",
+        dimensions=f"{STUDY}/comparison.dimensions.csv",
         png=report(
             f"{STUDY}/comparison.png",
             caption="../report/comparison.rst",

@@ -193,10 +193,17 @@ rule overview:
         entries=rules.comparison.output.entries,
         metrics=of_trainings(rules.evaluate.output.metrics),
         predictions=of_trainings(rules.evaluate.output.predictions),
+        comparison=rules.comparison.output.table,
+        dimensions=rules.comparison.output.dimensions,
         alignments=[
             file
             for model, seed in NETWORKS
             for file in expand(rules.procrustes.output.figures, model=model, seed=seed, layer=LAST_LAYERS[model])
+        ],
+        nulls=[
+            file
+            for model, seed in NETWORKS
+            for file in expand(rules.procrustes.output.dimensions, model=model, seed=seed, layer=LAST_LAYERS[model])
         ],
     output:
         page=report(
@@ -205,6 +212,13 @@ rule overview:
             category="Overview",
             labels={"item": "overview"},
         ),
+        dimensions_png=report(
+            f"{STUDY}/gallery/dimensions.png",
+            caption="../report/dimensions.rst",
+            category="Overview",
+            labels={"item": "r of each dimension"},
+        ),
+        dimensions_svg=f"{STUDY}/gallery/dimensions.svg",
         # The complete configuration as a file, which reproduces the run.
         config=f"{STUDY}/config.yaml",
     log:

@@ -6,12 +6,13 @@ from rockspace.artifacts import write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.alignment.aligned import read_aligned
+    from rockspace.alignment.aligned import dimensions_of, read_aligned
     from rockspace.alignment.comparison import (
         Baselines,
         Prediction,
         Resampling,
         comparison_table,
+        dimensions_table,
         entries_table,
         scored,
     )
@@ -24,9 +25,12 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     runs = zip(snakemake.params.runs, tables, strict=True)
     predictions = [Prediction(*run, predicted) for run, (_, _, predicted) in runs]
     resampling = Resampling(settings["permutations"], settings["bootstraps"])
-    given = scored(predictions, observed), images["label"].to_numpy(), resampling
+    labels, last = images["label"].to_numpy(), {model: layer for model, _, layer in snakemake.params.runs}
+    given = scored(predictions, observed), labels, resampling
+    shown = scored([each for each in predictions if each.layer == last[each.model]], observed)
     entries, comparisons = entries_table(*given), comparison_table(*given, Baselines(**snakemake.params.baselines))
     write_csv(out.entries, entries)
+    write_csv(out.dimensions, dimensions_table(shown, dimensions_of(images), labels, resampling))
     write_csv(out.table, comparisons)
     write_table_page(Path(out.table), Path(out.page), f"{snakemake.params.study}: comparison")
     comparison_figure(entries, comparisons, [out.png, out.svg])

@@ -6,12 +6,16 @@ from rockspace.artifacts import write_text
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
+    from rockspace.report.dimensions import dimensions_figure
     from rockspace.report.overview import Study, write_overview
     from rockspace.report.provenance import configuration, provenance
 
     files, params, out = snakemake.input, snakemake.params, snakemake.output
     runs = {"trainings": params.trainings, "networks": params.networks}
     study = Study.read(params.config, params.layers, params.baselines, runs, files)
+    closest = study.profile(study.best["model"])
+    title = f"{params.config['study']}: {closest.model}, layer {closest.layer}"
+    dimensions_figure(closest, title, [out.dimensions_png, out.dimensions_svg])
     write_text(out.config, configuration(params.config))
     origin = provenance(params.config, out.config, study.manifests, Path(files.reading))
     write_overview(Path(out.page), study, origin)

@@ -42,3 +42,9 @@ def read_aligned(path: str | Path) -> tuple[pd.DataFrame, np.ndarray, np.ndarray
     table = pd.read_csv(path, dtype={"image_id": str, "label": str}, keep_default_na=False)
     sides = (table.filter(regex=form.format("^.*") + "$").to_numpy() for form in (OBSERVED, PREDICTED))
     return table, *sides
+
+
+def dimensions_of(table: pd.DataFrame) -> list[str]:
+    """Return the names of the dimensions in a table written from `aligned_table`, in its order."""
+    ending = OBSERVED.format("")
+    return [column.removesuffix(ending) for column in table.columns if column.endswith(ending)]

@@ -139,6 +139,41 @@ def entries_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resa
     return pd.DataFrame(rows)
 
 
+def dimensions_table(
+    entries: Sequence[Entry], names: Sequence[str], labels: np.ndarray, resampling: Resampling
+) -> pd.DataFrame:
+    """Return the held-out r of each dimension, for each model and layer over all its seeds, with intervals.
+
+    Args:
+        entries: As from `scored`.
+        names: Names of the human dimensions, k of them.
+        labels: Subtype of each image, shape (n,).
+        resampling: See `Resampling`.
+
+    Returns:
+        `model, seed, layer, dimension, r`, and the ends of its intervals over images and subtypes.
+    """
+
+    def over_seeds(totals: np.ndarray) -> np.ndarray:
+        return correlations_from_moments(totals).mean(axis=-2)
+
+    rows = []
+    for entry in _over_seeds(entries):
+        ends = by_units(
+            confidence_interval, entry.moments, over_seeds, labels,
+            resamples=resampling.bootstraps, seed=resampling.seed, bounds=(-1.0, 1.0),
+        )  # fmt: skip
+        r = over_seeds(entry.moments.sum(axis=0))
+        for i, name in enumerate(names):
+            row = {part: getattr(entry, part) for part in ENTRY} | {"dimension": name, "r": r[i]}
+            for units, found in ends.items():
+                row |= dict.fromkeys((f"low_{units}", f"high_{units}"), np.nan)
+                if found is not None:
+                    row |= {f"low_{units}": found[0, i], f"high_{units}": found[1, i]}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def comparison_table(
     entries: Sequence[Entry], labels: np.ndarray, resampling: Resampling, baselines: Baselines | None = None
 ) -> pd.DataFrame:

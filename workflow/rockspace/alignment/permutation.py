@@ -18,6 +18,8 @@ BATCH = 128
 TIE = 1e-9
 # Smallest number of permutations of the scored units for a test over them; with fewer, p has only a few possible values.
 MIN_EXCHANGES = 100
+# Percentiles between which the middle 95 % of the random pairings lie.
+MIDDLE = (2.5, 97.5)
 
 # Options of progress bars: shown after three seconds, removed at the end.
 PROGRESS = {"delay": 3, "leave": False}
@@ -148,6 +150,7 @@ class Null:
         mean_r: Mean r of each random pairing, shape (n,).
         disparity: Disparity of each random pairing, shape (n,).
         r: Mean over pairings of each dimension's r, shape (k,).
+        r_band: Middle 95 % of each dimension's r, shape (2, k).
 
     References:
         Jackson, D. A. (1995). PROTEST: a PROcrustean randomization TEST of community environment concordance.
@@ -163,6 +166,7 @@ class Null:
     mean_r: np.ndarray
     disparity: np.ndarray
     r: np.ndarray
+    r_band: np.ndarray
 
     def summary(self) -> dict[str, Any]:
         """Return p-values, means and the middle 95 % of the random pairings, ready for JSON."""
@@ -171,9 +175,9 @@ class Null:
             "p_disparity": self.p_disparity,
             "p_mean_r": self.p_mean_r,
             "null_mean_r": float(self.mean_r.mean()),
-            "null_mean_r_band": np.percentile(self.mean_r, [2.5, 97.5]).tolist(),
+            "null_mean_r_band": np.percentile(self.mean_r, MIDDLE).tolist(),
             "null_disparity": float(self.disparity.mean()),
-            "null_disparity_band": np.percentile(self.disparity, [2.5, 97.5]).tolist(),
+            "null_disparity_band": np.percentile(self.disparity, MIDDLE).tolist(),
         }
 
 
@@ -207,12 +211,14 @@ def _null(observed: Figures, batches: Sequence[Figures]) -> Null:
     mean_r, disparity = (
         np.concatenate([getattr(batch, name) for batch in batches]) for name in ("mean_r", "disparity")
     )
+    r = np.concatenate([batch.r for batch in batches])
     return Null(
         n=len(mean_r),
         p_disparity=float(p_value(-observed.disparity, -disparity)),
         p_mean_r=float(p_value(observed.mean_r, mean_r)),
-        p_r=p_value(observed.r, np.concatenate([batch.r for batch in batches])),
+        p_r=p_value(observed.r, r),
         mean_r=mean_r,
         disparity=disparity,
         r=sum(batch.r.sum(axis=0) for batch in batches) / len(mean_r),
+        r_band=np.percentile(r, MIDDLE, axis=0),
     )

@@ -230,6 +230,8 @@ def _dimension_table(
             table[f"p_{analysis}_{units}"] = null.p_r if null else np.nan
             table[f"p_{analysis}_{units}_holm"] = holm(null.p_r) if null else np.nan
             table[f"null_r_{analysis}_{units}"] = null.r if null else np.nan
+            for end, position in (("low", 0), ("high", 1)):
+                table[f"null_r_{analysis}_{units}_{end}"] = null.r_band[position] if null else np.nan
     return table
 
 

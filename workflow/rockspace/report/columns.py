@@ -136,7 +136,7 @@ COORDINATES = Statistic(
 )  # fmt: skip
 
 _FOR_READERS: tuple[Column, ...] = (
-    Column("model", "model", "Name of the model or ensemble.", TEXT),
+    Column("model", "model", "Name of the model or ensemble. A baseline is named for its backbone: `-pretrained` is the network before any training here, `-untrained` the network with random weights.", TEXT),
     Column("seed", "seed", "Seed of the model; for an ensemble, all its seeds.", TEXT),
     Column("layer", "layer", "Layer whose activations are compared with the human coordinates.", TEXT),
     *_estimate(TOP1, METRICS, form=SHARE),
@@ -195,6 +195,12 @@ ENTRIES: tuple[Column, ...] = (
     Column("seeds_low", "lowest seed", "Lowest held-out mean r of a seed."),
     Column("seeds_high", "highest seed", "Highest held-out mean r of a seed."),
 )
+DIMENSIONS: tuple[Column, ...] = (
+    *SUMMARY[:3],
+    Column("dimension", "dimension", "Name of the human dimension.", TEXT),
+    Column("r", "r held-out", "Held-out r of the dimension, averaged over the seeds."),
+    *_ends("`r`"),
+)
 COMPARISON: tuple[Column, ...] = (
     Column("differs_in", "differs in", "What the two entries differ in: model, layer or seed, or training: a model and its network without training.", TEXT),
     *_sides(),
@@ -207,7 +213,12 @@ COMPARISON: tuple[Column, ...] = (
         for about in [f"Share of random exchanges of the two predictions of {units} with a difference at least as large" + (", adjusted by Holm's method over the comparisons of one kind." if suffix else ".")]
     ),
 )  # fmt: skip
-TABLES = {"summary": SUMMARY, "comparison": COMPARISON, "comparison.entries": ENTRIES}
+TABLES = {
+    "summary": SUMMARY,
+    "comparison": COMPARISON,
+    "comparison.entries": ENTRIES,
+    "comparison.dimensions": DIMENSIONS,
+}
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
@@ -223,10 +234,21 @@ def estimate_of(row: Mapping[str, Any], name: str) -> Estimate:
 
 
 def cells(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> list[tuple[str, str, list[str]]]:
+    """Format a table for readers; see `written_columns`.
+
+    Returns:
+        Heading, meaning and cells of each column.
+    """
+    return [(heading, column.about, texts) for column, heading, texts in written_columns(rows, columns)]
+
+
+def written_columns(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]
+) -> list[tuple[Column, str, list[str]]]:
     """Format a table for readers, without columns that are empty in all rows or that repeat the configured reduction.
 
     Returns:
-        Heading, meaning and cells of each column. The unit of intervals and chance is in the heading, or in the cells
+        Each column with its heading and cells. The unit of intervals and chance is in the heading, or in the cells
         if it differs between rows.
     """
     written = []
@@ -238,5 +260,5 @@ def cells(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> list[
         over = set().union(*(column.units(row) for row in rows))
         notes = (["95 %"] if column.ends and over else []) + [f"over {units}" for units in over if len(over) == 1]
         heading = column.heading + (f" ({' '.join(notes)})" if notes else "")
-        written.append((heading, column.about, [column.cell(row, name_units=len(over) > 1) for row in rows]))
+        written.append((column, heading, [column.cell(row, name_units=len(over) > 1) for row in rows]))
     return written

@@ -1,35 +1,62 @@
-"""The front page: alignment and accuracy of each model, with chance and published figures."""
+"""The front page: the answer in words and in one figure, then models, layers, accuracy, and where to look further."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 
 from rockspace.alignment.intervals import proportion_interval
-from rockspace.alignment.statistics import UNITS
+from rockspace.alignment.statistics import UNITS, Estimate
 from rockspace.artifacts import read_json
 from rockspace.data.catalog import read_catalog
 from rockspace.data.manifest import read_manifest
 from rockspace.inference.evaluation import read_predictions
+from rockspace.report.answer import about, answer, notes, points
 from rockspace.report.columns import BY_NAME, SUMMARY, cells, estimate_of, read_table
+from rockspace.report.dimensions import (
+    BASELINES,
+    DimensionProfile,
+    Profiled,
+    ceiling_of,
+    dimension_estimates,
+    lowest_tick,
+    rows_on_page,
+    ticks,
+)
 from rockspace.report.pages import write_page
 from rockspace.report.provenance import configuration
 from rockspace.report.runtimes import clock, stage_runtimes
-from rockspace.report.summary import notes_of
 
 # Rows of the table of run times; the rest is added up.
 LONGEST = 5
-# Level at which a figure counts as more than chance.
-LEVEL = 0.05
+# Rows of the table of layers that are shown without a click.
+MOST_LAYERS = 15
 R, TOP1 = "held_out_mean_r", "validation_top1"
 ACCURACY = (TOP1, "validation_top3", "train_top1")
 ALIGNMENT = (
     R, f"{R}_null", f"{R}_p", "new_subtypes_mean_r", "in_sample_mean_r", "in_sample_mean_r_null", "held_out_disparity",
     "in_sample_disparity",
 )  # fmt: skip
+MAPS, LAYERS = ALIGNMENT[:3], (*ALIGNMENT[:4], "in_sample_mean_r")
+# What the words of the page mean.
+WORDS = {
+    "r": "Pearson's correlation, over the validation images, of the positions that people gave them on one dimension with those that the network gives them. 1: the same up to unit and origin; 0: unrelated.",
+    "held-out": "The network's space is rotated onto people's dimensions with the training images alone; r is of the validation images, which neither the network nor the rotation saw.",
+    "in-sample": "The rotation is fitted to the same images that are scored. It is always too good, and is shown because published figures often are of this kind.",
+    "layer": "A stage of the network; its activations are the network's space. The later the layer, the closer to the network's answer.",
+    "95 % interval": "Where r would lie with other subtypes (or images) of the same kind. Images of one label resemble each other, so whole labels are resampled where there are enough of them.",
+    "subtypes": "The labels of the images, such as kinds of rock.",
+    "chance": "The same analysis with people's coordinates of whole subtypes exchanged at random: the mean of these random pairings, and the middle 95 % of them as a grey band.",
+    "p": "Share of random pairings with at least as high an r; for single dimensions adjusted for their number by Holm's method.",
+    "baseline": "The same network before any training on these images, or with random weights: what training has to beat.",
+    "noise ceiling": "How well single persons agree with the others: no model can be expected to agree better with single persons.",
+    "dimension": "One of the axes of people's psychological space, such as lightness; from their judgments of the images.",
+}
 # What has a mark on a row's scale.
 ON_SCALE = (TOP1, R, "in_sample_mean_r")
 # Held-out r by other maps than the rotation that leads, each a row of its own.
@@ -47,7 +74,7 @@ class Row:
 
     Attributes:
         name: Model, reference, or chance.
-        kind: ``model``, ``other`` (map of the same model), ``reference`` or ``chance``.
+        kind: ``model``, ``baseline``, ``other`` (map of the same model), ``reference`` or ``chance``.
         figures: By name of a column of the summary, what the row holds.
         marks: Marks on the row's scale: kind, and both ends (0 to 1), which are equal for a point.
         note: More about the row, below its name.
@@ -70,11 +97,14 @@ class Study:
         manifests: The manifests of the photographs and of people's files.
         summary: ``summary.csv``, with seeds as text: a row for each model, seed and layer.
         entries: ``comparison.entries.csv``: held-out mean r of each model and layer over its seeds.
-        layers: The layer to show of each model.
+        comparison: ``comparison.csv``: paired differences of held-out mean r.
+        dimensions: ``comparison.dimensions.csv``: held-out r of each dimension, of the layer to show of each model.
+        layers: The layer to show of each network, baselines included.
         baselines: Of each model the names of its baselines, by kind; see `rockspace.baselines`.
-        metrics: By model and seed (text), ``metrics.json`` of those that are trained.
-        alignments: By model and seed, ``alignment/{layer}.json`` of the layer to show.
-        predictions: By model and seed, the validation images of ``predictions.csv`` of those that are trained.
+        metrics: By model and seed (text), ``metrics.json``; of trained networks.
+        alignments: By model and seed, ``alignment/{layer}.json`` of that layer.
+        nulls: By model and seed, ``alignment/{layer}.dimensions.csv`` of that layer.
+        predictions: By model and seed, the validation images of ``predictions.csv``; of trained networks.
     """
 
     config: dict[str, Any]
@@ -82,10 +112,13 @@ class Study:
     manifests: Sequence[Path]
     summary: pd.DataFrame
     entries: pd.DataFrame
+    comparison: pd.DataFrame
+    dimensions: pd.DataFrame
     layers: Mapping[str, str]
     baselines: Mapping[str, Mapping[str, str]]
     metrics: Mapping[tuple[str, str], dict[str, Any]]
     alignments: Mapping[tuple[str, str], dict[str, Any]]
+    nulls: Mapping[tuple[str, str], pd.DataFrame]
     predictions: Mapping[tuple[str, str], pd.DataFrame]
 
     @classmethod
@@ -101,11 +134,12 @@ class Study:
 
         Args:
             config: The whole configuration, defaults filled in.
-            layers: The layer to show of each model.
+            layers: The layer to show of each network.
             baselines: Of each model the names of its baselines, by kind.
             runs: Model and seed (text) of all `networks`, and of those that are trained (`trainings`).
-            files: Path of `catalog`, `summary` and `entries`; paths of `manifests`; of `alignments` in the order of the
-                networks; and of `metrics` and `predictions` in the order of the trainings.
+            files: Path of `catalog`, `summary`, `entries`, `comparison` and `dimensions`; paths of `manifests`; of
+                `alignments` and `nulls` in the order of the networks; and of `metrics` and `predictions` in the order of the
+                trainings.
         """
 
         def by_run(kind: str, name: str, read: Callable[[str], Any]) -> dict[tuple[str, str], Any]:
@@ -117,82 +151,98 @@ class Study:
             manifests=[Path(path) for path in files["manifests"]],
             summary=read_table(files["summary"]),
             entries=read_table(files["entries"]),
+            comparison=read_table(files["comparison"]),
+            dimensions=read_table(files["dimensions"]),
             layers=layers,
             baselines=baselines,
             metrics=by_run("trainings", "metrics", read_json),
             alignments=by_run("networks", "alignments", read_json),
+            nulls=by_run("networks", "nulls", pd.read_csv),
             predictions=by_run(
                 "trainings", "predictions", lambda path: read_predictions(path).query("split == 'validation'")
             ),
         )
 
-    def models(self) -> list[dict[str, Any]]:
-        """Return a record for each model and ensemble: the layer shown, over all its seeds; see `over_seeds`."""
-        shown = self.summary["layer"] == self.summary["model"].map(self.layers).fillna(self.summary["layer"])
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the program drew the images."""
+        return self.config["dataset"]["source"] == "synthetic"
+
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """The kind of each baseline, by its name."""
+        return {name: kind for each in self.baselines.values() for kind, name in each.items()}
+
+    @cached_property
+    def every_layer(self) -> list[dict[str, Any]]:
+        """A record for each layer of each network and ensemble, over all its seeds; see `over_seeds`."""
         return [
             over_seeds(runs, self.entries, [table for (name, _), table in self.predictions.items() if name == model])
-            for (model, _), runs in self.summary[shown].groupby(["model", "layer"], sort=False)
+            for (model, _), runs in self.summary.groupby(["model", "layer"], sort=False)
         ]
 
-    def _compared(self) -> list[dict[str, Any]]:
-        """The models with a held-out r, the closest first."""
-        found = [model for model in self.models() if not pd.isna(model[R])]
-        return sorted(found, key=lambda model: model[R], reverse=True)
+    @cached_property
+    def models(self) -> list[dict[str, Any]]:
+        """The records of the layer to show, the closest to people first, baselines last."""
+        shown = [each for each in self.every_layer if each["layer"] == self.layers.get(each["model"], each["layer"])]
 
-    def answer(self) -> str:
-        """Say in one sentence how close the closest model comes to people, and what chance gives."""
-        models = self._compared()
-        best = models[0]
-        found, first = estimate_of(best, R), next(iter(self.alignments.values()))
-        labels = self.catalog.loc[self.catalog["split"] == "validation", "label"]
-        count = {"subtypes": labels.nunique(), "images": len(labels)}
-        where = f"on {count['images']} images that it was not trained on"
-        start = (
-            f"Of {len(models)} models, {best['model']} comes closest to people: {where}, its"
-            if len(models) > 1
-            else f"{where.capitalize()}, {best['model']}'s"
-        )
-        interval = ""
-        if found.has_interval:
-            interval = f" ({found.low:.2f} to {found.high:.2f} over {count[found.interval_over]} {found.interval_over})"
-        chance = f"; chance is {found.null:.2f}" if found.has_null else ""
-        doubt = ""
-        if found.p > LEVEL or found.low <= found.null:
-            doubt = f", so this is not clearly more than chance (p = {found.p:.2g} over {found.null_over})"
-        return (
-            f"{start} layer {best['layer']} follows people's "
-            f"{_count(first['n_dimensions'], 'dimension')} with a mean correlation of r = {found.value:.2f}"
-            f"{interval}{chance}{doubt}."
-        )
+        def place(record: Mapping[str, Any]) -> tuple[bool, bool, float]:
+            return record["model"] in self.kinds, bool(pd.isna(record[R])), -record[R]
 
-    def dimensions_in_words(self) -> str:
-        """Say which dimension the model of `answer` follows best and which least, over its seeds, held-out."""
-        closest = self._compared()[0]["model"]
-        runs = [found for (model, _), found in self.alignments.items() if model == closest]
-        if not runs or runs[0]["n_dimensions"] < 2:
-            return ""
-        table = pd.DataFrame([found["held_out"]["r"] for found in runs], columns=runs[0]["dimensions"], dtype=float)
-        r = table.mean().dropna().sort_values()
-        if r.empty:
-            return ""
-        return f"It follows {r.index[-1]} best (r = {r.iloc[-1]:.2f}) and {r.index[0]} least (r = {r.iloc[0]:.2f})."
+        return sorted(shown, key=place)
 
-    def in_words(self) -> str:
-        """Describe models, seeds and images in one sentence."""
-        counts, labels = self.catalog["split"].value_counts(), self.catalog["label"].nunique()
-        trained = f"{_count(len(self.layers), 'model')}, {_count(len(self.config['seeds']), 'seed')}"
-        drawn = "; the photographs are drawn" if self.config["dataset"]["source"] == "synthetic" else ""
-        return f"{trained}; {counts['train']} training and {counts['validation']} validation images of {labels} labels{drawn}."
+    @cached_property
+    def networks(self) -> list[dict[str, Any]]:
+        """The records of single networks that are no baselines and have a held-out r, the closest first."""
+        return [
+            each
+            for each in self.models
+            if each["model"] in self.layers and each["model"] not in self.kinds and not pd.isna(each[R])
+        ]
 
-    def warnings(self) -> list[str]:
-        """Return notes on the limits of the figures."""
-        runs = [(model, seed, self.layers[model]) for model, seed in self.alignments]
-        notes = notes_of(runs, list(self.alignments.values()))
-        if any(figures["selection"] == "validation" for figures in self.metrics.values()):
-            notes.append(
-                "The validation images decided when to stop training, so their accuracy is too good to report."
-            )
-        return notes
+    @property
+    def best(self) -> dict[str, Any]:
+        """The record of the network that is closest to people."""
+        return self.networks[0]
+
+    def profile(self, model: str) -> DimensionProfile:
+        """Return the held-out r of the layer to show of a network, along each dimension."""
+        records = {each["model"]: each for each in self.models}
+        record = records[model]
+        found = {name: self._dimensions(name) for name in (model, *self.baselines.get(model, {}).values())}
+        baselines = self.baselines.get(model, {})
+        mean = f"mean of {len(found[model])} dimensions"
+        rows = [Profiled(mean, estimate_of(record, R), {kind: records[name][R] for kind, name in baselines.items()})]
+        rows += [
+            Profiled(name, estimate, {kind: found[other][name].value for kind, other in baselines.items()})
+            for name, estimate in found[model].items()
+        ]
+        # With one dimension the mean is that dimension.
+        rows = rows if len(rows) > 2 else [replace(rows[0], name=rows[-1].name)]
+        return DimensionProfile(model, record["layer"], rows, ceiling_of(self._of(model, self.alignments)))
+
+    def _dimensions(self, model: str) -> dict[str, Estimate]:
+        rows = self.dimensions[self.dimensions["model"] == model]
+        return dimension_estimates(rows, self._of(model, self.nulls))
+
+    @staticmethod
+    def _of(model: str, by_run: Mapping[tuple[str, str], Any]) -> list[Any]:
+        return [found for (name, _), found in by_run.items() if name == model]
+
+    def paired(self, a: tuple[str, str], b: tuple[str, str]) -> tuple[float, float, float, str] | None:
+        """Return the difference of held-out mean r of two models and layers, a minus b, its interval and their unit."""
+        for first, second, sign in ((a, b, 1), (b, a, -1)):
+            sides = dict(zip(("model_a", "layer_a", "model_b", "layer_b"), (*first, *second), strict=True))
+            rows = self.comparison[(self.comparison[list(sides)] == pd.Series(sides)).all(axis=1)]
+            if rows.empty:
+                continue
+            row = rows.iloc[0]
+            for units in UNITS:
+                ends = sorted((sign * row[f"low_{units}"], sign * row[f"high_{units}"]))
+                if not np.isnan(ends).any():
+                    return sign * row["difference"], *ends, units
+            return sign * row["difference"], np.nan, np.nan, ""
+        return None
 
 
 def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame, predictions: Sequence[pd.DataFrame] = ()) -> dict[str, Any]:
@@ -250,12 +300,13 @@ def applicable(
 
 
 def accuracy_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict[str, Any]]) -> list[Row]:
-    """Tabulate top-1 accuracy on the validation images: models, references, and two kinds of chance.
+    """Tabulate top-1 accuracy on the validation images: models, the best first, references, and two kinds of chance.
 
     Args:
-        models: As from `Study.models`.
+        models: As from `Study.models`; baselines have no accuracy.
         references: Results of others; see `applicable`.
     """
+    models = sorted((model for model in models if not _has_none(model, ACCURACY)), key=lambda model: -model[TOP1])
     rows = [*(_model_row(model, TOP1) for model in models), *_reference_rows(references, ACCURACY)]
     for column in (column for column in SUMMARY if column.name.startswith("validation_chance")):
         chance = pd.Series([model[column.name] for model in models]).max()
@@ -263,33 +314,61 @@ def accuracy_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict
     return rows
 
 
-def alignment_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict[str, Any]]) -> list[Row]:
-    """Tabulate how closely a layer of each model matches people.
+def alignment_rows(
+    models: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], references: Sequence[dict[str, Any]]
+) -> list[Row]:
+    """Tabulate how closely a layer of each model matches people: models, their baselines, and references.
 
     Args:
         models: As from `Study.models`.
+        kinds: The kind of each baseline, by its name.
         references: Results of others; see `applicable`.
     """
-    rows = []
-    for model in models:
-        rows.append(_model_row(model, R))
-        rows += [
-            _other_row(model, name, by)
-            for name, by in OTHER_MAPS.items()
-            # What leads has the first row.
-            if not pd.isna(model[name]) and not name.startswith(f"{model['reduction']}_")
-        ]
+    rows = [_model_row(model, R, kinds.get(model["model"], "")) for model in models]
     return [*rows, *_reference_rows(references, ALIGNMENT)]
 
 
-def _model_row(model: Mapping[str, Any], name: str) -> Row:
+def layer_rows(layers: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> list[Row]:
+    """Tabulate all layers, in their order from image to output.
+
+    Args:
+        layers: As from `Study.every_layer`.
+        kinds: The kind of each baseline, by its name.
+    """
+    return [_model_row(layer, R, kinds.get(layer["model"], "")) for layer in layers]
+
+
+def map_rows(models: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Tabulate what each model reaches held-out by other maps than the rotation that leads.
+
+    Args:
+        models: As from `Study.models`.
+    """
+    return [
+        _other_row(model, name, by)
+        for model in models
+        for name, by in OTHER_MAPS.items()
+        if not pd.isna(model[name]) and not name.startswith(f"{model['reduction']}_")
+    ]
+
+
+def _has_none(model: Mapping[str, Any], names: Sequence[str]) -> bool:
+    return all(pd.isna(model[name]) for name in names)
+
+
+def _model_row(model: Mapping[str, Any], name: str, baseline: str = "") -> Row:
     marks = _marks(model, name)
     notes = []
     if name == R:
         marks[-1:-1] = [("within", model["in_sample_mean_r"], model["in_sample_mean_r"])]
         # An ensemble averages rotations and has no reduction of its own.
         notes = [f"layer {model['layer']}", *filter(None, [OTHER_MAPS.get(f"{model['reduction']}_{R}")])]
-    return Row(str(model["model"]), "model", model, _drawn(marks), ", ".join([*notes, *_spread(model, name)]))
+        if model["each"][0].get("reduction") is None or pd.isna(model["reduction"]):
+            notes.insert(0, "ensemble")
+    if baseline:
+        notes.insert(0, f"baseline: the network {BASELINES[baseline]}")
+    kind = "baseline" if baseline else "model"
+    return Row(str(model["model"]), kind, model, _drawn(marks), ", ".join([*notes, *_spread(model, name)]))
 
 
 def _other_row(model: Mapping[str, Any], name: str, by: str) -> Row:
@@ -332,6 +411,34 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def pictures(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the pictures of a study by what they show: each group's heading, and text and address of each picture."""
+    splits, layers = study.config["dataset"]["splits"], study.layers
+    of_runs = {
+        "observed and predicted": [("alignment/{layer}.png", study.alignments)],
+        "both spaces": [("alignment/maps/{layer}.png", study.alignments)],
+        "learning curves": [("curves.png", study.metrics)],
+        "confusion matrices": [("confusion.png", study.metrics)],
+        "most confident errors": [("mistakes.jpg", study.metrics)],
+    }
+    several = len(study.config["seeds"]) > 1
+    groups = [
+        ("whole study", [
+            ("r of each dimension", "gallery/dimensions.png"), ("comparison of models", "comparison.png"),
+            ("all learning curves", "gallery/learning_curves.png"),
+            *((f"{split} images", f"gallery/{split}.jpg") for split in splits),
+        ]),
+        ("alignment by layer", [(model, f"models/{quote(model)}/layer_profile.png") for model in layers]),
+    ]  # fmt: skip
+    for heading, ((file, runs),) in of_runs.items():
+        groups.append((heading, [
+            (f"{model}, seed {seed}" if several else model,
+             f"models/{quote(model)}/seed-{seed}/{file.format(layer=quote(layers[model]))}")
+            for model, seed in runs
+        ]))  # fmt: skip
+    return groups
+
+
 def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) -> None:
     """Write the page.
 
@@ -341,31 +448,40 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
         provenance: As from `rockspace.report.provenance.provenance`.
     """
     references = applicable(study.config["references"], study.manifests, study.config["dataset"])
-    models = study.models()
     stages = stage_runtimes(output.parent / "benchmarks")
     memory, rest = stages["memory_mb"].max(), stages.iloc[LONGEST:]
     shown = [(row.stage, row.jobs, clock(row.seconds)) for row in stages.head(LONGEST).itertuples()]
     if len(rest):
         shown.append((f"{len(rest)} more stages", int(rest["jobs"].sum()), clock(rest["seconds"].sum())))
+    limits, technical = notes(study)
+    layers = layer_rows(study.every_layer, study.kinds)
+    profiles = [study.profile(each["model"]) for each in study.models if each["model"] in study.layers]
+    low = lowest_tick(profiles)
     write_page(
         output,
         "overview.html.jinja",
         study=study.config["study"],
-        answer=f"{study.answer()} {study.dimensions_in_words()}".strip(),
-        about=study.in_words(),
-        warnings=study.warnings(),
-        alignment=table(alignment_rows(models, references), ALIGNMENT),
-        accuracy=table(accuracy_rows(models, references), ACCURACY),
+        answer=answer(study),
+        points=points(study),
+        about=about(study),
+        limits=limits,
+        technical=technical,
+        profiles=[(profile, rows_on_page(profile, low)) for profile in profiles],
+        ticks=ticks(low),
+        drawn=study.is_drawn,
+        alignment=table(alignment_rows(study.models, study.kinds, references), ALIGNMENT),
+        maps=table(map_rows(study.models), MAPS),
+        layers=table(layers, LAYERS) if len(layers) > len(study.models) else None,
+        layers_open=len(layers) <= MOST_LAYERS,
+        accuracy=table(accuracy_rows(study.models, references), ACCURACY),
+        pictures=pictures(study),
+        words=WORDS,
         stages=shown,
         total=clock(stages["seconds"].sum()),
         memory="" if np.isnan(memory) else f"{memory / 1024:.1f} GB",
         provenance=provenance,
         config=configuration(study.config),
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _drawn(marks: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:

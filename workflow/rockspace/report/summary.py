@@ -62,19 +62,22 @@ def ensemble_rows(name: str, metrics: dict[str, Any], alignment: dict[str, Any])
     return [summary_row(name, seeds, layer, metrics, figures) for layer, figures in layers.items()]
 
 
-def notes_of(runs: Sequence[tuple[str, int | str, str]], alignments: Sequence[dict[str, Any]]) -> list[str]:
+def notes_of(
+    runs: Sequence[tuple[str, int | str, str]], alignments: Sequence[dict[str, Any]], kind: str = "notes"
+) -> list[str]:
     """Return the notes in the reports of the layers, each once.
 
     Args:
         runs: Model, seed and layer of each report.
         alignments: ``alignment/{layer}.json`` of each.
+        kind: `notes` or `technical_notes`.
 
     Returns:
         The notes; those that do not hold for all layers with the names of these before them.
     """
     said: dict[str, list[str]] = {}
     for (model, seed, layer), figures in zip(runs, alignments, strict=True):
-        for note in figures["notes"]:
+        for note in figures.get(kind, ()):
             said.setdefault(note, []).append(f"{model}, seed {seed}, {layer}")
     return [
         note if len(where) == len(runs) else f"{'; '.join(where[:5])}{' and others' if len(where) > 5 else ''}: {note}"

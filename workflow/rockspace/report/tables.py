@@ -1,10 +1,78 @@
-"""Tables as pages: to read in a browser, with the CSV to take along."""
+"""Tables as pages: to sort, filter and read in a browser, with the CSV to take along."""
 
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from rockspace.report.columns import NOTHING, TABLES, cells, read_table
+import numpy as np
+import pandas as pd
+
+from rockspace.alignment.statistics import UNITS
+from rockspace.report.columns import P_VALUE, TABLES, TEXT, Column, read_table, written_columns
+from rockspace.report.dimensions import LEVEL
 from rockspace.report.pages import write_page
+
+ABOUT = {
+    "summary": "A row is one layer of one network, from one seed. In parentheses are 95 % intervals, and of chance the middle 95 % of the random pairings.",
+    "comparison": "A row compares two layers, networks or seeds on the same validation images: by how much does the first follow people's dimensions more closely than the second? "
+    "In parentheses are 95 % intervals of the difference.",
+}
+NONE = {
+    "summary": "There are no results.",
+    "comparison": "There is one layer of one network from one seed, so there is nothing to compare. Name more models, layers or seeds in the configuration.",
+}
+# The columns of a comparison for readers; those of its CSV keep both units.
+PAIRS = (
+    Column("pair", "first and second", "The two that are compared, on the same images.", TEXT),
+    Column("differs_in", "differ in", "What the two differ in.", TEXT),
+    Column("verdict", "which is closer", f"The one that is clearly closer to people: the interval of the difference excludes 0, and p is at most {LEVEL}. 'not clear' does not mean that they are equal.", TEXT),
+    Column("difference", "difference", "Held-out mean r of the first minus that of the second, with its paired interval: both lose the same images or subtypes.", "{:+.3f}", ends=("low", "high"), over="over"),
+    Column("p", "p", "Share of random exchanges of the two predictions with a difference at least as large, adjusted by Holm's method over all comparisons of one kind.", P_VALUE, over="p_over"),
+    Column("mean_r_a", "r of the first", "Held-out mean r of the first, averaged over its seeds."),
+    Column("mean_r_b", "r of the second", "Held-out mean r of the second, averaged over its seeds."),
+)  # fmt: skip
+
+
+def pair_rows(comparisons: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of ``comparison.csv`` with the values of `PAIRS`, over subtypes, or over images where there are none.
+
+    Args:
+        comparisons: As from `rockspace.report.columns.read_table`.
+    """
+    parts = [
+        part
+        for part in ("model", "layer", "seed")
+        if part == "model" or len(np.unique(comparisons[[f"{part}_a", f"{part}_b"]].astype(str))) > 1
+    ]
+    return [_pair(row, parts) for row in comparisons.to_dict("records")]
+
+
+def _pair(row: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
+    first, second = (_side(row, parts, side) for side in ("a", "b"))
+    found = {
+        "pair": f"{first} vs. {second}",
+        "low": np.nan,
+        "high": np.nan,
+        "over": np.nan,
+        "p": np.nan,
+        "p_over": np.nan,
+    }
+    for units in reversed(UNITS):
+        if not np.isnan([row[f"low_{units}"], row[f"high_{units}"]]).any():
+            found |= {"low": row[f"low_{units}"], "high": row[f"high_{units}"], "over": units}
+        if not np.isnan(row[f"p_{units}_holm"]):
+            found |= {"p": row[f"p_{units}_holm"], "p_over": units}
+    closer = first if row["difference"] > 0 else second
+    clear = (found["low"] > 0 or found["high"] < 0) and not found["p"] > LEVEL
+    found["verdict"] = "too few images" if np.isnan(found["low"]) else closer if clear else "not clear"
+    return {**row, **found}
+
+
+def _side(row: Mapping[str, Any], parts: Sequence[str], side: str) -> str:
+    model, *rest = (row[f"{part}_{side}"] for part in parts)
+    rest = [f"seed {value}" if part == "seed" else value for part, value in zip(parts[1:], rest, strict=True)]
+    return f"{model} ({', '.join(rest)})" if rest else model
 
 
 def write_table_page(table: Path, output: Path, title: str) -> None:
@@ -15,16 +83,25 @@ def write_table_page(table: Path, output: Path, title: str) -> None:
         output: File to write.
         title: Heading of the page.
     """
-    rows = read_table(table).to_dict("records")
-    columns = cells(rows, TABLES[table.stem])
+    found = read_table(table)
+    pairs = table.stem == "comparison"
+    rows = pair_rows(found) if pairs else found.to_dict("records")
+    columns = written_columns(rows, PAIRS if pairs else TABLES[table.stem])
     write_page(
         output,
         "table.html.jinja",
         title=title,
-        headings=[(heading, about) for heading, about, _ in columns],
-        numeric=[all(text == NOTHING or text[0] in "-0123456789" for text in texts) for _, _, texts in columns],
-        rows=list(zip(*(texts for _, _, texts in columns), strict=True)),
-        count=len(rows),
+        about=ABOUT[table.stem] if rows else NONE[table.stem],
+        headings=[(heading, column.about, column.form == TEXT) for column, heading, _ in columns],
+        rows=[[(texts[i], _sorted_by(row[column.name])) for column, _, texts in columns] for i, row in enumerate(rows)],
+        models=sorted({row[name] for row in rows for name in (["model_a", "model_b"] if pairs else ["model"])}),
+        models_of=[(row["model_a"], row["model_b"]) if pairs else (row["model"],) for row in rows],
+        clear=[row["verdict"] not in ("not clear", "too few images") for row in rows] if pairs else [],
         name=table.name,
         data=b64encode(table.read_bytes()).decode(),
     )
+
+
+def _sorted_by(value: Any) -> str:
+    """What a cell is sorted by: a number with all its digits, or its text; empty cells come last."""
+    return "" if pd.isna(value) else str(value)
