@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rockspace.alignment.comparison import comparison_table, entries_table, scored
+from rockspace.alignment.comparison import comparison_table, dimensions_table, entries_table, scored
 from rockspace.alignment.layer_profile import layer_profile
 from rockspace.alignment.layer_report import layer_report
 from rockspace.alignment.statistics import STATISTICS
-from rockspace.report.columns import BY_NAME, COMPARISON, ENTRIES, SUMMARY, cells, read_table
+from rockspace.report.columns import BY_NAME, COMPARISON, DIMENSIONS, ENTRIES, SUMMARY, cells, read_table
 from rockspace.report.summary import MAIN, as_markdown, ensemble_rows, summary_row
 from test_comparison import LABELS, observed, prediction
 from test_comparison import QUICK as RESAMPLING
@@ -93,6 +93,7 @@ def test_tables_have_the_columns_that_their_tables_say_and_the_profile_every_sta
     given = scored([prediction(0.3, "better"), prediction(2.0, "worse", draw=2)], observed()), LABELS, RESAMPLING
     entries, comparisons = entries_table(*given), comparison_table(*given)
     assert list(entries.columns) == [column.name for column in ENTRIES]
+    assert list(dimensions_table(given[0], NAMES, *given[1:]).columns) == [column.name for column in DIMENSIONS]
     assert sorted(comparisons.columns) == sorted(column.name for column in COMPARISON)
     assert {statistic.name for statistic in STATISTICS} <= {column.name for column in SUMMARY}
     profile = layer_profile([(0, "penultimate", figures)], ["penultimate"])

@@ -9,6 +9,7 @@ from rockspace.alignment.comparison import (
     Prediction,
     Resampling,
     comparison_table,
+    dimensions_table,
     entries_table,
     exchange_test,
     scored,
@@ -50,6 +51,21 @@ def test_differences_are_those_of_plain_correlations():
     (row,) = comparison_table(scored([a, b], observed()), LABELS, QUICK).to_dict("records")
     assert row["mean_r_a"] == pytest.approx(correlations(a.predicted, observed()).mean())
     assert row["mean_r_b"] == pytest.approx(correlations(b.predicted, observed()).mean())
+
+
+def test_each_dimension_has_its_plain_correlation_over_seeds_and_the_interval_that_the_mean_would_have():
+    runs = [prediction(0.5, seed=seed, draw=seed + 1) for seed in (0, 1)]
+    entries = scored(runs, observed())
+    table = dimensions_table(entries, ["x", "y", "z"], LABELS, QUICK).set_index("dimension")
+    expected = np.mean([correlations(run.predicted, observed()) for run in runs], axis=0)
+    assert table["r"].to_numpy() == pytest.approx(expected)
+    assert set(table["seed"]) == {"all"}
+    assert ((table["low_subtypes"] < table["r"]) & (table["r"] < table["high_subtypes"])).all()
+    # With one dimension the mean is that dimension.
+    alone = scored([replace(run, predicted=run.predicted[:, :1]) for run in runs], observed()[:, :1])
+    (one,), (mean,) = dimensions_table(alone, ["x"], LABELS, QUICK).to_dict("records"), entries_table(alone, LABELS, QUICK).to_dict("records")  # fmt: skip
+    for end in ("low_images", "high_images", "low_subtypes", "high_subtypes"):
+        assert one[end] == pytest.approx(mean[end]) == pytest.approx(table.loc["x", end])
 
 
 def test_pairs_differ_in_one_thing_and_seeds_are_averaged_elsewhere():

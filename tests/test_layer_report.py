@@ -17,6 +17,7 @@ from rockspace.alignment.intervals import (
 )
 from rockspace.alignment.layer_report import layer_report
 from rockspace.alignment.noise_ceiling import noise_ceiling
+from rockspace.alignment.notes import notes
 from rockspace.alignment.permutation import image_pairings, permutation_nulls
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.readout import PENALTIES, ReadoutScorer, ridge, ridge_readout
@@ -225,7 +226,8 @@ def test_constant_features_and_dimensions_are_reported_not_fatal():
         split.coordinates[:, 1] = 0
     report = layer_report(train, validation, NAMES, QUICK)
     assert report.figures["held_out"]["r"][1] == 0
-    assert any("5 of 20 features are constant" in note for note in report.figures["notes"])
+    assert any("5 of 20 features are constant" in note for note in report.figures["technical_notes"])
+    assert not any("constant" in note for note in report.figures["notes"])
     json.dumps(report.figures, allow_nan=False)
 
 
@@ -561,17 +563,47 @@ def test_the_headline_is_fair_to_few_dimensions_as_to_many(k):
     ],
 )
 def test_a_study_too_small_for_a_conclusion_is_told_so(given, words):
-    notes = layer_report(*study(**given), NAMES, QUICK).figures["notes"]
+    said = layer_report(*study(**given), NAMES, QUICK).figures["notes"]
     for word in words:
-        assert any(word in note for note in notes), notes
-    assert notes or not words
-    assert words or not notes
+        assert any(word in note for note in said), said
+    assert said or not words
+    assert words or not said
 
 
 def test_the_opposite_of_what_people_see_is_below_chance_not_within_it():
     train, validation = study(subtypes=12)
     figures = layer_report(train, replace(validation, coordinates=-validation.coordinates), NAMES, QUICK).figures
     assert any("is below the chance band" in note for note in figures["notes"])
+
+
+def test_an_interval_that_holds_chance_and_an_r_that_is_mostly_fit_are_noted_the_weightier_first():
+    train, validation = study(subtypes=12)
+    null = {"null_mean_r": 0.2, "null_mean_r_band": [0.1, 0.3], "p_mean_r": 0.04}
+    figures = {
+        "held_out": {"mean_r": 0.35, "mean_r_ci": [0.25, 0.4], "mean_r_ci_subtypes": [0.15, 0.5]},
+        "in_sample": {"mean_r": 0.8},
+        "permutation": {"subtypes": {"held_out": null}, "images": {"held_out": null}},
+    }
+    chance, fit = notes(train, validation, figures)
+    assert "interval of held-out mean r (0.150 to 0.500) includes chance (0.200)" in chance
+    assert "in-sample mean r is 0.800, but 0.350" in fit
+    figures["held_out"] = {"mean_r": 0.4, "mean_r_ci": [0.35, 0.45], "mean_r_ci_subtypes": [0.25, 0.5]}
+    assert notes(train, validation, figures) == []
+
+
+def test_each_dimension_has_the_middle_95_percent_of_the_same_random_pairings_as_its_p():
+    train, validation = study()
+    table = layer_report(train, validation, NAMES, QUICK).dimensions
+    lead = table[table["reduction"] == QUICK.reduction]
+    for analysis in ("held_out", "in_sample"):
+        for units in ("images", "subtypes"):
+            null = f"null_r_{analysis}_{units}"
+            assert (lead[f"{null}_low"] < lead[null]).all()
+            assert (lead[null] < lead[f"{null}_high"]).all()
+            # An r above the band has a p of 1 in 40 at most, give or take the pairings that tie.
+            above = lead[f"r_{analysis}"] > lead[f"{null}_high"]
+            assert (lead.loc[above, f"p_{analysis}_{units}"] <= 0.025 + 1 / QUICK.permutations).all()
+            assert above.any()
 
 
 def test_every_statistic_of_the_list_is_in_the_json_with_the_interval_and_the_null_it_names(report):

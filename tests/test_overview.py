@@ -11,23 +11,46 @@ import pandas as pd
 import pytest
 import yaml
 
+from browser import obstacles
+from rockspace.alignment.comparison import (
+    Baselines,
+    Prediction,
+    Resampling,
+    comparison_table,
+    dimensions_table,
+    entries_table,
+    scored,
+)
 from rockspace.alignment.intervals import proportion_interval
 from rockspace.config import laid_over, validated
-from rockspace.report.columns import SUMMARY
+from rockspace.report import dimensions
+from rockspace.report.answer import Difference, about, added, answer, dimensions_in_words, notes, rivals_in_words
+from rockspace.report.columns import SUMMARY, read_table
+from rockspace.report.dimensions import (
+    Ceiling,
+    dimension_estimates,
+    dimensions_figure,
+    lowest_tick,
+    rows_on_page,
+    ticks,
+)
 from rockspace.report.overview import (
     ACCURACY,
     ALIGNMENT,
+    MAPS,
     Study,
     accuracy_rows,
     alignment_rows,
     applicable,
+    map_rows,
     over_seeds,
     table,
+    write_overview,
 )
 from rockspace.report.provenance import configuration, git_commit, provenance
 from rockspace.report.runtimes import clock, stage_runtimes
 from rockspace.report.summary import notes_of
-from rockspace.report.tables import write_table_page
+from rockspace.report.tables import pair_rows, write_table_page
 
 CONFIGS = Path(__file__).parents[1] / "config"
 OTHERS = [
@@ -132,7 +155,7 @@ def test_accuracy_stands_beside_what_others_found_and_both_kinds_of_chance():
 
 
 def test_beside_the_held_out_figure_stand_its_own_interval_chance_and_p_and_what_they_are_over():
-    rows = alignment_rows(models(), OTHERS)
+    rows = alignment_rows(models(), {}, OTHERS)
     cells = shown(rows, ALIGNMENT)
     assert [row.name for row in rows] == ["a", "b", "others"]
     assert cells["r held-out (95 % over subtypes)"] == ["0.550 (0.420 to 0.580)", "0.400 (0.200 to 0.900)", "0.676"]
@@ -147,7 +170,7 @@ def test_beside_the_held_out_figure_stand_its_own_interval_chance_and_p_and_what
 
 def test_rows_that_differ_in_what_they_are_over_say_it_each():
     over = ["subtypes", "subtypes", "images"]
-    cells = shown(alignment_rows(models(held_out_mean_r_interval_over=over), []), ALIGNMENT)
+    cells = shown(alignment_rows(models(held_out_mean_r_interval_over=over), {}, []), ALIGNMENT)
     assert cells["r held-out (95 %)"] == [
         "0.550 (0.420 to 0.580) over subtypes",
         "0.400 (0.200 to 0.900) over images",
@@ -161,12 +184,9 @@ def test_a_head_that_learnt_coordinates_has_a_row_of_its_own():
         "coordinates_mean_r_high": 0.7,
         "coordinates_mean_r_interval_over": "subtypes",
     }
-    rows = alignment_rows(models(**heads, **ends), OTHERS)
-    assert [(row.name, row.note) for row in rows[1:3]] == [
-        ("b", "layer penultimate, rotation of principal components"),
-        ("b", "head trained on coordinates"),
-    ]
-    assert shown(rows, ALIGNMENT)["r held-out (95 % over subtypes)"][2] == "0.650 (0.600 to 0.700)"
+    rows = map_rows(models(**heads, **ends))
+    assert [(row.name, row.note) for row in rows] == [("b", "head trained on coordinates")]
+    assert shown(rows, MAPS)["r held-out (95 % over subtypes)"] == ["0.650 (0.600 to 0.700)"]
 
 
 def test_other_maps_have_rows_with_their_own_interval_and_chance():
@@ -182,15 +202,26 @@ def test_other_maps_have_rows_with_their_own_interval_and_chance():
     table = {f"ridge_held_out_mean_r{part}": value for part, value in ridge.items()} | {
         "zero_pad_held_out_mean_r": 0.65
     }
-    rows = alignment_rows(models(**table)[1:], [])
-    assert [row.note for row in rows[1:]] == ["rotation with zero-padding", "ridge regression"]
-    cells = shown(rows, ALIGNMENT)
-    assert cells["r held-out (95 % over subtypes)"][1:] == ["0.650", "0.700 (0.600 to 0.800)"]
-    assert cells["chance of r held-out (95 % over subtypes)"][1:] == ["-", "0.500"]
-    assert cells["p of r held-out (over subtypes)"][1:] == ["-", "0.040"]
-    assert alignment_rows(models(reduction=np.nan), [])[1].note == "layer penultimate"
-    leading = alignment_rows(models(**table, reduction="zero_pad")[1:], [])
-    assert [row.note for row in leading] == ["layer penultimate, rotation with zero-padding", "ridge regression"]
+    rows = map_rows(models(**table)[1:])
+    assert [row.note for row in rows] == ["rotation with zero-padding", "ridge regression"]
+    cells = shown(rows, MAPS)
+    assert cells["r held-out (95 % over subtypes)"] == ["0.650", "0.700 (0.600 to 0.800)"]
+    assert cells["chance of r held-out"] == ["-", "0.500"]
+    assert cells["p of r held-out (over subtypes)"] == ["-", "0.040"]
+    assert alignment_rows(models(reduction=np.nan), {}, [])[1].note == "ensemble, layer penultimate"
+    leading = models(**table, reduction="zero_pad")[1:]
+    assert alignment_rows(leading, {}, [])[0].note == "layer penultimate, rotation with zero-padding"
+    assert [row.note for row in map_rows(leading)] == ["ridge regression"]
+
+
+def test_a_baseline_is_marked_as_such_and_has_no_accuracy():
+    nothing = dict.fromkeys(ACCURACY, np.nan)
+    rows = alignment_rows(models(), {"b": "untrained"}, [])
+    assert [row.kind for row in rows] == ["model", "baseline"]
+    assert rows[1].note.startswith("baseline: the network with random weights, layer penultimate")
+    a, b = models()
+    assert [row.name for row in accuracy_rows([a, b | nothing], []) if row.kind == "model"] == ["a"]
+    assert accuracy_rows([b | nothing], OTHERS) == []
 
 
 def test_a_model_without_an_accuracy_has_none_and_nothing_is_drawn_for_it():
@@ -199,52 +230,249 @@ def test_a_model_without_an_accuracy_has_none_and_nothing_is_drawn_for_it():
     assert list(row.marks) == []
 
 
-def study(catalog, **changes) -> Study:
-    runs = [("a", "0"), ("a", "1"), ("b", "0")]
-    alignment = {"n_dimensions": 3, "n_images": {"validation": 12}, "notes": ["12 validation images are few"]}
-    return Study(
-        config={"seeds": [0, 1], "dataset": {"source": "directory"}},
-        catalog=catalog,
+LABELS = np.repeat([f"subtype {i:02d}" for i in range(12)], 4)
+DIMENSIONS = ["size", "hue", "shape"]
+LAST = {"a": "penultimate", "b": "penultimate", "a-pretrained": "pooled", "a-untrained": "pooled"}
+NAMES = {"a": {"pretrained": "a-pretrained", "untrained": "a-untrained"}, "b": {}}
+NOISE = {
+    "a": (0.2, 0.8, 40.0),
+    "b": (1.0, 1.0, 40.0),
+    "a-pretrained": (0.3, 0.9, 40.0),
+    "a-untrained": (9.0, 9.0, 40.0),
+}
+RUNS = [
+    ("a", "0"),
+    ("a", "1"),
+    ("b", "0"),
+    ("b", "1"),
+    ("a-pretrained", "0"),
+    ("a-untrained", "0"),
+    ("a-untrained", "1"),
+]
+
+
+def study(**changes) -> Study:
+    """Two networks, of which `a` follows size best, then hue, and not shape, and has two baselines and two seeds."""
+    observed = np.random.default_rng(0).normal(size=(len(LABELS), 3))
+    predictions = [
+        Prediction(name, int(seed), LAST[name], observed + NOISE[name] * np.random.default_rng(i + 1).normal(size=observed.shape))
+        for i, (name, seed) in enumerate(RUNS)
+    ]  # fmt: skip
+    given = scored(predictions, observed), LABELS, Resampling(permutations=99, bootstraps=99)
+    entries = entries_table(*given)
+    r = entries.set_index("model")["mean_r"]
+    table = summary().iloc[:1]
+    rows = [
+        table.assign(model=name, seed=seed, layer=LAST[name], held_out_mean_r=r[name], held_out_mean_r_low=r[name] - 0.1,
+                     held_out_mean_r_high=r[name] + 0.1, **(dict.fromkeys(ACCURACY, np.nan) if "-" in name else {}))
+        for name, seed in RUNS
+    ]  # fmt: skip
+    whole = pd.concat([*rows, table.assign(model="all", seed="0", held_out_mean_r=0.9, reduction=np.nan)])
+    nulls = pd.DataFrame({"dimension": DIMENSIONS, "reduction": "zero_pad"})
+    for units, p in (("images", [0.001, 0.001, 0.001]), ("subtypes", [0.01, 0.02, 0.6])):
+        null = f"null_r_held_out_{units}"
+        nulls = nulls.assign(
+            **{f"p_held_out_{units}_holm": p, null: 0.1, f"{null}_low": -0.2, f"{null}_high": [0.3, 0.35, 0.4]}
+        )
+    validation = pd.DataFrame({"split": "validation", "label": LABELS})
+    found = Study(
+        config={
+            "study": "rocks", "seeds": [0, 1], "references": [],
+            "dataset": {"source": "directory", "directory": "photos", "splits": {"train": {}, "validation": {"coordinates": "mds.txt"}}},
+            "models": [{"name": "a", "weights": "imagenet"}, {"name": "b", "weights": "none"}],
+        },
+        catalog=pd.concat([validation, validation.assign(split="train")]),
         manifests=[],
-        summary=summary(**changes),
-        entries=ENTRIES,
-        layers={"a": "penultimate", "b": "penultimate"},
-        baselines={},
-        metrics={run: {"selection": "holdout"} for run in runs},
-        alignments=dict.fromkeys(runs, alignment),
+        summary=whole,
+        entries=entries,
+        comparison=comparison_table(*given, Baselines({"a": ["a-pretrained", "a-untrained"]}, LAST)),
+        dimensions=dimensions_table(given[0], DIMENSIONS, *given[1:]),
+        layers=LAST,
+        baselines=NAMES,
+        metrics={run: {"selection": "holdout"} for run in RUNS[:4]},
+        alignments={run: {"n_dimensions": 3, "notes": ["48 images are few"], "technical_notes": ["2 of 9 features are constant"]} for run in RUNS},
+        nulls=dict.fromkeys(RUNS, nulls),
         predictions={},
-    )
+    )  # fmt: skip
+    return replace(found, **changes)
 
 
-def test_the_answer_is_one_sentence_with_its_interval_and_its_own_chance():
-    catalog = pd.DataFrame({"split": ["train", "validation", "validation"], "label": ["x", "x", "y"]})
-    assert study(catalog).answer() == (
-        "Of 2 models, a comes closest to people: on 2 images that it was not trained on, its layer penultimate follows "
-        "people's 3 dimensions with a mean correlation of r = 0.55 (0.42 to 0.58 over 2 subtypes); chance is 0.15."
+def in_summary(found: Study, **changes) -> Study:
+    return replace(found, summary=found.summary.assign(**changes))
+
+
+def test_the_answer_is_one_sentence_with_interval_chance_and_baselines():
+    found = study()
+    a = found.entries.set_index("model").loc["a"]
+    before, random = (found.entries.set_index("model")["mean_r"][f"a-{kind}"] for kind in ("pretrained", "untrained"))
+    assert answer(found) == (
+        "Of 2 networks, a comes closest to people: on 48 images that it was not trained on, its penultimate layer follows "
+        f"people's 3 dimensions with a mean correlation of r = {a['mean_r']:.2f} (95 % interval {a['low_subtypes']:.2f} to "
+        f"{a['high_subtypes']:.2f} over 12 subtypes), {a['mean_r'] - 0.1:.2f} above chance (0.10); the same network before "
+        f"training has {before:.2f}; the same network with random weights has {random:.2f}."
     )
-    weak = study(catalog, held_out_mean_r_p=0.4).answer()
-    assert weak.endswith("chance is 0.15, so this is not clearly more than chance (p = 0.4 over subtypes).")
-    wide = study(catalog.assign(label="x"), held_out_mean_r_null=0.5, held_out_mean_r_null_over="images").answer()
-    assert wide.endswith("chance is 0.50, so this is not clearly more than chance (p = 0.02 over images).")
+    weak = answer(in_summary(found, held_out_mean_r_p=0.4))
+    assert "; chance is 0.10, so this is not clearly more than chance (p = 0.4 over subtypes)" in weak
+    wide = answer(in_summary(found, held_out_mean_r_null=0.99))
+    assert "; chance is 0.99, so this is not clearly more than chance (p = 0.01 over subtypes)" in wide
+
+
+def test_drawn_images_are_said_to_be_drawn():
+    found = study()
+    drawn = replace(found, config=found.config | {"dataset": found.config["dataset"] | {"source": "synthetic"}})
+    assert "on 48 drawn images" in answer(drawn)
+    assert "no person judged them" in about(drawn)
+    assert "drawn" not in answer(found) + about(found)
 
 
 def test_the_answer_of_a_study_too_small_for_an_interval_and_a_null_has_neither():
-    catalog = pd.DataFrame({"split": ["train", "validation", "validation"], "label": ["x", "x", "y"]})
-    parts = [column for column in summary() if column.startswith(("held_out_mean_r_", "validation_top1_"))]
+    found = study()
+    parts = [column for column in found.summary if column.startswith("held_out_mean_r_")]
     small = replace(
-        study(catalog, **dict.fromkeys(parts, np.nan)), entries=ENTRIES.assign(low_images=np.nan, low_subtypes=np.nan)
+        in_summary(found, **dict.fromkeys(parts, np.nan)),
+        entries=found.entries.assign(low_images=np.nan, low_subtypes=np.nan),
+        baselines={},
     )
-    assert small.answer().endswith("with a mean correlation of r = 0.55.")
+    r = found.entries.set_index("model")["mean_r"]["a"]
+    assert answer(small).endswith(f"with a mean correlation of r = {r:.2f}.")
 
 
-def test_the_dimensions_followed_best_and_least_are_named_for_the_closest_model_over_its_seeds():
-    catalog = pd.DataFrame({"split": ["train", "validation"], "label": "x"})
-    held_out = {("a", "0"): [0.9, 0.3, None], ("a", "1"): [0.7, 0.4, None], ("b", "0"): [0.1, 0.8, 0.5]}
-    base = {"n_dimensions": 3, "dimensions": ["size", "hue", "shape"]}
-    found = study(catalog)
-    one = replace(found, alignments={run: base | {"held_out": {"r": r}} for run, r in held_out.items()})
-    assert one.dimensions_in_words() == "It follows size best (r = 0.80) and hue least (r = 0.35)."
-    assert replace(found, alignments={}).dimensions_in_words() == ""
+def test_baselines_and_ensembles_are_never_the_closest_network():
+    found = study()
+    found = in_summary(
+        found, held_out_mean_r=found.summary["held_out_mean_r"] + found.summary["model"].str.startswith("a-")
+    )
+    assert found.best["model"] == "a"
+    assert [each["model"] for each in found.models[-2:]] == ["a-pretrained", "a-untrained"]
+    assert [each["model"] for each in found.networks] == ["a", "b"]
+
+
+def test_the_dimension_followed_best_and_those_no_better_than_chance_are_named():
+    found = study()
+    first, second = dimensions_in_words(found)
+    assert first.startswith("It follows size best (r = 0.9")
+    assert second.startswith("It fails on shape (r = ")
+    assert second.endswith("; chance 0.10): not clearly better than chance.")
+    fine = {
+        run: table.assign(p_held_out_subtypes_holm=0.01, null_r_held_out_subtypes=-0.9)
+        for run, table in found.nulls.items()
+    }
+    both, every = dimensions_in_words(replace(found, nulls=fine))
+    assert "and shape least (r = " in both
+    assert every == "It follows every dimension clearly better than chance."
+    poor = {run: table.assign(p_held_out_subtypes_holm=0.5) for run, table in found.nulls.items()}
+    assert (
+        dimensions_in_words(replace(found, nulls=poor))[1]
+        == "It follows no single dimension clearly better than chance."
+    )
+
+
+def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_images_and_hold_all_seeds():
+    found = study()
+    rows = found.dimensions[found.dimensions["model"] == "a"]
+    table = found.nulls["a", "0"]
+    other = table.assign(null_r_held_out_subtypes=0.3, null_r_held_out_subtypes_high=0.9, p_held_out_subtypes_holm=0.03)
+    size = dimension_estimates(rows, [table, other])["size"]
+    assert (size.interval_over, size.null_over) == ("subtypes", "subtypes")
+    assert (size.null, size.null_low, size.null_high, size.p) == (0.2, -0.2, 0.9, 0.03)
+    few = dimension_estimates(rows.assign(low_subtypes=np.nan), [table.assign(p_held_out_subtypes_holm=np.nan)])["size"]
+    assert (few.interval_over, few.null_over, few.low) == ("images", "images", rows["low_images"].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "words"),
+    [
+        (0.05, 0.01, 0.09, "Training on these images added 0.05 (0.01 to 0.09 over subtypes) to the r = 0.60 of the same network before training."),
+        (0.005, 0.001, 0.009, "Training on these images added 0.005 (0.001 to 0.009 over subtypes) to the r = 0.60 of the same network before training."),
+        (-0.05, -0.09, -0.01, "Training on these images took 0.05 (0.01 to 0.09 over subtypes) from the r = 0.60 of the same network before training."),
+        (0.01, -0.03, 0.05, "Training on these images added nothing that can be told from 0 to the r = 0.60 of the same network before training (+0.01, -0.03 to +0.05 over subtypes)."),
+        (0.01, np.nan, np.nan, "Training on these images changed the r = 0.60 of the same network before training by +0.01, without an interval: there are too few images."),
+    ],
+)  # fmt: skip
+def test_what_training_added_is_said_with_its_paired_interval(value, low, high, words):
+    assert Difference("pretrained", "Training on these images", 0.6, value, low, high, "subtypes").in_words() == words
+
+
+def test_what_training_added_is_the_paired_difference_in_either_order_of_the_table():
+    found = study()
+    gains = added(found, "a")
+    pairs = found.comparison[found.comparison["differs_in"] == "training"]
+    assert [gain.kind for gain in gains] == ["pretrained", "untrained"]
+    assert [gain.value for gain in gains] == pairs["difference"].tolist()
+    assert [gain.low for gain in gains] == pairs["low_subtypes"].tolist()
+    assert [gain.training for gain in gains] == ["Training on these images", "Pretraining and training together"]
+    sides = {f"{part}_{side}": f"{part}_{other}" for part in ("model", "layer") for side, other in ("ab", "ba")}
+    turned = found.comparison.rename(columns=sides)
+    ends = {f"{end}_{units}": -turned[f"{other}_{units}"] for units in ("images", "subtypes") for end, other in (("low", "high"), ("high", "low"))}  # fmt: skip
+    turned = turned.assign(difference=-turned["difference"], **ends)
+    assert added(replace(found, comparison=turned), "a") == gains
+    assert added(found, "b") == []
+
+
+def test_networks_that_cannot_be_told_apart_are_named_and_ensembles_stand_apart():
+    found = study()
+    clear, ensemble = rivals_in_words(found)
+    assert clear == "It is clearly closer than b."
+    assert ensemble.startswith("The ensemble all, an average of several networks, has r = 0.90")
+    alike = replace(found, comparison=found.comparison.assign(low_subtypes=-0.1))
+    assert rivals_in_words(alike)[0] == "It cannot be told apart from b: 95 % intervals of the differences include 0."
+
+
+def test_notes_begin_with_the_weightiest_and_technical_ones_are_apart():
+    limits, technical = notes(study(metrics={("a", "0"): {"selection": "validation"}}))
+    assert limits[0].startswith("The validation images decided when to stop training")
+    assert limits[1:] == ["48 images are few."]
+    assert technical == ["2 of 9 features are constant."]
+
+
+def test_the_figure_has_the_mean_first_then_the_dimensions_from_the_highest_r_on(tmp_path, monkeypatch):
+    profile = replace(study().profile("a"), ceiling=Ceiling(0.5, 0.6, 0.4, 12))
+    rows = rows_on_page(profile, lowest_tick([profile]))
+    assert [row["name"] for row in rows] == ["mean of 3 dimensions", "with individual people", "size", "hue", "shape"]
+    assert [row["fails"] for row in rows] == [False, False, False, False, True]
+    assert {kind for kind, *_ in rows[0]["marks"]} == {"band", "chance", "interval", "pretrained", "untrained", "dot"}
+    for row in rows:
+        assert all(0 <= low <= high <= 1 for _, low, high, _ in row["marks"])
+    (figure,) = drawn(
+        monkeypatch, lambda: dimensions_figure(profile, "rocks: a", [tmp_path / "a.png", tmp_path / "a.svg"])
+    )
+    axis = figure.axes[0]
+    assert [label.get_text() for label in axis.get_yticklabels()] == [row["name"] for row in rows]
+    places = {line.get_label(): line.get_xdata() for line in axis.lines}
+    assert places["r held-out"] == pytest.approx(
+        [profile.rows[0].found.value, *(row.found.value for row in profile.by_r)]
+    )
+    assert (tmp_path / "a.svg").read_text().count("mean of 3 dimensions") == 1
+
+
+def drawn(monkeypatch, draw) -> list:
+    """The figures that are saved."""
+    found, saved = [], dimensions.save
+    monkeypatch.setattr(dimensions, "save", lambda figure, outputs: (found.append(figure), saved(figure, outputs)))
+    draw()
+    return found
+
+
+def test_a_study_of_one_dimension_without_chance_or_baselines_has_one_row(tmp_path):
+    found = study()
+    one = replace(
+        found,
+        dimensions=found.dimensions.query("dimension == 'size'"),
+        baselines={"a": {}, "b": {}},
+        nulls={run: table.assign(p_held_out_subtypes_holm=np.nan, p_held_out_images_holm=np.nan) for run, table in found.nulls.items()},
+    )  # fmt: skip
+    profile = one.profile("a")
+    assert [row["name"] for row in rows_on_page(profile, 0.0)] == ["size"]
+    dimensions_figure(profile, "one", [tmp_path / "one.png"])
+    assert dimensions_in_words(one) == []
+
+
+@pytest.mark.parametrize(("low", "texts"), [(0.0, 6), (-0.4, 8), (-1.0, 5)])
+def test_the_scale_ends_at_1_and_has_a_tick_at_0(low, texts):
+    found = ticks(low)
+    assert len(found) == texts
+    assert found[-1] == (pytest.approx(1), "1.0")
+    assert (pytest.approx(-low / (1 - low)), "0.0") in found
 
 
 def test_notes_of_all_layers_are_said_once_and_those_of_one_with_its_name():
@@ -338,5 +566,193 @@ def test_what_a_table_holds_is_text_on_its_page_and_never_markup(tmp_path):
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "<b>x" not in page
     assert "a &amp; b" in page
-    for text in (">layer<", ">0.123 (0.300 to 0.700)<", ">2e-05<"):
+    for text in (">layer<", ">0.123 <small>(0.300 to 0.700)</small><", ">2e-05<"):
         assert text in page
+
+
+SIZES = {"wide": {"width": 1366, "height": 768}, "narrow": {"width": 390, "height": 844, "touch": True}}
+
+
+@pytest.fixture(scope="module")
+def page_of(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rocks")
+    (folder / "benchmarks").mkdir()
+    write_overview(folder / "overview.html", study(), {"Rockspace": "1"})
+    return folder / "overview.html"
+
+
+def fits(page) -> bool:
+    """Whether nothing of a page lies beside the window."""
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def meaning(page) -> str:
+    return page.locator(".tip:visible").inner_text()
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_overview_fits_any_window_and_stands_in_nobodys_way(visit, page_of, size, dark):
+    page = visit(page_of, **SIZES[size], dark=dark)
+    assert fits(page)
+    page.locator("details").evaluate_all("all => all.forEach(each => { each.open = true })")
+    assert fits(page)
+    assert obstacles(page) == []
+
+
+def test_the_answer_comes_first_and_each_row_of_the_figure_says_what_it_shows(visit, page_of):
+    page = visit(page_of)
+    assert page.locator("h1 + p").inner_text() == answer(study())
+    assert page.locator(".answer").bounding_box()["y"] < 100
+    row = page.locator(".profile:visible details").nth(1)
+    assert not row.locator("p").is_visible()
+    row.locator("summary").focus()
+    page.keyboard.press("Enter")
+    words = row.locator("p").inner_text()
+    assert words.startswith("size: r = 0.9")
+    for part in ("95 % interval", "over subtypes", "chance 0.100", "the same network before training"):
+        assert part in words
+    # Ticks, dots and bands share one scale.
+    at = page.locator(".profile:visible .ends span").evaluate_all("all => all.map(each => { const box = each.getBoundingClientRect(); return [Number(each.textContent), box.x + box.width / 2] })")  # fmt: skip
+    dot = page.locator(".profile:visible details").first.locator("circle.dot").bounding_box()
+    (low, left), (high, right) = at[0], at[-1]
+    shown = low + (dot["x"] + dot["width"] / 2 - left) / (right - left) * (high - low)
+    assert shown == pytest.approx(study().best["held_out_mean_r"], abs=0.01)
+
+
+def test_another_network_is_chosen_by_keyboard(visit, page_of):
+    page = visit(page_of)
+    first = page.locator(".profile:visible summary").first.inner_text()
+    page.get_by_role("combobox", name="Network").focus()
+    page.keyboard.press("ArrowDown")
+    assert page.locator(".profile:visible").count() == 1
+    assert page.locator(".profile:visible summary").first.inner_text() != first
+
+
+def test_what_a_number_means_is_seen_by_mouse_by_keyboard_and_by_touch(visit, page_of):
+    about = "r held-out"
+    page = visit(page_of)
+    page.locator("section[aria-labelledby=models] td:not(.scale)").first.hover()
+    assert meaning(page).startswith(about)
+    page.keyboard.press("Escape")
+    assert page.locator(".tip").is_hidden()
+    page.locator("section[aria-labelledby=models] thead button").first.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    assert meaning(page).startswith("Mean over dimensions of the correlation")
+    phone = visit(page_of, **SIZES["narrow"])
+    phone.locator("section[aria-labelledby=models] td:not(.scale)").first.tap()
+    assert meaning(phone).startswith(about)
+    box = phone.locator(".tip").bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    phone.locator("h1").tap()
+    assert phone.locator(".tip").is_hidden()
+
+
+def test_every_figure_of_a_row_is_seen_on_a_phone(visit, page_of):
+    page = visit(page_of, **SIZES["narrow"])
+    cells = page.locator("section[aria-labelledby=models] tbody tr").first.locator("td:not(.scale):not(.none)")
+    assert cells.count() >= 6
+    for cell in cells.all():
+        assert cell.is_visible()
+        assert cell.evaluate("each => getComputedStyle(each, '::before').content").strip('"') == cell.get_attribute(
+            "data-heading"
+        )
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    found = study()
+    found.summary.to_csv(folder / "summary.csv", index=False)
+    many = [found.comparison.assign(model_a=f"a{i}", difference=i / 100, low_subtypes=(i - 5) / 100, high_subtypes=(i + 5) / 100) for i in range(30)]  # fmt: skip
+    pd.concat([*many, found.comparison.iloc[:1].assign(difference=np.nan)]).to_csv(
+        folder / "comparison.csv", index=False
+    )
+    for name in ("summary", "comparison"):
+        write_table_page(folder / f"{name}.csv", folder / f"{name}.html", f"rocks: {name}")
+    return folder
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["summary", "comparison"])
+def test_a_table_scrolls_within_itself_under_its_headings_and_beside_its_first_column(visit, tables, name, size):
+    page = visit(tables / f"{name}.html", **SIZES[size])
+    assert fits(page)
+    assert obstacles(page) == []
+    before = page.locator("tbody th").first.bounding_box()["x"], page.locator("thead th").first.bounding_box()["y"]
+    page.locator(".scroll").evaluate("each => each.scrollTo(10000, 60)")
+    assert page.locator("tbody th").first.bounding_box()["x"] == before[0]
+    assert page.locator("thead th").first.bounding_box()["y"] == pytest.approx(before[1])
+    # The last column is reached, and the fixed one leaves room for it.
+    last, table = page.locator("thead th").last.bounding_box(), page.locator(".scroll").bounding_box()
+    assert last["x"] + last["width"] <= table["x"] + table["width"] + 1
+    assert page.locator("tbody th").first.bounding_box()["width"] < 0.5 * table["width"]
+
+
+def column(page, heading: str) -> list[str]:
+    names = [text.split("\n")[0] for text in page.locator("thead th").all_inner_texts()]
+    place = next(i for i, name in enumerate(names) if name.startswith(heading))
+    return [cells[place] for cells in page.locator("tbody tr:visible").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.dataset.value))")]  # fmt: skip
+
+
+def test_a_table_is_sorted_by_click_and_by_keyboard_with_empty_cells_last(visit, tables):
+    page = visit(tables / "comparison.html")
+    heading = page.get_by_role("columnheader", name="difference")
+    heading.get_by_role("button").click()
+    assert heading.get_attribute("aria-sort") == "descending"
+    found = column(page, "difference")
+    assert found[-1] == ""
+    assert [float(value) for value in found[:-1]] == sorted((float(value) for value in found[:-1]), reverse=True)
+    page.keyboard.press("Enter")
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert column(page, "difference")[-1] == ""
+    assert float(column(page, "difference")[0]) == 0
+    page.get_by_role("columnheader", name="first and second").get_by_role("button").press("Enter")
+    names = column(page, "first and second")
+    # Numbers in names count as numbers.
+    assert names.index(next(name for name in names if name.startswith("a2 "))) < names.index(next(name for name in names if name.startswith("a10 ")))  # fmt: skip
+    assert page.locator("[aria-sort]").count() == 1
+    assert meaning(page).startswith("The two that are compared")
+
+
+def test_a_table_is_searched_by_words_model_and_clear_differences(visit, tables):
+    page = visit(tables / "comparison.html")
+    total = page.locator("tbody tr").count()
+    page.get_by_label("Find").fill("a7 pretrained")
+    assert page.locator("tbody tr:visible").count() == 1
+    assert page.locator("#count").inner_text() == f"1 of {total} rows"
+    page.get_by_label("Find").fill("")
+    page.get_by_label("Model").select_option("a-untrained")
+    assert set(column(page, "first and second")) <= {f"a{i} vs. a-untrained" for i in range(30)}
+    page.get_by_label("Model").select_option("")
+    page.get_by_label("clear differences only").check()
+    assert 0 < page.locator("tbody tr:visible").count() < total
+    assert "not clear" not in column(page, "which is closer")
+
+
+def test_a_difference_is_clear_where_its_interval_excludes_0_and_p_is_small():
+    found = study()
+    row = pair_rows(found.comparison.query("model_b == 'a-untrained'"))[0]
+    assert (row["pair"], row["verdict"], row["over"]) == ("a vs. a-untrained", "a", "subtypes")
+    for changes in ({"p_subtypes_holm": 0.2}, {"low_subtypes": -0.1}):
+        assert (
+            pair_rows(found.comparison.query("model_b == 'a-untrained'").assign(**changes))[0]["verdict"] == "not clear"
+        )
+    ends = dict.fromkeys(("low_images", "high_images", "low_subtypes", "high_subtypes"), np.nan)
+    assert pair_rows(found.comparison.assign(**ends))[0]["verdict"] == "too few images"
+    layers = pd.concat([found.comparison, found.comparison.assign(layer_a="block1")])
+    assert pair_rows(layers)[0]["pair"] == "a (penultimate) vs. a-pretrained (pooled)"
+    seeds = pair_rows(found.comparison.query("differs_in == 'seed' and model_a == 'a'"))
+    assert seeds[0]["pair"] == "a (seed 0) vs. a (seed 1)"
+
+
+def test_a_comparison_of_nothing_says_so(visit, tmp_path):
+    study().comparison.iloc[:0].to_csv(tmp_path / "comparison.csv", index=False)
+    assert read_table(tmp_path / "comparison.csv").empty
+    write_table_page(tmp_path / "comparison.csv", tmp_path / "page.html", "rocks: comparison")
+    page = visit(tmp_path / "page.html")
+    assert "there is nothing to compare" in page.locator("main").inner_text()
+    assert page.locator("table").count() == 0
+    assert obstacles(page) == []

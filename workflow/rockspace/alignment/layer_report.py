@@ -10,7 +10,7 @@ import pandas as pd
 
 from rockspace.alignment.aligned import aligned_table
 from rockspace.alignment.noise_ceiling import Splits, noise_ceiling
-from rockspace.alignment.notes import notes
+from rockspace.alignment.notes import notes, technical_notes
 from rockspace.alignment.rotation_report import Settings, both_rotations
 from rockspace.alignment.spaces import Spaces, UnusableSpaces, checked_space
 from rockspace.alignment.statistics import BY_KEY, Estimate, sections
@@ -90,7 +90,8 @@ def layer_report(
             settings,
             one_solution=one_solution,
         ),
-        "notes": notes(train, validation, leading.summary, settings),
+        "notes": notes(train, validation, leading.summary),
+        "technical_notes": technical_notes(train, validation, settings),
     }
     figures["shape_distance"]["p_value"] = rotations["zero_pad"].summary["permutation"]["p_value"]
     tables = [report.dimensions.assign(reduction=name) for name, report in rotations.items()]

@@ -16,28 +16,34 @@ from rockspace.alignment.statistics import BY_KEY
 
 # Fewer give a note. From ten subtypes on, intervals have their nominal coverage (`make simulate`).
 FEW_IMAGES, FEW_SUBTYPES = 30, 10
+# Below this share of the in-sample r, more of it comes from fitting the rotation to the same images than from likeness.
+MOSTLY_FITTED = 0.5
 
 
-def notes(train: Spaces, validation: Spaces, figures: Mapping[str, Any], settings: Settings) -> list[str]:
-    """Return notes on a layer's figures, one sentence each.
+def notes(train: Spaces, validation: Spaces, figures: Mapping[str, Any]) -> list[str]:
+    """Return notes on what a layer's figures do not show, the most important first, one sentence each.
 
     Args:
         train: Training images.
         validation: Validation images.
-        figures: `held_out` and `permutation` of the layer's JSON.
+        figures: `held_out`, `in_sample` and `permutation` of the layer's JSON.
+    """
+    return [
+        *_on_chance(figures), *_on_rank(train, validation), *_on_subtypes(validation, figures), *_on_images(validation),
+        *_on_fit(figures),
+    ]  # fmt: skip
+
+
+def technical_notes(train: Spaces, validation: Spaces, settings: Settings) -> list[str]:
+    """Return notes on features that no figure suffers from, one sentence each.
+
+    Args:
+        train: Training images.
+        validation: Validation images.
         settings: See `rockspace.alignment.rotation_report.Settings`.
     """
-    return [*_on_spaces(train, validation, settings), *_on_size(validation, figures), *_on_chance(figures)]
-
-
-def _on_spaces(train: Spaces, validation: Spaces, settings: Settings) -> list[str]:
-    found, k = [], train.coordinates.shape[1]
+    found = []
     for name, split in (("training", train), ("validation", validation)):
-        if len(split) <= k:
-            found.append(
-                f"{len(split)} {name} images can be rotated onto {k} dimensions in many equally good ways; "
-                f"figures fitted to them are meaningless"
-            )
         constant = int(np.sum(np.ptp(split.features, axis=0) == 0))
         if constant:
             found.append(f"{constant} of {split.features.shape[1]} features are constant over the {name} images")
@@ -50,41 +56,71 @@ def _on_spaces(train: Spaces, validation: Spaces, settings: Settings) -> list[st
     return found
 
 
-def _on_size(validation: Spaces, figures: Mapping[str, Any]) -> list[str]:
-    found, n, subtypes = [], len(validation), len(np.unique(validation.label))
-    if n < FEW_IMAGES:
-        found.append(
-            f"{n} validation images are few: even with independent images, a single correlation is significant only beyond "
-            f"{critical_correlation(n, 0.975):.2f}; judge by the intervals"
-        )
-    if subtypes == n:
-        return found
+def _on_chance(figures: Mapping[str, Any]) -> list[str]:
+    found = BY_KEY["held_out.mean_r"].estimate(figures)
+    if not found.has_null:
+        return []
+    band = f"the chance band of random pairings of {found.null_over} ({found.null_low:.3f} to {found.null_high:.3f})"
+    if found.value <= found.null_high:
+        side = "within" if found.value >= found.null_low else "below"
+        return [f"held-out mean r {found.value:.3f} is {side} {band}: no evidence of alignment"]
+    if found.low <= found.null:
+        return [
+            f"the 95 % interval of held-out mean r ({found.low:.3f} to {found.high:.3f}) includes chance ({found.null:.3f}), "
+            "so other images of the same kind may show no alignment"
+        ]
+    return []
+
+
+def _on_rank(train: Spaces, validation: Spaces) -> list[str]:
+    k = train.coordinates.shape[1]
+    return [
+        f"{len(split)} {name} images can be rotated onto {k} dimensions in many equally good ways; "
+        f"figures fitted to them are meaningless"
+        for name, split in (("training", train), ("validation", validation))
+        if len(split) <= k
+    ]
+
+
+def _on_subtypes(validation: Spaces, figures: Mapping[str, Any]) -> list[str]:
+    subtypes = len(np.unique(validation.label))
+    if subtypes == len(validation):
+        return []
     if subtypes == 1:
-        found.append("all validation images are of one subtype, so there is no interval and no test over subtypes")
-    elif figures["permutation"]["subtypes"] is None:
-        found.append(
+        return ["all validation images are of one subtype, so there is no interval and no test over subtypes"]
+    if figures["permutation"]["subtypes"] is None:
+        return [
             f"{subtypes} subtypes have fewer than {MIN_EXCHANGES} permutations, so there is no test over subtypes; "
             f"tests over images only show that images of a subtype are close together, not that subtypes are where people place them"
-        )
-    elif subtypes < FEW_SUBTYPES:
-        found.append(
+        ]
+    if subtypes < FEW_SUBTYPES:
+        return [
             f"{subtypes} subtypes are few: only clear results of intervals and tests over them support a conclusion"
-        )
-    return found
+        ]
+    return []
+
+
+def _on_images(validation: Spaces) -> list[str]:
+    n = len(validation)
+    if n >= FEW_IMAGES:
+        return []
+    return [
+        f"{n} validation images are few: even with independent images, a single correlation is significant only beyond "
+        f"{critical_correlation(n, 0.975):.2f}; judge by the intervals"
+    ]
+
+
+def _on_fit(figures: Mapping[str, Any]) -> list[str]:
+    held_out, in_sample = (figures[name]["mean_r"] for name in ("held_out", "in_sample"))
+    if held_out >= MOSTLY_FITTED * in_sample:
+        return []
+    return [
+        f"in-sample mean r is {in_sample:.3f}, but {held_out:.3f} on images that the rotation was not fitted to: "
+        "more than half of the in-sample figure is fit, so report the held-out one"
+    ]
 
 
 def critical_correlation(n: int, share: float) -> float:
     """Return the quantile of Pearson's r between unrelated normal variables of `n` images that this share lies below."""
     t = stats.t.ppf(share, n - 2)
     return float(t / np.sqrt(n - 2 + t**2))
-
-
-def _on_chance(figures: Mapping[str, Any]) -> list[str]:
-    found = BY_KEY["held_out.mean_r"].estimate(figures)
-    if not found.has_null or found.value > found.null_high:
-        return []
-    side = "within" if found.value >= found.null_low else "below"
-    return [
-        f"held-out mean r {found.value:.3f} is {side} the chance band of random pairings of {found.null_over} "
-        f"({found.null_low:.3f} to {found.null_high:.3f}): no evidence of alignment"
-    ]

@@ -128,11 +128,12 @@ def dimensions_in_words(study: Study) -> list[str]:
     if len(rows) < 2:
         return []
     first, last = rows[0], rows[-1]
-    said = [
-        f"It follows {first.name} best (r = {first.found.value:.2f}) and {last.name} least (r = {last.found.value:.2f})."
-    ]
     tested = [row for row in rows if row.found.has_null]
     failed = [row for row in tested if not is_above_chance(row.found)]
+    said = [
+        f"It follows {first.name} best (r = {first.found.value:.2f})"
+        + ("." if last in failed else f" and {last.name} least (r = {last.found.value:.2f}).")
+    ]
     if failed and len(failed) == len(tested):
         said.append("It follows no single dimension clearly better than chance.")
     elif failed:

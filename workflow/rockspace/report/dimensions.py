@@ -40,7 +40,7 @@ class Profiled:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """How well single persons agree with one another, and the model with them, by held-out mean r.
+    """How well individual people agree with one another, and the model with them, by held-out mean r.
 
     Attributes:
         lower: Mean r of each person with the mean of the others.
@@ -190,17 +190,17 @@ def rows_on_page(profile: DimensionProfile, low: float) -> list[dict[str, Any]]:
             }
         )
     if ceiling := profile.ceiling:
-        words = f"noise ceiling: {ceiling.people} single persons agree with the mean of the others with r = {ceiling.lower:.3f}, with the mean of all with {ceiling.upper:.3f}"
-        model = f"the model agrees with single persons with r = {ceiling.model:.3f}"
+        words = f"noise ceiling: {ceiling.people} individual people agree with the mean of the others with r = {ceiling.lower:.3f}, with the mean of all with {ceiling.upper:.3f}"
+        model = f"the model agrees with individual people with r = {ceiling.model:.3f}"
         marks = [("ceiling", ceiling.lower, ceiling.upper, words), ("single", ceiling.model, ceiling.model, model)]
         rows.insert(
             1,
             {
-                "name": "with single persons",
+                "name": "with individual people",
                 "value": f"{ceiling.model:.2f}",
                 "ends": f"ceiling {ceiling.lower:.2f} to {ceiling.upper:.2f}",
                 "fails": False,
-                "meaning": f"Mean over single persons: {model}; {words}. Compare these two with each other and not with the rows for the mean of all people.",
+                "meaning": f"Mean over individual people: {model}; {words}. Compare these two with each other and not with the rows for the mean of all people.",
                 "marks": _placed(marks, low),
             },
         )
@@ -234,7 +234,7 @@ def dimensions_figure(profile: DimensionProfile, title: str, outputs: Sequence[s
     y = np.concatenate([[0.0], np.arange(1, len(rows)) + 0.4])
     if profile.ceiling:
         y[1:] += 1
-        names.insert(1, "with single persons")
+        names.insert(1, "with individual people")
     with column_style():
         figure, axis = plt.subplots(figsize=(COLUMN, 0.95 + 0.19 * (y[-1] + 1)), layout="constrained")
         _draw_rows(axis, rows, y)
@@ -256,10 +256,12 @@ def _draw_rows(axis: Axes, rows: Sequence[Profiled], y: np.ndarray) -> None:
     def column(attribute: str) -> np.ndarray:
         return np.array([getattr(row.found, attribute) for row in rows])
 
+    axis.hlines(y, column("low"), column("high"), color=BLUE, lw=1.4, zorder=3)
+    axis.plot(column("value"), y, "o", color=BLUE, ms=4, zorder=4, label="r held-out")
     if rows[0].found.has_null:
         low, high = column("null_low"), column("null_high")
         axis.barh(y, high - low, left=low, height=0.62, color="0.86", label="middle 95 % of chance")
-        axis.plot(column("null"), y, "D", color=GREY, ms=2.6, label="chance")
+        axis.plot(column("null"), y, "D", color=GREY, ms=2.6, label="chance", zorder=2)
     for kind, words in BASELINES.items():
         values = [row.baselines.get(kind, np.nan) for row in rows]
         if not np.isnan(values).all():
@@ -273,10 +275,8 @@ def _draw_rows(axis: Axes, rows: Sequence[Profiled], y: np.ndarray) -> None:
                 mew=0.9,
                 label=f"same network {words}",
             )
-    axis.hlines(y, column("low"), column("high"), color=BLUE, lw=1.4)
-    axis.plot(column("value"), y, "o", color=BLUE, ms=4, label="r held-out")
 
 
 def _draw_ceiling(axis: Axes, ceiling: Ceiling) -> None:
     axis.barh(1, ceiling.upper - ceiling.lower, left=ceiling.lower, height=0.62, color=GREEN, alpha=0.45, label="noise ceiling")  # fmt: skip
-    axis.plot(ceiling.model, 1, "o", color=BLUE, mfc="white", ms=4, label="r with single persons")
+    axis.plot(ceiling.model, 1, "o", color=BLUE, mfc="white", ms=4, label="r with individual people")

@@ -54,7 +54,7 @@ WORDS = {
     "chance": "The same analysis with people's coordinates of whole subtypes exchanged at random: the mean of these random pairings, and the middle 95 % of them as a grey band.",
     "p": "Share of random pairings with at least as high an r; for single dimensions adjusted for their number by Holm's method.",
     "baseline": "The same network before any training on these images, or with random weights: what training has to beat.",
-    "noise ceiling": "How well single persons agree with the others: no model can be expected to agree better with single persons.",
+    "noise ceiling": "How well individual people agree with the others: no model can be expected to agree better with individual people.",
     "dimension": "One of the axes of people's psychological space, such as lightness; from their judgments of the images.",
 }
 # What has a mark on a row's scale.
@@ -306,7 +306,12 @@ def accuracy_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict
         models: As from `Study.models`; baselines have no accuracy.
         references: Results of others; see `applicable`.
     """
-    models = sorted((model for model in models if not _has_none(model, ACCURACY)), key=lambda model: -model[TOP1])
+    models = sorted(
+        (model for model in models if not all(pd.isna(model[name]) for name in ACCURACY)),
+        key=lambda model: (bool(pd.isna(model[TOP1])), -model[TOP1]),
+    )
+    if not models:
+        return []
     rows = [*(_model_row(model, TOP1) for model in models), *_reference_rows(references, ACCURACY)]
     for column in (column for column in SUMMARY if column.name.startswith("validation_chance")):
         chance = pd.Series([model[column.name] for model in models]).max()
@@ -350,10 +355,6 @@ def map_rows(models: Sequence[Mapping[str, Any]]) -> list[Row]:
         for name, by in OTHER_MAPS.items()
         if not pd.isna(model[name]) and not name.startswith(f"{model['reduction']}_")
     ]
-
-
-def _has_none(model: Mapping[str, Any], names: Sequence[str]) -> bool:
-    return all(pd.isna(model[name]) for name in names)
 
 
 def _model_row(model: Mapping[str, Any], name: str, baseline: str = "") -> Row:

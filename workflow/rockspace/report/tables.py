@@ -1,7 +1,7 @@
 """Tables as pages: to sort, filter and read in a browser, with the CSV to take along."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +40,16 @@ def pair_rows(comparisons: pd.DataFrame) -> list[dict[str, Any]]:
     Args:
         comparisons: As from `rockspace.report.columns.read_table`.
     """
-    parts = [
-        part
-        for part in ("model", "layer", "seed")
-        if part == "model" or len(np.unique(comparisons[[f"{part}_a", f"{part}_b"]].astype(str))) > 1
-    ]
-    return [_pair(row, parts) for row in comparisons.to_dict("records")]
+    sides = pd.concat(
+        [comparisons[[f"model_{side}", f"layer_{side}"]].set_axis(["model", "layer"], axis=1) for side in ("a", "b")]
+    )
+    # The only layer of a model needs no saying.
+    layers = bool(sides.groupby("model")["layer"].nunique().gt(1).any())
+    return [_pair(row, layers) for row in comparisons.to_dict("records")]
 
 
-def _pair(row: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
-    first, second = (_side(row, parts, side) for side in ("a", "b"))
+def _pair(row: Mapping[str, Any], layers: bool) -> dict[str, Any]:
+    first, second = (_side(row, layers, side) for side in ("a", "b"))
     found = {
         "pair": f"{first} vs. {second}",
         "low": np.nan,
@@ -69,10 +69,10 @@ def _pair(row: Mapping[str, Any], parts: Sequence[str]) -> dict[str, Any]:
     return {**row, **found}
 
 
-def _side(row: Mapping[str, Any], parts: Sequence[str], side: str) -> str:
-    model, *rest = (row[f"{part}_{side}"] for part in parts)
-    rest = [f"seed {value}" if part == "seed" else value for part, value in zip(parts[1:], rest, strict=True)]
-    return f"{model} ({', '.join(rest)})" if rest else model
+def _side(row: Mapping[str, Any], layers: bool, side: str) -> str:
+    rest = [row[f"layer_{side}"]] if layers else []
+    rest += [f"seed {row[f'seed_{side}']}"] if row["differs_in"] == "seed" else []
+    return f"{row[f'model_{side}']} ({', '.join(rest)})" if rest else row[f"model_{side}"]
 
 
 def write_table_page(table: Path, output: Path, title: str) -> None:

@@ -18,23 +18,28 @@
 
   const hide = () => { tip.hidden = true; shownFor = null; };
 
+  const place = () => {
+    if (!shownFor) return;
+    const of = shownFor.getBoundingClientRect(), size = tip.getBoundingClientRect(), width = document.documentElement.clientWidth;
+    if (of.bottom < 0 || of.top > innerHeight) return hide();
+    const left = Math.min(Math.max(8, of.left + of.width / 2 - size.width / 2), width - size.width - 8);
+    const below = of.bottom + 6 + size.height < innerHeight;
+    tip.style.left = `${left}px`;
+    tip.style.top = `${below ? of.bottom + 6 : Math.max(8, of.top - size.height - 6)}px`;
+  };
+
   const show = target => {
     const [element, text] = meant(target);
     if (!element) return hide();
-    if (element === shownFor) return;
     shownFor = element;
     tip.textContent = text;
     tip.hidden = false;
-    const place = element.getBoundingClientRect(), size = tip.getBoundingClientRect(), width = document.documentElement.clientWidth;
-    const left = Math.min(Math.max(8, place.left + place.width / 2 - size.width / 2), width - size.width - 8);
-    const below = place.bottom + 6 + size.height < innerHeight;
-    tip.style.left = `${left}px`;
-    tip.style.top = `${below ? place.bottom + 6 : Math.max(8, place.top - size.height - 6)}px`;
+    place();
   };
 
   document.addEventListener("pointerover", event => event.pointerType === "mouse" && show(event.target));
   document.addEventListener("click", event => show(event.target));
   document.addEventListener("focusin", event => event.target.matches(":focus-visible") && show(event.target));
   document.addEventListener("keydown", event => event.key === "Escape" && hide());
-  document.addEventListener("scroll", hide, true);
+  document.addEventListener("scroll", place, true);
 }
