@@ -122,8 +122,8 @@ def ceiling_of(alignments: Sequence[Mapping[str, Any]]) -> Ceiling | None:
     names = ("lower", "upper", "model")
     if not sections or any("held_out_mean_r" not in each.get(name, {}) for each in sections for name in names):
         return None
-    means = (float(np.mean([each[name]["held_out_mean_r"] for each in sections])) for name in names)
-    return Ceiling(*means, sections[0]["n_individuals"])
+    lower, upper, model = (float(np.mean([each[name]["held_out_mean_r"] for each in sections])) for name in names)
+    return Ceiling(lower, upper, model, sections[0]["n_individuals"])
 
 
 def lowest_tick(profiles: Sequence[DimensionProfile]) -> float:

@@ -50,23 +50,19 @@ def pair_rows(comparisons: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _pair(row: Mapping[str, Any], layers: bool) -> dict[str, Any]:
     first, second = (_side(row, layers, side) for side in ("a", "b"))
-    found = {
-        "pair": f"{first} vs. {second}",
-        "low": np.nan,
-        "high": np.nan,
-        "over": np.nan,
-        "p": np.nan,
-        "p_over": np.nan,
-    }
-    for units in reversed(UNITS):
-        if not np.isnan([row[f"low_{units}"], row[f"high_{units}"]]).any():
-            found |= {"low": row[f"low_{units}"], "high": row[f"high_{units}"], "over": units}
+    low = high = p = np.nan
+    over = p_over = ""
+    for units in reversed(UNITS):  # subtypes last, so that they count where there are enough of them
+        ends = row[f"low_{units}"], row[f"high_{units}"]
+        if not np.isnan(ends).any():
+            (low, high), over = ends, units
         if not np.isnan(row[f"p_{units}_holm"]):
-            found |= {"p": row[f"p_{units}_holm"], "p_over": units}
+            p, p_over = row[f"p_{units}_holm"], units
     closer = first if row["difference"] > 0 else second
-    clear = (found["low"] > 0 or found["high"] < 0) and not found["p"] > LEVEL
-    found["verdict"] = "too few images" if np.isnan(found["low"]) else closer if clear else "not clear"
-    return {**row, **found}
+    clear = (low > 0 or high < 0) and not p > LEVEL
+    verdict = "too few images" if np.isnan(low) else closer if clear else "not clear"
+    pair = {"pair": f"{first} vs. {second}", "verdict": verdict}
+    return {**row, **pair, "low": low, "high": high, "over": over, "p": p, "p_over": p_over}
 
 
 def _side(row: Mapping[str, Any], layers: bool, side: str) -> str:
