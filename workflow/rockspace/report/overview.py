@@ -426,7 +426,7 @@ def pictures(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
     groups = [
         ("whole study", [
             ("r of each dimension", "gallery/dimensions.png"), ("comparison of models", "comparison.png"),
-            ("all learning curves", "gallery/learning_curves.png"),
+            *([("all learning curves", "gallery/learning_curves.png")] if study.metrics else []),
             *((f"{split} images", f"gallery/{split}.jpg") for split in splits),
         ]),
         ("alignment by layer", [(model, f"models/{quote(model)}/layer_profile.png") for model in layers]),
