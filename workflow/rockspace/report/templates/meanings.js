@@ -1,6 +1,10 @@
 // Shows what a number or heading means: while the pointer is over it, when it has the focus, and when it is tapped. A cell
 // of a table means what its column's heading says. Escape, or a tap elsewhere, hides it.
 {
+  for (const each of document.querySelectorAll(".rockspace button[title]")) {
+    each.dataset.about = each.title; // where no script runs, the browser shows the title
+    each.removeAttribute("title");
+  }
   const tip = document.createElement("div");
   tip.className = "tip";
   tip.hidden = true;
