@@ -11,7 +11,7 @@ import pandas as pd
 
 from rockspace.alignment.statistics import Estimate
 from rockspace.report.columns import estimate_of
-from rockspace.report.dimensions import BASELINES, is_above_chance
+from rockspace.report.dimensions import BASELINES, doubt
 from rockspace.report.summary import notes_of
 
 if TYPE_CHECKING:
@@ -98,11 +98,9 @@ def answer(study: Study) -> str:
         if found.has_interval
         else ""
     )
-    chance = ""
-    if found.has_null and is_above_chance(found):
-        chance = f", {found.value - found.null:.2f} above chance ({found.null:.2f})"
-    elif found.has_null:
-        chance = f"; chance is {found.null:.2f}, so this is not clearly more than chance (p = {found.p:.2g} over {found.null_over})"
+    chance = f", {found.value - found.null:.2f} above chance ({found.null:.2f})" if found.has_null else ""
+    if why := doubt(found):
+        chance = f"; chance is {found.null:.2f}, so this is not clearly more than chance ({why})"
     before = "".join(
         f"; the same network {BASELINES[each.kind]} has {each.baseline:.2f}" for each in added(study, best["model"])
     )
@@ -129,7 +127,7 @@ def dimensions_in_words(study: Study) -> list[str]:
         return []
     first, last = rows[0], rows[-1]
     tested = [row for row in rows if row.found.has_null]
-    failed = [row for row in tested if not is_above_chance(row.found)]
+    failed = [row for row in tested if doubt(row.found)]
     said = [
         f"It follows {first.name} best (r = {first.found.value:.2f})"
         + ("." if last in failed else f" and {last.name} least (r = {last.found.value:.2f}).")

@@ -77,9 +77,11 @@ class DimensionProfile:
         return sorted(self.rows[1:], key=lambda row: (np.isnan(row.found.value), -row.found.value))
 
 
-def is_above_chance(found: Estimate) -> bool:
-    """Whether p is at most `LEVEL` and chance lies below the interval; of these, what there is."""
-    return not (found.p > LEVEL or found.low <= found.null)
+def doubt(found: Estimate) -> str:
+    """Say why a figure is not clearly above chance; empty where it is, or where it has no chance to stand above."""
+    if found.p > LEVEL:
+        return f"p = {_p(found.p)}"
+    return "the interval includes chance" if found.low <= found.null else ""
 
 
 def dimension_estimates(dimensions: pd.DataFrame, nulls: Sequence[pd.DataFrame]) -> dict[str, Estimate]:
@@ -172,7 +174,8 @@ def rows_on_page(profile: DimensionProfile, low: float) -> list[dict[str, Any]]:
             sentences.append(interval)
         if found.has_null:
             sentences.append(
-                f"{chance}, p = {_p(found.p)}: {'clearly' if is_above_chance(found) else 'not clearly'} above chance"
+                f"{chance}, p = {_p(found.p)}: "
+                + (f"not clearly above chance, since {why}" if (why := doubt(found)) else "clearly above chance")
             )
         for kind, r in row.baselines.items():
             words = f"the same network {BASELINES[kind]}: {r:.3f}"
@@ -184,7 +187,7 @@ def rows_on_page(profile: DimensionProfile, low: float) -> list[dict[str, Any]]:
                 "name": row.name,
                 "value": f"{found.value:.2f}",
                 "ends": f"{found.low:.2f} to {found.high:.2f}" if found.has_interval else "",
-                "fails": found.has_null and not is_above_chance(found),
+                "fails": bool(doubt(found)),
                 "meaning": "; ".join(sentences) + ".",
                 "marks": _placed(marks, low),
             }

@@ -41,7 +41,12 @@
     place();
   };
 
-  document.addEventListener("pointerover", event => event.pointerType === "mouse" && show(event.target));
+  let waiting;
+  document.addEventListener("pointerover", event => {
+    clearTimeout(waiting);
+    // Not at once, so that a pointer on its way shows nothing.
+    if (event.pointerType === "mouse") waiting = setTimeout(show, 350, event.target);
+  });
   document.addEventListener("click", event => show(event.target));
   document.addEventListener("focusin", event => event.target.matches(":focus-visible") && show(event.target));
   document.addEventListener("keydown", event => event.key === "Escape" && hide());
