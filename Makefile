@@ -7,8 +7,8 @@ SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
 # In the order of tests/conftest.py.
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 # Name of the study that config files, laid over the default, are of.
-STUDY_OF := import sys, yaml; files = ["config/config.yaml", *sys.argv[1:]]; \
-	print({k: v for file in files for k, v in yaml.safe_load(open(file)).items()}["study"])
+STUDY_OF := $(BIN)/python -c 'import sys, yaml; files = ["config/config.yaml", *sys.argv[1:]]; \
+	print({k: v for file in files for k, v in yaml.safe_load(open(file)).items()}["study"])'
 
 # What lies in the package, beside the public names.
 MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__.py,$(wildcard workflow/rockspace/*.py)) \
@@ -16,10 +16,12 @@ MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__
 
 .PHONY: demo test test-slow coverage chaos study report new-study docs dag simulate bench env lint lock
 
-demo: env
-	$(SNAKEMAKE) --configfile config/demo.yaml
-# Without its log, so that the results stay in sight.
-	@log=$$($(MAKE) --no-print-directory report CONFIG=config/demo.yaml 2>&1) || { echo "$$log"; exit 1; }; echo "$$log" | tail -n 1
+demo: CONFIG := config/demo.yaml
+demo study: env
+	@touch .venv/started
+	$(SNAKEMAKE) --configfile $(CONFIG)
+# A run that had nothing to do has not said where the result is.
+	@page=results/$$($(STUDY_OF) $(CONFIG))/overview.html; [ "$$page" -nt .venv/started ] || echo "open $$page"
 
 test: env
 	$(PYTEST)
@@ -45,15 +47,16 @@ oldest: env
 chaos: env
 	$(BIN)/python tests/chaos.py
 
-study: env
-	$(SNAKEMAKE)
-
-# Of the run whose overview was made last, unless CONFIG names another.
+# Of the run whose overview was made last, unless CONFIG names another; beside the results of that run, wherever they are. The page is
+# made under another name first, so that an interrupted command leaves an older one as it is.
 report: CONFIG := $(if $(filter file,$(origin CONFIG)),$(or $(shell ls -t results/*/config.yaml 2>/dev/null | head -n 1),$(CONFIG)),$(CONFIG))
 report: env
-	@report=results/$$($(BIN)/python -c '$(STUDY_OF)' $(CONFIG))/report.html && \
-	$(SNAKEMAKE) --configfile $(CONFIG) --report-stylesheet workflow/report/report.css --report "$$report" && \
-	echo "$$report"
+	@set -e -- $(CONFIG); folder=$$(cd "$$(dirname "$$1")" && pwd); \
+	case $$folder in */results/*) folder=$${folder%/results/*};; *) folder=$$PWD;; esac; \
+	report=$$folder/results/$$($(STUDY_OF) "$$@")/report; \
+	$(SNAKEMAKE) --directory "$$folder" --configfile "$$@" --report-stylesheet "$$PWD/workflow/report/report.css" \
+		--report "$$report.part.html"; \
+	mv "$$report.part.html" "$$report.html"; echo "open $${report#$$PWD/}.html"
 
 # Values reach the program by the environment, never as text of a shell.
 new-study: env
@@ -66,10 +69,9 @@ docs: env
 
 dag: env
 	@mkdir -p results
-	@$(SNAKEMAKE) all --configfile $(CONFIG) --rulegraph dot 2>/dev/null >results/dag.dot
-	@$(BIN)/graphviz-pure -Tsvg results/dag.dot -o results/dag.svg
-	@$(SNAKEMAKE) all --configfile $(CONFIG) --dry-run --forceall --quiet rules | awk '/^job /{on = !n++} on; /^total /{on = 0}'
-	@echo; echo results/dag.svg
+	@$(SNAKEMAKE) all --configfile $(CONFIG) --dag dot >results/dag.dot
+	@$(BIN)/python -m tools.stage_graph <results/dag.dot | $(BIN)/graphviz-pure -Tsvg -o results/dag.svg
+	@echo open results/dag.svg
 
 simulate: env
 	$(BIN)/python -m tools.simulation

@@ -1,7 +1,6 @@
 """The report as its readers open it: from disk, in a real browser, with the network off."""
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -126,24 +125,46 @@ def test_the_overview_and_the_tables_are_pages_of_their_own(visit, finished):
 
 
 def test_make_report_is_of_the_run_made_last_unless_a_config_is_named(tmp_path):
-    (tmp_path / "config").symlink_to(ROOT / "config")
-    (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
+    """Wherever that run's results are; and an older page stays until there is a newer."""
+    place = tmp_path / "a place"
+    (place / ".venv/bin").mkdir(parents=True)
+    (place / "config").symlink_to(ROOT / "config")
+    (place / ".venv/bin/python").symlink_to(sys.executable)
+    stand_in = place / ".venv/bin/snakemake"
+    stand_in.write_text('#!/bin/sh\necho "$PWD" "$@" >"$LOG"\nfor last; do :; done; echo new >"$last"; exit $STATUS\n')
+    stand_in.chmod(0o755)
 
-    def report(*arguments: str) -> tuple[str, str]:
-        command = ["make", "-n", "-f", ROOT / "Makefile", "-o", ".venv/complete", "report", *arguments]
-        line = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
-        name = re.search(r"report=(.*?) && ", line.replace("\\\n", " "), re.DOTALL)[1]
-        shown = subprocess.run(["sh", "-c", f"echo {name}"], cwd=tmp_path, capture_output=True, text=True, check=True)
-        return shown.stdout.strip(), re.search(r"--configfile (\S+)", line)[1]
+    def report(*arguments: str, status: int = 0) -> tuple[str, str]:
+        """Return the last line that was shown, and what Snakemake was asked for."""
+        command = ["make", "-s", "-f", ROOT / "Makefile", "-o", ".venv/complete", "report", *arguments]
+        environment = os.environ | {"LOG": str(tmp_path / "log"), "STATUS": str(status)}
+        done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=environment)
+        assert (done.returncode == 0) == (status == 0), done.stderr
+        return done.stdout.strip(), (tmp_path / "log").read_text()
 
-    assert report() == ("results/rocks/report.html", "config/config.yaml")
+    (place / "results/rocks").mkdir(parents=True)
+    assert report()[0] == "open results/rocks/report.html"
     for age, study in ((100, "made-before"), (1, "made-last")):
-        file = tmp_path / f"results/{study}/config.yaml"
+        file = place / f"results/{study}/config.yaml"
         file.parent.mkdir(parents=True)
         file.write_text(f"study: {study}\n")
         os.utime(file, (time.time() - age,) * 2)
-    assert report() == ("results/made-last/report.html", "results/made-last/config.yaml")
-    assert report("CONFIG=config/demo.yaml") == ("results/demo/report.html", "config/demo.yaml")
+    said, asked = report()
+    assert said == "open results/made-last/report.html"
+    assert f"--directory {place} --configfile results/made-last/config.yaml" in asked
+    (place / "results/demo").mkdir()
+    assert report("CONFIG=config/demo.yaml")[0] == "open results/demo/report.html"
+    elsewhere = tmp_path / "else where/results/far"
+    elsewhere.mkdir(parents=True)
+    (elsewhere / "config.yaml").write_text("study: far\n")
+    (elsewhere / "report.html").write_text("older")
+    far = f"CONFIG='{elsewhere}/config.yaml'"
+    report(far, status=1)
+    assert (elsewhere / "report.html").read_text() == "older"
+    said, asked = report(far)
+    assert said == f"open {elsewhere}/report.html"
+    assert f"--directory {elsewhere.parents[1]} --configfile {elsewhere}/config.yaml" in asked
+    assert (elsewhere / "report.html").read_text() == "new\n"
 
 
 def test_the_configuration_beside_the_results_makes_the_very_run_again(finished):

@@ -3,7 +3,9 @@
 import errno
 import logging
 import os
+import re
 import sys
+import tempfile
 import threading
 import traceback
 from collections.abc import Iterable, Iterator
@@ -16,6 +18,12 @@ from rockspace.errors import RockspaceError
 from rockspace.library_settings import standard_settings
 
 ORPHAN_CHECK_S = 1.0
+# Set by the workflow's logger where it shows the logs itself.
+LOG_ALONE = "ROCKSPACE_LOG_ALONE"
+# Of what the workflow's logger shows on the terminal below a stage's line, between information and warning.
+NOTE = 25
+logging.addLevelName(NOTE, "NOTE")
+_EVERY_TIME = re.compile(r"WARNING: All log messages before absl::InitializeLog|I\d{4} ")
 
 
 @contextmanager
@@ -29,12 +37,15 @@ def recorded(
 ) -> Iterator[logging.Logger]:
     """Log a stage to ``log`` and to standard error, and end it with one line where the user can help.
 
+    Where the workflow's logger shows the logs itself, standard error is the log, with progress bars and stack traces.
+
     Args:
         log: File that takes the log; an older one is replaced.
         threads: Cores that this stage may use; numeric libraries loaded inside the block keep to it.
         inputs: Artifacts of earlier stages, compared with their checksums before the block runs.
         outputs: Artifacts of this stage, whose checksums are recorded after it.
-        tensorflow: Whether the block uses TensorFlow, whose start-up messages then go to the log alone.
+        tensorflow: Whether the block uses TensorFlow, of whose start-up messages then only warnings and errors are kept,
+            in the log.
 
     Raises:
         SystemExit: With status 1 after a `RockspaceError`, whose line has then been written.
@@ -57,6 +68,12 @@ def recorded(
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter("%(message)s"))
     logger.handlers = [to_file, to_terminal]
+    alone = LOG_ALONE in os.environ
+    if alone:
+        logger.handlers = [to_file]
+        to_terminal.setStream(os.fdopen(os.dup(2), "w"))
+        to_file.instead = to_terminal
+        os.dup2(to_file.stream.fileno(), 2)
     ended = threading.Event()
     threading.Thread(target=_end_when_orphaned, args=[ended], daemon=True).start()
     try:
@@ -75,7 +92,8 @@ def recorded(
             to_terminal.stream.write(f"error: no space is left for what belongs to {log}: free some and run again\n")
             sys.exit(1)
         # The stack trace belongs in the log too: a cluster's terminal output may be gone.
-        to_file.stream.write(traceback.format_exc())
+        if not alone:
+            to_file.stream.write(traceback.format_exc())
         raise
     finally:
         ended.set()
@@ -85,21 +103,29 @@ def recorded(
 
 class _LogFile(logging.FileHandler):
     stream: TextIOWrapper
+    instead: logging.Handler | None = None  # of what cannot be written, if nothing else shows it
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Say nothing of a full disk: the terminal has the message too."""
+        """Say nothing of a full disk; the terminal has the message."""
+        if self.instead:
+            self.instead.emit(record)
 
 
 def _import_tensorflow(log: _LogFile) -> None:
-    """Import Keras and TensorFlow while the process's standard error is the log: their libraries write there directly."""
-    terminal = os.dup(2)
-    try:
-        os.dup2(log.stream.fileno(), 2)
-        with standard_settings():
-            import keras  # noqa: F401
-    finally:
-        os.dup2(terminal, 2)
-        os.close(terminal)
+    """Import Keras and TensorFlow with what their libraries write to standard error in the log, without what is said every time."""
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        try:
+            os.dup2(said.fileno(), 2)
+            with standard_settings():
+                import keras  # noqa: F401
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            said.seek(0)
+            lines = said.read().decode(errors="replace").splitlines(keepends=True)
+            with suppress(OSError):
+                log.stream.writelines(line for line in lines if not _EVERY_TIME.match(line))
 
 
 def _is_disk_full(error: BaseException | None) -> bool:

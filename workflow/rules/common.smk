@@ -1,9 +1,11 @@
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 try:
     from rockspace.code_fingerprint import code_fingerprint

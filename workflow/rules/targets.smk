@@ -50,7 +50,10 @@ onsuccess:
         from rockspace.report.columns import read_table
         from rockspace.report.terminal import closing_words
 
-        pages = {"overview": overview, "report": f"make report CONFIG='{rules.overview.output.config}'"}
         files = {"summary": rules.summary.output.markdown}
-        files |= pages if overview.exists() and overview.stat().st_mtime > STARTED else {}
-        print(f"\n{closing_words(read_table(summary), settings['study'], files)}\n", flush=True)
+        if overview.exists() and overview.stat().st_mtime > STARTED:
+            # `make report` stands in the clone, which a run with `--directory` is not in.
+            resolved = Path(rules.overview.output.config)
+            resolved = shlex.quote(str(resolved if Path("Makefile").exists() else resolved.absolute()))
+            files |= {"report": f"make report CONFIG={shlex.quote(resolved)}", "open": str(overview)}
+        logger.info(f"\n{closing_words(read_table(summary), settings['study'], files)}")

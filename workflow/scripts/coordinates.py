@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rockspace.artifacts import write_csv, write_json
-from rockspace.runlog import recorded
+from rockspace.runlog import NOTE, recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.data.catalog import read_catalog
@@ -19,4 +19,4 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     write_json(snakemake.output.reading, [reading.in_words() for reading in readings])
     for reading in readings:
         for line in reading.in_words():
-            log.info("%s", line)
+            log.log(NOTE, "%s", line)

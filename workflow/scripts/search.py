@@ -1,7 +1,7 @@
 """Compare recipes, and ensembles of them, by cross-validation on the training images."""
 
 from rockspace.artifacts import write_csv
-from rockspace.runlog import recorded
+from rockspace.runlog import NOTE, recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.people.coordinates import read_coordinates_tables
@@ -16,4 +16,5 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     write_csv(out.table, table)
     search_figure(table, [out.png, out.svg])
     shown = [column for column in ("model", "top1", "mean_r", "disparity") if column in table]
-    log.info("\n%s", table[shown].to_string(index=False))
+    for line in table[shown].to_string(index=False).splitlines():
+        log.log(NOTE, "%s", line)

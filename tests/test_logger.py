@@ -1,0 +1,210 @@
+"""What a run shows while it goes on: the plugin that the default profile gives Snakemake."""
+
+import io
+import logging
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake_interface_logger_plugins.tests import MockOutputSettings
+
+import snakemake_logger_plugin_rockspace as plugin
+from rockspace import runlog
+from snakemake_logger_plugin_rockspace import LogHandler
+
+SNAKEFILE = """
+rule all:
+    input: expand("made/{model}-{seed}", model=config["models"].split("+"), seed=[0, 1])
+rule prepare:
+    output: "made/prepared"
+    log: "logs/prepare.log"
+    script: "stage.py"
+rule finetune:
+    input: "made/prepared"
+    output: "made/{model}-{seed}"
+    log: "logs/{model}-{seed}.log"
+    message: "{wildcards.model}: training"
+    script: "stage.py"
+onsuccess:
+    from snakemake.logging import logger
+    logger.info("\\nThe [bold]answer")
+"""
+STAGE = """
+import os, signal, sys, time
+from pathlib import Path
+from rockspace.errors import RockspaceError
+from rockspace.runlog import NOTE, recorded
+with recorded(snakemake.log[0], 1) as log:
+    log.info("refit epoch 1/1")
+    log.log(NOTE, "ignored: nothing")
+    print("a library's words", file=sys.stderr)
+    for part in snakemake.output[0].split("/")[1].split("-"):
+        match part:
+            case "refused":
+                raise RockspaceError("mds.txt: row 3: found 'x'")
+            case "faulty":
+                1 / 0
+            case "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "slow":
+                time.sleep(60)
+    Path(snakemake.output[0]).touch()
+"""
+
+
+@pytest.fixture
+def command(tmp_path):
+    """A command that runs the stages of some models with the logger."""
+    (tmp_path / "Snakefile").write_text(SNAKEFILE)
+    (tmp_path / "stage.py").write_text(STAGE)
+
+    def of_models(models: str, *arguments: str) -> list[str]:
+        snakemake = [sys.executable, "-m", "snakemake", "--cores", "2", "--logger"]
+        return [*snakemake, "rockspace", *arguments, "--config", f"models={models}"]
+
+    return of_models
+
+
+@pytest.fixture
+def run(command, tmp_path, monkeypatch):
+    """Run it without a terminal."""
+    monkeypatch.chdir(tmp_path)
+    return lambda *arguments: subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120)
+
+
+def test_a_run_is_one_line_for_each_job_with_what_it_wants_to_be_read_and_ends_with_the_answer(run, tmp_path):
+    result = run("a+b")
+    assert (result.returncode, result.stdout) == (0, "")
+    lines = [re.sub(r" +\d+ s$", "", line) for line in result.stderr.splitlines()]
+    note = "    ignored: nothing"
+    assert lines[:2] == ["1/6  prepare", note]
+    assert sorted(line[5:] for line in lines[2:10] if line != note) == [
+        f"finetune  {model}, seed {seed}" for model in "ab" for seed in (0, 1)
+    ]
+    assert lines[10:] == ["", "The [bold]answer"]
+    assert "a library's words\n" in (tmp_path / "logs/prepare.log").read_text()
+
+
+def test_the_errors_of_all_jobs_are_the_last_things_said_each_with_stage_and_log(run):
+    result = run("refused+faulty+killed", "--keep-going")
+    assert result.returncode != 0
+    block = result.stderr.rpartition("\n\n")[2].splitlines()
+    errors = dict(zip(block[1::3], block[::3], strict=True))
+    assert errors == {
+        f"  stage  finetune  {model}, seed {seed}": f"error: {why}"
+        for model, why in {
+            "refused": "mds.txt: row 3: found 'x'",
+            "faulty": "ZeroDivisionError: division by zero",
+            "killed": "finetune was killed, or ran out of memory; its last words: a library's words",
+        }.items()
+        for seed in (0, 1)
+    }
+    assert set(block[2::3]) == {f"  log    logs/{m}-{s}.log" for m in ("refused", "faulty", "killed") for s in (0, 1)}
+    assert result.stderr.count("failed") == 6
+    assert "Traceback" not in result.stderr
+    assert "CalledProcessError" not in result.stderr
+
+
+def test_a_dry_run_and_a_verbose_one_look_as_snakemake_has_them(run):
+    planned = run("a", "--dry-run")
+    assert re.search(r"^finetune +2$", planned.stdout, re.MULTILINE)
+    assert "a: training" in planned.stdout
+    told = run("a", "--printshellcmds")
+    assert "Finished jobid" in told.stderr
+    # Without the plugin, stages speak for themselves.
+    assert "refit epoch 1/1" in told.stderr
+
+
+def test_a_terminal_shows_a_bar_with_the_stages_at_work_and_is_left_clean_after_control_c(command, tmp_path):
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
+    process = subprocess.Popen(
+        command("slow"),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    said, deadline = "", time.monotonic() + 60
+    while not re.search(r"1 of 4 jobs.*finetune  slow, seed \d, \d s  a library's words", said, re.DOTALL):
+        assert time.monotonic() < deadline, said
+        said += os.read(ours, 4096).decode(errors="replace")
+    os.killpg(process.pid, signal.SIGINT)
+    end = ""
+    try:
+        while part := os.read(ours, 4096):
+            end += part.decode(errors="replace")
+    except OSError:  # how Linux says that the other end was closed
+        pass
+    assert process.wait(30) != 0
+    assert end.replace("\r", "").splitlines()[-1].endswith("stopped; the same command goes on from here")
+    assert "error" not in end
+    assert "Traceback" not in end
+    assert (said + end).rfind("\x1b[?25h") > (said + end).rfind("\x1b[?25l")
+
+
+@pytest.fixture
+def handler(monkeypatch):
+    """The logger of a run without a terminal, for events of choice."""
+    monkeypatch.setattr(plugin, "SILENCE_S", 0.02)
+    settings = MockOutputSettings()
+    settings.printshellcmds = False
+    monkeypatch.setenv(plugin.LOG_ALONE, "")
+    made = LogHandler(settings, None)
+    made.console.file = io.StringIO()
+    yield made
+    made.close()
+
+
+def tell(handler: LogHandler, event: LogEvent, **fields: object) -> None:
+    handler.handle(logging.makeLogRecord({"event": event, "msg": "", **fields}))
+
+
+def begin(handler: LogHandler, jobid: int, rule: str, log: Path) -> None:
+    wildcards = {"model": "a", "seed": "0", "shard": "00001", "shards": "00004", "draw": ""}
+    tell(handler, LogEvent.JOB_INFO, jobid=jobid, rule_name=rule, log=[str(log)], output=["x"], wildcards=wildcards)
+
+
+def test_without_a_terminal_a_long_silence_is_broken_by_what_the_run_is_at(handler, tmp_path):
+    log = tmp_path / "log"
+    tell(handler, LogEvent.RUN_INFO, stats={"finetune": 2, "total": 2})
+    begin(handler, 1, "finetune", log)
+    log.write_text("2026-01-01 10:00:00,000 INFO refit epoch 2/7: loss 0.5\nstoring: 10%\rstoring: 20%")
+    wanted = "0 of 2 jobs: finetune  a, seed 0, part 2 of 4, 0 s  storing: 20%"
+    deadline = time.monotonic() + 10
+    while wanted not in handler.console.file.getvalue():
+        assert time.monotonic() < deadline, handler.console.file.getvalue()
+        time.sleep(0.02)
+
+
+def test_the_time_left_is_that_of_jobs_alike_or_else_what_they_take_elsewhere(handler, tmp_path, monkeypatch):
+    now = time.time()
+    monkeypatch.setattr(plugin.time, "time", lambda: now)
+    monkeypatch.setattr(plugin, "MIN_KNOWN", 2)
+    tell(handler, LogEvent.RUN_INFO, stats={"infer": 3, "finetune": 1, "total": 4})
+    for job in (1, 2):
+        begin(handler, job, "infer", tmp_path / "log")
+    assert handler._seconds_left() is None
+    now += 2 * plugin.TYPICAL_S["infer"]
+    for job in (1, 2):
+        tell(handler, LogEvent.JOB_FINISHED, job_id=job)
+    # Two at a time, and each twice what it usually takes.
+    infer, finetune = (2 * plugin.TYPICAL_S[rule] for rule in ("infer", "finetune"))
+    assert handler._seconds_left() == pytest.approx((infer + finetune) / 2)
+    begin(handler, 3, "finetune", tmp_path / "log")
+    now += infer
+    assert handler._seconds_left() == pytest.approx((infer + finetune - infer) / (3 * infer / (2 * infer)))
+
+
+def test_the_logger_and_the_stages_mean_the_same_variable():
+    assert plugin.LOG_ALONE == runlog.LOG_ALONE

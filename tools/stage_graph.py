@@ -1,0 +1,80 @@
+"""Draws the stages of a study and how many jobs each has: `snakemake --dag dot | python -m tools.stage_graph`.
+
+Reads the graph of jobs as Snakemake writes it, and writes one of stages for Graphviz. An arrow that a way through other stages implies
+is left out, as is the rule that only collects.
+"""
+
+import re
+import sys
+from collections import defaultdict
+from graphlib import TopologicalSorter
+
+# Inches of a letter, and around the text, at 10 points: enough for the widest of the usual fonts.
+LETTER, MARGIN = 0.1, 0.3
+MOST_NAMES = 3
+_JOB = re.compile(r'^\s*(\d+)\[label = "([^"]*)"')
+_EDGE = re.compile(r"^\s*(\d+) -> (\d+)")
+HEAD = """digraph stages {
+    graph [bgcolor=white, nodesep=0.2, ranksep=0.25, size="14,7.7"];
+    node [shape=box, style="rounded,filled", fillcolor="#eef3f8", color="#5b7c99", fontname=Helvetica, fontsize=10, height=0.4];
+    edge [color="#8a8a8a", arrowsize=0.7];
+"""
+
+
+def stage_graph(jobs: str) -> str:
+    """Gather the jobs of each stage.
+
+    Args:
+        jobs: The graph of jobs, in the dot language, as ``snakemake --dag dot`` writes it.
+
+    Returns:
+        The graph of stages in the dot language: each with its number of jobs, and with the names of its models where it
+        has not those of all other stages.
+    """
+    rules, model, before = {}, {}, defaultdict(set)
+    for line in jobs.splitlines():
+        if job := _JOB.match(line):
+            rules[job[1]], *wildcards = job[2].split("\\n")
+            if name := dict(wildcard.split(": ", 1) for wildcard in wildcards).get("model"):
+                model[job[1]] = name
+        elif edge := _EDGE.match(line):
+            before[edge[2]].add(edge[1])
+    count, models, needs = defaultdict(int), defaultdict(set), defaultdict(set)
+    for job in TopologicalSorter(before | {job: before[job] for job in rules}).static_order():
+        # Snakemake writes a wildcard only where no job before has the same.
+        inherited = {model[other] for other in before[job] if other in model}
+        if job not in model and len(inherited) == 1:
+            model[job] = inherited.pop()
+        count[rules[job]] += 1
+        models[rules[job]] |= {model[job]} if job in model else set()
+        needs[rules[job]] |= {rules[other] for other in before[job]} - {rules[job]}
+    collecting = {
+        rule for rule in count if not any(rule in others for others in needs.values()) and len(needs[rule]) > 8
+    }
+    stages = [rule for rule in dict.fromkeys(rules.values()) if rule not in collecting]
+    everything = {name for names in models.values() for name in names}
+    nodes = [_node(rule, count[rule], models[rule], everything) for rule in stages]
+    edges = [f"    {other} -> {rule};" for rule in stages for other in sorted(_direct(rule, needs))]
+    return "\n".join([HEAD, *nodes, *edges, "}\n"])
+
+
+def _node(rule: str, jobs: int, models: set[str], everything: set[str]) -> str:
+    names = sorted(models) if models < everything else []
+    more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES + 1 else []
+    lines = [rule, f"{jobs} jobs" if jobs > 1 else "1 job"]
+    lines += names[:MOST_NAMES] + more if more else names
+    label, width = r"\n".join(lines), LETTER * max(map(len, lines)) + MARGIN
+    return f'    {rule} [label="{label}", width={width:.2f}];'
+
+
+def _direct(rule: str, needs: dict[str, set[str]]) -> set[str]:
+    """Return what a stage needs and no stage that it needs needs too."""
+    return {other for other in needs[rule] if not any(other in _all_before(third, needs) for third in needs[rule])}
+
+
+def _all_before(rule: str, needs: dict[str, set[str]]) -> set[str]:
+    return needs[rule].union(*(_all_before(other, needs) for other in needs[rule]))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(stage_graph(sys.stdin.read()))
