@@ -7,7 +7,7 @@ A comment directly above a block (or table) says how it is treated; a page shows
     <!-- test: write: PATH -->        the block becomes a file of the workplace, for what follows
     <!-- test: over: CONFIG -->       a block of `yaml` is laid over this config too
 
-Without one, a block of `sh` runs with every `snakemake` and `make` as a dry run, `python` runs, `yaml` must be a valid config
+Without one, a block of `sh` runs with every `snakemake` and `make` as a dry run, `python` runs, `r` runs where R and vegan are, `yaml` must be a valid config
 over the default one, a `diff` must be one that the project has (it can be taken
 back), and the languages in `SHOWN` are there to be read. Commands in tables and in sentences
 (`snakemake ...`, `make ...`) are dry runs too; what has a placeholder (`...` or capitals) is left alone. What a reader
@@ -25,6 +25,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -79,6 +80,15 @@ if not {"--lint", "--d3dag", "--help", "--version"} & set(given):
         given.insert(0, "--dry-run")
 os.execv(sys.executable, [sys.executable, "-m", "snakemake", *given])
 """
+
+
+@cache
+def has_vegan() -> bool:
+    """Whether there is an R with the package vegan here."""
+    return (
+        bool(shutil.which("Rscript"))
+        and not subprocess.run(["Rscript", "-e", "library(vegan)"], capture_output=True).returncode
+    )
 
 
 @dataclass(frozen=True)
@@ -139,7 +149,7 @@ class Desk:
             "PATH": f"{tools}:{os.environ['PATH']}",
             "CORES": "2",
         }
-        self.python = ""
+        self.python = self.r = ""
 
     def do(self, block: Block) -> str | None:
         """Do what a block says; return what went wrong, if anything did."""
@@ -159,6 +169,10 @@ class Desk:
             case "python":
                 self.python += block.text
                 return self._run([sys.executable, "-c", self.python], "run")
+            case "r":
+                self.r += block.text
+                (self.folder / "page.R").write_text(self.r)
+                return self._run(["Rscript", "page.R"], "run") if has_vegan() else None
             case "yaml":
                 return self._config(block.text, ["config/config.yaml", *filter(None, [detail])])
             case "diff":

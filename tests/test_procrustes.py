@@ -1,6 +1,5 @@
 import doctest
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from sklearn.decomposition import PCA
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
 
+from pages import has_vegan
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.reduction import reduced_procrustes
 from rockspace.alignment.rotation_scores import RotationScorer
@@ -36,12 +36,6 @@ def padded(space, width):
 
 def random_rotation(d, seed=0):
     return np.linalg.qr(np.random.default_rng(seed).normal(size=(d, d))).Q
-
-
-def has_vegan():
-    if shutil.which("Rscript") is None:
-        return False
-    return subprocess.run(["Rscript", "-e", "library(vegan)"], capture_output=True).returncode == 0
 
 
 @pytest.fixture(scope="module", params=["recorded", "live"])
