@@ -249,6 +249,20 @@ wrong_value(
 )
 
 
+wrong_value(
+    "A seed too large for the generators",
+    "seeds",
+    [0, 2**40],
+    "config: seeds[1]: found 1099511627776; allowed: at most 2147483647",
+)
+wrong_value(
+    "One image in both splits",
+    "dataset.splits.validation.images",
+    "*/*.jpg",
+    "360 Rocks/I_Andesite_01.jpg is a training image and a validation image (4 such images); narrow the patterns in dataset.splits.*.images, or draw validation images with dataset.splits.validation.fraction",
+)
+
+
 @refused(CONFIG, "Two models of one name", "config: models[1].name: found 'lite0' twice; each model needs its own name")
 def two_models_of_one_name(study: Study) -> None:
     study.config["models"] *= 2
@@ -361,6 +375,15 @@ def one_name_twice(study: Study) -> None:
         "I_Andesite_02",
         "120 Rocks/I_Andesite_01",
     ]
+
+
+@refused(
+    ARCHIVES,
+    "Two labels that differ in their spelling alone",
+    "labels 'Andesite' and 'andesite' differ in their spelling alone; write them alike",
+)
+def spell_a_label_in_two_ways(study: Study) -> None:
+    study.rename("I_Andesite_02", "I_andesite_02.jpg")
 
 
 @refused(ARCHIVES, "Only one label", "only one label, 'Andesite'; a classifier needs at least two")
@@ -613,6 +636,10 @@ def thin(study: Study) -> None:
 COORDINATES = "Coordinates"
 
 
+def _table(images: list[str], rows: list[str], header: str = "image,a,b") -> str:
+    return "".join(f"{line}\n" for line in [header, *map(",".join, zip(images, rows, strict=True))])
+
+
 def wrong_coordinates(what: str, content: str | bytes, line: str, split: str = "360") -> None:
     """Add a row for the content of a coordinates file."""
 
@@ -674,6 +701,37 @@ wrong_coordinates(
     "row 3: duplicate row for image 'I_Andesite_1_120', as row 2; keep one row",
     "120",
 )
+wrong_coordinates(
+    "A code for a missing value, such as -999 or 99",
+    _table(TRAIN, ["0.5,1", "1.25,2", "-999,3", "2.1,4"]),
+    "row 4: '-999' (column 'a') stands apart from all other numbers, as codes of missing values do; leave it out, or write it as -99.9e1 if it is a coordinate",
+)
+wrong_coordinates(
+    "A number with a unit, a bracket or a spread in its cell",
+    _table(TRAIN, ["0.5,1", "1.25 cm,2", "3,3", "2.1,4"]),
+    "row 3: found '1.25 cm' where a number is expected (a)",
+)
+wrong_coordinates(
+    "A number beyond all coordinates",
+    _table(TRAIN, ["1e39,1", "1.25,2", "3,3", "2.1,4"]),
+    "row 2: '1e39' is too large for a coordinate (a); at most 1e+30",
+)
+
+
+@handled(COORDINATES, "Standard deviations, counts or times beside the dimensions", "Left out, and listed as ignored.")
+def check_spread_is_left_out(study: Study) -> None:
+    study.coordinates(_table(TRAIN, ["1,.1,2,.3", "2,.2,1,.1", "3,.1,5,.2", "4,.3,3,.4"], "image,a,a_sd,b,b_sd"))
+    study.coordinates(_table(VALIDATION, ["1,.1,2,.3", "2,.2,1,.1"], "image,a,a_sd,b,b_sd"), "120")
+    assert list(study.run().tables["train"]) == ["a", "b"]
+
+
+@handled(COORDINATES, "A typographic minus or dash before a number", "Read as a minus.")
+def check_a_dash_is_a_minus(study: Study) -> None:
+    study.coordinates(_table(TRAIN, ["1,2", "\u22122,1", "\u20133,5", "4,3"]))
+    study.coordinates(_table(VALIDATION, ["1,2", "2,1"]), "120")
+    assert study.run().tables["train"]["a"].tolist() == [1, -2, -3, 4]
+
+
 wrong_coordinates(
     "A header without rows",
     "image,a,b\n",

@@ -122,3 +122,35 @@ def test_commands_in_sentences_are_found_and_placeholders_left_alone(tmp_path):
 def test_what_is_never_run_are_targets_that_there_are():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert all(f"\n{command.split()[1]}:" in makefile for command in NOT_RUN)
+
+
+def outputs() -> set[str]:
+    """What the rules write, below the folder of a study."""
+    folders = {"STUDY": "", "MODEL": "models/{model}/", "RUN": "RUN/", "ENSEMBLE_DIR": "ensembles/{ensemble}/"}
+    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk"))
+    blocks = re.findall(r"^    output:\n((?: {8}.*\n|\n)+)", rules, re.MULTILINE)
+    written = [file for block in blocks for file in re.findall(r'f"\{([A-Z_]+)\}/([^"]+)"', block)]
+    assert len(blocks) > 25
+    assert {folder for folder, _ in written} == set(folders)
+    return {folders[folder] + file.replace("{{", "{").replace("}}", "}") for folder, file in written}
+
+
+def test_every_artifact_of_a_rule_has_a_line_with_its_stage_and_none_else_has():
+    rules = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("*.smk"))
+    listed, temporary = set(), {"RUN/infer/{split}-{shard}-of-{shards}.npz"}
+    for line in (ROOT / "docs/artifacts.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("| `"):
+            artifact, _, stage = line.strip("| ").split(" | ")
+            names = re.findall(r"`([^`]+)`", artifact)
+            listed |= {names[0].rpartition(".")[0] + name if re.fullmatch(r"\.\w+", name) else name for name in names}
+            assert stage == "`make report`" or re.search(rf"rule (\w+ as )?{stage.strip('`')}( with)?:", rules), line
+    not_of_a_study = {
+        "raw/",
+        "people/",
+        "images/",
+        "coordinates/{split}.csv",
+        "report.html",
+        "../weights/{backbone}.weights.h5",
+    }
+    assert outputs() - listed - temporary - {"images"} == set()
+    assert listed - outputs() - not_of_a_study == set()
