@@ -345,6 +345,7 @@ def test_baselines_and_ensembles_are_never_the_closest_network():
     assert found.best["model"] == "a"
     assert [each["model"] for each in found.models[-2:]] == ["a-pretrained", "a-untrained"]
     assert [each["model"] for each in found.networks] == ["a", "b"]
+    assert [found.seeds_in_words(name) for name in ("a", "a-pretrained")] == ["mean of 2 seeds", "seed 0"]
 
 
 def test_the_dimension_followed_best_and_those_no_better_than_chance_are_named():
@@ -439,7 +440,7 @@ def test_the_figure_has_the_mean_first_then_the_dimensions_from_the_highest_r_on
     axis = figure.axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == [row["name"] for row in rows]
     places = {line.get_label(): line.get_xdata() for line in axis.lines}
-    assert places["r held-out"] == pytest.approx(
+    assert places["r held-out, 95 % over subtypes"] == pytest.approx(
         [profile.rows[0].found.value, *(row.found.value for row in profile.by_r)]
     )
     assert (tmp_path / "a.svg").read_text().count("mean of 3 dimensions") == 1

@@ -52,3 +52,10 @@ def test_names_that_begin_alike_stay_apart():
     table = summary(seed=0).assign(model=["a-very-long-name-of-a-network-" + end for end in ("one", "two", "six")])
     words = closing_words(table, "rocks", FILES)
     assert all(end in words for end in ("one", "two", "six"))
+
+
+def test_a_baseline_has_a_row_without_an_accuracy():
+    nothing = {name: np.nan for name in summary() if name.startswith(("validation_", "train_"))}
+    table = pd.concat([summary().iloc[:1], summary().iloc[2:].assign(model="a-pretrained", layer="pooled", **nothing)])
+    lines = closing_words(table, "rocks", FILES).splitlines()
+    assert lines[3].split() == ["a-pretrained", "pooled", "-", "0.400", "[0.20,", "0.90]", "0.300", "0.030", "0.350"]

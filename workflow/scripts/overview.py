@@ -14,7 +14,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     runs = {"trainings": params.trainings, "networks": params.networks}
     study = Study.read(params.config, params.layers, params.baselines, runs, files)
     closest = study.profile(study.best["model"])
-    title = f"{params.config['study']}: {closest.model}, layer {closest.layer}"
+    title = f"{params.config['study']}: {closest.model}, layer {closest.layer}, {study.seeds_in_words(closest.model)}"
     dimensions_figure(closest, title, [out.dimensions_png, out.dimensions_svg])
     write_text(out.config, configuration(params.config))
     origin = provenance(params.config, out.config, study.manifests, Path(files.reading))

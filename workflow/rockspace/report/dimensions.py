@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -232,7 +233,7 @@ def dimensions_figure(profile: DimensionProfile, title: str, outputs: Sequence[s
         outputs: Files to write; the suffix says the format.
     """
     rows = [profile.rows[0], *profile.by_r]
-    names = [one_line(row.name) for row in rows]
+    names = [fill(one_line(row.name), 24) for row in rows]
     # The mean stands apart from what it is the mean of.
     y = np.concatenate([[0.0], np.arange(1, len(rows)) + 0.4])
     if profile.ceiling:
@@ -244,12 +245,10 @@ def dimensions_figure(profile: DimensionProfile, title: str, outputs: Sequence[s
         if profile.ceiling:
             _draw_ceiling(axis, profile.ceiling)
         axis.set_yticks(np.sort(np.append(y, 1.0)) if profile.ceiling else y, names)
-        axis.get_yticklabels()[0].set_fontweight("bold")
         axis.set_ylim(y[-1] + 0.7, -0.7)
         axis.set_xlim(lowest_tick([profile]), 1)
         axis.axvline(0, color="0.8", lw=0.6, zorder=0)
-        over = f", 95 % intervals over {units}" if (units := rows[0].found.interval_over) else ""
-        axis.set_xlabel(f"held-out r{over}")
+        axis.set_xlabel("held-out r")
         figure.suptitle(title, fontsize=7, x=0.02, ha="left")
         figure.legend(loc="outside lower left", ncols=2)
         save(figure, outputs)
@@ -259,8 +258,9 @@ def _draw_rows(axis: Axes, rows: Sequence[Profiled], y: np.ndarray) -> None:
     def column(attribute: str) -> np.ndarray:
         return np.array([getattr(row.found, attribute) for row in rows])
 
-    axis.hlines(y, column("low"), column("high"), color=BLUE, lw=1.4, zorder=3)
-    axis.plot(column("value"), y, "o", color=BLUE, ms=4, zorder=4, label="r held-out")
+    over = f", 95 % over {units}" if (units := rows[0].found.interval_over) else ""
+    axis.hlines(y, column("low"), column("high"), color=BLUE, lw=1.4, zorder=3, clip_on=False)
+    axis.plot(column("value"), y, "o", color=BLUE, ms=4, zorder=4, clip_on=False, label=f"r held-out{over}")
     if rows[0].found.has_null:
         low, high = column("null_low"), column("null_high")
         axis.barh(y, high - low, left=low, height=0.62, color="0.86", label="middle 95 % of chance")
@@ -276,7 +276,7 @@ def _draw_rows(axis: Axes, rows: Sequence[Profiled], y: np.ndarray) -> None:
                 ms=3,
                 mfc="none",
                 mew=0.9,
-                label=f"same network {words}",
+                label=f"network {words}",
             )
 
 

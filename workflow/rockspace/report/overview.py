@@ -221,6 +221,11 @@ class Study:
         rows = rows if len(rows) > 2 else [replace(rows[0], name=rows[-1].name)]
         return DimensionProfile(model, record["layer"], rows, ceiling_of(self._of(model, self.alignments)))
 
+    def seeds_in_words(self, model: str) -> str:
+        """Name the seed of a network, or count its seeds."""
+        seeds = [seed for name, seed in self.alignments if name == model]
+        return f"seed {seeds[0]}" if len(seeds) == 1 else f"mean of {len(seeds)} seeds"
+
     def _dimensions(self, model: str) -> dict[str, Estimate]:
         rows = self.dimensions[self.dimensions["model"] == model]
         return dimension_estimates(rows, self._of(model, self.nulls))
