@@ -58,4 +58,4 @@ def test_a_baseline_has_a_row_without_an_accuracy():
     nothing = {name: np.nan for name in summary() if name.startswith(("validation_", "train_"))}
     table = pd.concat([summary().iloc[:1], summary().iloc[2:].assign(model="a-pretrained", layer="pooled", **nothing)])
     lines = closing_words(table, "rocks", FILES).splitlines()
-    assert lines[3].split() == ["a-pretrained", "pooled", "-", "0.400", "[0.20,", "0.90]", "0.300", "0.030", "0.350"]
+    assert lines[3].split() == ["a-pretrained", "-", "0.400", "[0.20,", "0.90]", "0.300", "0.030", "0.350"]

@@ -31,8 +31,8 @@ def closing_words(summary: pd.DataFrame, study: str, files: Mapping[str, str]) -
         twelve; what is left out is counted.
     """
     shown = summary.groupby(["model", "seed"], sort=False).tail(1).head(MOST_ROWS)
-    several = {part: shown[part].nunique() > 1 for part in ("seed", "layer")}
-    names = [_name(row, several) for row in shown.to_dict("records")]
+    seeds = shown["seed"].nunique() > 1
+    names = [f"{row['model']} seed {row['seed']}" if seeds else str(row["model"]) for row in shown.to_dict("records")]
     cells = [_cells(row) for row in shown.to_dict("records")]
     widths = [max(map(len, column)) for column in zip(HEADINGS, *cells, strict=True)]
     room = WIDTH - sum(widths) - 2 * len(widths)
@@ -49,15 +49,6 @@ def closing_words(summary: pd.DataFrame, study: str, files: Mapping[str, str]) -
     }
     legend = (line.format(**over) for line in LEGEND)
     return "\n".join([*lines, "", *legend, "", *(f"{what:{indent}}  {name}" for what, name in files.items())])
-
-
-def _name(row: Mapping[str, object], several: Mapping[str, bool]) -> str:
-    parts = [str(row["model"])]
-    if several["seed"]:
-        parts.append(f"seed {row['seed']}")
-    if several["layer"]:
-        parts.append(str(row["layer"]))
-    return " ".join(parts)
 
 
 def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
