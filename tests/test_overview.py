@@ -31,6 +31,7 @@ from rockspace.report.dimensions import (
     dimension_estimates,
     dimensions_figure,
     lowest_tick,
+    read_chance,
     rows_on_page,
     ticks,
 )
@@ -368,7 +369,7 @@ def test_the_dimension_followed_best_and_those_no_better_than_chance_are_named()
     )
 
 
-def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_images_and_hold_all_seeds():
+def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_images_and_hold_all_seeds(tmp_path):
     found = study()
     rows = found.dimensions[found.dimensions["model"] == "a"]
     table = found.nulls["a", "0"]
@@ -376,6 +377,11 @@ def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_image
     size = dimension_estimates(rows, [table, other])["size"]
     assert (size.interval_over, size.null_over) == ("subtypes", "subtypes")
     assert (size.null, size.null_low, size.null_high, size.p) == (0.2, -0.2, 0.9, 0.03)
+    for names in (["1", "2", "3"], ["NA", "null", "07"]):
+        other.assign(dimension=names).to_csv(tmp_path / "last.dimensions.csv", index=False)
+        rows.assign(dimension=names).to_csv(tmp_path / "comparison.dimensions.csv", index=False)
+        read = read_table(tmp_path / "comparison.dimensions.csv"), [read_chance(tmp_path / "last.dimensions.csv")]
+        assert [each.null for each in dimension_estimates(*read).values()] == [0.3, 0.3, 0.3]
     few = dimension_estimates(rows.assign(low_subtypes=np.nan), [table.assign(p_held_out_subtypes_holm=np.nan)])["size"]
     assert (few.interval_over, few.null_over, few.low) == ("images", "images", rows["low_images"].iloc[0])
 
@@ -440,7 +446,7 @@ def test_the_figure_has_the_mean_first_then_the_dimensions_from_the_highest_r_on
     axis = figure.axes[0]
     assert [label.get_text() for label in axis.get_yticklabels()] == [row["name"] for row in rows]
     places = {line.get_label(): line.get_xdata() for line in axis.lines}
-    assert places["r held-out, 95 % over subtypes"] == pytest.approx(
+    assert places["r held-out"] == pytest.approx(
         [profile.rows[0].found.value, *(row.found.value for row in profile.by_r)]
     )
     assert (tmp_path / "a.svg").read_text().count("mean of 3 dimensions") == 1

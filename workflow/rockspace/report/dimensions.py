@@ -85,6 +85,11 @@ def doubt(found: Estimate) -> str:
     return "the interval includes chance" if found.low <= found.null else ""
 
 
+def read_chance(path: str | Path) -> pd.DataFrame:
+    """Read ``alignment/{layer}.dimensions.csv``; names that look like numbers or missing values stay text."""
+    return pd.read_csv(path, dtype={"dimension": str}, keep_default_na=False, na_values=[""])
+
+
 def dimension_estimates(dimensions: pd.DataFrame, nulls: Sequence[pd.DataFrame]) -> dict[str, Estimate]:
     """Read the held-out r of each dimension of one layer with its interval and chance.
 
@@ -258,9 +263,10 @@ def _draw_rows(axis: Axes, rows: Sequence[Profiled], y: np.ndarray) -> None:
     def column(attribute: str) -> np.ndarray:
         return np.array([getattr(row.found, attribute) for row in rows])
 
-    over = f", 95 % over {units}" if (units := rows[0].found.interval_over) else ""
-    axis.hlines(y, column("low"), column("high"), color=BLUE, lw=1.4, zorder=3, clip_on=False)
-    axis.plot(column("value"), y, "o", color=BLUE, ms=4, zorder=4, clip_on=False, label=f"r held-out{over}")
+    axis.plot(column("value"), y, "o", color=BLUE, ms=4, zorder=4, clip_on=False, label="r held-out")
+    if over := rows[0].found.interval_over:
+        ends = column("low"), column("high")
+        axis.hlines(y, *ends, color=BLUE, lw=1.4, zorder=3, clip_on=False, label=f"95 % over {over}")
     if rows[0].found.has_null:
         low, high = column("null_low"), column("null_high")
         axis.barh(y, high - low, left=low, height=0.62, color="0.86", label="middle 95 % of chance")
@@ -276,7 +282,7 @@ def _draw_rows(axis: Axes, rows: Sequence[Profiled], y: np.ndarray) -> None:
                 ms=3,
                 mfc="none",
                 mew=0.9,
-                label=f"network {words}",
+                label=words,
             )
 
 

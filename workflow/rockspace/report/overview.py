@@ -25,6 +25,7 @@ from rockspace.report.dimensions import (
     ceiling_of,
     dimension_estimates,
     lowest_tick,
+    read_chance,
     rows_on_page,
     ticks,
 )
@@ -157,7 +158,7 @@ class Study:
             baselines=baselines,
             metrics=by_run("trainings", "metrics", read_json),
             alignments=by_run("networks", "alignments", read_json),
-            nulls=by_run("networks", "nulls", pd.read_csv),
+            nulls=by_run("networks", "nulls", read_chance),
             predictions=by_run(
                 "trainings", "predictions", lambda path: read_predictions(path).query("split == 'validation'")
             ),
