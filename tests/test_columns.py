@@ -10,7 +10,7 @@ from rockspace.alignment.comparison import comparison_table, dimensions_table, e
 from rockspace.alignment.layer_profile import layer_profile
 from rockspace.alignment.layer_report import layer_report
 from rockspace.alignment.statistics import STATISTICS
-from rockspace.report.columns import BY_NAME, COMPARISON, DIMENSIONS, ENTRIES, SUMMARY, cells, read_table
+from rockspace.report.columns import BY_NAME, COMPARISON, DIMENSIONS, ENTRIES, SUMMARY, Column, cells, read_table
 from rockspace.report.summary import MAIN, as_markdown, ensemble_rows, summary_row
 from test_comparison import LABELS, observed, prediction
 from test_comparison import QUICK as RESAMPLING
@@ -98,3 +98,10 @@ def test_tables_have_the_columns_that_their_tables_say_and_the_profile_every_sta
     assert {statistic.name for statistic in STATISTICS} <= {column.name for column in SUMMARY}
     profile = layer_profile([(0, "penultimate", figures)], ["penultimate"])
     assert {statistic.name for statistic in STATISTICS} <= set(profile.columns)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-0.0003, "0.000"), (0.0003, "0.000"), (-0.0006, "-0.001"), (0.5, "+0.500")]
+)
+def test_a_difference_that_rounds_to_0_has_no_sign(value, text):
+    assert Column("difference", "difference", "", "{:+.3f}").written(value) == text

@@ -63,7 +63,9 @@ class Column:
             return f"{100 * value:.1f} %"
         if self.form == P_VALUE:
             return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
-        return self.form.format(value)
+        text = self.form.format(value)
+        # What rounds to 0 has no sign.
+        return text.lstrip("+-") if set(text) <= set("+-.0") else text
 
     def cell(self, row: Mapping[str, Any], name_units: bool = False) -> str:
         """Format a row's value for readers, followed by the ends of its interval or band, and their unit."""
