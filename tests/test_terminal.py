@@ -19,6 +19,9 @@ def test_the_table_has_the_figures_of_the_summary_and_names_the_files():
     assert lines[3].split()[0] == "b"
     assert "chance, p: of this r, subtypes paired" in "\n".join(lines)
     assert "95 %: over subtypes, of top-1 over images" in "\n".join(lines)
+    said = closing_words(table, "rocks", FILES, "It follows people's dimensions. " * 9).splitlines()
+    assert " ".join(said[-7:-3]).strip() == ("It follows people's dimensions. " * 9).strip()
+    assert max(map(len, said)) <= 80
     assert lines[-2:] == ["overview  results/rocks/overview.html", "report    make report"]
 
 

@@ -73,6 +73,8 @@ def test_a_run_ends_with_the_summary_as_a_table_and_a_dry_run_does_not(finished,
     assert f"{100 * summary['validation_top1']:.1f} %" in row
     assert f"{summary['held_out_mean_r']:.3f}" in row
     assert "results/tiny/overview.html" in said_at_the_end
+    answer = (finished.folder / "results/tiny/answer.txt").read_text().split()
+    assert " ".join(answer) in " ".join(said_at_the_end.split())
     assert f"make report CONFIG={finished_once.folder}/results/tiny/config.yaml" in said_at_the_end
     assert lines[-1].split() == ["open", "results/tiny/overview.html"]
     planned = finished.dry_run("--forcerun", "summary")

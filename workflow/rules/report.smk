@@ -219,6 +219,7 @@ rule overview:
             labels={"item": "r of each dimension"},
         ),
         dimensions_svg=f"{STUDY}/gallery/dimensions.svg",
+        answer=f"{STUDY}/answer.txt",
         # The complete configuration as a file, which reproduces the run.
         config=f"{STUDY}/config.yaml",
     log:

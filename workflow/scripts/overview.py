@@ -6,6 +6,7 @@ from rockspace.artifacts import write_text
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
+    from rockspace.report.answer import answer
     from rockspace.report.dimensions import dimensions_figure
     from rockspace.report.overview import Study, write_overview
     from rockspace.report.provenance import configuration, provenance
@@ -16,6 +17,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     closest = study.profile(study.best["model"])
     title = f"{params.config['study']}: {closest.model}, layer {closest.layer}, {study.seeds_in_words(closest.model)}"
     dimensions_figure(closest, title, [out.dimensions_png, out.dimensions_svg])
+    write_text(out.answer, answer(study) + "\n")
     write_text(out.config, configuration(params.config))
     origin = provenance(params.config, out.config, study.manifests, Path(files.reading))
     write_overview(Path(out.page), study, origin)

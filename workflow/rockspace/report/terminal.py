@@ -1,5 +1,6 @@
 """The closing message of a run: the summary as a table for a terminal, and the names of the files with more."""
 
+import textwrap
 from collections.abc import Mapping
 
 import pandas as pd
@@ -18,13 +19,14 @@ LEGEND = (
 )
 
 
-def closing_words(summary: pd.DataFrame, study: str, files: Mapping[str, str]) -> str:
-    """Write the summary as a short table, at most 80 columns wide, with the names of files below it.
+def closing_words(summary: pd.DataFrame, study: str, files: Mapping[str, str], answer: str = "") -> str:
+    """Write the summary as a short table, at most 80 columns wide, with the answer and the names of files below it.
 
     Args:
         summary: As ``summary.csv`` has it.
         study: Name of the study.
         files: What a file or command is, and its name.
+        answer: Of the overview, in words, if it has been made.
 
     Returns:
         Lines of text. Of several layers only each model's last is shown, of many models and seeds the first
@@ -48,7 +50,8 @@ def closing_words(summary: pd.DataFrame, study: str, files: Mapping[str, str]) -
         for part, column in columns.items()
     }
     legend = (line.format(**over) for line in LEGEND)
-    return "\n".join([*lines, "", *legend, "", *(f"{what:{indent}}  {name}" for what, name in files.items())])
+    said = [textwrap.fill(answer, WIDTH), ""] if answer else []
+    return "\n".join([*lines, "", *legend, "", *said, *(f"{what:{indent}}  {name}" for what, name in files.items())])
 
 
 def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
