@@ -13,7 +13,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from logging import WARNING, LogRecord
+from logging import WARNING, Handler, LogRecord
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -44,6 +44,8 @@ USUAL = (
     "Singularity containers: ignored",
     "Group jobs: inactive",
     "Select jobs to execute",
+    "Waiting for more resources",
+    "host: ",
     "Removing temporary output",
     "Removing output files of failed job",
     "Shutting down, this might take",
@@ -106,6 +108,7 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         """Choose between a terminal, on which lines can be drawn anew, and a file."""
+        Handler.__init__(self)  # left to plugins by the interface of Snakemake's first releases that have one
         settings = self.common_settings
         stream = sys.stdout if settings.stdout else sys.stderr
         self.as_snakemake_has_it = settings.dryrun or settings.verbose or settings.debug_dag or settings.printshellcmds
