@@ -307,3 +307,30 @@ def test_the_stages_are_drawn_each_once_with_their_jobs_without_graphviz(finishe
     drawn = re.findall(r">(\w+)</text>\n<text[^>]*>(\d+) jobs?</text>", svg)
     assert len(drawn) == len(dict(drawn))
     assert {stage: int(count) for stage, count in drawn} == finished.planned("--forceall")
+
+
+def test_a_drawn_stage_names_its_models_where_they_are_others_than_those_of_the_stage_before():
+    def job(number: int, rule: str, *wildcards: str) -> str:
+        label = r"\n".join([rule, *wildcards])
+        return f'\t{number}[label = "{label}", color = "0 0 0", style="rounded"];'
+
+    jobs = [job(0, "restructure"), job(1, "summary")]
+    edges = []
+    for i, model in enumerate("abcdef"):
+        jobs += [job(10 + i, "infer", f"model: {model}", "seed: 0"), job(20 + i, "measure")]
+        edges += [(0, 10 + i), (10 + i, 20 + i), (20 + i, 1), (0, 1)]
+        if model != "f":
+            jobs += [job(30 + i, "evaluate"), job(40 + i, "mistakes")]
+            edges += [(10 + i, 30 + i), (30 + i, 40 + i), (40 + i, 1)]
+    graph = stage_graph("\n".join([*jobs, *(f"\t{a} -> {b}" for a, b in edges)]))
+    labels = dict(re.findall(r'(\w+) \[label="([^"]+)"', graph))
+    assert labels == {
+        "restructure": r"restructure\n1 job",
+        "summary": r"summary\n1 job",
+        "infer": r"infer\n6 jobs",
+        "measure": r"measure\n6 jobs",
+        "evaluate": r"evaluate\n5 jobs\na\nb\nc\nand 2 more",
+        "mistakes": r"mistakes\n5 jobs",
+    }
+    arrows = {("restructure", "infer"), ("infer", "measure"), ("infer", "evaluate"), ("evaluate", "mistakes")}
+    assert set(re.findall(r"(\w+) -> (\w+);", graph)) == arrows | {("measure", "summary"), ("mistakes", "summary")}

@@ -29,7 +29,7 @@ def stage_graph(jobs: str) -> str:
 
     Returns:
         The graph of stages in the dot language: each with its number of jobs, and with the names of its models where it
-        has not those of all other stages.
+        has neither all of them nor those of a stage before it.
     """
     rules, model, before = {}, {}, defaultdict(set)
     for line in jobs.splitlines():
@@ -53,13 +53,17 @@ def stage_graph(jobs: str) -> str:
     }
     stages = [rule for rule in dict.fromkeys(rules.values()) if rule not in collecting]
     everything = {name for names in models.values() for name in names}
-    nodes = [_node(rule, count[rule], models[rule], everything) for rule in stages]
-    edges = [f"    {other} -> {rule};" for rule in stages for other in sorted(_direct(rule, needs))]
+    direct = {rule: sorted(_direct(rule, needs)) for rule in stages}
+    parts = (
+        models[rule] if models[rule] not in [everything, *(models[other] for other in direct[rule])] else ()
+        for rule in stages
+    )
+    nodes = [_node(rule, count[rule], sorted(part)) for rule, part in zip(stages, parts, strict=True)]
+    edges = [f"    {other} -> {rule};" for rule in stages for other in direct[rule]]
     return "\n".join([HEAD, *nodes, *edges, "}\n"])
 
 
-def _node(rule: str, jobs: int, models: set[str], everything: set[str]) -> str:
-    names = sorted(models) if models < everything else []
+def _node(rule: str, jobs: int, names: list[str]) -> str:
     more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES + 1 else []
     lines = [rule, f"{jobs} jobs" if jobs > 1 else "1 job"]
     lines += names[:MOST_NAMES] + more if more else names
