@@ -1,6 +1,9 @@
 """The explorer as its readers use it: by mouse, by keyboard, by touch, from a link, without a network."""
 
+import itertools
+import math
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -12,7 +15,7 @@ from rockspace.report.explorer.photographs import embed_photographs
 from rockspace.report.explorer.study import describe_study
 
 LABELS, GROUPS = ["Basalt", "Granite", "Gneiss", "Marble", "Chalk", "Rock Salt"], list("IIMMSS")
-RUNS = [("lite0", 0, "penultimate"), ("lite0", 0, "early"), ("lite0", 1, "penultimate"), ("resnet50", 0, "penultimate")]
+RUNS = [("lite0", 0, "early"), ("lite0", 0, "penultimate"), ("lite0", 1, "penultimate"), ("resnet50", 0, "penultimate")]
 MINUS = "\N{MINUS SIGN}"
 HOSTILE = "</script><img src=x onerror=\"document.title='broken into'\">"
 
@@ -59,6 +62,11 @@ def ready(page):
 
 
 def menu(page, name: str):
+    """A menu by its name, made visible first if it is in one of the parts that are closed at first."""
+    if name in ("Images", "Draw as") and not page.locator("#view-menu > div").is_visible():
+        open_menu(page, "View")
+    if name == "Prediction":
+        open_tab(page, "Labels")
     return page.get_by_role("combobox", name=name, exact=True)
 
 
@@ -68,6 +76,11 @@ def text(page, selector: str) -> str:
 
 def spoken(page) -> str:
     return page.locator("#spoken").text_content()
+
+
+def visited(page) -> str:
+    """Name of the image that a screen reader was told of last."""
+    return spoken(page).split(", ")[0]
 
 
 def numbers(line: str) -> list[float]:
@@ -84,8 +97,8 @@ def place(page, plot: str, ring: str = "chosen") -> tuple[float, float]:
     return page.evaluate(
         """([plot, ring]) => {
             const stage = document.querySelector(`#${plot} .stage`).getBoundingClientRect();
-            const circle = document.querySelector(`#${plot} .ring.${ring}`);
-            return [stage.x + Number(circle.getAttribute("cx")), stage.y + Number(circle.getAttribute("cy"))];
+            const circle = document.querySelector(`#${plot} .ring.${ring}`).getBBox();
+            return [stage.x + circle.x + circle.width / 2, stage.y + circle.y + circle.height / 2];
         }""",
         [plot, ring],
     )
@@ -98,12 +111,24 @@ def address(page) -> str:
 
 def open_table(page) -> None:
     """Open the table and wait for its rows: a browser says that a part was opened only after the click is done."""
-    page.get_by_text("All images as a table").click()
+    page.locator("#table-details summary").click()
     page.wait_for_selector("#table tbody tr")
 
 
 def neighbours(page, plot: str) -> list[str]:
-    return page.eval_on_selector_all(f"#{plot} .neighbours button", "buttons => buttons.map((b) => b.title)")
+    """Names of the nearest images in the space of a plot, as the card of the selected image lists them."""
+    section = {"left": 1, "right": 2}[plot]
+    return page.eval_on_selector_all(
+        f"#details:not([hidden]) #neighbours section:nth-child({section}) button", "buttons => buttons.map((b) => b.title)"
+    )
+
+
+def open_menu(page, name: str) -> None:
+    page.locator("details.menu summary", has_text=name).click()
+
+
+def open_tab(page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
 
 
 def inked(page, plot: str) -> int:
@@ -127,36 +152,49 @@ def validation_images(study) -> list[int]:
 def test_the_page_shows_both_spaces_in_every_size_and_light(visit, path, width, height, dark):
     page = ready(visit(path, width=width, height=height, dark=dark, touch=width < 500))
     assert page.title() == "rocks: explorer"
-    for plot in ("human", "model-space"):
+    for plot in ("left", "right"):
         assert inked(page, plot) > 1000
-    assert "24 of 24 images, validation" in text(page, "#human .caption")
-    assert "held-out" in text(page, "#model-space .caption")
+    assert text(page, "#tally") == "24 validation images"
+    assert "Held-out" in text(page, "#right .caption")
     assert page.evaluate("document.documentElement.scrollWidth") == width
     if width > 1000:
         assert page.evaluate("document.querySelector('main').getBoundingClientRect().bottom") <= height
 
 
+@pytest.mark.parametrize("selected", [False, True])
+@pytest.mark.parametrize("layout", ["side", "arrows"])
+def test_the_plots_have_most_of_a_laptops_window_whether_an_image_is_selected_or_not(visit, path, study, selected, layout):
+    name = study["images"]["id"][validation_images(study)[0]]
+    page = ready(visit(path, fragment=f"layout={layout}" + (f"&image={name}" if selected else "")))
+    inside_the_axes = page.eval_on_selector_all(
+        ".stage clipPath rect",
+        "frames => frames.filter((f) => f.closest('.stage').clientWidth).map((f) => f.getAttribute('width') * f.getAttribute('height'))",
+    )
+    assert len(inside_the_axes) == {"side": 2, "arrows": 1}[layout]
+    assert sum(inside_the_axes) >= 0.6 * 1366 * 768
+
+
 def test_other_dimensions_move_the_images_and_name_the_axes(page, study):
     image = validation_images(study)[5]
     choose_by_address(page, study["images"]["id"][image])
-    before = place(page, "human"), place(page, "model-space")
+    before = place(page, "left"), place(page, "right")
     menu(page, "Horizontal").select_option(label="3 hue")
     menu(page, "Vertical").select_option(label="1 lightness")
-    assert (place(page, "human"), place(page, "model-space")) != before
-    titles = page.eval_on_selector_all("#human .axis-title", "titles => titles.map((t) => t.textContent)")
+    assert (place(page, "left"), place(page, "right")) != before
+    titles = page.eval_on_selector_all("#left .axis-title", "titles => titles.map((t) => t.textContent)")
     assert titles == ["hue", "lightness"]
-    assert re.search("hue, r = 0.50", page.locator("#model-space .axis-title").first.text_content())
+    assert re.search("hue, r = 0.50", page.locator("#right .axis-title").first.text_content())
     assert "x=hue" in address(page)
 
 
 def test_images_travel_to_the_same_places_where_motion_is_welcome(page, study):
     choose_by_address(page, study["images"]["id"][validation_images(study)[5]])
     menu(page, "Horizontal").select_option(label="3 hue")
-    end = page.locator("#human .ring.chosen").get_attribute("cx")
+    end = page.locator("#left .ring.chosen").get_attribute("x")
     menu(page, "Horizontal").select_option(label="1 lightness")
     page.emulate_media(reduced_motion="no-preference")
     menu(page, "Horizontal").select_option(label="3 hue")
-    page.wait_for_function("x => document.querySelector('#human .ring.chosen').getAttribute('cx') === x", arg=end)
+    page.wait_for_function("x => document.querySelector('#left .ring.chosen').getAttribute('x') === x", arg=end)
 
 
 def test_the_axes_tell_where_an_image_is(page, study):
@@ -164,104 +202,197 @@ def test_the_axes_tell_where_an_image_is(page, study):
     image = validation_images(study)[7]
     choose_by_address(page, study["images"]["id"][image])
     ticks = page.eval_on_selector_all(
-        "#human .axis:first-child .tick",
+        "#left .axis:first-child .tick",
         "ticks => ticks.map((t) => [t.getBoundingClientRect().x, t.querySelector('text').textContent])",
     )
     centres = page.eval_on_selector_all(
-        "#human .axis:first-child .tick line", "lines => lines.map((l) => l.getBoundingClientRect().x)"
+        "#left .axis:first-child .tick line", "lines => lines.map((l) => l.getBoundingClientRect().x)"
     )
     values = [float(label.replace(MINUS, "-")) for _, label in ticks]
-    x, _ = place(page, "human")
+    x, _ = place(page, "left")
     slope = (values[-1] - values[0]) / (centres[-1] - centres[0])
     assert values[0] + slope * (x - centres[0]) == pytest.approx(study["human"]["places"][image][0], abs=0.03)
 
 
 def test_models_seeds_and_layers_can_be_chosen_and_what_is_not_there_is_not_offered(page, study):
     def offered(label):
-        return menu(page, label).locator("option").all_inner_texts()
+        return menu(page, f"{label}, right").locator("option").all_inner_texts()
 
+    menu(page, "Model, right").select_option("lite0")
     assert offered("Model") == ["lite0", "resnet50"]
-    assert offered("Seed") == ["0", "1"]
-    assert offered("Layer") == ["penultimate", "early"]
-    menu(page, "Layer").select_option("early")
+    assert offered("Seed") == ["seed 0", "seed 1"]
+    assert offered("Layer") == ["early", "penultimate"]
+    menu(page, "Layer, right").select_option("early")
     assert "layer early" in page.locator("#distances").text_content()
-    menu(page, "Seed").select_option("1")
+    menu(page, "Seed, right").select_option("seed 1")
     assert offered("Layer") == ["penultimate"]
-    menu(page, "Model").select_option("resnet50")
-    assert offered("Seed") == ["0"]
+    menu(page, "Model, right").select_option("resnet50")
+    assert not menu(page, "Seed, right").is_visible()
     image = validation_images(study)[0]
     choose_by_address(page, study["images"]["id"][image])
     expected = [study["images"]["id"][i] for i in study["runs"][3]["neighbours"][image]]
-    assert neighbours(page, "model-space") == expected
+    assert neighbours(page, "right") == expected
+
+
+def test_another_model_is_shown_at_the_same_layer_or_at_its_last(visit, path):
+    page = ready(visit(path, fragment="model=lite0&seed=1&layer=penultimate"))
+    for model in ("resnet50", "lite0"):
+        menu(page, "Model, right").select_option(model)
+        assert f"model={model}" in address(page)
+        assert "layer=penultimate" in address(page)
+    menu(page, "Layer, right").select_option("early")
+    menu(page, "Model, right").select_option("resnet50")
+    assert "layer=penultimate" in address(page)
+
+
+def test_the_page_opens_at_the_layer_that_the_overview_reports(built, visit):
+    path, study = built
+    page = ready(visit(path))
+    opening = study["runs"][study["opening"]]
+    assert f"model={opening['model']}" in address(page)
+    assert f"layer={opening['layer']}" in address(page)
+
+
+def test_two_layers_stand_side_by_side(page, study):
+    assert menu(page, "Model, left").locator("option").all_inner_texts() == ["People", "lite0", "resnet50"]
+    menu(page, "Model, left").select_option("lite0")
+    menu(page, "Layer, left").select_option("early")
+    menu(page, "Model, right").select_option("lite0")
+    menu(page, "Layer, right").select_option("penultimate")
+    image = validation_images(study)[2]
+    choose_by_address(page, study["images"]["id"][image])
+    assert neighbours(page, "left") == [study["images"]["id"][i] for i in study["runs"][0]["neighbours"][image]]
+    assert neighbours(page, "right") == [study["images"]["id"][i] for i in study["runs"][1]["neighbours"][image]]
+    places = [study["runs"][run]["places"][image] for run in (0, 1)]
+    for k, row in enumerate(page.locator("#coordinates tr").all_inner_texts()):
+        assert numbers(row) == pytest.approx([places[0][k], places[1][k]], abs=0.006)
+    assert f"{math.dist(*places):.2f}" in text(page, "#rank")
+    assert page.locator("#verdicts section").count() == 2
+    again = address(page)
+    assert "left-layer=early" in again
+    menu(page, "Model, left").select_option("People")
+    assert not menu(page, "Layer, left").is_visible()
 
 
 def test_training_images_are_shown_with_a_warning(page):
     menu(page, "Images").select_option("training")
-    assert "36 of 36 images, training" in text(page, "#human .caption")
-    assert "rotation was learnt on these images" in text(page, "#model-space .caption")
+    assert text(page, "#tally") == "36 training images"
+    assert "rotation was learnt on these images" in text(page, "#right .caption")
     menu(page, "Images").select_option("validation")
-    assert "rotation was learnt on these images" not in text(page, "#model-space .caption")
+    assert "rotation was learnt on these images" not in text(page, "#right .caption")
 
 
-@pytest.mark.parametrize("plot", ["human", "model-space"])
+@pytest.mark.parametrize("plot", ["left", "right"])
 def test_pointing_at_an_image_shows_it_in_both_spaces(page, study, plot):
     image = validation_images(study)[9]
     name = study["images"]["id"][image]
     choose_by_address(page, name)
     at = place(page, plot)
-    page.locator("#human .stage").press("Escape")
+    page.locator("#left .stage").press("Escape")
     page.mouse.move(*at)
-    assert text(page, "#name") == name
-    assert "Gneiss · M · validation image" in text(page, "#kind")
-    assert page.locator("#photograph").evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 20
-    for k, row in enumerate(page.locator("#coordinates tr").all_inner_texts()):
-        expected = [study["human"]["places"][image][k], study["runs"][0]["places"][image][k]]
-        assert numbers(row) == pytest.approx(expected, abs=0.006)
-        assert study["dimensions"][k] in row
-    guesses = [study["labels"][label]["name"] for label, _ in study["guesses"][0][image]]
-    assert page.locator("#guess-list .label").all_inner_texts() == guesses
-    assert page.locator(".tip:visible strong").all_inner_texts() == [name]
-    for other in ("human", "model-space"):
+    tip = page.locator(".tip:visible")
+    assert tip.locator("strong").all_inner_texts() == [name]
+    assert "true label: Gneiss" in tip.inner_text()
+    for other in ("left", "right"):
         assert page.locator(f"#{other} .ring.looked").count() == 1
     page.mouse.move(5, 5)
     assert page.locator(".ring.looked").count() == 0
+
+
+def test_the_card_says_in_words_what_was_guessed_and_what_is_true(page, study):
+    run = study["runs"][study["opening"]]
+    guesses, names = study["guesses"][run["guesses"]], [label["name"] for label in study["labels"]]
+    seen = set()
+    for image in validation_images(study):
+        label, right = study["images"]["label"][image], guesses[image][0][0] == study["images"]["label"][image]
+        if right in seen:
+            continue
+        seen.add(right)
+        choose_by_address(page, study["images"]["id"][image])
+        true, guess = names[label], names[guesses[image][0][0]]
+        words = f"✓ Right: the guess, {true}, is the true label"
+        if not right:
+            words = f"✗ Wrong: the guess is {guess}, the true label {true}"
+        assert text(page, "#verdicts .verdict") == words
+        assert page.locator(".guess-list .label").all_inner_texts() == [names[guess] for guess, _ in guesses[image]]
+        tags = ["guess", "", ""]
+        for rank, (other, _) in enumerate(guesses[image]):
+            if other == label:
+                tags[rank] = ", ".join(filter(None, [tags[rank], "true"]))
+        assert page.locator(".guess-list .tag").all_text_contents() == tags
+        for k, row in enumerate(page.locator("#coordinates tr").all_inner_texts()):
+            expected = [study["human"]["places"][image][k], run["places"][image][k]]
+            assert numbers(row) == pytest.approx(expected, abs=0.006)
+            assert study["dimensions"][k] in row
+        assert page.locator("#photograph").evaluate("picture => picture.decode().then(() => picture.naturalWidth)") > 20
+    assert seen == {True, False}
 
 
 def test_a_click_shows_the_nearest_neighbours_in_both_spaces(page, study):
     image = validation_images(study)[3]
     name = study["images"]["id"][image]
     choose_by_address(page, name)
-    at = place(page, "model-space")
-    page.locator("#human .stage").press("Escape")
-    assert neighbours(page, "human") == []
+    at = place(page, "right")
+    page.locator("#left .stage").press("Escape")
+    assert neighbours(page, "left") == []
     page.mouse.click(*at)
     found = {}
-    for plot, space in (("human", study["human"]), ("model-space", study["runs"][0])):
+    for plot, space in (("left", study["human"]), ("right", study["runs"][study["opening"]])):
         found[plot] = [study["images"]["id"][i] for i in space["neighbours"][image]]
         assert neighbours(page, plot) == found[plot]
         assert page.locator(f"#{plot} .to-neighbour").count() == len(found[plot])
-    shared = set(found["human"]) & set(found["model-space"])
-    assert {b.get_attribute("title") for b in page.locator("#human .neighbours .shared").all()} == shared
-    assert f"{len(shared)} of 10 in both" in text(page, "#human .neighbours h3")
-    page.locator("#model-space .neighbours button").first.click()
-    assert f"Nearest to {found['model-space'][0]}" in text(page, "#model-space .neighbours h3")
+    shared = set(found["left"]) & set(found["right"])
+    assert {b.get_attribute("title") for b in page.locator("#neighbours .shared").all()} == shared
+    assert f"{len(shared)} of the 10 nearest are the same" in text(page, "#both")
+    page.locator("#neighbours button").first.click()
+    assert text(page, "#name") == found["left"][0]
+
+
+def test_no_ring_is_around_an_image_that_is_hidden(page, study):
+    name = study["images"]["id"][validation_images(study)[0]]
+    choose_by_address(page, name)
+    assert page.locator("#left .ring.chosen").count() == 1
+    near = page.locator("#left .ring.near").count()
+    assert near == 10
+    page.get_by_role("searchbox").fill("Basalt")
+    kept = [other for other in neighbours(page, "left") if "Basalt" in other]
+    assert page.locator("#left .ring.near").count() == len(kept) < near
+    page.get_by_role("searchbox").fill("Chalk")
+    assert page.locator(".ring.chosen").count() == 0
+    assert page.locator(".ring.near").count() == 0
+    assert page.locator(".to-neighbour").count() == 0
+    assert "Hidden by the search" in text(page, "#filtered")
+    page.locator("#filtered").get_by_role("button", name="Show all").click()
+    assert page.locator("#left .ring.chosen").count() == 1
+
+
+def test_nothing_found_is_said_and_can_be_undone(page):
+    page.get_by_role("searchbox").fill("no such rock")
+    assert page.locator(".nothing:visible").count() == 2
+    assert "no validation image has all the words of “no such rock”" in text(page, "#left .nothing .why")
+    assert text(page, "#differences-about") == "Nothing found."
+    assert page.locator(".ring").count() == 0
+    page.locator("#left .nothing button").click()
+    assert page.locator(".nothing:visible").count() == 0
+    assert text(page, "#tally") == "24 validation images"
 
 
 def test_superclasses_and_subtypes_filter_both_plots(page):
-    before = inked(page, "human")
+    open_tab(page, "Labels")
+    before = inked(page, "left")
     box = page.get_by_role("checkbox", name="Marble")
     box.check()
-    assert text(page, "#tally") == "4 of 24 images"
+    assert text(page, "#tally") == "4 of 24 validation images"
     assert page.get_by_role("checkbox", name="M", exact=True).evaluate("box => box.indeterminate")
     page.get_by_role("checkbox", name="I", exact=True).check()
-    assert text(page, "#tally") == "12 of 24 images"
+    assert text(page, "#tally") == "12 of 24 validation images"
     assert page.get_by_role("checkbox", name="Granite").is_checked()
-    page.get_by_role("button", name="Show all").click()
-    assert text(page, "#tally") == "24 of 24 images"
+    page.locator(".legend").get_by_role("button", name="Show all").click()
+    assert text(page, "#tally") == "24 validation images"
     assert not box.is_checked()
     box.check()
-    menu(page, "Show as").select_option("points")
-    assert 0 < inked(page, "human") < before
+    menu(page, "Draw as").select_option("points")
+    assert 0 < inked(page, "left") < before
 
 
 def test_right_and_wrong_guesses_add_up(page, study):
@@ -270,23 +401,23 @@ def test_right_and_wrong_guesses_add_up(page, study):
         menu(page, "Prediction").select_option(answer)
         shown.append(int(text(page, "#tally").split()[0]))
     images = validation_images(study)
-    right = sum(study["guesses"][0][i][0][0] == study["images"]["label"][i] for i in images)
+    right = sum(study["guesses"][study["runs"][study["opening"]]["guesses"]][i][0][0] == study["images"]["label"][i] for i in images)
     assert shown == [right, len(images) - right]
 
 
 def test_search_finds_names_and_subtypes_and_enter_goes_through_what_it_found(page):
     search = page.get_by_role("searchbox")
-    search.fill("rock s")
-    assert text(page, "#tally") == "4 of 24 images"
+    search.fill("SALT rock")
+    assert text(page, "#tally") == "4 of 24 validation images"
     assert "4 of 24" in spoken(page)
     search.press("Enter")
     assert text(page, "#name") == "S_Rock Salt_v0"
     search.press("Enter")
     assert text(page, "#name") == "S_Rock Salt_v1"
     search.fill("no such rock")
-    assert text(page, "#tally") == "0 of 24 images"
+    assert text(page, "#tally") == "0 of 24 validation images"
     search.press("Enter")
-    assert "0 of 24" in spoken(page)
+    assert "Nothing found" in spoken(page)
 
 
 def test_a_reader_without_a_mouse_gets_everywhere(page, study):
@@ -302,30 +433,30 @@ def test_a_reader_without_a_mouse_gets_everywhere(page, study):
     for key, axis, sign in (("ArrowRight", 0, 1), ("ArrowUp", 1, 1), ("ArrowLeft", 0, -1), ("ArrowDown", 1, -1)):
         page.keyboard.press("End")
         page.keyboard.press("PageUp")
-        here = study["images"]["id"].index(text(page, "#name"))
+        here = study["images"]["id"].index(visited(page))
         page.keyboard.press(key)
-        there = study["images"]["id"].index(text(page, "#name"))
+        there = study["images"]["id"].index(visited(page))
         step = study["human"]["places"][there][axis] - study["human"]["places"][here][axis]
         assert sign * step > 0 or there == here
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     assert "Selected: I_Basalt_v0" in spoken(page)
     assert "Nearest for people: " in spoken(page)
-    assert len(neighbours(page, "human")) == 10
+    assert len(neighbours(page, "left")) == 10
     page.keyboard.press("Escape")
-    assert neighbours(page, "human") == []
+    assert neighbours(page, "left") == []
 
 
 def test_arrow_keys_reach_every_image(page, study):
     steps = page.evaluate(
         """count => {
-            const stage = document.querySelector("#human .stage");
+            const stage = document.querySelector("#left .stage");
             const press = (key) => stage.dispatchEvent(new KeyboardEvent("keydown", { key }));
             const from = (image, key) => {
                 press("Home");
                 for (let i = 0; i < image; i++) press("PageDown");
                 press(key);
-                return document.getElementById("name").textContent;
+                return document.getElementById("spoken").textContent.split(", ")[0];
             };
             const keys = ["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown"];
             return Array.from({ length: count }, (_, image) => keys.map((key) => from(image, key)));
@@ -345,58 +476,102 @@ def test_zoom_is_shared_by_both_plots_and_can_be_undone(page):
     def ticks(plot):
         return page.eval_on_selector_all(f"#{plot} .tick text", "texts => texts.map((t) => t.textContent)")
 
-    everything = ticks("human")
-    stage = page.locator("#model-space .stage").bounding_box()
+    everything = ticks("left")
+    stage = page.locator("#right .stage").bounding_box()
     page.mouse.move(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
     page.mouse.wheel(0, -600)
-    page.wait_for_function("location.hash.includes('zoom=')")
-    assert ticks("human") == ticks("model-space") != everything
-    zoomed = ticks("human")
+    page.wait_for_function("() => location.hash.includes('zoom=')")
+    assert ticks("left") == ticks("right") != everything
+    zoomed = ticks("left")
     page.mouse.down()
     page.mouse.move(stage["x"] + 60, stage["y"] + 60, steps=4)
     page.mouse.up()
-    assert ticks("human") == ticks("model-space") != zoomed
+    assert ticks("left") == ticks("right") != zoomed
     assert page.locator(".ring.chosen").count() == 0
-    page.get_by_role("group", name=re.compile("Zoom, People")).get_by_role("button", name="Reset zoom").click()
-    assert ticks("human") == ticks("model-space") == everything
-    page.locator("#human .stage").press("+")
-    assert ticks("human") == ticks("model-space")
-    assert "zoom=1.6" in address(page)
-    page.locator("#human .stage").press("0")
-    assert ticks("human") == everything
+    page.get_by_role("button", name="Reset zoom").click()
+    assert ticks("left") == ticks("right") == everything
+    page.locator("#left .stage").press("+")
+    assert ticks("left") == ticks("right")
+    page.wait_for_function("() => location.hash.includes('zoom=1.6')")
+    page.locator("#left .stage").press("0")
+    assert ticks("left") == everything
 
 
-def test_photographs_come_where_there_is_room_and_marks_where_there_is_not(visit, path, page):
-    menu(page, "Show as").select_option("points")
-    points = inked(page, "human")
-    menu(page, "Show as").select_option("photographs")
-    photographs = inked(page, "human")
-    assert photographs > 2 * points
-    menu(page, "Show as").select_option("auto")
-    assert inked(page, "human") == photographs
+def photographs(page, plot: str) -> list[list[float]]:
+    """Left, top, right and bottom of each photograph in a plot, from the saved vector picture, and of the frame last."""
+    svg = page.evaluate(
+        """async () => {
+            const made = new Promise((done) => (URL.createObjectURL = (blob) => (done(blob), "data:,")));
+            document.querySelector("[data-save=svg]").click();
+            return (await made).text();
+        }"""
+    )
+    root = ElementTree.fromstring(svg)
+    names = {"s": "http://www.w3.org/2000/svg"}
+    group = root.findall("s:g", names)[{"left": 0, "right": -1}[plot]]
+    box = lambda node: [float(node.get(key)) for key in ("x", "y", "width", "height")]  # noqa: E731
+    frame = box(group.find("s:clipPath/s:rect", names))
+    found = []
+    for part in group.findall(".//s:image/..", names):
+        found.append(box(part.find("s:rect", names)))
+    return [[x, y, x + width, y + height] for x, y, width, height in [*found, frame]]
+
+
+@pytest.mark.parametrize("zoom", ["", "2 0 0", "6 0.5 0.5"])
+def test_photographs_are_whole_on_their_points_and_never_on_each_other(visit, path, study, zoom):
+    page = ready(visit(path, fragment=f"zoom={zoom}" if zoom else ""))
+    for plot in ("left", "right"):
+        *found, frame = photographs(page, plot)
+        assert found
+        for one in found:
+            assert frame[0] <= one[0] < one[2] <= frame[2]
+            assert frame[1] <= one[1] < one[3] <= frame[3]
+        for one, other in itertools.combinations(found, 2):
+            assert min(one[2], other[2]) <= max(one[0], other[0]) or min(one[3], other[3]) <= max(one[1], other[1])
+    if zoom:
+        return
+    image = next(i for i in validation_images(study))
+    choose_by_address(page, study["images"]["id"][image])
+    stage = page.locator("#left .stage").bounding_box()
+    x, y = (at - start for at, start in zip(place(page, "left"), (stage["x"], stage["y"]), strict=True))
+    centres = [((one[0] + one[2]) / 2, (one[1] + one[3]) / 2) for one in photographs(page, "left")[:-1]]
+    if page.locator("#left .ring.chosen").get_attribute("rx") == "6":
+        assert min(math.dist((x, y), centre) for centre in centres) < 1
+
+
+def test_more_photographs_have_room_when_the_view_is_nearer(page):
+    menu(page, "Draw as").select_option("points")
+    points = inked(page, "left")
+    menu(page, "Draw as").select_option("photographs")
+    assert inked(page, "left") > 2 * points
 
 
 def test_a_link_shows_what_was_seen_when_it_was_copied(visit, page, path):
-    menu(page, "Layer").select_option("early")
+    menu(page, "Model, right").select_option("lite0")
+    menu(page, "Layer, right").select_option("early")
     menu(page, "Horizontal").select_option(label="4 tilt")
+    menu(page, "Colour").select_option("distance")
+    open_tab(page, "Labels")
     page.get_by_role("checkbox", name="Chalk").check()
     page.get_by_role("searchbox").fill("chalk")
     choose_by_address(page, "S_Chalk_v2")
-    page.locator("#human .stage").press("+")
+    open_tab(page, "Image")
+    page.locator("#left .stage").press("+")
+    page.wait_for_function("() => location.hash.includes('zoom=')")
     link = address(page)
     again = ready(visit(path, fragment=link))
     assert address(again) == link
-    for selector in ("#tally", "#name", "#human .neighbours h3"):
+    for selector in ("#tally", "#name", "#neighbours", "#colours"):
         assert text(again, selector) == text(page, selector)
-    for key in ("layer", "x"):
-        assert again.locator(f"#{key}").input_value() == page.locator(f"#{key}").input_value()
-    assert place(again, "human") == pytest.approx(place(page, "human"), abs=1)
+    for key in ("#right [data-key=layer]", "#x", "#colour"):
+        assert again.locator(key).input_value() == page.locator(key).input_value()
+    assert place(again, "left") == pytest.approx(place(page, "left"), abs=1)
 
 
 @pytest.mark.parametrize("fragment", ["nonsense", "model=none&x=&y=99&images=moon&only=granite&zoom=a b c", "zoom=1e9 0 0&image=%00", "%E0%A4%A"])  # fmt: skip
 def test_an_address_that_makes_no_sense_shows_the_whole_study(visit, path, fragment):
     page = ready(visit(path, fragment=fragment))
-    assert text(page, "#tally") == "24 of 24 images"
+    assert text(page, "#tally") == "24 validation images"
 
 
 def test_the_table_says_the_same_and_can_be_sorted_and_chosen_from(page, study):
@@ -412,9 +587,10 @@ def test_the_table_says_the_same_and_can_be_sorted_and_chosen_from(page, study):
     row = table.locator("tbody tr").first
     row.get_by_role("button").click()
     assert text(page, "#name") == row.get_by_role("button").inner_text()
+    page.locator("#view-menu").scroll_into_view_if_needed()
     menu(page, "Images").select_option("training")
     page.get_by_role("button", name="Image", exact=True).click()
-    assert "36 of 36" in text(page, "#table-caption")
+    assert "36 training images" in text(page, "#table-caption")
 
 
 def test_long_tables_have_pages(visit, tmp_path):
@@ -430,17 +606,19 @@ def test_long_tables_have_pages(visit, tmp_path):
 
 def test_a_tap_on_a_phone_chooses_and_one_finger_still_scrolls(visit, path, study):
     page = ready(visit(path, width=390, height=844, touch=True))
-    assert not page.locator("#search").is_visible()
     name = study["images"]["id"][validation_images(study)[2]]
     choose_by_address(page, name)
-    page.locator("#human .stage").scroll_into_view_if_needed()
-    at = place(page, "human")
-    page.locator("#human .stage").press("Escape")
+    page.locator("#left .stage").scroll_into_view_if_needed()
+    at = place(page, "left")
+    page.locator("#left .stage").press("Escape")
     page.touchscreen.tap(*at)
     assert text(page, "#name") == name
     assert page.locator(".tip:visible strong").all_inner_texts() == [name]
-    assert len(neighbours(page, "human")) == 10
-    assert page.locator("#human .stage").evaluate("stage => getComputedStyle(stage).touchAction") == "pan-y"
+    assert len(neighbours(page, "left")) == 10
+    touch_action = "stage => getComputedStyle(stage).touchAction"
+    assert page.locator("#left .stage").evaluate(touch_action) == "pan-y"
+    page.get_by_role("button", name="Zoom in").click()
+    assert page.locator("#left .stage").evaluate(touch_action) == "none"
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
@@ -460,11 +638,11 @@ def contrast(one: str, other: str) -> float:
 def test_text_and_marks_stand_out_from_the_paper(visit, path, dark):
     page = ready(visit(path, dark=dark))
     colours = page.evaluate(
-        """() => Object.fromEntries(["paper", "ground", "ink", "quiet", "warn", "right", "accent", "accent-ground",
+        """() => Object.fromEntries(["paper", "ground", "ink", "quiet", "warn", "right", "wrong", "accent", "accent-ground",
             ...[0, 1, 2, 3, 4, 5, 6].map((i) => `mark-${i}`)].map((name) =>
             [name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()]))"""
     )
-    for name in ("ink", "quiet", "warn", "right", "accent"):
+    for name in ("ink", "quiet", "warn", "right", "wrong", "accent"):
         assert contrast(colours[name], colours["paper"]) >= 4.5, name
     assert contrast(colours["quiet"], colours["ground"]) >= 4.5
     assert contrast(colours["ink"], colours["accent-ground"]) >= 4.5
@@ -479,13 +657,13 @@ def test_names_that_look_like_markup_are_shown_as_they_are(visit, tmp_path):
     )
     page = ready(visit(path))
     open_table(page)
-    page.locator("#human .stage").press("Home")
+    page.locator("#left .stage").press("Home")
     page.keyboard.press("Enter")
     assert page.title() == f"{HOSTILE}: explorer"
     assert HOSTILE in text(page, "#name")
-    assert HOSTILE in text(page, "#labels")
+    assert HOSTILE in page.locator("#labels").text_content()
     assert HOSTILE in text(page, "#table")
-    assert page.locator("#human .axis-title").first.text_content() == HOSTILE
+    assert page.locator("#left .axis-title").first.text_content() == HOSTILE
     assert page.locator("[onerror]").count() == 0
     assert page.locator("img[src=x]").count() == 0
     again = ready(visit(path, fragment=address(page)))
@@ -503,10 +681,13 @@ def test_a_study_without_superclasses_guesses_or_a_second_dimension_is_shown_too
     study["dimensions"] = study["dimensions"][:1]
     path.write_text(explorer_page("plain", study), encoding="utf-8")
     page = ready(visit(path))
-    page.locator("#human .stage").press("Home")
+    page.locator("#left .stage").press("Home")
     assert "Predicted" not in spoken(page)
     assert not menu(page, "Prediction").is_visible()
-    assert not page.locator("#guess-section").is_visible()
+    page.locator("#left .stage").press("Home")
+    page.keyboard.press("Enter")
+    assert page.locator("#verdicts section").count() == 0
+    assert "right or wrong" not in page.locator("#colour option:enabled").all_inner_texts()
     assert text(page, "#kind") == "a · validation image"
     colours = {mark.get_attribute("style") for mark in page.locator("#labels .mark path").all()}
     shapes = {mark.get_attribute("d") for mark in page.locator("#labels .mark path").all()}
@@ -520,6 +701,12 @@ def test_an_audit_of_accessibility_finds_nothing(visit, path, study, width, dark
     assert obstacles(page) == []
     choose_by_address(page, study["images"]["id"][validation_images(study)[0]])
     open_table(page)
+    open_tab(page, "Image")
+    assert obstacles(page) == []
+    open_tab(page, "Labels")
+    page.get_by_role("searchbox").fill("no such rock")
+    menu(page, "Colour").select_option("distance")
+    open_menu(page, "Save")
     assert obstacles(page) == []
 
 

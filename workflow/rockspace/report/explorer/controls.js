@@ -1,66 +1,136 @@
 // Menus, search and filters: what they offer, what they change, and how they follow the view.
 
-function fillMenu(id, options, chosen) {
-  d3.select(`#${id}`)
+function fillMenu(menu, options, chosen) {
+  d3.select(menu)
     .selectAll("option")
     .data(options)
     .join("option")
     .attr("value", (_, i) => i)
     .text((text) => text);
-  element(id).value = chosen;
+  menu.value = chosen;
 }
 
 const distinct = (key, runs) => [...new Set(runs.map((run) => run[key]))];
+const PEOPLE = "People";
 
-function menusOfRun() {
-  const { model, seed } = view.run;
-  const ofModel = study.runs.filter((run) => run.model === model);
-  return {
-    model: distinct("model", study.runs),
-    seed: distinct("seed", ofModel),
-    layer: distinct("layer", ofModel.filter((run) => run.seed === seed)),
+// What the menus above a plot offer: models, and the layers and seeds that the model has.
+function menusOfRun(run) {
+  if (run === null) return { layer: [], seed: [] };
+  const ofModel = study.runs.filter(({ model }) => model === run.model);
+  return { layer: distinct("layer", ofModel.filter(({ seed }) => seed === run.seed)), seed: distinct("seed", ofModel) };
+}
+
+const modelsOf = (side) => [...(side === "left" ? [PEOPLE] : []), ...distinct("model", study.runs)];
+
+function listenToRuns(plot) {
+  const key = plot.side === "left" ? "left" : "run";
+  const menu = (name) => plot.section.querySelector(`[data-key=${name}]`);
+  const choose = (name, value) => {
+    // Another model is shown at the layer of the one before, or of the other plot.
+    const now = plot.space() ?? view.run;
+    change({ [key]: runLike({ ...now, [name]: value }, name) });
   };
+  menu("model").addEventListener("change", ({ target }) => {
+    if (plot.side === "left" && target.value === "0") return change({ left: null });
+    choose("model", modelsOf(plot.side)[target.value]);
+  });
+  for (const name of ["layer", "seed"]) {
+    menu(name).addEventListener("change", ({ target }) => choose(name, menusOfRun(plot.space())[name][target.value]));
+  }
+}
+
+function followRuns(plot) {
+  const run = plot.space();
+  const menu = (name) => plot.section.querySelector(`[data-key=${name}]`);
+  const models = modelsOf(plot.side);
+  fillMenu(menu("model"), models, run === null ? 0 : models.lastIndexOf(run.model));
+  menu("model").setAttribute("aria-label", `Model, ${plot.side}`);
+  for (const [name, options] of Object.entries(menusOfRun(run))) {
+    fillMenu(menu(name), name === "seed" ? options.map((seed) => `seed ${seed}`) : options, run === null ? 0 : options.indexOf(run[name]));
+    menu(name).setAttribute("aria-label", `${name === "seed" ? "Seed" : "Layer"}, ${plot.side}`);
+    menu(name).hidden = run === null || (name === "seed" && options.length < 2);
+  }
+  plot.section.querySelector(".end").textContent = view.layout === "arrows" ? { left: "from", right: "to" }[plot.side] : "";
 }
 
 function listenToControls() {
-  for (const key of ["model", "seed", "layer"]) {
-    element(key).addEventListener("change", ({ target }) => {
-      change({ run: runLike({ ...view.run, [key]: menusOfRun()[key][target.value] }) });
-    });
-  }
+  plots.forEach(listenToRuns);
   for (const key of ["split", "x", "y"]) {
     element(key).addEventListener("change", ({ target }) => change({ [key]: Number(target.value) }));
   }
   for (const key of ["marks", "guesses"]) {
     element(key).addEventListener("change", ({ target }) => change({ [key]: target.value }));
   }
+  element("colour").addEventListener("change", ({ target }) => change({ colour: target.value }));
+  for (const option of document.getElementsByName("layout")) {
+    option.addEventListener("change", () => change({ layout: option.value }));
+  }
   element("search").addEventListener("input", ({ target }) => {
     change({ query: target.value });
-    speak(tally());
+    speak(found());
   });
   element("search-form").addEventListener("submit", (event) => {
     event.preventDefault();
     chooseNextMatch();
   });
   element("controls").addEventListener("submit", (event) => event.preventDefault());
-  element("clear").addEventListener("click", () => change({ labels: new Set(), query: "", guesses: "all" }));
   element("skip").addEventListener("click", (event) => {
     event.preventDefault(); // the address holds the view
     plots[0].stage.focus();
   });
+  for (const button of document.querySelectorAll("[data-zoom]")) {
+    button.addEventListener("click", () => plots[0].zoomBy({ in: STEP, out: 1 / STEP, all: 0 }[button.dataset.zoom]));
+  }
+  element("lasso").addEventListener("click", () => setLassoing(!isLassoing()));
+  listenToMenus();
+  offerColours();
   listLabels();
+}
+
+// Menus close by Escape, by a click elsewhere, and when something in them was done.
+function listenToMenus() {
+  const menus = [...document.querySelectorAll("details.menu")];
+  addEventListener("pointerdown", ({ target }) => menus.forEach((menu) => menu.contains(target) || (menu.open = false)));
+  for (const menu of menus) {
+    menu.addEventListener("keydown", ({ key }) => {
+      if (key !== "Escape" || !menu.open) return;
+      menu.open = false;
+      menu.querySelector("summary").focus();
+    });
+    for (const button of menu.querySelectorAll("button")) button.addEventListener("click", () => (menu.open = false));
+  }
+  for (const button of document.querySelectorAll("[data-open]")) {
+    button.addEventListener("click", () => {
+      const part = element(button.dataset.open);
+      part.open = true;
+      part.scrollIntoView();
+      part.querySelector("summary").focus({ preventScroll: true });
+    });
+  }
+  for (const button of document.querySelectorAll("[data-save]")) {
+    button.addEventListener("click", () => saveView(button.dataset.save));
+  }
+}
+
+function offerColours() {
+  const menu = d3.select("#colour");
+  const option = (parent) => ([key, { name }]) => parent.append("option").attr("value", key).text(name);
+  const isDimension = ([key]) => key.startsWith("dimension");
+  const [dimensions, others] = [true, false].map((is) => [...colourings].filter((each) => isDimension(each) === is));
+  others.forEach(option(menu));
+  dimensions.forEach(option(menu.append("optgroup").attr("label", "dimension (people)")));
 }
 
 // Enter in the search field goes through what it found.
 function chooseNextMatch() {
-  const found = [...shownImages()];
-  if (found.length === 0) return speak(tally());
-  const image = found[(found.indexOf(view.image) + 1) % found.length];
+  const list = chosenImages();
+  if (list.length === 0) return speak(found());
+  const image = list[(list.indexOf(view.image) + 1) % list.length];
   plots[0].choose(image);
   plots[0].bringIntoView(image);
 }
 
-// A box for each superclass, and under it one for each of its subtypes.
+// A box for each superclass, and under it one for each of its labels.
 function listLabels() {
   const labels = study.labels.map((label, index) => ({ ...label, index }));
   const groups = hasGroups ? d3.groups(labels, ({ group }) => group).sort(([a], [b]) => a - b) : [[null, labels]];
@@ -73,7 +143,7 @@ function listLabels() {
         .attr("type", "checkbox")
         .attr("data-group", group)
         .on("change", ({ target }) => choose(members.map(({ index }) => index), target.checked));
-      appendMark(head, group, 14);
+      head.append("span").attr("data-group-mark", group);
       head.append("span").text(study.groups[group] || "no superclass");
       block.attr("role", "group").attr("aria-label", study.groups[group] || "no superclass");
     }
@@ -84,7 +154,7 @@ function listLabels() {
         .attr("type", "checkbox")
         .attr("data-label", index)
         .on("change", ({ target }) => choose([index], target.checked));
-      if (group === null) appendMark(line, index, 12);
+      line.append("span").attr("data-label-mark", index);
       line.append("span").text(name);
       line.append("small").attr("data-count", index);
     }
@@ -93,27 +163,53 @@ function listLabels() {
     const chosen = new Set(view.labels);
     for (const index of indices) checked ? chosen.add(index) : chosen.delete(index);
     change({ labels: chosen });
-    speak(tally());
+    speak(found());
   }
 }
 
-function tally() {
-  const [shown, all] = [shownImages().size, imagesOf(view.split).length];
-  return `${thousands(shown)} of ${thousands(all)} images`;
+const found = () => (chosenImages().length ? tally() : `Nothing found: ${whyNothing()}`);
+
+function whyNothing() {
+  const words = view.query.trim();
+  const others = [view.labels.size && "labels", view.guesses !== "all" && "predictions", view.lasso && "lasso"].filter(Boolean);
+  const all = words.includes(" ") ? "all the words of " : "";
+  const search = words && `no ${splitWords[study.splits[view.split]]} image has ${all}“${words}” in its name, label or superclass`;
+  const rest = others.length ? `${search ? " among" : "there is no image in"} the chosen ${others.join(", ")}` : "";
+  return `${search}${rest}.`;
 }
 
 function followView() {
-  for (const [key, options] of Object.entries(menusOfRun())) fillMenu(key, options, options.indexOf(view.run[key]));
-  fillMenu("split", study.splits.map((split) => splitWords[split]), view.split);
-  for (const key of ["x", "y"]) fillMenu(key, study.dimensions.map((name, k) => `${k + 1} ${name}`), view[key]);
-  element("marks").value = view.marks;
-  element("guesses").value = view.guesses;
+  plots.forEach(followRuns);
+  fillMenu(element("split"), study.splits.map((split) => splitWords[split]), view.split);
+  for (const key of ["x", "y"]) fillMenu(element(key), study.dimensions.map((name, k) => `${k + 1} ${name}`), view[key]);
+  for (const key of ["marks", "guesses"]) element(key).value = view[key];
+  for (const option of document.getElementsByName("layout")) option.checked = option.value === view.layout;
+  element("plots").dataset.layout = view.layout;
+  const chosen = colouring();
+  for (const option of element("colour").options) {
+    option.hidden = option.disabled = !isOffered(colourings.get(option.value));
+    option.selected = colourings.get(option.value) === chosen;
+  }
   element("guesses-label").hidden = view.run.guesses === null;
   if (element("search").value !== view.query) element("search").value = view.query;
-  element("tally").textContent = tally();
+  for (const plot of plots) plot.nothing.querySelector(".why").textContent = whyNothing();
+  element("tally").textContent = `${tally()}${view.lasso ? " in the lasso" : ""}`;
+  for (const button of document.querySelectorAll(".clear")) button.disabled = !isFiltered();
+  followLabels();
+}
+
+function followLabels() {
   const counts = d3.rollup(imagesOf(view.split), (images) => images.length, (image) => study.images.label[image]);
   for (const count of document.querySelectorAll("[data-count]")) {
     count.textContent = counts.get(Number(count.dataset.count)) ?? 0;
+  }
+  const by = { superclass: "groupMark", label: "labelMark" };
+  const name = [...colourings].find(([, each]) => each === colouring())[0];
+  for (const kind of ["groupMark", "labelMark"]) {
+    for (const place of document.querySelectorAll(kind === "groupMark" ? "[data-group-mark]" : "[data-label-mark]")) {
+      place.textContent = "";
+      if (by[name] === kind) appendMark(d3.select(place), categoryMark(Number(place.dataset[kind])), 13);
+    }
   }
   for (const box of document.querySelectorAll("[data-label]")) box.checked = view.labels.has(Number(box.dataset.label));
   for (const box of document.querySelectorAll("[data-group]")) {
@@ -122,5 +218,4 @@ function followView() {
     box.checked = chosen === members.length;
     box.indeterminate = chosen > 0 && chosen < members.length;
   }
-  element("clear").disabled = view.labels.size === 0 && view.query === "" && view.guesses === "all";
 }

@@ -1,10 +1,8 @@
 // Drawing the plots: axes and rings as SVG, the many images on a canvas.
 
-const SMALLEST_PHOTOGRAPH = 20; // CSS pixels: smaller ones say less than a mark
-const LARGEST_PHOTOGRAPH = 112;
-const COVERED = 0.6; // of a plot's area by photographs, if they did not overlap
 const TRAVEL = 450; // milliseconds for images on their way to new places
 const MANY = 2000; // images: more than these do not travel
+const FADED = 0.18; // opacity of what is outside the lasso
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 let travel = null;
 
@@ -24,158 +22,232 @@ function movePlots({ animate = true } = {}) {
   });
 }
 
-// The fuller plot decides how large photographs are, or whether there is room for them at all.
+const shownPlots = () => plots.filter((plot) => plot.isShown && plot.at !== null);
+
 function drawPlots() {
-  const drawn = plots.filter((plot) => plot.at.size > 0);
-  for (const plot of drawn) {
+  const mark = marksNow();
+  for (const plot of shownPlots()) {
     plot.transform = plot.transformOf(view.zoom);
-    plot.visible = [...shownImages()].filter((image) => plot.isInside(plot.position(image)));
-  }
-  const most = d3.max(drawn, (plot) => plot.visible.length);
-  for (const plot of drawn) {
-    const room = Math.sqrt((COVERED * plot.innerWidth * plot.innerHeight) / Math.max(most, 1));
-    plot.size = Math.min(LARGEST_PHOTOGRAPH, Math.max(18, room));
-    plot.photographs = view.marks === "photographs" || (view.marks === "auto" && room >= SMALLEST_PHOTOGRAPH);
     plot.stage.__zoom = plot.transform; // where d3.zoom goes on from
+    plot.stage.classList.toggle("moved", view.zoom !== null);
+    plot.nothing.hidden = shownImages().size > 0;
     drawAxes(plot);
-    drawImages(plot);
+    drawImages(plot, mark);
     drawOverlay(plot);
   }
 }
 
-function drawAxes(plot) {
+function ticksOf(plot) {
   const [x, y] = [plot.transform.rescaleX(plot.x), plot.transform.rescaleY(plot.y)];
   const [right, bottom] = [plot.width - MARGIN.right, plot.height - MARGIN.bottom];
-  const across = d3.scaleLinear([x.invert(MARGIN.left), x.invert(right)], [MARGIN.left, right]);
-  const up = d3.scaleLinear([y.invert(bottom), y.invert(MARGIN.top)], [bottom, MARGIN.top]);
-  const axis = (kind, scale, pixels, length) =>
-    kind(scale).ticks(Math.max(2, Math.round(pixels / 75))).tickSize(-length).tickPadding(6);
-  plot.xAxis
-    .attr("transform", `translate(0,${bottom})`)
-    .call(axis(d3.axisBottom, across, plot.innerWidth, plot.innerHeight));
-  plot.yAxis
-    .attr("transform", `translate(${MARGIN.left},0)`)
-    .call(axis(d3.axisLeft, up, plot.innerHeight, plot.innerWidth));
-  plot.xTitle.attr("x", plot.middle[0]).attr("y", plot.height - 5).text(plot.axisTitle(view.x));
-  plot.yTitle.attr("transform", `translate(12,${plot.middle[1]}) rotate(-90)`).text(plot.axisTitle(view.y));
+  return {
+    across: d3.scaleLinear([x.invert(MARGIN.left), x.invert(right)], [MARGIN.left, right]),
+    up: d3.scaleLinear([y.invert(bottom), y.invert(MARGIN.top)], [bottom, MARGIN.top]),
+    counts: [plot.innerWidth, plot.innerHeight].map((pixels) => Math.max(2, Math.round(pixels / 75))),
+  };
 }
 
-function drawImages(plot) {
-  plot.canvas.width = plot.width * devicePixelRatio;
-  plot.canvas.height = plot.height * devicePixelRatio;
+// What is written beside an axis: the dimension, and how closely the model follows it.
+function axisTitle(plot, k) {
+  const run = plot.space();
+  if (view.layout === "arrows" || run === null) return study.dimensions[k];
+  return `${study.dimensions[k]}, r = ${number(run.r[study.splits[view.split]][k])}`;
+}
+
+function drawAxes(plot) {
+  const { across, up, counts } = ticksOf(plot);
+  const axis = (kind, scale, count, length) => kind(scale).ticks(count).tickSize(-length).tickPadding(5);
+  plot.xAxis
+    .attr("transform", `translate(0,${plot.height - MARGIN.bottom})`)
+    .call(axis(d3.axisBottom, across, counts[0], plot.innerHeight));
+  plot.yAxis.attr("transform", `translate(${MARGIN.left},0)`).call(axis(d3.axisLeft, up, counts[1], plot.innerWidth));
+  plot.xTitle.attr("x", plot.middle[0]).attr("y", plot.height - 5).text(axisTitle(plot, view.x));
+  plot.yTitle.attr("transform", `translate(11,${plot.middle[1]}) rotate(-90)`).text(axisTitle(plot, view.y));
+}
+
+function drawImages(plot, mark) {
+  const [width, height] = [Math.round(plot.width * devicePixelRatio), Math.round(plot.height * devicePixelRatio)];
+  if (plot.canvas.width !== width || plot.canvas.height !== height) Object.assign(plot.canvas, { width, height });
   const context = plot.canvas.getContext("2d");
-  context.scale(devicePixelRatio, devicePixelRatio);
+  context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+  context.clearRect(0, 0, plot.width, plot.height);
+  context.save();
   context.beginPath();
   context.rect(MARGIN.left, MARGIN.top, plot.innerWidth, plot.innerHeight);
   context.clip();
   drawTraces(plot, context);
-  if (plot.photographs) drawPhotographs(plot, context);
-  else drawMarks(plot, context, plot.visible, Math.min(5.5, Math.max(3, plot.size / 4)));
+  const radius = shownImages().size > 1500 ? 3 : shownImages().size > 400 ? 4 : 4.8;
+  const photographs = [];
+  for (const image of shownImages()) {
+    const place = plot.position(image);
+    if (!plot.isInside(place)) continue;
+    const size = plot.sizeAt(image, place);
+    if (size > 0) photographs.push([image, place, size]);
+    else drawMark(context, mark(image), place, radius, isLassoed(image) ? 1 : FADED);
+  }
+  for (const [image, place, size] of photographs) drawFramed(context, image, mark(image), place, size);
+  if (plot.arrowsTo) drawArrows(plot, context, mark);
+  context.restore();
 }
 
 // What the filters leave out stays as a trace.
 function drawTraces(plot, context) {
+  if (shownImages().size === imagesOf(view.split).length) return;
   context.fillStyle = colour("--trace");
-  for (const image of plot.at.keys()) {
+  for (const image of imagesOf(view.split)) {
     if (shownImages().has(image)) continue;
     const [x, y] = plot.position(image);
     context.fillRect(x - 1, y - 1, 2, 2);
   }
 }
 
-function drawPhotographs(plot, context) {
-  const reach = plot.size / 2;
+// A photograph on a plate, in a frame of its mark's colour, with its point in the middle.
+function drawFramed(context, image, mark, [x, y], size) {
+  const line = size > 50 ? 2.5 : 1.5;
+  const half = (size - line) / 2;
+  context.globalAlpha = isLassoed(image) ? 1 : FADED;
+  context.beginPath();
+  context.roundRect(x - half, y - half, 2 * half, 2 * half, 4);
+  context.fillStyle = colour("--plate");
+  context.fill();
+  drawPhotograph(context, image, x, y, 2 * half - line);
+  context.strokeStyle = colour(mark.colour);
+  context.lineWidth = line;
+  context.stroke();
+  context.globalAlpha = 1;
+}
+
+// Marks are drawn once, and copied from then on.
+let copies = new Map();
+
+function drawMark(context, mark, [x, y], radius, opacity = 1) {
+  const key = `${mark.colour} ${mark.shape} ${radius} ${devicePixelRatio}`;
+  let copy = copies.get(key);
+  const side = 2 * radius + 6;
+  if (!copy) {
+    copy = document.createElement("canvas");
+    copy.width = copy.height = Math.ceil(side * devicePixelRatio);
+    const drawing = copy.getContext("2d");
+    drawing.scale(devicePixelRatio, devicePixelRatio);
+    drawing.translate(side / 2, side / 2);
+    const path = new Path2D(symbolPath(mark.shape, radius));
+    drawing.fillStyle = colour(mark.colour);
+    drawing.fill(path);
+    drawing.lineWidth = 0.8;
+    drawing.strokeStyle = colour("--mark-edge");
+    drawing.stroke(path);
+    copies.set(key, copy);
+  }
+  if (opacity !== context.globalAlpha) context.globalAlpha = opacity;
+  const width = copy.width / devicePixelRatio;
+  context.drawImage(copy, x - side / 2, y - side / 2, width, width);
+}
+
+// The line and the head of an arrow between two places (CSS pixels), as an SVG path; from the edge of a photograph.
+function arrowPath([x0, y0], [x1, y1], size) {
+  const [dx, dy] = [x1 - x0, y1 - y0];
+  const length = Math.hypot(dx, dy);
+  const start = size > 0 ? Math.min(1, size / 2 / Math.max(Math.abs(dx), Math.abs(dy), 1e-9)) : 0;
+  if (start === 1) return "";
+  const head = Math.min(7, length * (1 - start));
+  const [ux, uy] = [(dx / length) * head, (dy / length) * head];
+  const part = (value) => value.toFixed(1);
+  const wing = (side) => `M${part(x1)},${part(y1)}L${part(x1 - ux + side * uy * 0.5)},${part(y1 - uy - side * ux * 0.5)}`;
+  return `M${part(x0 + start * dx)},${part(y0 + start * dy)}L${part(x1)},${part(y1)}${wing(1)}${wing(-1)}`;
+}
+
+// Each arrow of a plot: its image and its path.
+function arrowsOf(plot) {
+  const { k, x, y } = plot.transform;
+  const end = (image) => [k * plot.arrowsTo.x[image] + x, k * plot.arrowsTo.y[image] + y];
+  const arrows = [];
   for (const image of shownImages()) {
-    const [x, y] = plot.position(image);
-    if (x < -reach || x > plot.width + reach || y < -reach || y > plot.height + reach) continue;
-    drawPhotograph(context, image, x, y, plot.size);
-    drawMarks(plot, context, [image], 3.2, plot.size * 0.36);
+    const [from, to] = [plot.position(image), end(image)];
+    if (!plot.isInside(from) && !plot.isInside(to)) continue;
+    const path = arrowPath(from, to, plot.isInside(from) ? plot.sizeAt(image, from) : 0);
+    if (path) arrows.push([image, path]);
   }
+  return arrows;
 }
 
-function drawMarks(plot, context, images, radius, aside = 0) {
-  const shapes = markPaths(radius);
-  context.lineWidth = radius > 4 ? 1 : 0.75;
-  context.strokeStyle = colour("--paper");
-  for (const image of images) {
-    const group = groupOf(image);
-    const [x, y] = plot.position(image);
-    context.translate(x + aside, y + aside);
-    context.fillStyle = colour(MARK_COLOURS[group % COLOURS]);
-    context.fill(shapes[group % SHAPES.length]);
-    context.stroke(shapes[group % SHAPES.length]);
-    context.translate(-x - aside, -y - aside);
+function drawArrows(plot, context, mark) {
+  context.lineWidth = 1.3;
+  const byColour = d3.group(arrowsOf(plot), ([image]) => `${isLassoed(image) ? 0.85 : FADED} ${mark(image).colour}`);
+  for (const [key, arrows] of byColour) {
+    const [opacity, ...name] = key.split(" ");
+    context.globalAlpha = Number(opacity);
+    context.strokeStyle = colour(name.join(" "));
+    context.stroke(new Path2D(arrows.map(([, path]) => path).join("")));
   }
+  context.globalAlpha = 1;
 }
 
-let paths = { radius: null, shapes: null };
-
-function markPaths(radius) {
-  if (paths.radius !== radius) {
-    paths = { radius, shapes: SHAPES.map((shape) => new Path2D(d3.symbol(shape, 3.2 * radius * radius)())) };
-  }
-  return paths.shapes;
-}
-
-// Rings around the images pointed at and chosen, and lines to the nearest neighbours in this space.
+// Rings around the images pointed at and selected, and lines to the nearest neighbours in this space; nothing around
+// an image that is hidden.
 function drawOverlay(plot) {
-  if (plot.at.size === 0) return;
-  const radius = plot.photographs ? plot.size / 2 + 2 : 9;
-  const nearest = view.image === null ? [] : plot.neighbours()[view.image];
-  const rings = [
-    ...nearest.map((image) => ["near", image, plot.photographs ? radius * 0.8 : 7]),
-    ["chosen", view.image, radius],
-    ["looked", looked, radius],
-  ].filter(([, image]) => image !== null && plot.at.has(image));
+  if (!plot.isShown || plot.at === null) return;
+  const shown = (image) => image !== null && shownImages().has(image);
+  const nearest = shown(view.image) && view.layout === "side" ? neighboursOf(plot.space())[view.image].filter(shown) : [];
+  const rings = [...nearest.map((image) => ["near", image]), ["chosen", view.image], ["looked", looked]]
+    .filter(([, image]) => shown(image))
+    .map(([kind, image]) => {
+      const place = plot.position(image);
+      return { kind, place, half: plot.sizeAt(image, place) / 2 };
+    });
+  const lineTo = (image) => {
+    const [from, to] = [plot.position(view.image), plot.position(image)];
+    const start = (plot.sizeAt(view.image, from) / 2 || 9) / Math.max(Math.abs(to[0] - from[0]), Math.abs(to[1] - from[1]), 1e-9);
+    return start < 1 ? [from.map((value, i) => value + start * (to[i] - value)), to] : [to, to];
+  };
   plot.overlay
     .selectAll("line")
-    .data(nearest.map((image) => [plot.position(view.image), plot.position(image)]))
+    .data(nearest.map(lineTo))
     .join("line")
     .attr("class", "to-neighbour")
     .attr("x1", ([from]) => from[0])
     .attr("y1", ([from]) => from[1])
     .attr("x2", ([, to]) => to[0])
     .attr("y2", ([, to]) => to[1]);
+  const reach = ({ kind, half }) => (half > 0 ? half + 2 : kind === "near" ? 7 : 9);
   plot.overlay
-    .selectAll("circle")
+    .selectAll("rect")
     .data(rings)
-    .join("circle")
-    .attr("class", ([kind]) => `ring ${kind}`)
-    .attr("r", ([, , size]) => size)
-    .attr("cx", ([, image]) => plot.position(image)[0])
-    .attr("cy", ([, image]) => plot.position(image)[1]);
+    .join("rect")
+    .attr("class", ({ kind }) => `ring ${kind}`)
+    .attr("x", (ring) => ring.place[0] - reach(ring))
+    .attr("y", (ring) => ring.place[1] - reach(ring))
+    .attr("width", (ring) => 2 * reach(ring))
+    .attr("height", (ring) => 2 * reach(ring))
+    .attr("rx", (ring) => (ring.half > 0 ? 6 : reach(ring)));
   drawTip(plot);
 }
 
 // A card beside the image that is pointed at in this plot; on a phone, beside the one that was tapped.
 function drawTip(plot) {
   const pointedAt = plots.find(({ stage }) => stage.matches(":hover")) ?? plots.find(({ stage }) => stage.matches(":focus"));
-  const here = looked !== null && plot.at.has(looked) && plot === pointedAt;
+  const here = looked !== null && shownImages().has(looked) && plot === pointedAt && !isLassoing();
   plot.tip.hidden = !here;
   if (!here) return;
-  const [photograph, name, kind, guess] = plot.tip.children;
+  const [photograph, name, kind, ...said] = plot.tip.children;
   photograph.src = photographAddress(looked);
   name.textContent = nameOf(looked);
-  kind.textContent = labelOf(looked).name;
-  const guesses = guessesOf(view.run, looked);
-  guess.textContent = guesses ? `predicted: ${study.labels[guesses[0].label].name}, ${share(guesses[0].p)}` : "";
+  kind.textContent = `true label: ${labelOf(looked).name}`;
+  spaces().forEach((run, i) => {
+    const guesses = guessesOf(run, looked);
+    said[i].textContent = guesses
+      ? `${view.left ? `${fullName(run)}: ` : ""}${isRight(run, looked) ? "right" : "wrong"}, guess ${study.labels[guesses[0].label].name} (${share(guesses[0].p)})`
+      : "";
+  });
   const [x, y] = plot.position(looked);
-  const away = (plot.photographs ? plot.size / 2 : 8) + 8;
+  const away = Math.max(plot.sizeAt(looked, [x, y]) / 2, 8) + 8;
   const { offsetWidth, offsetHeight } = plot.tip;
   const left = x + away + offsetWidth < plot.width ? x + away : x - away - offsetWidth;
   plot.tip.style.left = `${Math.max(2, left)}px`;
   plot.tip.style.top = `${Math.max(2, Math.min(plot.height - offsetHeight - 2, y - offsetHeight / 2))}px`;
 }
 
-// Colours of the style sheet, which differ in the dark.
-let palette = new Map();
-
-function colour(name) {
-  if (!palette.has(name)) palette.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
-  return palette.get(name);
-}
-
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+dark.addEventListener("change", () => {
   palette = new Map();
-  drawPlots();
+  copies = new Map();
+  events.call("view");
 });

@@ -11,7 +11,9 @@ function pressKey(plot, event) {
     End: () => visit(plot, names.at(-1)),
     Enter: () => plot.choose(looked),
     " ": () => plot.choose(looked),
-    Escape: () => plot.choose(null),
+    Escape: () => (isLassoing() ? setLassoing(false) : plot.choose(null)),
+    l: () => toggleInLasso(looked),
+    L: () => toggleInLasso(looked),
     "+": () => plot.zoomBy(STEP),
     "=": () => plot.zoomBy(STEP),
     "-": () => plot.zoomBy(1 / STEP),
@@ -27,15 +29,15 @@ function pressKey(plot, event) {
 // The first image visited by keyboard: the selected one, or the one nearest to the middle.
 function start(plot) {
   if (view.image !== null && shownImages().has(view.image)) return view.image;
-  return plot.tree.find(...plot.transform.invert(plot.middle)) ?? null;
+  return plot.imageNear(plot.middle, Infinity);
 }
 
 // The nearest image in a direction; distance to the side counts twice.
 function next(plot, [right, down]) {
-  const [x, y] = plot.to.get(looked);
+  const { x, y } = plot.to;
   let [best, least] = [looked, Infinity];
   for (const image of shownImages()) {
-    const [dx, dy] = [plot.to.get(image)[0] - x, plot.to.get(image)[1] - y];
+    const [dx, dy] = [x[image] - x[looked], y[image] - y[looked]];
     const [ahead, aside] = [dx * right + dy * down, Math.abs(dx * down) + Math.abs(dy * right)];
     if (ahead > 0 && aside <= 2 * ahead && ahead + 2 * aside < least) [best, least] = [image, ahead + 2 * aside];
   }

@@ -13,7 +13,10 @@ from typing import Any
 HERE = Path(__file__).parent
 LIBRARY = HERE / "vendor" / "d3.min.js"
 # In the order in which they build on each other; together they are one script.
-SCRIPTS = [HERE / f"{name}.js" for name in ("study", "view", "photographs", "keyboard", "plot", "drawing", "inspector", "controls", "table", "main")]  # fmt: skip
+SCRIPTS = [HERE / f"{name}.js" for name in (
+    "study", "view", "colours", "photographs", "sizes", "panel", "keyboard", "lasso", "plot", "drawing", "differences",
+    "card", "controls", "table", "saving", "main",
+)]  # fmt: skip
 
 
 def explorer_page(title: str, study: dict[str, Any]) -> str:

@@ -2,12 +2,18 @@
 
 const photographAddress = (image) => `data:image/webp;base64,${study.photographs[image]}`;
 
-const sheet = new Image();
-sheet.src = `data:image/webp;base64,${study.sheet.picture}`;
-sheet.decode().then(() => {
-  events.call("zoom");
-  document.getElementById("plots").removeAttribute("aria-busy");
-});
+// Held decoded: an <img> of this size may be thrown away and decoded again between two frames.
+let sheet = null;
+const sheetPicture = new Image();
+sheetPicture.src = `data:image/webp;base64,${study.sheet.picture}`;
+sheetPicture
+  .decode()
+  .then(() => createImageBitmap(sheetPicture))
+  .then((decoded) => {
+    sheet = decoded;
+    events.call("zoom");
+    document.getElementById("plots").removeAttribute("aria-busy");
+  });
 
 const larger = new Map();
 let waiting = null;
@@ -36,7 +42,7 @@ function drawPhotograph(context, image, x, y, size) {
     const scale = size / Math.max(picture.naturalWidth, picture.naturalHeight);
     const [width, height] = [picture.naturalWidth * scale, picture.naturalHeight * scale];
     context.drawImage(picture, x - width / 2, y - height / 2, width, height);
-  } else {
+  } else if (sheet) {
     const [row, column] = [Math.floor(image / columns), image % columns];
     context.drawImage(sheet, column * tile, row * tile, tile, tile, x - size / 2, y - size / 2, size, size);
   }

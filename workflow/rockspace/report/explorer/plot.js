@@ -1,28 +1,32 @@
 // One of the two scatter plots. Both show the same part of the plane, so that an image can be compared by its place.
 
-const MARGIN = { top: 8, right: 8, bottom: 38, left: 44 };
+const MARGIN = { top: 8, right: 7, bottom: 34, left: 40 };
 const ZOOM_LIMITS = [0.7, 60];
 const STEP = 1.6; // magnification by one press of a button
-const REACH = 14; // CSS pixels: how near the pointer must be to an image
+const REACH = 12; // CSS pixels: how near the pointer must be to a point
+const PADDING = 26; // CSS pixels between the frame and the outermost images, for their photographs
+// Side of the largest photographs (CSS pixels): without zoom, and at any zoom. They grow more slowly than the plot, so that
+// room is made.
+const LARGEST_UNZOOMED = 40;
+const LARGEST_PHOTOGRAPH = 120;
 
 class Plot {
-  // `places()` gives the coordinates of every image in this space, `neighbours()` the nearest others, `axisTitle(k)`
-  // what is written beside dimension k.
-  constructor({ id, title, places, neighbours, axisTitle }) {
-    Object.assign(this, { id, title, places, neighbours, axisTitle });
+  // `space()` gives the space that is shown: a run, or null for people's.
+  constructor({ id, side, space }) {
+    Object.assign(this, { id, side, space });
     // Where images are without zoom, by image (CSS pixels), and what the zoom makes of it.
-    this.at = new Map();
+    this.at = null;
     this.transform = d3.zoomIdentity;
     const copy = document.getElementById("plot-template").content.cloneNode(true);
     this.section = copy.querySelector(".plot");
     this.section.id = id;
     document.getElementById("plots").append(copy);
     const find = (selector) => this.section.querySelector(selector);
-    find("h2").textContent = title;
-    find("h2").id = `${id}-title`;
+    this.heading = find("h2");
+    this.heading.id = `${id}-title`;
     this.section.setAttribute("aria-labelledby", `${id}-title`);
-    find(".zoom").setAttribute("aria-label", `Zoom, ${title}`);
     Object.assign(this, { stage: find(".stage"), tip: find(".tip"), caption: find(".caption"), canvas: find("canvas") });
+    this.nothing = find(".nothing");
     this.buildLayers();
     this.listen();
     new ResizeObserver(() => this.resize()).observe(this.stage);
@@ -37,6 +41,7 @@ class Plot {
     this.yTitle = under.append("text").attr("class", "axis-title").attr("text-anchor", "middle");
     this.clip = over.append("clipPath").attr("id", `${this.id}-clip`).append("rect");
     this.overlay = over.append("g").attr("clip-path", `url(#${this.id}-clip)`);
+    this.lassoLine = over.append("path").attr("class", "lasso");
   }
 
   listen() {
@@ -47,9 +52,10 @@ class Plot {
         [MARGIN.left, MARGIN.top],
         [this.width - MARGIN.right, this.height - MARGIN.bottom],
       ])
-      // One finger scrolls the page, two fingers zoom.
-      .filter((event) => (event.touches ? event.touches.length > 1 : !event.button))
+      // One finger scrolls the page until there is something to move; two fingers zoom.
+      .filter((event) => !isLassoing() && (event.touches ? event.touches.length > 1 || view.zoom !== null : !event.button))
       .clickDistance(4)
+      .tapDistance(8)
       .on("zoom", (event) => event.sourceEvent && zoomTo(this.zoomOf(event.transform)));
     d3.select(this.stage)
       .call(this.zoom)
@@ -57,19 +63,25 @@ class Plot {
       .on("pointermove", (event) => event.pointerType === "mouse" && !event.buttons && look(this.imageAt(event)))
       .on("pointerleave", (event) => event.pointerType === "mouse" && look(null))
       .on("click", (event) => {
+        if (event.target.closest("button") || endedLasso(event)) return;
         look(this.imageAt(event));
         this.choose(looked);
       })
-      .on("keydown", (event) => pressKey(this, event))
+      .on("keydown", (event) => event.target === this.stage && pressKey(this, event))
       .on("blur", () => look(null));
-    for (const button of this.section.querySelectorAll("[data-zoom]")) {
-      button.addEventListener("click", () => this.zoomBy({ in: STEP, out: 1 / STEP, all: 0 }[button.dataset.zoom]));
-    }
+    this.stage.style.touchAction = null;
+    listenToLasso(this);
+    this.nothing.querySelector("button").addEventListener("click", showAll);
+  }
+
+  get isShown() {
+    return view.layout === "side" || this.side === "left";
   }
 
   resize() {
     const { clientWidth, clientHeight } = this.stage;
     if (clientWidth < 100 || clientHeight < 100) return;
+    if (clientWidth === this.width && clientHeight === this.height) return;
     this.width = clientWidth;
     this.height = clientHeight;
     this.clip
@@ -94,9 +106,13 @@ class Plot {
 
   // Scales without zoom: the images of the split in both spaces fit, and a unit is as long across as up.
   fit() {
-    const of = (k) => d3.extent(imagesOf(view.split).flatMap((i) => [study.human.places[i][k], view.run.places[i][k]]));
-    const [xs, ys] = [of(view.x), of(view.y)];
-    const length = 0.9 * Math.min(this.innerWidth / (xs[1] - xs[0] || 1), this.innerHeight / (ys[1] - ys[0] || 1));
+    const images = imagesOf(view.split);
+    const ends = (k) => d3.extent(spaces().flatMap((run) => d3.extent(images, (i) => placesOf(run)[i][k])));
+    const [xs, ys] = [ends(view.x), ends(view.y)];
+    const length = Math.min(
+      (this.innerWidth - 2 * PADDING) / (xs[1] - xs[0] || 1),
+      (this.innerHeight - 2 * PADDING) / (ys[1] - ys[0] || 1),
+    );
     const scale = (centre, values, sign) => {
       const middle = d3.mean(values);
       return d3.scaleLinear([middle, middle + 1], [centre, centre + sign * length]);
@@ -105,22 +121,57 @@ class Plot {
     this.y = scale(this.middle[1], ys, -1);
   }
 
+  // Places (CSS pixels, without zoom) of the split's images in a space.
+  project(run) {
+    const [places, at] = [placesOf(run), { x: new Float64Array(everyImage.length), y: new Float64Array(everyImage.length) }];
+    for (const image of imagesOf(view.split)) {
+      at.x[image] = this.x(places[image][view.x]);
+      at.y[image] = this.y(places[image][view.y]);
+    }
+    return at;
+  }
+
   // Works out where every image belongs; returns whether one of them is elsewhere now.
   aim() {
-    if (!this.width) return false;
+    if (!this.width || !this.isShown) return false;
     this.fit();
-    const places = this.places();
-    this.from = this.at;
-    this.to = new Map(imagesOf(view.split).map((i) => [i, [this.x(places[i][view.x]), this.y(places[i][view.y])]]));
-    this.tree = d3.quadtree([...shownImages()], (i) => this.to.get(i)[0], (i) => this.to.get(i)[1]);
-    return [...this.to].some(([i, [x, y]]) => this.from.has(i) && (this.from.get(i)[0] !== x || this.from.get(i)[1] !== y));
+    const sameSplit = this.split === view.split;
+    this.split = view.split;
+    this.to = this.project(this.space());
+    this.arrowsTo = view.layout === "arrows" ? this.project(view.run) : null;
+    this.from = this.at !== null && sameSplit ? this.at : this.to;
+    this.sized = null;
+    this.nearest = null;
+    return imagesOf(view.split).some((i) => this.from.x[i] !== this.to.x[i] || this.from.y[i] !== this.to.y[i]);
   }
 
   // Puts the images on their way: t runs from 0 to 1.
   go(t) {
-    if (!this.width) return;
-    const between = ([i, place]) => [i, d3.interpolateArray(this.from.get(i) ?? place, place)(t)];
-    this.at = t === 1 ? this.to : new Map([...this.to].map(between));
+    if (!this.width || !this.isShown) return;
+    const between = (from, to) => (t === 1 ? to : from.map((value, i) => value + t * (to[i] - value)));
+    this.at = { x: between(this.from.x, this.to.x), y: between(this.from.y, this.to.y) };
+  }
+
+  // Size of each photograph at the present magnification, 0 for a point; the same wherever the view is moved.
+  sizes() {
+    const k = this.transform.k;
+    if (this.sized?.k !== k || this.sized.marks !== view.marks) {
+      const images = [...shownImages()];
+      const largest = Math.min(LARGEST_PHOTOGRAPH, LARGEST_UNZOOMED * Math.sqrt(k));
+      this.nearest ??= distancesToNearest(images, this.to, LARGEST_PHOTOGRAPH);
+      const sizes = view.marks === "points" ? new Float32Array(everyImage.length) : photographSizes(images, this.to, this.nearest, k, largest);
+      this.sized = { k, marks: view.marks, sizes };
+    }
+    return this.sized.sizes;
+  }
+
+  // Size of an image's photograph where it is: none reaches over the frame.
+  sizeAt(image, [x, y]) {
+    const size = this.sizes()[image];
+    if (size === 0) return 0;
+    const toFrame = Math.min(x - MARGIN.left, this.width - MARGIN.right - x, y - MARGIN.top, this.height - MARGIN.bottom - y);
+    const fitting = Math.min(size, 2 * toFrame);
+    return fitting >= SMALLEST_PHOTOGRAPH ? fitting : 0;
   }
 
   transformOf(zoom) {
@@ -149,26 +200,40 @@ class Plot {
 
   // Where an image is in the stage (CSS pixels).
   position(image) {
-    return this.transform.apply(this.at.get(image));
+    const { k, x, y } = this.transform;
+    return [k * this.at.x[image] + x, k * this.at.y[image] + y];
   }
 
   isInside([x, y]) {
     return x >= MARGIN.left && x <= this.width - MARGIN.right && y >= MARGIN.top && y <= this.height - MARGIN.bottom;
   }
 
+  // The image at a place of the stage (CSS pixels): its photograph is there, or its point is near.
+  imageNear([x, y], reach = REACH) {
+    let [best, least] = [null, Infinity];
+    for (const image of shownImages()) {
+      const [left, top] = this.position(image);
+      const [across, up] = [Math.abs(left - x), Math.abs(top - y)];
+      const half = this.sizeAt(image, [left, top]) / 2;
+      const distance = half > 0 && Math.max(across, up) <= half ? 0 : Math.hypot(across, up);
+      if (distance <= reach && distance < least) [best, least] = [image, distance];
+    }
+    return best;
+  }
+
   imageAt(event) {
-    const [x, y] = this.transform.invert(d3.pointer(event, this.stage));
-    const reach = Math.max(REACH, this.photographs ? this.size / 2 : 0) / this.transform.k;
-    return this.tree.find(x, y, reach) ?? null;
+    const point = d3.pointer(event, this.stage);
+    return this.isInside(point) ? this.imageNear(point, event.pointerType === "touch" ? 2 * REACH : REACH) : null;
   }
 
   bringIntoView(image) {
-    if (!this.isInside(this.position(image))) this.centreOn(this.position(image));
+    if (this.at && !this.isInside(this.position(image))) this.centreOn(this.position(image));
   }
 
   choose(image) {
     change({ image });
     if (image === null) return speak("No image is selected.");
+    showPanel("card");
     speak(`Selected: ${describe(image)} ${describeNeighbours(image)}`);
   }
 }

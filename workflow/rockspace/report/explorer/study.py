@@ -36,8 +36,8 @@ class Run:
         figures: `alignment/{layer}.json`.
         aligned: `alignment/{layer}.aligned.csv`.
         embeddings: `embeddings/{layer}.npz`.
-        predictions: `predictions.csv`; without guesses for a model that was not trained to tell subtypes apart. None for a
-            network without training.
+        predictions: `predictions.csv`; None for a network that was not trained. A file without guesses is that of a
+            model that was not trained to tell subtypes apart.
     """
 
     model: str
@@ -62,7 +62,8 @@ def describe_study(
         metric: Distance between embeddings that decides which are neighbours; see `nearest_neighbours`.
 
     Returns:
-        `dimensions`, `splits`, `groups` (superclasses), `labels`, `images`, `human`, `runs` and `guesses`.
+        `dimensions`, `splits`, `groups` (superclasses), `labels`, `images`, `human`, `runs`, `opening` (index of the
+        run that is shown first; see `opening_run`) and `guesses`.
         Places are lists of k numbers an image, neighbours lists of indices into `images`, which are of the
         same split; guesses are lists of [label, probability], the best first.
     """
@@ -75,6 +76,11 @@ def describe_study(
     paths = dict.fromkeys(run.predictions for run in runs if run.predictions)
     predictions = {path: read_predictions(path) for path in paths}
     guessing = [path for path, table in predictions.items() if "predicted" in table]
+    described = [
+        _describe_run(catalog, coordinates, run, reflection, metric)
+        | {"guesses": guessing.index(run.predictions) if run.predictions in guessing else None}
+        for run in runs
+    ]
     return {
         "dimensions": read_dimensions(coordinates["train"]),
         "splits": list(SPLITS),
@@ -87,13 +93,32 @@ def describe_study(
             "label": [labels.index(label) for label in catalog["label"]],
         },
         "human": {"places": _rounded(human), "neighbours": _neighbours_by_split(catalog, human, "euclidean")},
-        "runs": [
-            _describe_run(catalog, coordinates, run, reflection, metric)
-            | {"guesses": guessing.index(run.predictions) if run.predictions in guessing else None}
-            for run in runs
-        ],
+        "runs": described,
+        "opening": opening_run(runs, [run["figures"]["held_out"]["value"] for run in described]),
         "guesses": [_guesses(predictions[path], catalog, labels) for path in guessing],
     }
+
+
+def opening_run(runs: Sequence[Run], held_out: Sequence[float]) -> int:
+    """Choose what is shown first: the last layer of the trained model that is closest to people, as in the overview.
+
+    Args:
+        runs: In the order of the layers.
+        held_out: Held-out mean r of each run.
+
+    Returns:
+        Index of the run with the model's first seed. Models are compared by the mean over seeds; networks without
+        training count only where nothing was trained.
+    """
+    table = pd.DataFrame({"model": [run.model for run in runs], "seed": [str(run.seed) for run in runs]})
+    table = table.assign(layer=[run.layer for run in runs], r=held_out)
+    trained = [run.predictions is not None for run in runs]
+    if any(trained):
+        table = table[trained]
+    last = table[table["layer"] == table.groupby("model")["layer"].transform("last")]
+    mean = last.groupby("model", sort=False)["r"].mean()
+    best = mean.idxmax() if mean.notna().any() else last["model"].iloc[0]
+    return int(last.index[last["model"] == best][0])
 
 
 def _describe_run(

@@ -3,20 +3,25 @@
 const ROWS = 50;
 const order = { column: 0, descending: false, page: 0 };
 
-function columns() {
+// What a table holds of an image: `dimensions` of these, in each space.
+function columns(dimensions) {
   const list = [
     { title: "Image", value: nameOf },
-    { title: "Subtype", value: (i) => labelOf(i).name },
+    { title: "Label", value: (i) => labelOf(i).name },
   ];
   if (hasGroups) list.push({ title: "Superclass", value: groupName });
-  for (const k of new Set([view.x, view.y])) {
-    list.push({ title: `${study.dimensions[k]}, people`, value: (i) => study.human.places[i][k], numeric: true });
-    list.push({ title: `${study.dimensions[k]}, model`, value: (i) => view.run.places[i][k], numeric: true });
+  const shown = view.left === null ? spaces() : [null, ...spaces()];
+  for (const k of dimensions) {
+    for (const run of shown) {
+      list.push({ title: `${study.dimensions[k]}, ${shortName(run)}`, value: (i) => placesOf(run)[i][k], numeric: true });
+    }
   }
-  if (view.run.guesses !== null) {
-    list.push({ title: "Prediction", value: (i) => study.labels[guessesOf(view.run, i)[0].label].name });
-    list.push({ title: "Probability", value: (i) => guessesOf(view.run, i)[0].p, numeric: true });
-    list.push({ title: "Right", value: (i) => (isRight(view.run, i) ? "yes" : "no") });
+  list.push({ title: "Distance between both places", value: distanceOf, numeric: true });
+  for (const run of spaces().filter((each) => each && each.guesses !== null)) {
+    const of = view.left === null ? "" : `, ${fullName(run)}`;
+    list.push({ title: `Prediction${of}`, value: (i) => study.labels[guessesOf(run, i)[0].label].name });
+    list.push({ title: `Probability${of}`, value: (i) => guessesOf(run, i)[0].p, numeric: true });
+    list.push({ title: `Right${of}`, value: (i) => (isRight(run, i) ? "yes" : "no") });
   }
   return list;
 }
@@ -34,16 +39,16 @@ function turn(by) {
 
 function showTable() {
   if (!element("table-details").open) return;
-  const list = columns();
+  const list = columns(new Set([view.x, view.y]));
   order.column = Math.min(order.column, list.length - 1);
   const { value } = list[order.column];
   const compare = order.descending ? d3.descending : d3.ascending;
-  const rows = [...shownImages()].sort((a, b) => compare(value(a), value(b)) || a - b);
+  const rows = chosenImages().sort((a, b) => compare(value(a), value(b)) || a - b);
   const pages = Math.max(1, Math.ceil(rows.length / ROWS));
   order.page = Math.min(Math.max(order.page, 0), pages - 1);
   showHead(list);
   showRows(list, rows.slice(order.page * ROWS, (order.page + 1) * ROWS));
-  element("table-caption").textContent = `${tally()}, ${splitWords[study.splits[view.split]]}; ${view.run.model}, seed ${view.run.seed}, ${view.run.layer}`;
+  element("table-caption").textContent = `${tally()}; ${spaces().map(fullName).join(" and ")}`;
   element("page-number").textContent = `Page ${order.page + 1} of ${pages}`;
   element("page-back").disabled = order.page === 0;
   element("page-on").disabled = order.page === pages - 1;

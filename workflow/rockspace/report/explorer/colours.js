@@ -1,0 +1,118 @@
+// What colours mean: what images can be coloured by, their marks, and the legend.
+
+// Marks tell categories apart by colour and by shape. Both go round in cycles of different lengths, so that 42 differ.
+const SHAPES = [d3.symbolCircle, d3.symbolTriangle, d3.symbolSquare, d3.symbolDiamond, d3.symbolStar, d3.symbolWye];
+const MARK_COLOURS = d3.range(7).map((i) => `--mark-${i}`);
+const STEPS = 32; // colours of a continuous scale
+const hasGroups = study.groups.length > 1;
+
+const categoryMark = (index) => ({ colour: MARK_COLOURS[index % MARK_COLOURS.length], shape: index % SHAPES.length });
+const verdictMarks = { right: { colour: "--right", shape: 0 }, wrong: { colour: "--wrong", shape: 1 } };
+// Cividis: the order of its colours is seen with every kind of colour vision. The end that is like the paper is left out.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const scaleBetween = (low, high) => d3.range(STEPS).map((i) => ({ colour: d3.interpolateCividis(low + ((high - low) * i) / (STEPS - 1)), shape: 0 }));
+const SCALES = { light: scaleBetween(0, 0.9), dark: scaleBetween(0.25, 1) };
+const scaleMarks = () => SCALES[dark.matches ? "dark" : "light"];
+
+// By key: its name in the menu, whether it is there in the present view, and `marks()`, which tells how to mark an image.
+// A continuous one has `value` and `unit`, a categorical one `entries` for the legend.
+const colourings = new Map();
+if (hasGroups) {
+  colourings.set("superclass", {
+    name: "superclass",
+    marks: () => (image) => categoryMark(labelOf(image).group),
+    entries: () => study.groups.map((name, i) => ({ name: name || "no superclass", mark: categoryMark(i) })),
+  });
+}
+colourings.set("label", {
+  name: "label",
+  marks: () => (image) => categoryMark(study.images.label[image]),
+  entries: () => study.labels.map(({ name }, i) => ({ name, mark: categoryMark(i) })),
+});
+colourings.set("distance", {
+  name: "distance",
+  value: () => distanceOf,
+  unit: () => `from the place on the left to that on the right, in units of people’s coordinates, over ${study.dimensions.length === 1 ? "the one dimension" : `all ${study.dimensions.length} dimensions`}`,
+});
+colourings.set("prediction", {
+  name: "right or wrong",
+  offered: () => view.run.guesses !== null,
+  marks: () => (image) => verdictMarks[isRight(view.run, image) ? "right" : "wrong"],
+  entries: () => Object.entries(verdictMarks).map(([name, mark]) => ({ name, mark })),
+});
+study.dimensions.forEach((name, k) => {
+  colourings.set(`dimension ${k + 1}`, {
+    name,
+    value: () => (image) => study.human.places[image][k],
+    unit: () => "people’s coordinate",
+  });
+});
+
+const isOffered = ({ offered }) => !offered || offered();
+
+function colouring() {
+  const chosen = colourings.get(view.colour);
+  return chosen && isOffered(chosen) ? chosen : colourings.values().next().value;
+}
+
+// How each image is marked now: {colour: a name in the style sheet or a colour, shape: index}.
+function marksNow() {
+  const { marks, value } = colouring();
+  if (marks) return marks();
+  const of = value();
+  const [low, high] = d3.extent(imagesOf(view.split), of);
+  const steps = scaleMarks();
+  return (image) => steps[Math.min(STEPS - 1, Math.floor((STEPS * (of(image) - low)) / (high - low || 1)))];
+}
+
+// Colours of the style sheet, which differ in the dark.
+let palette = new Map();
+
+function colour(name) {
+  if (!name.startsWith("--")) return name;
+  if (!palette.has(name)) palette.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return palette.get(name);
+}
+
+const symbolPath = (shape, radius) => d3.symbol(SHAPES[shape], 3.2 * radius * radius)();
+
+// A mark as an SVG of its own, for legends.
+function appendMark(selection, { colour: name, shape }, size = 12) {
+  selection
+    .append("svg")
+    .attr("class", "mark")
+    .attr("width", size)
+    .attr("height", size)
+    .attr("viewBox", "-6 -6 12 12")
+    .attr("aria-hidden", "true")
+    .append("path")
+    .attr("d", symbolPath(shape, 4.1))
+    .style("fill", name.startsWith("--") ? `var(${name})` : name);
+}
+
+const FEW = 12; // entries that a legend shows
+
+function showLegend() {
+  const { entries, value, unit, name } = colouring();
+  const legend = d3.select("#colours").text("");
+  if (entries) {
+    const list = entries();
+    if (list.length > FEW) {
+      legend.append("span").attr("class", "note").text(`A mark for each ${name}: see Labels.`);
+      return;
+    }
+    for (const { name: entry, mark } of list) {
+      const line = legend.append("span").attr("class", "entry");
+      appendMark(line, mark, 13);
+      line.append("span").text(entry);
+    }
+    return;
+  }
+  const [low, high] = d3.extent(imagesOf(view.split), value());
+  const scale = legend.append("span").attr("class", "scale");
+  scale.append("span").text(number(low));
+  const bar = scale.append("svg").attr("viewBox", `0 0 ${STEPS} 1`).attr("preserveAspectRatio", "none").attr("aria-hidden", "true");
+  scaleMarks().forEach((mark, i) => bar.append("rect").attr("x", i).attr("width", 1.05).attr("height", 1).attr("fill", mark.colour));
+  scale.append("span").text(number(high));
+  legend.append("span").attr("class", "note").text(`${name}: ${unit()}`);
+}
