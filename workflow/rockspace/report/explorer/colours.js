@@ -6,7 +6,9 @@ const MARK_COLOURS = d3.range(7).map((i) => `--mark-${i}`);
 const STEPS = 32; // colours of a continuous scale
 const hasGroups = study.groups.length > 1;
 
-const categoryMark = (index) => ({ colour: MARK_COLOURS[index % MARK_COLOURS.length], shape: index % SHAPES.length });
+const categoryMarks = d3.range(MARK_COLOURS.length * SHAPES.length).map((i) => ({ colour: MARK_COLOURS[i % MARK_COLOURS.length], shape: i % SHAPES.length }));
+const categoryMark = (index) => categoryMarks[index % categoryMarks.length];
+const traceMark = { colour: "--trace", shape: null }; // of what the filters leave out
 const verdictMarks = { right: { colour: "--right", shape: 0 }, wrong: { colour: "--wrong", shape: 1 } };
 // Cividis: the order of its colours is seen with every kind of colour vision. The end that is like the paper is left out.
 const dark = matchMedia("(prefers-color-scheme: dark)");

@@ -65,82 +65,62 @@ function drawAxes(plot) {
   plot.yTitle.attr("transform", `translate(11,${plot.middle[1]}) rotate(-90)`).text(axisTitle(plot, view.y));
 }
 
+// Radius of marks (CSS pixels): many are smaller.
+const markRadius = () => (shownImages().size > 1500 ? 3 : shownImages().size > 400 ? 4 : 4.8);
+
 function drawImages(plot, mark) {
   const [width, height] = [Math.round(plot.width * devicePixelRatio), Math.round(plot.height * devicePixelRatio)];
-  if (plot.canvas.width !== width || plot.canvas.height !== height) Object.assign(plot.canvas, { width, height });
   const context = plot.canvas.getContext("2d");
-  context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
-  context.clearRect(0, 0, plot.width, plot.height);
-  context.save();
-  context.beginPath();
-  context.rect(MARGIN.left, MARGIN.top, plot.innerWidth, plot.innerHeight);
-  context.clip();
-  drawTraces(plot, context);
-  const radius = shownImages().size > 1500 ? 3 : shownImages().size > 400 ? 4 : 4.8;
+  if (plot.canvas.width !== width || plot.canvas.height !== height || !plot.marks) {
+    Object.assign(plot.canvas, { width, height });
+    plot.marks = new Marks(context);
+  }
+  const { marks } = plot;
+  marks.start(markRadius());
+  if (shownImages().size < imagesOf(view.split).length) {
+    for (const image of imagesOf(view.split)) {
+      const place = plot.position(image);
+      if (!shownImages().has(image) && plot.isInside(place)) marks.add(traceMark, false, place);
+    }
+  }
   const photographs = [];
   for (const image of shownImages()) {
     const place = plot.position(image);
     if (!plot.isInside(place)) continue;
     const size = plot.sizeAt(image, place);
     if (size > 0) photographs.push([image, place, size]);
-    else drawMark(context, mark(image), place, radius, isLassoed(image) ? 1 : FADED);
+    else marks.add(mark(image), !isLassoed(image), place);
   }
+  marks.finish();
+  context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+  context.save();
+  context.beginPath();
+  context.rect(MARGIN.left, MARGIN.top, plot.innerWidth, plot.innerHeight);
+  context.clip();
   for (const [image, place, size] of photographs) drawFramed(context, image, mark(image), place, size);
   if (plot.arrowsTo) drawArrows(plot, context, mark);
   context.restore();
 }
 
-// What the filters leave out stays as a trace.
-function drawTraces(plot, context) {
-  if (shownImages().size === imagesOf(view.split).length) return;
-  context.fillStyle = colour("--trace");
-  for (const image of imagesOf(view.split)) {
-    if (shownImages().has(image)) continue;
-    const [x, y] = plot.position(image);
-    context.fillRect(x - 1, y - 1, 2, 2);
-  }
-}
-
 // A photograph on a plate, in a frame of its mark's colour, with its point in the middle.
 function drawFramed(context, image, mark, [x, y], size) {
   const line = size > 50 ? 2.5 : 1.5;
-  const half = (size - line) / 2;
   context.globalAlpha = isLassoed(image) ? 1 : FADED;
-  context.beginPath();
-  context.roundRect(x - half, y - half, 2 * half, 2 * half, 4);
+  const [outer, inner] = [
+    [size, 4.5],
+    [size - 2 * line, 3],
+  ].map(([side, radius]) => {
+    const path = new Path2D();
+    path.roundRect(x - side / 2, y - side / 2, side, side, radius);
+    return path;
+  });
   context.fillStyle = colour("--plate");
-  context.fill();
-  drawPhotograph(context, image, x, y, 2 * half - line);
-  context.strokeStyle = colour(mark.colour);
-  context.lineWidth = line;
-  context.stroke();
+  context.fill(inner);
+  outer.addPath(inner);
+  context.fillStyle = colour(mark.colour);
+  context.fill(outer, "evenodd");
+  drawPhotograph(context, image, x, y, size - 2 * line);
   context.globalAlpha = 1;
-}
-
-// Marks are drawn once, and copied from then on.
-let copies = new Map();
-
-function drawMark(context, mark, [x, y], radius, opacity = 1) {
-  const key = `${mark.colour} ${mark.shape} ${radius} ${devicePixelRatio}`;
-  let copy = copies.get(key);
-  const side = 2 * radius + 6;
-  if (!copy) {
-    copy = document.createElement("canvas");
-    copy.width = copy.height = Math.ceil(side * devicePixelRatio);
-    const drawing = copy.getContext("2d");
-    drawing.scale(devicePixelRatio, devicePixelRatio);
-    drawing.translate(side / 2, side / 2);
-    const path = new Path2D(symbolPath(mark.shape, radius));
-    drawing.fillStyle = colour(mark.colour);
-    drawing.fill(path);
-    drawing.lineWidth = 0.8;
-    drawing.strokeStyle = colour("--mark-edge");
-    drawing.stroke(path);
-    copies.set(key, copy);
-  }
-  if (opacity !== context.globalAlpha) context.globalAlpha = opacity;
-  const width = copy.width / devicePixelRatio;
-  context.drawImage(copy, x - side / 2, y - side / 2, width, width);
 }
 
 // The line and the head of an arrow between two places (CSS pixels), as an SVG path; from the edge of a photograph.
@@ -248,6 +228,6 @@ function drawTip(plot) {
 
 dark.addEventListener("change", () => {
   palette = new Map();
-  copies = new Map();
+  for (const plot of plots) plot.marks = null;
   events.call("view");
 });

@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 LIBRARY = HERE / "vendor" / "d3.min.js"
 # In the order in which they build on each other; together they are one script.
 SCRIPTS = [HERE / f"{name}.js" for name in (
-    "study", "view", "colours", "photographs", "sizes", "panel", "keyboard", "lasso", "plot", "drawing", "differences",
+    "study", "view", "colours", "photographs", "sizes", "panel", "keyboard", "lasso", "marks", "plot", "drawing", "differences",
     "card", "controls", "table", "saving", "main",
 )]  # fmt: skip
 

@@ -88,7 +88,7 @@ async function appendImages(group, plot) {
   const box = group.append("clipPath").attr("id", clip).append("rect").attr("x", MARGIN.left).attr("y", MARGIN.top);
   box.attr("width", plot.innerWidth).attr("height", plot.innerHeight);
   const inside = group.append("g").attr("clip-path", `url(#${clip})`);
-  const radius = shownImages().size > 1500 ? 3 : shownImages().size > 400 ? 4 : 4.8;
+  const radius = markRadius();
   for (const image of shownImages()) {
     const [x, y] = plot.position(image);
     if (!plot.isInside([x, y])) continue;
