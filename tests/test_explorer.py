@@ -21,7 +21,7 @@ from rockspace.data.catalog import read_catalog
 from rockspace.errors import RockspaceError
 from rockspace.report.explorer.page import LIBRARY, explorer_page
 from rockspace.report.explorer.photographs import embed_photographs, photograph_side
-from rockspace.report.explorer.study import NEIGHBOURS, describe_study
+from rockspace.report.explorer.study import NEIGHBOURS, describe_study, opening_run
 
 HOSTILE = "</script><img src=x onerror=alert(1)>"
 
@@ -141,6 +141,30 @@ def test_a_model_that_guesses_nothing_has_no_guesses(folder, runs, catalog, tmp_
     described = describe_study(catalog, coordinates(folder), [silent, runs[1]], reflection=True, metric="euclidean")
     assert [run["guesses"] for run in described["runs"]] == [None, 0]
     assert len(described["guesses"]) == 1
+
+
+def test_a_network_without_training_has_no_predictions(folder, runs, catalog):
+    untrained = dataclasses.replace(runs[0], model="pretrained", predictions=None)
+    described = describe_study(catalog, coordinates(folder), [runs[0], untrained], reflection=True, metric="euclidean")
+    assert [run["guesses"] for run in described["runs"]] == [0, None]
+    alone = describe_study(catalog, coordinates(folder), [untrained], reflection=True, metric="euclidean")
+    assert alone["guesses"] == []
+
+
+def test_the_first_run_shown_is_the_last_layer_of_the_trained_model_that_is_closest_to_people(runs):
+    def run(model, seed, layer, trained=True):
+        return dataclasses.replace(
+            runs[0], model=model, seed=seed, layer=layer, predictions=runs[0].predictions if trained else None
+        )
+
+    given = [
+        (run("worse", 0, "early"), 0.9), (run("worse", 0, "last"), 0.5),
+        (run("better", 0, "early"), 0.1), (run("better", 0, "last"), 0.4), (run("better", 1, "last"), 0.8),
+        (run("better-pretrained", 0, "pooled", trained=False), 0.95),
+    ]  # fmt: skip
+    assert opening_run(*zip(*given, strict=True)) == 3
+    assert opening_run(*zip(*given[-1:], strict=True)) == 0
+    assert opening_run([each for each, _ in given[:2]], [np.nan, np.nan]) == 1
 
 
 def test_a_study_without_runs_is_refused(folder, catalog):

@@ -1,11 +1,16 @@
 """The explorer as its readers use it: by mouse, by keyboard, by touch, from a link, without a network."""
 
+import dataclasses
 import itertools
 import math
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from browser import obstacles
 from explorer_study import write_study
@@ -20,11 +25,12 @@ MINUS = "\N{MINUS SIGN}"
 HOSTILE = "</script><img src=x onerror=\"document.title='broken into'\">"
 
 
-def build(folder, labels, groups, runs, train=6, validation=4, title="rocks", **changes):
-    """Write a study and its page; return the page's path and what it was told."""
+def build(folder, labels, groups, runs, train=6, validation=4, title="rocks", silent=(), **changes):
+    """Write a study and its page; return the page's path and what it was told. `silent` models have no predictions."""
     written = write_study(
         folder, labels=labels, superclasses=groups, train=train, validation=validation, runs=runs, statistics=False
     )
+    written = [dataclasses.replace(run, predictions=None) if run.model in silent else run for run in written]
     catalog = read_catalog(folder / "catalog.csv")
     coordinates = {split: folder / f"coordinates/{split}.csv" for split in ("train", "validation")}
     study = describe_study(catalog, coordinates, written, reflection=True, metric="euclidean")
@@ -119,7 +125,8 @@ def neighbours(page, plot: str) -> list[str]:
     """Names of the nearest images in the space of a plot, as the card of the selected image lists them."""
     section = {"left": 1, "right": 2}[plot]
     return page.eval_on_selector_all(
-        f"#details:not([hidden]) #neighbours section:nth-child({section}) button", "buttons => buttons.map((b) => b.title)"
+        f"#details:not([hidden]) #neighbours section:nth-child({section}) button",
+        "buttons => buttons.map((b) => b.title)",
     )
 
 
@@ -163,7 +170,9 @@ def test_the_page_shows_both_spaces_in_every_size_and_light(visit, path, width, 
 
 @pytest.mark.parametrize("selected", [False, True])
 @pytest.mark.parametrize("layout", ["side", "arrows"])
-def test_the_plots_have_most_of_a_laptops_window_whether_an_image_is_selected_or_not(visit, path, study, selected, layout):
+def test_the_plots_have_most_of_a_laptops_window_whether_an_image_is_selected_or_not(
+    visit, path, study, selected, layout
+):
     name = study["images"]["id"][validation_images(study)[0]]
     page = ready(visit(path, fragment=f"layout={layout}" + (f"&image={name}" if selected else "")))
     inside_the_axes = page.eval_on_selector_all(
@@ -401,7 +410,10 @@ def test_right_and_wrong_guesses_add_up(page, study):
         menu(page, "Prediction").select_option(answer)
         shown.append(int(text(page, "#tally").split()[0]))
     images = validation_images(study)
-    right = sum(study["guesses"][study["runs"][study["opening"]]["guesses"]][i][0][0] == study["images"]["label"][i] for i in images)
+    right = sum(
+        study["guesses"][study["runs"][study["opening"]]["guesses"]][i][0][0] == study["images"]["label"][i]
+        for i in images
+    )
     assert shown == [right, len(images) - right]
 
 
@@ -499,14 +511,7 @@ def test_zoom_is_shared_by_both_plots_and_can_be_undone(page):
 
 def photographs(page, plot: str) -> list[list[float]]:
     """Left, top, right and bottom of each photograph in a plot, from the saved vector picture, and of the frame last."""
-    svg = page.evaluate(
-        """async () => {
-            const made = new Promise((done) => (URL.createObjectURL = (blob) => (done(blob), "data:,")));
-            document.querySelector("[data-save=svg]").click();
-            return (await made).text();
-        }"""
-    )
-    root = ElementTree.fromstring(svg)
+    root = ElementTree.parse(saved(page, "svg")).getroot()
     names = {"s": "http://www.w3.org/2000/svg"}
     group = root.findall("s:g", names)[{"left": 0, "right": -1}[plot]]
     box = lambda node: [float(node.get(key)) for key in ("x", "y", "width", "height")]  # noqa: E731
@@ -622,6 +627,236 @@ def test_a_tap_on_a_phone_chooses_and_one_finger_still_scrolls(visit, path, stud
     assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
+def drag(page, plot: str, corners: list[tuple[float, float]]) -> None:
+    """Move the mouse, pressed, through points given as shares of the width and height of a plot."""
+    box = page.locator(f"#{plot} .stage").bounding_box()
+    points = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in corners]
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=5)
+    page.mouse.up()
+
+
+LEFT_HALF = [(0.02, 0.02), (0.5, 0.02), (0.5, 0.97), (0.02, 0.97)]
+
+
+def test_a_lasso_chooses_the_images_around_which_it_is_drawn(visit, path, page, study):
+    places = page.evaluate("document.querySelector('#left .stage').clientWidth")
+    page.get_by_role("button", name="Lasso").click()
+    drag(page, "left", LEFT_HALF)
+    lassoed = [study["images"]["id"].index(name) for name in lassoed_names(page)]
+    assert 0 < len(lassoed) < 24
+    assert text(page, "#tally") == f"{len(lassoed)} of 24 validation images in the lasso"
+    x = {i: study["human"]["places"][i][0] for i in validation_images(study)}
+    assert max(x[i] for i in lassoed) < min(x[i] for i in x if i not in lassoed)
+    assert page.locator(".ring.chosen").count() == 0
+    assert page.get_by_role("button", name="Lasso").get_attribute("aria-pressed") == "false"
+    open_table(page)
+    assert page.locator("#table tbody tr").count() == len(lassoed)
+    again = ready(visit(path, fragment=address(page)))
+    assert text(again, "#tally") == text(page, "#tally")
+    page.locator(".legend").get_by_role("button", name="Show all").click()
+    assert text(page, "#tally") == "24 validation images"
+    assert places > 400
+
+
+def lassoed_names(page) -> list[str]:
+    return page.evaluate("new URLSearchParams(location.hash.slice(1)).getAll('lasso')")
+
+
+def test_a_lasso_can_be_made_from_the_keyboard(page):
+    stage = page.locator("#left .stage")
+    for key in ("Home", "l", "PageDown", "PageDown", "l"):
+        stage.press(key)
+    assert lassoed_names(page) == ["I_Basalt_v0", "I_Basalt_v2"]
+    assert "2 of 24 validation images" in spoken(page)
+    stage.press("l")
+    assert lassoed_names(page) == ["I_Basalt_v0"]
+    assert "taken out" in spoken(page)
+
+
+class Fingers:
+    """Fingers on a touch screen, at places of the window."""
+
+    def __init__(self, page) -> None:
+        self._session = page.context.new_cdp_session(page)
+
+    def move(self, *paths: tuple[tuple[float, float], tuple[float, float]], steps: int = 6) -> None:
+        """Put a finger at the start of each path, move all of them to the ends, and lift them."""
+        for step in range(steps + 1):
+            points = [
+                {"x": x0 + (x1 - x0) * step / steps, "y": y0 + (y1 - y0) * step / steps, "id": finger}
+                for finger, ((x0, y0), (x1, y1)) in enumerate(paths)
+            ]
+            self._send("touchMove" if step else "touchStart", points)
+        self._send("touchEnd", [])
+
+    def _send(self, kind: str, points: list) -> None:
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+
+def test_fingers_pinch_drag_and_draw_a_lasso(visit, path):
+    page = ready(visit(path, width=390, height=844, touch=True))
+    stage = page.locator("#left .stage")
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    fingers = Fingers(page)
+
+    def zoom() -> list[float]:
+        page.wait_for_timeout(250)
+        found = page.evaluate("new URLSearchParams(location.hash.slice(1)).get('zoom')")
+        return [float(part) for part in found.split()] if found else []
+
+    assert zoom() == []
+    fingers.move(((x - 20, y), (x - 80, y)), ((x + 20, y), (x + 80, y)))
+    pinched = zoom()
+    assert pinched[0] > 2
+    fingers.move(((x, y), (x + 60, y - 40)))
+    moved = zoom()
+    assert moved[0] == pinched[0]
+    assert moved[1] < pinched[1]
+    assert moved[2] < pinched[2]
+    page.get_by_role("button", name="Reset zoom").click()
+    page.get_by_role("button", name="Lasso").click()
+    box = stage.bounding_box()
+    corners = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in [*LEFT_HALF, LEFT_HALF[0]]]
+    session = page.context.new_cdp_session(page)
+    for i, (a, b) in enumerate(corners):
+        kind = "touchMove" if i else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": a, "y": b}]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert "in the lasso" in text(page, "#tally")
+    assert 0 < len(lassoed_names(page)) < 24
+
+
+def test_arrows_go_from_peoples_places_to_the_models(visit, path, study):
+    page = ready(visit(path, fragment="layout=arrows&x=hue&y=tilt&marks=points"))
+    assert page.locator("#right .stage").is_hidden()
+    svg = saved(page, "svg").read_text()
+    arrows = [numbers(d)[:4] for d in re.findall(r'<path d="(M[^"]+)" fill="none"', svg)]
+    assert len(arrows) == 24
+    run = study["runs"][study["opening"]]
+    ends = []
+    for i in validation_images(study):
+        (x0, y0), (x1, y1) = study["human"]["places"][i][2:4], run["places"][i][2:4]
+        ends.append([x0, -y0, x1, -y1])
+    # The picture's places follow from the coordinates by one scale and one shift for each axis.
+    drawn, expected = np.array(arrows), np.array(ends)
+    for axis in (0, 1):
+        at, value = drawn[:, [axis, axis + 2]].ravel(), expected[:, [axis, axis + 2]].ravel()
+        assert np.corrcoef(at, value)[0, 1] > 0.99999
+    page.locator("input[value=side]").check(force=True)
+    assert page.locator("#right .stage").is_visible()
+
+
+def test_the_greatest_differences_are_listed_and_can_be_selected(page, study):
+    run = study["runs"][study["opening"]]
+    far = {i: math.dist(study["human"]["places"][i], run["places"][i]) for i in validation_images(study)}
+    order = sorted(far, key=far.get, reverse=True)
+    assert page.locator("#differences-list .who").all_inner_texts() == [study["images"]["id"][i] for i in order]
+    shown = [float(value) for value in page.locator(".measure span:first-child").all_inner_texts()]
+    assert shown == pytest.approx([far[i] for i in order], abs=0.006)
+    page.locator("#differences-list button").nth(1).click()
+    assert text(page, "#name") == study["images"]["id"][order[1]]
+    assert "2nd greatest of 24" in text(page, "#rank")
+    page.get_by_role("button", name="Image with the next greater distance").click()
+    assert text(page, "#name") == study["images"]["id"][order[0]]
+    assert "the greatest of 24" in text(page, "#rank")
+    assert page.locator("#rank-back").is_disabled()
+
+
+def fills(page) -> dict[str, str]:
+    """Colour of each image's point in the left plot, as saved."""
+    names = {"s": "http://www.w3.org/2000/svg"}
+    left = ElementTree.parse(saved(page, "svg")).getroot().find("s:g", names)
+    return {part.find("s:title", names).text: part.get("fill") for part in left.findall(".//s:title/..", names)}
+
+
+def test_images_are_coloured_by_what_is_chosen_with_a_legend(visit, path, study):
+    page = ready(visit(path, fragment="marks=points"))
+    images = validation_images(study)
+    names = study["images"]["id"]
+    assert page.locator("#colours .entry").all_inner_texts() == ["I", "M", "S"]
+    run = study["runs"][study["opening"]]
+
+    menu(page, "Colour").select_option("right or wrong")
+    assert page.locator("#colours .entry").all_inner_texts() == ["right", "wrong"]
+    by_colour = fills(page)
+    right = {names[i] for i in images if study["guesses"][run["guesses"]][i][0][0] == study["images"]["label"][i]}
+    assert len({by_colour[name] for name in right}) == 1
+    assert {name for name in by_colour if by_colour[name] == by_colour[min(right)]} == right
+
+    menu(page, "Colour").select_option("label")
+    assert len({by for by in fills(page).values()}) == 6
+
+    for colour, value in (
+        ("distance", lambda i: math.dist(study["human"]["places"][i], run["places"][i])),
+        ("hue", lambda i: study["human"]["places"][i][2]),
+    ):
+        menu(page, "Colour").select_option(colour)
+        by_colour = fills(page)
+        # Cividis is the lighter the greater the value.
+        ordered = sorted(images, key=value)
+        light = [luminance(hexadecimal(by_colour[names[i]])) for i in ordered]
+        assert light == sorted(light)
+        assert light[-1] > light[0] + 0.3
+        assert numbers(text(page, "#colours"))[:2] == pytest.approx([value(ordered[0]), value(ordered[-1])], abs=0.006)
+    assert "s coordinate" in text(page, "#colours")
+
+
+def hexadecimal(colour: str) -> str:
+    if colour.startswith("#"):
+        return colour
+    return "#" + "".join(f"{int(channel):02x}" for channel in re.findall(r"\d+", colour)[:3])
+
+
+def saved(page, kind: str) -> Path:
+    open_menu(page, "Save")
+    with page.expect_download() as download:
+        page.locator(f"[data-save={kind}]").click()
+    assert download.value.suggested_filename.endswith(f".{kind}")
+    return download.value.path()
+
+
+def test_the_view_can_be_saved_as_pictures_and_as_a_table(page, study):
+    page.get_by_role("searchbox").fill("Basalt")
+    table = pd.read_csv(saved(page, "csv"), index_col="Image")
+    images = [i for i in validation_images(study) if "Basalt" in study["images"]["id"][i]]
+    run = study["runs"][study["opening"]]
+    assert table.index.tolist() == [study["images"]["id"][i] for i in images]
+    for k, name in enumerate(study["dimensions"]):
+        assert table[f"{name}, people"].tolist() == [study["human"]["places"][i][k] for i in images]
+        assert table[f"{name}, model"].tolist() == [run["places"][i][k] for i in images]
+    assert table["Distance between both places"].tolist() == pytest.approx(
+        [math.dist(study["human"]["places"][i], run["places"][i]) for i in images]
+    )
+    root = ElementTree.parse(saved(page, "svg")).getroot()
+    titles = [node.text for node in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert titles == [study["images"]["id"][i] for i in images] * 2
+    with Image.open(saved(page, "png")) as picture:
+        assert picture.width == 3 * round(float(root.get("width")))
+        assert len(picture.convert("RGB").getcolors(1 << 24)) > 500
+
+
+def test_a_network_without_training_is_shown_without_a_word_on_accuracy(visit, tmp_path):
+    path, study = build(tmp_path, LABELS, GROUPS, [("lite0", 0, "penultimate"), ("lite0-pretrained", 0, "pooled")], silent={"lite0-pretrained"})  # fmt: skip
+    page = ready(visit(path, fragment="guesses=wrong&colour=prediction"))
+    assert "model=lite0&" in address(page)
+    shown = int(text(page, "#tally").split()[0])
+    assert shown < 24
+    menu(page, "Model, right").select_option("lite0-pretrained")
+    assert "layer=pooled" in address(page)
+    assert text(page, "#tally") == "24 validation images"
+    assert page.locator("#colours .entry").all_inner_texts() == ["I", "M", "S"]
+    choose_by_address(page, study["images"]["id"][validation_images(study)[0]])
+    assert page.locator("#verdicts section").count() == 0
+    open_table(page)
+    seen = page.locator("main").inner_text() + page.locator("#table").inner_text()
+    assert not re.search("predict|guess|right or wrong|probab", seen, re.IGNORECASE)
+
+
 def luminance(colour: str) -> float:
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
@@ -638,7 +873,7 @@ def contrast(one: str, other: str) -> float:
 def test_text_and_marks_stand_out_from_the_paper(visit, path, dark):
     page = ready(visit(path, dark=dark))
     colours = page.evaluate(
-        """() => Object.fromEntries(["paper", "ground", "ink", "quiet", "warn", "right", "wrong", "accent", "accent-ground",
+        """() => Object.fromEntries(["paper", "ground", "plate", "ink", "quiet", "warn", "right", "wrong", "accent", "accent-ground",
             ...[0, 1, 2, 3, 4, 5, 6].map((i) => `mark-${i}`)].map((name) =>
             [name, getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim()]))"""
     )
@@ -648,6 +883,8 @@ def test_text_and_marks_stand_out_from_the_paper(visit, path, dark):
     assert contrast(colours["ink"], colours["accent-ground"]) >= 4.5
     for i in range(7):
         assert contrast(colours[f"mark-{i}"], colours["paper"]) >= 3, i
+    # A black rock is seen on its plate, and the plate on the paper of either kind.
+    assert contrast("#151515", colours["plate"]) >= 10
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(visit, tmp_path):

@@ -48,7 +48,6 @@ FRAMES = """async ({ drag, frames }) => {
 def write_page(folder: Path, photographs: Path | None) -> Path:
     """Write a study and its page."""
     from explorer_study import write_study
-
     from rockspace.data.catalog import read_catalog
     from rockspace.report.explorer.page import explorer_page
     from rockspace.report.explorer.photographs import embed_photographs

@@ -83,7 +83,6 @@ function listenToControls() {
   }
   element("lasso").addEventListener("click", () => setLassoing(!isLassoing()));
   listenToMenus();
-  offerColours();
   listLabels();
 }
 
@@ -112,13 +111,15 @@ function listenToMenus() {
   }
 }
 
+// What images can be coloured by in the present view.
 function offerColours() {
-  const menu = d3.select("#colour");
-  const option = (parent) => ([key, { name }]) => parent.append("option").attr("value", key).text(name);
+  const offered = [...colourings].filter(([, each]) => isOffered(each));
+  const menu = d3.select("#colour").text("");
+  const option = (parent) => ([key, each]) =>
+    parent.append("option").attr("value", key).text(each.name).property("selected", each === colouring());
   const isDimension = ([key]) => key.startsWith("dimension");
-  const [dimensions, others] = [true, false].map((is) => [...colourings].filter((each) => isDimension(each) === is));
-  others.forEach(option(menu));
-  dimensions.forEach(option(menu.append("optgroup").attr("label", "dimension (people)")));
+  offered.filter((each) => !isDimension(each)).forEach(option(menu));
+  offered.filter(isDimension).forEach(option(menu.append("optgroup").attr("label", "dimension (people)")));
 }
 
 // Enter in the search field goes through what it found.
@@ -185,11 +186,7 @@ function followView() {
   for (const key of ["marks", "guesses"]) element(key).value = view[key];
   for (const option of document.getElementsByName("layout")) option.checked = option.value === view.layout;
   element("plots").dataset.layout = view.layout;
-  const chosen = colouring();
-  for (const option of element("colour").options) {
-    option.hidden = option.disabled = !isOffered(colourings.get(option.value));
-    option.selected = colourings.get(option.value) === chosen;
-  }
+  offerColours();
   element("guesses-label").hidden = view.run.guesses === null;
   if (element("search").value !== view.query) element("search").value = view.query;
   for (const plot of plots) plot.nothing.querySelector(".why").textContent = whyNothing();

@@ -56,6 +56,11 @@ events.on("view.all", () => {
 events.on("zoom.all", drawPlots);
 events.on("look.all", () => plots.forEach(drawOverlay));
 
+const sizes = new ResizeObserver(() => {
+  if (plots.map((plot) => plot.measure()).includes(true)) movePlots({ animate: false });
+});
+for (const { stage } of plots) sizes.observe(stage);
+
 listenToControls();
 listenToPanel();
 listenToTable();

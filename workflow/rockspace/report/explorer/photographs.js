@@ -2,18 +2,20 @@
 
 const photographAddress = (image) => `data:image/webp;base64,${study.photographs[image]}`;
 
-// Held decoded: an <img> of this size may be thrown away and decoded again between two frames.
+// Decoded aside, and held decoded: what an <img> holds is decoded again when a canvas draws it, which holds up everything.
 let sheet = null;
-const sheetPicture = new Image();
-sheetPicture.src = `data:image/webp;base64,${study.sheet.picture}`;
-sheetPicture
-  .decode()
-  .then(() => createImageBitmap(sheetPicture))
-  .then((decoded) => {
-    sheet = decoded;
-    events.call("zoom");
-    document.getElementById("plots").removeAttribute("aria-busy");
-  });
+createImageBitmap(new Blob([bytesOf(study.sheet.picture)], { type: "image/webp" })).then((decoded) => {
+  sheet = decoded;
+  events.call("zoom");
+  document.getElementById("plots").removeAttribute("aria-busy");
+});
+
+function bytesOf(base64) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
 
 const larger = new Map();
 let waiting = null;

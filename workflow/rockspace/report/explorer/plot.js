@@ -29,7 +29,6 @@ class Plot {
     this.nothing = find(".nothing");
     this.buildLayers();
     this.listen();
-    new ResizeObserver(() => this.resize()).observe(this.stage);
   }
 
   // Grid lines lie under the photographs, rings over them.
@@ -69,7 +68,6 @@ class Plot {
       })
       .on("keydown", (event) => event.target === this.stage && pressKey(this, event))
       .on("blur", () => look(null));
-    this.stage.style.touchAction = null;
     listenToLasso(this);
     this.nothing.querySelector("button").addEventListener("click", showAll);
   }
@@ -78,10 +76,11 @@ class Plot {
     return view.layout === "side" || this.side === "left";
   }
 
-  resize() {
+  // Takes the size that the stage has now; returns whether it had another.
+  measure() {
     const { clientWidth, clientHeight } = this.stage;
-    if (clientWidth < 100 || clientHeight < 100) return;
-    if (clientWidth === this.width && clientHeight === this.height) return;
+    if (clientWidth < 100 || clientHeight < 100) return false;
+    if (clientWidth === this.width && clientHeight === this.height) return false;
     this.width = clientWidth;
     this.height = clientHeight;
     this.clip
@@ -89,7 +88,7 @@ class Plot {
       .attr("y", MARGIN.top)
       .attr("width", this.innerWidth)
       .attr("height", this.innerHeight);
-    movePlots({ animate: false });
+    return true;
   }
 
   get innerWidth() {
