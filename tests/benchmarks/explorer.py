@@ -1,7 +1,7 @@
 """Load time, frame time and size of the explorer with many images: `python tests/benchmarks/explorer.py`.
 
 A study of 5,000 drawn images (4,500 of them shown at once) becomes a page, which a headless Chromium opens from disk at
-1366 x 768. Loading ends when the photographs are drawn; a frame is the time from one repaint to the next while the pointer
+1366 x 768. `points_ms` is when the axes and points are there, `load_ms` when the photographs are drawn too; a frame is the time from one repaint to the next while the pointer
 drags or the wheel turns at every frame (16.7 ms is what a screen of 60 Hz allows).
 
 `--photographs FOLDER` puts real photographs in place of drawn ones, over and over; `--page FILE` measures a page that exists.
@@ -75,7 +75,7 @@ def write_page(folder: Path, photographs: Path | None) -> Path:
 
 def measure(page: Path) -> dict[str, float]:
     """Open a page three times and move through it; return medians (ms) and its size (MB)."""
-    loads, frames = [], {}
+    points, loads, frames = [], [], {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -84,6 +84,8 @@ def measure(page: Path) -> dict[str, float]:
             tab = browser.new_context(viewport={"width": 1366, "height": 768}, offline=True).new_page()
             start = time.perf_counter()
             tab.goto(page.resolve().as_uri(), wait_until="commit")
+            tab.wait_for_function("() => document.querySelectorAll('.stage .axis line').length > 4", timeout=120_000)
+            points.append(1000 * (time.perf_counter() - start))
             tab.wait_for_selector(".plots:not([aria-busy])", state="attached", timeout=120_000)
             loads.append(1000 * (time.perf_counter() - start))
             for kind, drag in (("drag", True), ("wheel", False)):
@@ -91,7 +93,11 @@ def measure(page: Path) -> dict[str, float]:
                 frames.setdefault(kind, []).extend(found[5:])
             tab.context.close()
         browser.close()
-    figures = {"size_mb": page.stat().st_size / 1e6, "load_ms": float(np.median(loads))}
+    figures = {
+        "size_mb": page.stat().st_size / 1e6,
+        "points_ms": float(np.median(points)),
+        "load_ms": float(np.median(loads)),
+    }
     for kind, times in frames.items():
         figures |= {f"{kind}_ms": float(np.median(times)), f"{kind}_95_ms": float(np.quantile(times, 0.95))}
     return {name: round(value, 1) for name, value in figures.items()}
