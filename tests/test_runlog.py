@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from rockspace.errors import RockspaceError
-from rockspace.runlog import recorded
+from rockspace.runlog import LOG_ALONE, recorded
 
 
 def test_a_complaint_is_one_line_on_the_terminal_and_in_the_log_and_ends_the_stage(tmp_path, capsys):
@@ -29,7 +29,7 @@ def test_a_bug_keeps_its_stack_trace_in_the_log_too(tmp_path):
 
 def test_tensorflow_starts_without_a_word_on_the_terminal_and_with_the_threads_it_was_given(tmp_path):
     script = f"""
-from rockspace.runlog import recorded
+from rockspace.runlog import LOG_ALONE, recorded
 with recorded({str(tmp_path / "stage.log")!r}, 1, tensorflow=True) as log:
     import tensorflow as tf
     tf.constant(1)
@@ -67,7 +67,7 @@ def test_a_log_that_cannot_be_written_does_not_hide_what_happened(capsys):
 def test_a_stage_ends_when_the_workflow_that_began_it_is_killed(tmp_path):
     stage = f"""
 import os, time
-from rockspace.runlog import recorded
+from rockspace.runlog import LOG_ALONE, recorded
 with recorded({str(tmp_path / "stage.log")!r}):
     open({str(tmp_path / "began")!r}, "w").write(str(os.getpid()))
     time.sleep(60)
@@ -127,3 +127,24 @@ def test_settings_of_the_user_for_keras_and_matplotlib_change_nothing_that_is_co
         said.append(result.stdout)
     assert said[0].startswith("tensorflow float32 1e-07 channels_last\nfloat32 (1, 6, 7, 2) None\n")
     assert said[1] == said[0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_where_the_log_alone_is_shown_all_goes_there_but_what_it_cannot_take(tmp_path):
+    """Which is the case in a workflow with this project's logger."""
+    stage = """
+import sys
+from rockspace.errors import RockspaceError
+from rockspace.runlog import LOG_ALONE, recorded
+with recorded(sys.argv[1]):
+    print("a library's words", file=sys.stderr, flush=True)
+    raise RockspaceError("mds.txt: row 3")
+"""
+    command, environment = [sys.executable, "-c", stage], os.environ | {LOG_ALONE: "1"}
+    full = "error: no space is left for what belongs to /dev/full: free some and run again\n"
+    for log, said in ((str(tmp_path / "stage.log"), ""), ("/dev/full", full)):
+        result = subprocess.run([*command, log], capture_output=True, text=True, env=environment)
+        assert (result.returncode, result.stderr) == (1, said)
+    words, error = (tmp_path / "stage.log").read_text().splitlines()
+    assert words == "a library's words"
+    assert error.endswith(" ERROR error: mds.txt: row 3")

@@ -89,7 +89,7 @@ def recorded(
         sys.exit(1)
     except BaseException as error:
         if _is_disk_full(error):
-            to_terminal.stream.write(f"error: no space is left for what belongs to {log}: free some and run again\n")
+            logger.error("error: no space is left for what belongs to %s: free some and run again", log)
             sys.exit(1)
         # The stack trace belongs in the log too: a cluster's terminal output may be gone.
         if not alone:

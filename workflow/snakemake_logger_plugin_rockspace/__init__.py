@@ -98,9 +98,9 @@ class Job:
         lines = self.last_lines()
         stamp = _STAMP.match("".join(lines[-1:]))
         if (stamp and stamp["level"] == "ERROR") or any(line.startswith("Traceback (most recent") for line in lines):
-            return self.progress().removeprefix("error: ")
-        last = f"; its last words: {self.progress()}" if lines else ""
-        return f"{self.rule} was killed, or ran out of memory{last}"
+            return f"error: {self.progress().removeprefix('error: ')}"
+        last = f", after: {self.progress()}" if lines else ""
+        return f"{self.rule} ended without an error in its log (killed, out of memory, or no space left?){last}"
 
 
 class LogHandler(LogHandlerBase):
@@ -159,7 +159,7 @@ class LogHandler(LogHandlerBase):
         elif self.failed:
             self._say("")
             for job, why in self.failed.values():
-                self._say(f"error: {why}", "bold red")
+                self._say(why, "bold red")
                 self._say(f"  stage  {_named(job)}" + (f"\n  log    {job.log}" if job.log else ""))
         self.errors.clear()
         self.failed.clear()
