@@ -39,10 +39,12 @@ from rockspace.report.overview import (
     ACCURACY,
     ALIGNMENT,
     MAPS,
+    WORDS,
     Study,
     accuracy_rows,
     alignment_rows,
     applicable,
+    explained,
     map_rows,
     over_seeds,
     table,
@@ -655,6 +657,30 @@ def test_what_a_number_means_is_seen_by_mouse_by_keyboard_and_by_touch(visit, pa
     assert box["x"] + box["width"] <= 390
     phone.locator("h1").tap()
     assert phone.locator(".tip").is_hidden()
+
+
+def test_the_words_of_the_answer_have_their_meaning_once_each_and_names_stay_text(visit, page_of):
+    phone = visit(page_of, **SIZES["narrow"])
+    words = phone.locator(".answer button")
+    assert words.all_inner_texts() == [
+        "layer",
+        "dimensions",
+        "r",
+        "95 % interval",
+        "subtypes",
+        "chance",
+        "before training",
+    ]
+    words.nth(5).tap()
+    assert meaning(phone) == WORDS["chance"]
+    parts = explained("<b>chance</b> and chance: r = 0.5")
+    assert parts == [
+        ("<b>", ""),
+        ("chance", WORDS["chance"]),
+        ("</b> and chance: ", ""),
+        ("r", WORDS["r"]),
+        (" = 0.5", ""),
+    ]
 
 
 def test_every_figure_of_a_row_is_seen_on_a_phone(visit, page_of):

@@ -1,5 +1,6 @@
 """The front page: the answer in words and in one figure, then models, layers, accuracy, and where to look further."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -58,6 +59,11 @@ WORDS = {
     "noise ceiling": "How well individual people agree with the others: no model can be expected to agree better with individual people.",
     "dimension": "One of the axes of people's psychological space, such as lightness; from their judgments of the images.",
 }
+# Where these words stand in sentences, as regular expressions.
+TERMS = {
+    r"\br(?= = )": "r", "95 % intervals?": "95 % interval", r"\bchance\b": "chance", r"\bsubtypes\b": "subtypes",
+    r"\blayer\b": "layer", "before training|with random weights": "baseline", r"\bdimensions\b": "dimension",
+}  # fmt: skip
 # What has a mark on a row's scale.
 ON_SCALE = (TOP1, R, "in_sample_mean_r")
 # Held-out r by other maps than the rotation that leads, each a row of its own.
@@ -418,6 +424,18 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def explained(text: str) -> list[tuple[str, str]]:
+    """Cut a sentence into parts, each with its meaning if it is a word that `WORDS` has, where it stands first."""
+    parts, end, said = [], 0, set()
+    for found in re.finditer("|".join(f"({pattern})" for pattern in TERMS), text):
+        word = list(TERMS.values())[(found.lastindex or 1) - 1]
+        if word not in said:
+            parts += [(text[end : found.start()], ""), (found[0], WORDS[word])]
+            end = found.end()
+            said.add(word)
+    return [*parts, (text[end:], "")]
+
+
 def pictures(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the pictures of a study by what they show: each group's heading, and text and address of each picture."""
     splits, layers = study.config["dataset"]["splits"], study.layers
@@ -468,7 +486,7 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
         output,
         "overview.html.jinja",
         study=study.config["study"],
-        answer=answer(study),
+        answer=explained(answer(study)),
         points=points(study),
         about=about(study),
         limits=limits,
