@@ -151,19 +151,17 @@ def test_a_network_without_training_has_no_predictions(folder, runs, catalog):
     assert alone["guesses"] == []
 
 
-def test_the_first_run_shown_is_the_last_layer_of_the_trained_model_that_is_closest_to_people(runs):
-    def run(model, seed, layer, trained=True):
-        return dataclasses.replace(
-            runs[0], model=model, seed=seed, layer=layer, predictions=runs[0].predictions if trained else None
-        )
+def test_the_first_run_shown_is_the_last_layer_of_the_model_that_is_closest_to_people_baselines_aside(runs):
+    def run(model, seed, layer):
+        return dataclasses.replace(runs[0], model=model, seed=seed, layer=layer)
 
     given = [
         (run("worse", 0, "early"), 0.9), (run("worse", 0, "last"), 0.5),
         (run("better", 0, "early"), 0.1), (run("better", 0, "last"), 0.4), (run("better", 1, "last"), 0.8),
-        (run("better-pretrained", 0, "pooled", trained=False), 0.95),
+        (run("better-pretrained", 0, "pooled"), 0.95),
     ]  # fmt: skip
-    assert opening_run(*zip(*given, strict=True)) == 3
-    assert opening_run(*zip(*given[-1:], strict=True)) == 0
+    assert opening_run(*zip(*given, strict=True), ["better-pretrained", "better-untrained"]) == 3
+    assert opening_run(*zip(*given, strict=True)) == 5
     assert opening_run([each for each, _ in given[:2]], [np.nan, np.nan]) == 1
 
 
@@ -189,6 +187,9 @@ def test_photographs_are_small_and_stand_on_the_sheet_in_their_order(folder, cat
         photograph = picture(encoded)
         assert max(photograph.size) == photograph_side(7)
         assert photograph.getpixel((0, 0))[3] == 0
+        assert embedded["shapes"][number] == pytest.approx(
+            [side / max(photograph.size) for side in photograph.size], abs=0.006
+        )
         with Image.open(path) as original:
             colour = original.getpixel((original.width // 2, original.height // 2))
         row, column = divmod(number, columns)

@@ -33,7 +33,7 @@ def build(folder, labels, groups, runs, train=6, validation=4, title="rocks", si
     written = [dataclasses.replace(run, predictions=None) if run.model in silent else run for run in written]
     catalog = read_catalog(folder / "catalog.csv")
     coordinates = {split: folder / f"coordinates/{split}.csv" for split in ("train", "validation")}
-    study = describe_study(catalog, coordinates, written, reflection=True, metric="euclidean")
+    study = describe_study(catalog, coordinates, written, reflection=True, metric="euclidean", baselines=silent)
     study |= embed_photographs([folder / path for path in catalog["path"]]) | changes
     path = folder / "explorer.html"
     path.write_text(explorer_page(title, study), encoding="utf-8")
@@ -378,7 +378,7 @@ def test_no_ring_is_around_an_image_that_is_hidden(page, study):
 def test_nothing_found_is_said_and_can_be_undone(page):
     page.get_by_role("searchbox").fill("no such rock")
     assert page.locator(".nothing:visible").count() == 2
-    assert "no validation image has all the words of “no such rock”" in text(page, "#left .nothing .why")
+    assert "validation image has all the words of “no such rock”" in text(page, "#left .nothing .why")
     assert text(page, "#differences-about") == "Nothing found."
     assert page.locator(".ring").count() == 0
     page.locator("#left .nothing button").click()

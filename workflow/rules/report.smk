@@ -168,6 +168,7 @@ rule explorer:
         study=settings["study"],
         trainings=TRAININGS,
         runs=RUNS,
+        baselines=BASELINES,
         settings={key: settings["procrustes"][key] for key in ("reflection", "distance")},
         code=code("explorer"),
     message:

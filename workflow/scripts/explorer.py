@@ -19,7 +19,12 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     runs = [Run(*run, *map(Path, paths), predictions.get(tuple(run[:2]))) for run, *paths in artifacts]
     coordinates = {split: Path(files[split]) for split in SPLITS}
     study = describe_study(
-        catalog, coordinates, runs, reflection=params.settings["reflection"], metric=params.settings["distance"]
+        catalog,
+        coordinates,
+        runs,
+        reflection=params.settings["reflection"],
+        metric=params.settings["distance"],
+        baselines=[name for each in params.baselines.values() for name in each.values()],
     )
     study |= embed_photographs([verified(folder / path) for path in catalog["path"]], snakemake.threads)
     page = Path(snakemake.output.page)

@@ -61,7 +61,7 @@ function dimensionExtents() {
 }
 
 function showCoordinates(image) {
-  const [width, height] = [34, 14];
+  const [width, height] = [30, 14];
   const titles = view.left ? ["left", "right"] : ["people", "model"];
   d3.select("#coordinates-head")
     .selectAll("th")

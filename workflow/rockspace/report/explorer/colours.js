@@ -40,7 +40,7 @@ colourings.set("prediction", {
   name: "right or wrong",
   offered: () => view.run.guesses !== null,
   marks: () => (image) => verdictMarks[isRight(view.run, image) ? "right" : "wrong"],
-  entries: () => Object.entries(verdictMarks).map(([name, mark]) => ({ name, mark })),
+  entries: () => Object.entries(verdictMarks).map(([name, mark]) => ({ name: view.left ? `${name} (${fullName(view.run)})` : name, mark })),
 });
 study.dimensions.forEach((name, k) => {
   colourings.set(`dimension ${k + 1}`, {

@@ -102,16 +102,16 @@ function drawImages(plot, mark) {
   context.restore();
 }
 
+const frameLine = (size) => (size > 50 ? 2.5 : 1.5);
+
 // A photograph on a plate, in a frame of its mark's colour, with its point in the middle.
 function drawFramed(context, image, mark, [x, y], size) {
-  const line = size > 50 ? 2.5 : 1.5;
+  const line = frameLine(size);
   context.globalAlpha = isLassoed(image) ? 1 : FADED;
-  const [outer, inner] = [
-    [size, 4.5],
-    [size - 2 * line, 3],
-  ].map(([side, radius]) => {
+  const [width, height] = framed(image, size, line);
+  const [outer, inner] = [0, line].map((inset) => {
     const path = new Path2D();
-    path.roundRect(x - side / 2, y - side / 2, side, side, radius);
+    path.roundRect(x - width / 2 + inset, y - height / 2 + inset, width - 2 * inset, height - 2 * inset, 4.5 - inset / 2);
     return path;
   });
   context.fillStyle = colour("--plate");
@@ -136,19 +136,16 @@ function arrowPath([x0, y0], [x1, y1], size) {
   return `M${part(x0 + start * dx)},${part(y0 + start * dy)}L${part(x1)},${part(y1)}${wing(1)}${wing(-1)}`;
 }
 
-// Each arrow of a plot: its image and its path.
-function arrowsOf(plot) {
+// An image's arrow, as an SVG path; none where both ends are out of the frame.
+function arrowOf(plot, image) {
   const { k, x, y } = plot.transform;
-  const end = (image) => [k * plot.arrowsTo.x[image] + x, k * plot.arrowsTo.y[image] + y];
-  const arrows = [];
-  for (const image of shownImages()) {
-    const [from, to] = [plot.position(image), end(image)];
-    if (!plot.isInside(from) && !plot.isInside(to)) continue;
-    const path = arrowPath(from, to, plot.isInside(from) ? plot.sizeAt(image, from) : 0);
-    if (path) arrows.push([image, path]);
-  }
-  return arrows;
+  const [from, to] = [plot.position(image), [k * plot.arrowsTo.x[image] + x, k * plot.arrowsTo.y[image] + y]];
+  if (!plot.isInside(from) && !plot.isInside(to)) return "";
+  return arrowPath(from, to, plot.isInside(from) ? plot.sizeAt(image, from) : 0);
 }
+
+// Every arrow of a plot: its image and its path.
+const arrowsOf = (plot) => [...shownImages()].map((image) => [image, arrowOf(plot, image)]).filter(([, path]) => path);
 
 function drawArrows(plot, context, mark) {
   context.lineWidth = 1.3;
@@ -172,7 +169,10 @@ function drawOverlay(plot) {
     .filter(([, image]) => shown(image))
     .map(([kind, image]) => {
       const place = plot.position(image);
-      return { kind, place, half: plot.sizeAt(image, place) / 2 };
+      const size = plot.sizeAt(image, place);
+      const around = kind === "near" ? 14 : 18;
+      const [width, height] = size > 0 ? framed(image, size, frameLine(size)).map((side) => side + 4) : [around, around];
+      return { kind, place, width, height, radius: size > 0 ? 6 : around / 2 };
     });
   const lineTo = (image) => {
     const [from, to] = [plot.position(view.image), plot.position(image)];
@@ -188,17 +188,23 @@ function drawOverlay(plot) {
     .attr("y1", ([from]) => from[1])
     .attr("x2", ([, to]) => to[0])
     .attr("y2", ([, to]) => to[1]);
-  const reach = ({ kind, half }) => (half > 0 ? half + 2 : kind === "near" ? 7 : 9);
   plot.overlay
     .selectAll("rect")
     .data(rings)
     .join("rect")
     .attr("class", ({ kind }) => `ring ${kind}`)
-    .attr("x", (ring) => ring.place[0] - reach(ring))
-    .attr("y", (ring) => ring.place[1] - reach(ring))
-    .attr("width", (ring) => 2 * reach(ring))
-    .attr("height", (ring) => 2 * reach(ring))
-    .attr("rx", (ring) => (ring.half > 0 ? 6 : reach(ring)));
+    .attr("x", ({ place, width }) => place[0] - width / 2)
+    .attr("y", ({ place, height }) => place[1] - height / 2)
+    .attr("width", ({ width }) => width)
+    .attr("height", ({ height }) => height)
+    .attr("rx", ({ radius }) => radius);
+  // In the map of arrows, those of these images over all others.
+  plot.overlay
+    .selectAll("path")
+    .data(plot.arrowsTo ? [["chosen", view.image], ["looked", looked]].filter(([, image]) => shown(image)) : [])
+    .join("path")
+    .attr("class", ([kind]) => `ring ${kind}`)
+    .attr("d", ([, image]) => arrowOf(plot, image));
   drawTip(plot);
 }
 

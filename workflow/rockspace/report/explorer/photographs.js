@@ -36,6 +36,9 @@ function largerPhotograph(image) {
   return picture.complete && picture.naturalWidth ? picture : null;
 }
 
+// Width and height of a photograph in its frame, of which the longer side is `size`, and the frame `line` wide.
+const framed = (image, size, line) => study.shapes[image].map((part) => part * (size - 2 * line) + 2 * line);
+
 // Draws a photograph that is `size` CSS pixels on its longer side around a point.
 function drawPhotograph(context, image, x, y, size) {
   const { tile, columns } = study.sheet;

@@ -36,30 +36,32 @@ def embed_photographs(paths: Sequence[Path], threads: int = 1) -> dict[str, Any]
         threads: How many files are read at a time.
 
     Returns:
-        `photographs` (a WebP in base64 each), and the `sheet`: all of them on one picture, row by row, each
+        `photographs` (a WebP in base64 each), `shapes` (width and height of each as shares of its longer side), and the `sheet`: all of them on one picture, row by row, each
         in the middle of a square `tile` (pixels), with `columns` in a row, as `picture` (a WebP in base64).
     """
     side, tile = photograph_side(len(paths)), TILE if len(paths) <= FULL_SIZE_IMAGES else SMALL_TILE
 
-    def read(path: Path) -> tuple[str, Image.Image]:
+    def read(path: Path) -> tuple[str, list[float], Image.Image]:
         picture = Image.fromarray(thumbnail(path, side))
         small = picture.copy()
         # A margin of one pixel, so that a browser that scales a tile does not blend in its neighbours.
         small.thumbnail((tile - 2, tile - 2), Image.Resampling.LANCZOS)
-        return _webp(picture), small
+        return _webp(picture), [round(length / max(picture.size), 2) for length in picture.size], small
 
     columns = int(np.ceil(len(paths) ** 0.5))
     sheet = Image.new("RGBA", (columns * tile, -(-len(paths) // columns) * tile))
-    photographs = []
+    photographs, shapes = [], []
     with ThreadPoolExecutor(threads) as pool:
         read_all = tqdm(pool.map(read, paths), total=len(paths), desc="reading photographs", unit="image")
-        for number, (photograph, small) in enumerate(read_all):
+        for number, (photograph, shape, small) in enumerate(read_all):
             photographs.append(photograph)
+            shapes.append(shape)
             row, column = divmod(number, columns)
             left, top = column * tile + (tile - small.width) // 2, row * tile + (tile - small.height) // 2
             sheet.paste(small, (left, top))
     return {
         "photographs": photographs,
+        "shapes": shapes,
         "sheet": {"tile": tile, "columns": columns, "picture": _webp(sheet)},
     }
 

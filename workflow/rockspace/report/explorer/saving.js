@@ -101,10 +101,12 @@ async function appendImages(group, plot) {
       part.attr("fill", colour(name)).attr("stroke", colour("--mark-edge")).attr("stroke-width", 0.8);
       continue;
     }
-    const plate = part.append("rect").attr("x", x - size / 2 + 1).attr("y", y - size / 2 + 1).attr("rx", 5);
-    plate.attr("width", size - 2).attr("height", size - 2);
-    plate.attr("fill", colour("--plate")).attr("stroke", colour(name)).attr("stroke-width", 1.5);
-    const within = size - 6;
+    const line = frameLine(size);
+    const [width, height] = framed(image, size, line).map((side) => side - line);
+    const plate = part.append("rect").attr("x", x - width / 2).attr("y", y - height / 2).attr("rx", 4);
+    plate.attr("width", width).attr("height", height);
+    plate.attr("fill", colour("--plate")).attr("stroke", colour(name)).attr("stroke-width", line);
+    const within = size - 2 * line;
     const picture = part.append("image").attr("x", x - within / 2).attr("y", y - within / 2).attr("width", within).attr("height", within);
     picture.attr("href", await photographAsPng(image, within));
   }

@@ -11,8 +11,9 @@ const splitWords = { train: "training", validation: "validation" };
 const everyImage = d3.range(study.images.id.length);
 const bySplit = study.splits.map((_, split) => everyImage.filter((image) => splitOf(image) === split));
 const imagesOf = (split) => bySplit[split];
-// What the search looks through.
-const searched = everyImage.map((image) => [nameOf(image), labelOf(image).name, groupName(image)].join(" ").toLowerCase());
+// What the search looks through. One letter can be written in several ways, which file systems mix.
+const plain = (text) => text.normalize("NFKC").toLowerCase();
+const searched = everyImage.map((image) => plain([nameOf(image), labelOf(image).name, groupName(image)].join(" ")));
 
 const number = d3.format(".2f");
 const share = (p) => (p > 0.995 ? "> 99 %" : p < 0.005 ? "< 1 %" : `${Math.round(100 * p)} %`);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,13 @@ class Run:
 
 
 def describe_study(
-    catalog: pd.DataFrame, coordinates: Mapping[str, Path], runs: Sequence[Run], *, reflection: bool, metric: str
+    catalog: pd.DataFrame,
+    coordinates: Mapping[str, Path],
+    runs: Sequence[Run],
+    *,
+    reflection: bool,
+    metric: str,
+    baselines: Collection[str] = (),
 ) -> dict[str, Any]:
     """Gather what the explorer shows; images stand in the catalog's order everywhere.
 
@@ -60,6 +66,7 @@ def describe_study(
         runs: What to show, in the order of the menus.
         reflection: Whether the rotation may mirror; as it was learnt for `Run.aligned`.
         metric: Distance between embeddings that decides which are neighbours; see `nearest_neighbours`.
+        baselines: Names of the models that are there to be compared with others; none of these is shown first.
 
     Returns:
         `dimensions`, `splits`, `groups` (superclasses), `labels`, `images`, `human`, `runs`, `opening` (index of the
@@ -94,27 +101,24 @@ def describe_study(
         },
         "human": {"places": _rounded(human), "neighbours": _neighbours_by_split(catalog, human, "euclidean")},
         "runs": described,
-        "opening": opening_run(runs, [run["figures"]["held_out"]["value"] for run in described]),
+        "opening": opening_run(runs, [run["figures"]["held_out"]["value"] for run in described], baselines),
         "guesses": [_guesses(predictions[path], catalog, labels) for path in guessing],
     }
 
 
-def opening_run(runs: Sequence[Run], held_out: Sequence[float]) -> int:
-    """Choose what is shown first: the last layer of the trained model that is closest to people, as in the overview.
+def opening_run(runs: Sequence[Run], held_out: Sequence[float], baselines: Collection[str] = ()) -> int:
+    """Choose what is shown first: the last layer of the model that is closest to people, as in the overview.
 
     Args:
         runs: In the order of the layers.
         held_out: Held-out mean r of each run.
+        baselines: Names of models that do not count.
 
     Returns:
-        Index of the run with the model's first seed. Models are compared by the mean over seeds; networks without
-        training count only where nothing was trained.
+        Index of the run with the model's first seed. Models are compared by the mean over seeds.
     """
-    table = pd.DataFrame({"model": [run.model for run in runs], "seed": [str(run.seed) for run in runs]})
-    table = table.assign(layer=[run.layer for run in runs], r=held_out)
-    trained = [run.predictions is not None for run in runs]
-    if any(trained):
-        table = table[trained]
+    table = pd.DataFrame([(run.model, run.layer) for run in runs], columns=["model", "layer"]).assign(r=held_out)
+    table = table[~table["model"].isin(baselines)]
     last = table[table["layer"] == table.groupby("model")["layer"].transform("last")]
     mean = last.groupby("model", sort=False)["r"].mean()
     best = mean.idxmax() if mean.notna().any() else last["model"].iloc[0]

@@ -55,7 +55,7 @@ function zoomTo(zoom) {
 // Images of the split that pass every filter; all words of the search must be in an image's name, label or superclass.
 function shownImages() {
   if (passing === null) {
-    const words = view.query.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = plain(view.query).split(/\s+/).filter(Boolean);
     passing = new Set(
       imagesOf(view.split).filter(
         (image) =>
