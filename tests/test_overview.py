@@ -629,6 +629,24 @@ def test_the_answer_comes_first_and_each_row_of_the_figure_says_what_it_shows(vi
     assert shown == pytest.approx(study().best["held_out_mean_r"], abs=0.01)
 
 
+def test_a_page_that_shows_the_overview_without_its_script_shows_all_of_it(visit, page_of, tmp_path):
+    """As Snakemake's report does: as a text in a script, given to an element."""
+    frame = tmp_path / "frame.html"
+    text = json.dumps(page_of.read_text())
+    frame.write_text(
+        f"<!doctype html><html lang=en><title>Report</title><div id=front></div><script>front.innerHTML = {text}</script>"
+    )
+    page = visit(frame, dark=True)
+    assert page.locator(".answer").inner_text() == answer(study())
+    assert page.locator(".profile:visible").count() == 1
+    assert page.locator("#chooser").is_hidden()
+    page.locator(".profile:visible summary").nth(1).click()
+    assert page.get_by_text("size: r = ").is_visible()
+    assert page.locator("thead button").first.get_attribute("title").startswith("Mean over dimensions")
+    # The report is light, whatever the system prefers.
+    assert page.locator(".rockspace").evaluate("each => getComputedStyle(each).backgroundColor") == "rgb(255, 255, 255)"
+
+
 def test_another_network_is_chosen_by_keyboard(visit, page_of):
     page = visit(page_of)
     first = page.locator(".profile:visible summary").first.inner_text()
@@ -657,6 +675,25 @@ def test_what_a_number_means_is_seen_by_mouse_by_keyboard_and_by_touch(visit, pa
     assert box["x"] + box["width"] <= 390
     phone.locator("h1").tap()
     assert phone.locator(".tip").is_hidden()
+
+
+@pytest.mark.parametrize(("layers", "is_open"), [(3, True), (20, False)])
+def test_every_layer_has_a_row_and_many_are_folded(visit, tmp_path, layers, is_open):
+    found = study()
+    a = found.summary[found.summary["model"] == "a"]
+    early = [a.assign(layer=f"block{i}", held_out_mean_r=i / 40) for i in range(layers)]
+    write_overview(tmp_path / "overview.html", replace(found, summary=pd.concat([*early, found.summary])), {})
+    section = visit(tmp_path / "overview.html").locator("section[aria-labelledby=layers]")
+    rows = section.locator("tbody tr")
+    assert rows.count() == layers + len(LAST) + 1
+    assert (
+        rows.first.locator("th").text_content()
+        == "a layer block0, rotation of principal components, 2 seeds, 0.000 to 0.000"
+    )
+    assert section.locator("table").is_visible() == is_open
+    if not is_open:
+        section.locator("summary").press("Enter")
+    assert rows.last.is_visible()
 
 
 def test_the_words_of_the_answer_have_their_meaning_once_each_and_names_stay_text(visit, page_of):
