@@ -641,7 +641,7 @@ def test_a_page_that_shows_the_overview_without_its_script_shows_all_of_it(visit
     assert page.locator(".profile:visible").count() == 1
     assert page.locator("#chooser").is_hidden()
     page.locator(".profile:visible summary").nth(1).click()
-    assert page.get_by_text("size: r = ").is_visible()
+    assert page.get_by_text("size: r = ").first.is_visible()
     assert page.locator("thead button").first.get_attribute("title").startswith("Mean over dimensions")
     # The report is light, whatever the system prefers.
     assert page.locator(".rockspace").evaluate("each => getComputedStyle(each).backgroundColor") == "rgb(255, 255, 255)"
