@@ -37,18 +37,20 @@ rule alignment_pictures:
     output:
         png=report(
             f"{RUN}/alignment/{{layer}}.png",
-            caption="../report/alignment.rst",
+            caption="../report/caption.rst",
             category="Alignment",
             labels={"model": "{model}", "seed": "{seed}", "layer": "{layer}", "picture": "predicted and observed"},
         ),
         svg=f"{RUN}/alignment/{{layer}}.svg",
+        caption=f"{RUN}/alignment/{{layer}}.caption.txt",
         map_png=report(
             f"{RUN}/alignment/maps/{{layer}}.png",
-            caption="../report/maps.rst",
+            caption="../report/map_caption.rst",
             category="Alignment",
             labels={"model": "{model}", "seed": "{seed}", "layer": "{layer}", "picture": "both spaces"},
         ),
         map_svg=f"{RUN}/alignment/maps/{{layer}}.svg",
+        map_caption=f"{RUN}/alignment/maps/{{layer}}.caption.txt",
     log:
         f"{STUDY}/logs/alignment_pictures/{{model}}-{{seed}}-{{layer}}.log",
     benchmark:
@@ -71,15 +73,17 @@ rule layer_profile:
             seed=SEEDS_OF[wildcards.model],
             layer=LAYERS[wildcards.model],
         ),
+        catalog=rules.restructure.output.catalog,
     output:
         table=f"{STUDY}/models/{{model}}/layer_profile.csv",
         png=report(
             f"{STUDY}/models/{{model}}/layer_profile.png",
-            caption="../report/layer_profile.rst",
+            caption="../report/caption.rst",
             category="Alignment",
             labels={"model": "{model}", "seed": "all", "layer": "all", "picture": "alignment against depth"},
         ),
         svg=f"{STUDY}/models/{{model}}/layer_profile.svg",
+        caption=f"{STUDY}/models/{{model}}/layer_profile.caption.txt",
     log:
         f"{STUDY}/logs/layer_profile/{{model}}.log",
     benchmark:
@@ -105,11 +109,12 @@ rule comparison:
         dimensions=f"{STUDY}/comparison.dimensions.csv",
         png=report(
             f"{STUDY}/comparison.png",
-            caption="../report/comparison.rst",
+            caption="../report/caption.rst",
             category="Comparison",
             labels={"item": "picture: comparison"},
         ),
         svg=f"{STUDY}/comparison.svg",
+        caption=f"{STUDY}/comparison.caption.txt",
         page=report(
             f"{STUDY}/tables/comparison.html",
             caption="../report/comparison.rst",
@@ -152,10 +157,12 @@ rule ensemble:
         alignment=f"{ENSEMBLE_DIR}/alignment.json",
         confusion=report(
             f"{ENSEMBLE_DIR}/confusion.png",
-            caption="../report/confusion.rst",
+            caption="../report/confusion_caption.rst",
             category="Training",
             labels={"model": "{ensemble}", "seed": "several", "picture": "confusion matrix"},
         ),
+        confusion_svg=f"{ENSEMBLE_DIR}/confusion.svg",
+        confusion_caption=f"{ENSEMBLE_DIR}/confusion.caption.txt",
     log:
         f"{STUDY}/logs/ensemble/{{ensemble}}.log",
     benchmark:

@@ -15,11 +15,12 @@ rule exemplar:
         images=f"{RUN}/choices/{{layer}}.csv",
         png=report(
             f"{RUN}/choices/{{layer}}.png",
-            caption="../report/choices.rst",
+            caption="../report/caption.rst",
             category="Human choices",
             labels={"model": "{model}", "seed": "{seed}", "layer": "{layer}", "picture": "confusion matrices"},
         ),
         svg=f"{RUN}/choices/{{layer}}.svg",
+        caption=f"{RUN}/choices/{{layer}}.caption.txt",
     log:
         f"{STUDY}/logs/exemplar/{{model}}-{{seed}}-{{layer}}.log",
     benchmark:
@@ -51,11 +52,12 @@ use rule exemplar as exemplar_people with:
         images=f"{STUDY}/choices/people.csv",
         png=report(
             f"{STUDY}/choices/people.png",
-            caption="../report/choices.rst",
+            caption="../report/caption.rst",
             category="Human choices",
             labels={"model": "people", "picture": "confusion matrices"},
         ),
         svg=f"{STUDY}/choices/people.svg",
+        caption=f"{STUDY}/choices/people.caption.txt",
     log:
         f"{STUDY}/logs/exemplar_people.log",
     benchmark:
@@ -84,8 +86,9 @@ rule human_choices:
         ],
     output:
         table=report(f"{STUDY}/human_choices.csv", caption="../report/human_choices.rst", category="Human choices"),
-        png=report(f"{STUDY}/human_choices.png", caption="../report/human_choices.rst", category="Human choices"),
+        png=report(f"{STUDY}/human_choices.png", caption="../report/caption.rst", category="Human choices"),
         svg=f"{STUDY}/human_choices.svg",
+        caption=f"{STUDY}/human_choices.caption.txt",
     log:
         f"{STUDY}/logs/human_choices.log",
     benchmark:

@@ -7,14 +7,16 @@ rule curves:
     input:
         head=rules.train_head.output.history,
         finetune=rules.finetune.output.history,
+        catalog=rules.restructure.output.catalog,
     output:
         png=report(
             f"{RUN}/curves.png",
-            caption="../report/curves.rst",
+            caption="../report/caption.rst",
             category="Training",
             labels={"model": "{model}", "seed": "{seed}", "picture": "learning curves"},
         ),
         svg=f"{RUN}/curves.svg",
+        caption=f"{RUN}/curves.caption.txt",
     log:
         f"{STUDY}/logs/curves/{{model}}-{{seed}}.log",
     benchmark:
@@ -34,14 +36,16 @@ rule learning_curves:
     input:
         head=of_trainings(rules.train_head.output.history),
         finetune=of_trainings(rules.finetune.output.history),
+        catalog=rules.restructure.output.catalog,
     output:
         png=report(
             f"{STUDY}/gallery/learning_curves.png",
-            caption="../report/learning_curves.rst",
+            caption="../report/caption.rst",
             category="Training",
             labels={"model": "all", "seed": "all", "picture": "learning curves"},
         ),
         svg=f"{STUDY}/gallery/learning_curves.svg",
+        caption=f"{STUDY}/gallery/learning_curves.caption.txt",
     log:
         f"{STUDY}/logs/learning_curves.log",
     benchmark:
@@ -64,10 +68,11 @@ rule contact_sheet:
     output:
         sheet=report(
             f"{STUDY}/gallery/{{split}}.jpg",
-            caption="../report/contact_sheet.rst",
+            caption="../report/caption.rst",
             category="Data",
             labels={"picture": "contact sheet, {split}"},
         ),
+        caption=f"{STUDY}/gallery/{{split}}.caption.txt",
     log:
         f"{STUDY}/logs/contact_sheet/{{split}}.log",
     benchmark:
@@ -90,10 +95,11 @@ rule augmentation_preview:
     output:
         jpg=report(
             f"{STUDY}/models/{{model}}/augmentation.jpg",
-            caption="../report/augmentation.rst",
+            caption="../report/caption.rst",
             category="Data",
             labels={"picture": "what {model} sees"},
         ),
+        caption=f"{STUDY}/models/{{model}}/augmentation.caption.txt",
     log:
         f"{STUDY}/logs/augmentation_preview/{{model}}.log",
     benchmark:
@@ -116,20 +122,27 @@ rule augmentation_preview:
 rule mistakes:
     input:
         predictions=rules.evaluate.output.predictions,
+        embeddings=lambda wildcards: expand(
+            rules.extract_embeddings.output.embeddings, layer=LAST_LAYERS[wildcards.model], allow_missing=True
+        ),
         catalog=rules.restructure.output.catalog,
     output:
         confusion=report(
             f"{RUN}/confusion.png",
-            caption="../report/confusion.rst",
+            caption="../report/confusion_caption.rst",
             category="Training",
             labels={"model": "{model}", "seed": "{seed}", "picture": "confusion matrix"},
         ),
+        confusion_svg=f"{RUN}/confusion.svg",
+        confusion_caption=f"{RUN}/confusion.caption.txt",
         jpg=report(
             f"{RUN}/mistakes.jpg",
-            caption="../report/mistakes.rst",
+            caption="../report/caption.rst",
             category="Training",
             labels={"model": "{model}", "seed": "{seed}", "picture": "most confident errors"},
         ),
+        svg=f"{RUN}/mistakes.svg",
+        caption=f"{RUN}/mistakes.caption.txt",
     log:
         f"{STUDY}/logs/mistakes/{{model}}-{{seed}}.log",
     benchmark:
@@ -138,6 +151,7 @@ rule mistakes:
         "../envs/rockspace.yaml"
     params:
         background=settings["tfrecords"]["background"],
+        layer=lambda wildcards: LAST_LAYERS[wildcards.model],
         code=code("mistakes"),
     message:
         "{wildcards.model}, seed {wildcards.seed}: drawing its confusions and its most confident errors"

@@ -46,8 +46,9 @@ rule search:
         coordinates=[COORDINATES["train"]] if any(REGRESSES.values()) else [],
     output:
         table=report(f"{STUDY}/search.csv", caption="../report/search.rst", category="Search"),
-        png=report(f"{STUDY}/search.png", caption="../report/search.rst", category="Search"),
+        png=report(f"{STUDY}/search.png", caption="../report/caption.rst", category="Search"),
         svg=f"{STUDY}/search.svg",
+        caption=f"{STUDY}/search.caption.txt",
     log:
         f"{STUDY}/logs/search.log",
     benchmark:

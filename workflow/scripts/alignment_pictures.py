@@ -14,13 +14,13 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.report.alignment import displacement_maps, predicted_against_observed
 
     files, out, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
-    reduction = read_json(files.figures)["reduction"]
+    figures = read_json(files.figures)
     dimensions = pd.read_csv(files.dimensions, dtype={"dimension": str}, keep_default_na=False, na_values=[""])
-    leading = dimensions[dimensions["reduction"] == reduction]
+    leading = dimensions[dimensions["reduction"] == figures["reduction"]]
     aligned, _, _ = read_aligned(files.aligned)
     paths = read_catalog(files.catalog).set_index("image_id")["path"]
     photographs = [verified(Path(files.catalog).parent / paths[image]) for image in aligned["image_id"]]
     title = f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}"
-    predicted_against_observed(aligned, leading, photographs, title, [out.png, out.svg])
+    predicted_against_observed(aligned, leading, figures, photographs, title, [out.png, out.svg, out.caption])
     names = leading["dimension"].tolist()
-    displacement_maps(aligned, names, photographs, title, [out.map_png, out.map_svg])
+    displacement_maps(aligned, names, photographs, title, [out.map_png, out.map_svg, out.map_caption])

@@ -14,5 +14,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     shown = preview_members(images.labels)
     views = pipeline_views(images.subset(shown), Augmentation.from_config(params.augmentation), params.seed)
     labels = [label_names(catalog)[label] for label in images.labels[shown]]
-    title = f"what {snakemake.wildcards.model} sees in training"
-    augmentation_figure(views, labels, title, snakemake.output.jpg)
+    title = f"what {snakemake.wildcards.model}, seed {params.seed}, sees in training"
+    pictures = [snakemake.output.jpg, snakemake.output.caption]
+    augmentation_figure(views, labels, title, params.augmentation, pictures)

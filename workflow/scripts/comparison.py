@@ -33,5 +33,5 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     write_csv(out.dimensions, dimensions_table(shown, dimensions_of(images), labels, resampling))
     write_csv(out.table, comparisons)
     write_table_page(Path(out.table), Path(out.page), f"{snakemake.params.study}: comparison")
-    comparison_figure(entries, comparisons, [out.png, out.svg])
+    comparison_figure(entries, comparisons, images["label"].tolist(), [out.png, out.svg, out.caption])
     log.info("%d comparisons of %d predictions", len(comparisons), len(predictions))

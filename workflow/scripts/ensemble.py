@@ -18,7 +18,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         log.info(in_words(figures, split))
     table = predictions(outputs)
     write_csv(out.predictions, table)
-    confusion_of_predictions(table, read_catalog(files.catalog), out.confusion)
+    pictures = [out.confusion, out.confusion_svg, out.confusion_caption]
+    title = f"ensemble {snakemake.wildcards.ensemble}"
+    confusion_of_predictions(table, read_catalog(files.catalog), title, pictures)
     members = {key: params["members"][key] for key in ("models", "seeds")}
     write_json(out.metrics, {**figures, "selection": params["selection"], "members": members})
     aligned = {layer: ensemble_alignment(files[layer], **resampling) for layer in params["layers"]}

@@ -30,6 +30,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     write_json(out.figures, {"categories": list(superclasses), "spaces": figures})
     write_csv(out.images, table)
     shown = table[table["split"] == params.splits[-1]]
-    choices_figure(shown, figures, superclasses, params.title, [out.png, out.svg])
+    choices_figure(shown, figures, superclasses, params.title, [out.png, out.svg, out.caption])
     for line in in_words(figures, params.splits[-1]):
         log.info(line)

@@ -14,5 +14,5 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     ]
     table = spaces_table(explained, resamples=params.bootstraps)
     write_csv(out.table, table)
-    spaces_figure(table, [out.png, out.svg])
+    spaces_figure(table, [out.png, out.svg, out.caption])
     log.info("%d spaces", len(table))

@@ -14,7 +14,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     names = [] if coordinates is None else list(coordinates.columns)
     table = search_table(left_out, params.models, params.ensembles, names, **params.settings)
     write_csv(out.table, table)
-    search_figure(table, [out.png, out.svg])
+    search_figure(table, [out.png, out.svg, out.caption])
     shown = [column for column in ("model", "top1", "mean_r", "disparity") if column in table]
     for line in table[shown].to_string(index=False).splitlines():
         log.log(NOTE, "%s", line)

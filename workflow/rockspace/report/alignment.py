@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,19 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
-from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style, one_line, save
+from rockspace.alignment.statistics import BY_KEY, UNITS, Estimate
+from rockspace.report.captions import caption, chance, counted, interval, intervals
+from rockspace.report.figures import (
+    BLUE,
+    COLUMN,
+    GREY,
+    LINE,
+    TWO_COLUMNS,
+    VERMILION,
+    column_style,
+    one_line,
+    save,
+)
 from rockspace.report.thumbnails import scatter_photographs, thumbnails
 
 # Sides of the photographs (inches), beside a line and on a map that lines cross.
@@ -21,9 +33,18 @@ PHOTOGRAPH, SMALL_PHOTOGRAPH = 0.13, 0.095
 SPARE = 0.08  # room around the points, as a share of their range
 
 
+MAX_COLUMNS = 4  # panels in a row
+NAME = 24  # letters of a dimension's name that fit above a panel
+REDUCTIONS = {
+    "zero_pad": "all features rotated onto the coordinates, which were padded with zeros",
+    "pca": "as many principal components of the features as there are dimensions rotated onto the coordinates",
+}
+
+
 def predicted_against_observed(
     aligned: pd.DataFrame,
     dimensions: pd.DataFrame,
+    figures: Mapping[str, Any],
     photographs: Sequence[Path],
     title: str,
     outputs: Sequence[str | Path],
@@ -34,32 +55,65 @@ def predicted_against_observed(
         aligned: A row for each image, with the columns of `rockspace.alignment.aligned.aligned_table`.
         dimensions: A row for each dimension: `dimension`, `r_held_out` and its intervals over images and subtypes; the
             latter are shown where there are any.
+        figures: ``alignment/{layer}.json`` of the same layer.
         photographs: Image files, in the order of `aligned`.
         title: What was compared.
-        outputs: Files to write; the suffix says the format.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
     pictures = thumbnails(photographs, PHOTOGRAPH)
-    rows = -(-len(dimensions) // 2)
+    rows, columns, width = _grid(len(dimensions))
+    found, each = BY_KEY["held_out.mean_r"].estimate(figures), [_estimate(row) for row in dimensions.itertuples()]
+    units = found.interval_over or each[0].interval_over
     with column_style():
-        figure, axes = plt.subplots(rows, 2, figsize=(COLUMN, 1.8 * rows + 0.35), squeeze=False, layout="constrained")
-        for axis, dimension in zip(axes.flat, dimensions.itertuples(), strict=False):
-            name = dimension.dimension
+        # Panels are about square; above each there are two lines.
+        height = rows * ((width - 0.3) / columns - 0.25 + 3 * LINE) + 4 * LINE
+        figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
+        for axis, name, estimate in zip(axes.flat, dimensions["dimension"], each, strict=False):
             _panel(axis, aligned[OBSERVED.format(name)], aligned[PREDICTED.format(name)], pictures)
-            axis.set_title(f"{one_line(str(name), 30)}\n{_r(dimension)}", pad=2)
+            axis.set_title(f"{one_line(str(name), NAME)}\nr = {estimate.value:.2f}{interval(estimate)}", pad=2)
         for axis in axes.flat[len(dimensions) :]:
             axis.set_visible(False)
-        figure.supxlabel("people's coordinate (unit of the scaling solution)", fontsize=7)
-        figure.supylabel("coordinate predicted from the network (same unit)", fontsize=7)
-        figure.suptitle(title, fontsize=7, x=0.02, ha="left")
-        save(figure, outputs)
+        figure.supxlabel("people's coordinate (unit of the scaling solution)")
+        figure.supylabel("predicted from the network (same unit)")
+        brackets = f"; brackets: 95 % intervals over {units}" if units else ""
+        mean = f"held-out mean r = {found.value:.2f}{interval(found)}{brackets}"
+        separator = ": " if columns > 2 else "\n"
+        figure.suptitle(f"{title}{separator}{mean}", x=0.01, ha="left")
+        save(figure, outputs, _caption_of_predictions(aligned, figures, found, units, title))
 
 
-def _r(dimension: Any) -> str:
-    low, high = dimension.r_held_out_low_subtypes, dimension.r_held_out_high_subtypes
-    if np.isnan(low):
-        low, high = dimension.r_held_out_low_images, dimension.r_held_out_high_images
-    interval = "" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]"
-    return f"r = {dimension.r_held_out:.2f}{interval}"
+def _grid(panels: int) -> tuple[int, int, float]:
+    """Return rows, columns and width (inches) of a picture of so many panels, its rows of nearly equal length."""
+    rows = -(-panels // MAX_COLUMNS)
+    columns = -(-panels // rows)
+    return rows, columns, COLUMN if columns <= 2 else TWO_COLUMNS
+
+
+def _estimate(dimension: Any) -> Estimate:
+    """The held-out r of a dimension, its interval over subtypes, or over images where there are too few."""
+    for units in UNITS:
+        low, high = (getattr(dimension, f"r_held_out_{end}_{units}") for end in ("low", "high"))
+        if not np.isnan([low, high]).any():
+            return Estimate(dimension.r_held_out, low, high, units)
+    return Estimate(dimension.r_held_out)
+
+
+def _caption_of_predictions(
+    aligned: pd.DataFrame, figures: Mapping[str, Any], found: Estimate, units: str, title: str
+) -> str:
+    return caption(
+        f"Held-out prediction of people's coordinates from a network ({title}), one panel for each of the "
+        f"{figures['n_dimensions']} dimensions of the human space.",
+        f"Each photograph is one of {counted(aligned['label'], 'validation')}, at its human coordinate (horizontal) and at "
+        "the coordinate predicted from the network (vertical); on the dashed line both are equal.",
+        f"The prediction is an orthogonal Procrustes rotation of the layer's {figures['n_features']} features learnt on "
+        f"{figures['n_images']['train']} training images ({REDUCTIONS[figures['reduction']]}); translation and one scale for all "
+        "dimensions are fitted to the validation images, since the two human scaling solutions share no unit.",
+        "r: Pearson correlation over the validation images, of each dimension above its panel.",
+        f"Their mean is {found.value:.2f}{interval(found)}.",
+        intervals("Brackets", units),
+        chance(found),
+    )
 
 
 def _panel(axis: Axes, observed: pd.Series, predicted: pd.Series, pictures: Sequence[np.ndarray]) -> None:
@@ -80,43 +134,61 @@ def displacement_maps(
 
     Args:
         aligned: As for `predicted_against_observed`.
-        names: Human dimensions in order; they are taken two by two (one alone goes with the first).
+        names: Human dimensions in order; they are taken two by two, and the last of an odd number with the first. A
+            single dimension is drawn from left to right, the images below each other in people's order.
         photographs: Image files, in the order of `aligned`; drawn where people put the image.
         title: What was compared.
-        outputs: Files to write; the suffix says the format.
+        outputs: As for `predicted_against_observed`.
     """
     pictures = thumbnails(photographs, SMALL_PHOTOGRAPH)
-    pairs = [(names[i], names[i + 1] if i + 1 < len(names) else names[0]) for i in range(0, len(names), 2)]
-    rows = -(-len(pairs) // 2)
+    pairs = [(names[i], [*names[i + 1 :], *names][0]) for i in range(0, len(names), 2)]
     columns = min(2, len(pairs))
+    rows = -(-len(pairs) // columns)
     with column_style():
-        size = (COLUMN, (1.75 if columns == 2 else 3.3) * rows + 0.45)
+        size = (COLUMN, (1.75 if columns == 2 else 3.3) * rows + 0.55)
         figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
         for axis, pair in zip(axes.flat, pairs, strict=False):
             _map(axis, aligned, pair, pictures)
         for axis in axes.flat[len(pairs) :]:
             axis.set_visible(False)
-        figure.suptitle(title, fontsize=7, x=0.02, ha="left")
+        figure.suptitle(title, x=0.02, ha="left")
         handles = [
             plt.Line2D([], [], color=BLUE, lw=0.8, label="from people's place (photograph)"),
             plt.Line2D([], [], color=VERMILION, marker="o", ms=2.5, lw=0, label="to the network's"),
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=2, columnspacing=1, handletextpad=0.4)
-        save(figure, outputs)
+        save(figure, outputs, _caption_of_maps(aligned, names, title))
+
+
+def _caption_of_maps(aligned: pd.DataFrame, names: Sequence[str], title: str) -> str:
+    how = f"The {len(names)} dimensions of the human space are shown two at a time"
+    return caption(
+        f"{counted(aligned['label'], 'validation').capitalize()} in the human space and in that of a network ({title}).",
+        "The only dimension of the human space runs from left to right; the images are in people's order from bottom to top."
+        if len(names) == 1
+        else f"{how}, the last again with the first."
+        if len(names) % 2
+        else f"{how}.",
+        "A photograph is at the human coordinates of its image; the line from it ends, in a dot, at the coordinates predicted "
+        "from the network by the rotation learnt on the training images, so a long line is a great disagreement.",
+        "Translation and one scale for all dimensions are fitted to the validation images.",
+    )
 
 
 def _map(axis: Axes, aligned: pd.DataFrame, pair: tuple[str, str], pictures: Sequence[np.ndarray]) -> None:
     observed = aligned[[OBSERVED.format(name) for name in pair]].to_numpy()
     predicted = aligned[[PREDICTED.format(name) for name in pair]].to_numpy()
+    alone = pair[0] == pair[1]
+    if alone:
+        observed[:, 1] = predicted[:, 1] = np.argsort(np.argsort(observed[:, 0], kind="stable"))
+        axis.set_yticks([])
     lines = LineCollection(np.stack([observed, predicted], axis=1), colors=BLUE, linewidths=0.45, alpha=0.6, zorder=4)
     axis.add_collection(lines)
     scatter_photographs(axis, observed[:, 0], observed[:, 1], pictures)
     axis.plot(predicted[:, 0], predicted[:, 1], "o", color=VERMILION, ms=1.8, mew=0, zorder=5)
     both = np.concatenate([observed, predicted])
-    axis.set(
-        xlim=_limits(both[:, 0]), ylim=_limits(both[:, 1]), xlabel=one_line(pair[0], 30), ylabel=one_line(pair[1], 30)
-    )
-    axis.tick_params(labelsize=5)
+    axis.set(xlim=_limits(both[:, 0]), ylim=_limits(both[:, 1]), xlabel=one_line(pair[0], NAME))
+    axis.set_ylabel("images, in people's order" if alone else one_line(pair[1], NAME))
 
 
 def _limits(values: np.ndarray | pd.Series) -> tuple[float, float]:

@@ -13,11 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 
 from rockspace.choices.choice_tables import PEOPLE, confusion
-from rockspace.report.confusion import name_labels
-from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style, save
+from rockspace.report.captions import caption, count, listed
+from rockspace.report.confusion import CELL, name_labels, name_width
+from rockspace.report.figures import BLUE, COLUMN, GREY, LINE, TWO_COLUMNS, VERMILION, column_style, one_line, save
 
-# Side of a matrix for each category (inches), so that three of them go on a page.
-SIDE = 0.066
 # Shares named beside the colours.
 TICKS = (0, 0.05, 0.2, 0.5, 1)
 SPACES = {
@@ -46,7 +45,7 @@ def choices_figure(
         figures: By space, as `rockspace.choices.human_choices.choice_report` gives them.
         superclass_of: Superclass of each category; categories are ordered by it, then by name.
         title: Whose spaces they are.
-        outputs: Files to write; the suffix says the format.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
     order = sorted(superclass_of, key=lambda name: (str(superclass_of[name]), name))
     superclasses = [str(superclass_of[name]) for name in order]
@@ -57,21 +56,42 @@ def choices_figure(
         panels.append((predicted, _heading(space, part[part["leading"]])))
     correct = part[part["leading"]]["correct"]
     panels.insert(0, (observed, f"observed{_right(correct, 'observed')}\n"))
+    columns = min(2, len(panels))
+    rows = -(-len(panels) // columns)
+    names = name_width(order)
+    # Beside the matrices stand the axis' name and the bar of colours.
+    side = (TWO_COLUMNS - 9 * LINE - names) / columns - 0.1
+    named = side / len(order) >= CELL
     with column_style():
-        side = max(1.5, SIDE * len(order))
-        size = (len(panels) * (side + 0.1) + 1.5, side + 1.6)
-        figure, axes = plt.subplots(1, len(panels), figsize=size, sharey=True, layout="constrained")
-        for axis, (shares, heading) in zip(axes, panels, strict=True):
-            picture = _matrix(axis, shares, order, superclasses)
+        size = (TWO_COLUMNS, rows * (side + 7 * LINE) + names + 3 * LINE)
+        figure, axes = plt.subplots(
+            rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
+        )
+        for axis, (shares, heading) in zip(axes.flat, panels, strict=False):
+            picture = _matrix(axis, shares, order, superclasses, named)
             axis.set_title(heading, loc="left", pad=12)
-            axis.set_xlabel("chosen")
-        axes[0].set_ylabel("right category")
+        for axis in axes.flat[len(panels) :]:
+            axis.set_visible(False)
+        figure.supxlabel("chosen category")
+        figure.supylabel("right category")
         bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=30, pad=0.01, label="share of responses")
         bar.set_ticks(np.sqrt(TICKS), labels=[f"{tick:g}" for tick in TICKS])
         bar.outline.set_linewidth(0.4)
-        words = f"{title}, {SPLITS[split]} images; exemplar model {FITTED_TO[part['leading']]}"
-        figure.suptitle(words, x=0.02, ha="left", fontsize=7)
-        save(figure, outputs)
+        figure.suptitle(f"{title}, {SPLITS[split]} images; exemplar model {FITTED_TO[part['leading']]}", x=0.01, ha="left")
+        shown = table.drop_duplicates("image_id")
+        about = (
+            f"People's choices of a category for {count(len(shown), f'{SPLITS[split]} image')} "
+            f"({count(int(shown['responses'].sum()), 'response')}, {count(len(order), 'category').replace('categorys', 'categories')}), and those that the "
+            f"exemplar model predicts ({title}).",
+            "Rows: right category; columns: chosen category; colours: shares of the responses, averaged over the images of a row, on a "
+            "square-root scale. Grey rows have no image.",
+            f"The parameters of the exemplar model were {FITTED_TO[part['leading']]}.",
+            "r: Pearson correlation of predicted with observed shares over all images and categories; among errors: without the right "
+            "category of each image.",
+            "" if named else f"{len(order)} categories are too many for names.",
+            "There are no error bars; human_choices has intervals of the likelihood.",
+        )
+        save(figure, outputs, caption(*about))
 
 
 def _heading(space: str, figures: Mapping[str, Any]) -> str:
@@ -83,11 +103,13 @@ def _right(correct: Mapping[str, float] | None, side: str) -> str:
     return "" if correct is None else f": {correct[side]:.0%} right"
 
 
-def _matrix(axis: Axes, shares: np.ndarray, order: Sequence[str], superclasses: Sequence[str]) -> AxesImage:
+def _matrix(
+    axis: Axes, shares: np.ndarray, order: Sequence[str], superclasses: Sequence[str], named: bool
+) -> AxesImage:
     # Most shares are small and the errors are what is to be seen, so colours follow the square root.
     picture = axis.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="none")
     axis.set_facecolor("0.85")
-    name_labels(axis, order, superclasses, 4.2)
+    name_labels(axis, order, superclasses, named)
     return picture
 
 
@@ -96,7 +118,7 @@ def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
 
     Args:
         spaces: As from `rockspace.choices.choice_tables.spaces_table`.
-        outputs: Files to write; the suffix says the format.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
     splits = list(dict.fromkeys(spaces["split"]))
     heights = [0.75 + 0.17 * np.sum(spaces["split"] == split) for split in splits]
@@ -108,7 +130,7 @@ def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
         for axis, split in zip(axes[:, 0], splits, strict=True):
             rows = spaces[spaces["split"] == split].sort_values("log_likelihood_per_response", ascending=False)
             _forest(axis, rows.reset_index(drop=True), split)
-        figure.supxlabel("log-likelihood of a response (nats), 95 % intervals", fontsize=7)
+        figure.supxlabel("log-likelihood of a response (nats), 95 % intervals")
         handles = [
             plt.Line2D([], [], color=VERMILION, marker="D", ms=4, mfc="white", label="people's own coordinates"),
             plt.Line2D([], [], color=BLUE, marker="o", ms=4, mfc="white", label="network"),
@@ -116,7 +138,17 @@ def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
             plt.Line2D([], [], color=GREY, ls="--", label="observed shares"),
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=2)
-        save(figure, outputs)
+        save(figure, outputs, _caption_of_spaces(spaces, splits))
+
+
+def _caption_of_spaces(spaces: pd.DataFrame, splits: Sequence[str]) -> str:
+    return caption(
+        "How well the exemplar model predicts people's choices of a category in the space of each network and layer and in people's "
+        "own coordinates: mean log-likelihood of a response (nats; higher is closer) on "
+        f"{listed([f'the {SPLITS[split]} images' for split in splits])}.",
+        "Lines: 95 % confidence intervals over subtypes (thin) and over images as if they were independent (thick).",
+        "Dotted: guessing. Dashed: the observed shares themselves, which no model can exceed.",
+    )
 
 
 def _forest(axis: Axes, rows: pd.DataFrame, split: str) -> None:
@@ -137,4 +169,4 @@ def _names(rows: pd.DataFrame) -> list[str]:
     parts = [name for name in ("model", "seed", "layer") if rows.loc[rows["model"] != PEOPLE, name].nunique() > 1]
     parts = ["model", *(part for part in parts if part != "model")]
     named = rows[parts].astype(str).assign(space=rows["space"].where(rows["model"] != PEOPLE, ""))
-    return [" ".join(filter(None, cells)) for cells in named.itertuples(index=False, name=None)]
+    return [one_line(" ".join(filter(None, cells))) for cells in named.itertuples(index=False, name=None)]

@@ -1,4 +1,4 @@
-"""Picture of the comparison of models, layers and seeds."""
+"""Picture of the comparison of models and layers."""
 
 from __future__ import annotations
 
@@ -9,80 +9,189 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import TwoSlopeNorm
+from matplotlib.patches import Patch
 
-from rockspace.report.figures import BLUE, COLUMN, GREY, column_style, save
+from rockspace.report.captions import caption, count, counted, intervals, listed
+from rockspace.report.figures import (
+    BLUE,
+    COLUMN,
+    GREY,
+    LINE,
+    TWO_COLUMNS,
+    column_style,
+    one_line,
+    save,
+)
 
 LEVEL = 0.05
-# Entries beyond which a cell is too small for a number.
-MOST_NUMBERS = 9
-# Entries beyond which only every second is numbered along the matrix, and so on.
-MOST_TICKS = 20
+# Entries that fit on a page, and those whose cells have room for a number.
+MAX_ENTRIES, MAX_NUMBERS = 40, 10
+# The difference that is darkest, unless there is a greater one: so that a tiny one looks tiny.
+DARKEST = 0.1
+ROW, NAME = 1.2 * LINE, 28  # height of an entry (inches), and letters of its name
+NOT_COMPARED = {"facecolor": "0.93", "edgecolor": "0.7", "hatch": "//////", "linewidth": 0}
 
 
-def comparison_figure(entries: pd.DataFrame, comparisons: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
-    """Draw each entry with its intervals, and below it the matrix of differences between entries.
+def shown_entries(entries: pd.DataFrame, most: int = MAX_ENTRIES) -> pd.DataFrame:
+    """Choose the entries to draw: the closest layer of each model, then the closest of the other layers.
+
+    Args:
+        entries: As from `rockspace.alignment.comparison.entries_table`.
+        most: How many at most.
+
+    Returns:
+        The rows chosen, the highest mean r first.
+    """
+    order = entries.sort_values("mean_r", ascending=False)
+    later = order.duplicated("model").to_numpy()
+    chosen = pd.concat([order[~later], order[later]]).head(most)
+    return chosen.sort_values("mean_r", ascending=False, ignore_index=True)
+
+
+def comparison_figure(
+    entries: pd.DataFrame, comparisons: pd.DataFrame, labels: Sequence[str], outputs: Sequence[str | Path]
+) -> None:
+    """Draw each entry with its intervals and, on the same line, how much it exceeds those below it.
 
     Args:
         entries: As from `rockspace.alignment.comparison.entries_table`.
         comparisons: As from `rockspace.alignment.comparison.comparison_table`, of the same predictions.
-        outputs: Files to write; the suffix says the format.
+        labels: Label of each image.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
-    order = entries.sort_values("mean_r", ascending=False, ignore_index=True)
-    n = len(order)
-    differences = comparisons[comparisons["differs_in"] != "seed"]
-    heights = [0.75 + 0.17 * n] + ([3.7] if len(differences) else [])
+    shown = shown_entries(entries)
+    difference, p = difference_matrix(shown, comparisons)
+    compared = bool(np.isfinite(difference).any())
+    names = _names(shown)
+    seeds = listed(sorted({str(seed) for seed in shown["seed"]}))
+    title = f"{len(shown)} of {len(entries)} models and layers" if len(shown) < len(entries) else _what(entries)
+    title = f"{title}, {'all seeds' if seeds == 'all' else f'seed {seeds}'}, {len(labels)} validation images"
     with column_style():
-        figure = plt.figure(figsize=(COLUMN, sum(heights)), layout="constrained")
-        parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
-        _forest(parts[0].subplots(), order, _names(order))
-        if len(differences):
-            _matrix(parts[1].subplots(), order, differences)
-        save(figure, outputs)
+        height = ROW * len(shown) + 8 * LINE
+        if compared:
+            size, ratios = (TWO_COLUMNS, height), {"width_ratios": (1, 1.05)}
+            figure, axes = plt.subplots(1, 2, figsize=size, sharey=True, gridspec_kw=ratios, layout="constrained")
+            _forest(axes[0], shown, names)
+            _matrix(axes[1], difference, p)
+        else:
+            figure, axis = plt.subplots(figsize=(COLUMN, height + 1.5 * LINE), layout="constrained")
+            _forest(axis, shown, names)
+            title = f"{title}\n{_nothing_compared(entries)}"
+        figure.suptitle(title, x=0.01, ha="left")
+        save(figure, outputs, _caption(entries, shown, labels, compared))
+
+
+def _what(entries: pd.DataFrame) -> str:
+    parts = [count(entries[part].nunique(), part) for part in ("model", "layer")]
+    return f"held-out mean r of {' and '.join(parts)}"
+
+
+def _nothing_compared(entries: pd.DataFrame) -> str:
+    if len(entries) == 1:
+        return "One model and one layer: there is nothing to compare it with."
+    return "No two differ in the model or the layer alone, so none are compared."
 
 
 def _names(entries: pd.DataFrame) -> list[str]:
-    """What tells the entries apart, and the number that stands for them in the matrix."""
-    parts = [column for column in ("model", "layer") if len(entries[column].unique()) > 1] or ["model"]
-    return [" ".join([*(str(entry[part]) for part in parts), f" {i + 1}"]) for i, entry in entries.iterrows()]
+    """What tells the entries apart."""
+    parts = [column for column in ("model", "layer") if entries[column].nunique() > 1] or ["model"]
+    return [one_line(" ".join(str(entry[part]) for part in parts), NAME) for _, entry in entries.iterrows()]
 
 
 def _forest(axis: Axes, entries: pd.DataFrame, names: Sequence[str]) -> None:
     y = np.arange(len(entries))
     axis.hlines(y, entries["low_subtypes"], entries["high_subtypes"], color=BLUE, lw=0.8, label="over subtypes")
     axis.hlines(y, entries["low_images"], entries["high_images"], color=BLUE, lw=2.6, alpha=0.55, label="over images")
-    axis.plot(entries["mean_r"], y, "o", color=BLUE, mfc="white", ms=4, label="held-out mean r")
+    axis.plot(entries["mean_r"], y, "o", color=BLUE, mfc="white", ms=4, label="mean r")
     if (entries["seeds_high"] > entries["seeds_low"]).any():
         for column, label in (("seeds_low", "lowest and highest seed"), ("seeds_high", None)):
             axis.plot(entries[column], y, "|", color=GREY, ms=6, label=label)
     axis.set_yticks(y, names)
-    axis.set_ylim(len(entries) - 0.4, -0.6)
+    axis.set_ylim(len(entries) - 0.5, -0.5)
+    axis.grid(axis="y", color="0.92", lw=0.5)
+    axis.set_axisbelow(True)
+    axis.tick_params(axis="y", length=0)
     axis.set_xlabel("held-out mean r, 95 % intervals")
-    axis.figure.legend(loc="outside upper left", ncols=2)
+    axis.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.01), ncols=2, columnspacing=1, borderaxespad=0)
 
 
-def _matrix(axis: Axes, entries: pd.DataFrame, comparisons: pd.DataFrame) -> None:
-    place = {(entry["model"], entry["layer"]): i for i, entry in entries.iterrows()}
-    n = len(entries)
-    difference, p = np.full((n, n), np.nan), np.full((n, n), np.nan)
-    for pair in comparisons.itertuples():
-        a, b = place[pair.model_a, pair.layer_a], place[pair.model_b, pair.layer_b]
-        difference[a, b], difference[b, a] = pair.difference, -pair.difference
-        p[a, b] = p[b, a] = np.fmax(pair.p_images_holm, pair.p_subtypes_holm)
-    largest = max(np.nanmax(np.abs(difference)), 1e-3)
-    picture = axis.imshow(difference, cmap="PuOr_r", norm=TwoSlopeNorm(0, -largest, largest))
-    for (i, j), value in np.ndenumerate(difference):
-        if np.isnan(value):
+def difference_matrix(entries: pd.DataFrame, comparisons: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Arrange the comparisons of entries as matrices.
+
+    Args:
+        entries: Rows in order, at least `model` and `layer`.
+        comparisons: As from `rockspace.alignment.comparison.comparison_table`.
+
+    Returns:
+        Shapes (n, n): mean r of the row less that of the column, and the greater of the adjusted p over images and over
+        subtypes; NaN where two entries were not compared, or not tested.
+    """
+    place = {(entry["model"], entry["layer"]): i for i, (_, entry) in enumerate(entries.iterrows())}
+    difference, p = np.full((2, len(entries), len(entries)), np.nan)
+    for pair in comparisons[comparisons["differs_in"] != "seed"].itertuples():
+        a, b = place.get((pair.model_a, pair.layer_a)), place.get((pair.model_b, pair.layer_b))
+        if a is not None and b is not None:
+            difference[a, b], difference[b, a] = pair.difference, -pair.difference
+            p[a, b] = p[b, a] = np.fmax(pair.p_images_holm, pair.p_subtypes_holm)
+    return difference, p
+
+
+def _matrix(axis: Axes, difference: np.ndarray, p: np.ndarray) -> None:
+    n = len(difference)
+    above = np.triu(np.ones((n, n), bool), k=1)
+    largest = max(np.nanmax(difference[above]), DARKEST)
+    picture = axis.imshow(np.where(above, difference, np.nan), cmap="Blues", vmin=0, vmax=largest, aspect="auto")
+    for i, j in np.argwhere(above):
+        if np.isnan(difference[i, j]):
+            axis.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, **NOT_COMPARED))
             continue
         star = "*" if p[i, j] <= LEVEL else ""
-        text = f"{value:+.2f}{star}" if n <= MOST_NUMBERS else star
-        color = "white" if abs(value) > 0.65 * largest else "black"
-        axis.text(j, i, text, ha="center", va="center", fontsize=5.5, color=color)
-    shown = range(0, n, 1 + n // MOST_TICKS)
-    axis.set_xticks(shown, [i + 1 for i in shown])
-    axis.set_yticks(shown, [i + 1 for i in shown])
+        text = f"{difference[i, j]:.2f}{star}" if n <= MAX_NUMBERS else star
+        color = "white" if difference[i, j] > 0.6 * largest else "black"
+        axis.text(j, i, text, ha="center", va="center" if n <= MAX_NUMBERS else "center_baseline", color=color)
+    # The number of a column stands where it meets its own row.
+    for i in range(n):
+        axis.text(i, i, str(i + 1), ha="center", va="center", color="0.35")
+    axis.set_xticks([])
+    axis.set_xlim(-0.5, n - 0.5)
     axis.spines[:].set_visible(False)
-    axis.tick_params(length=0)
-    axis.set_title(f"row less column; * p ≤ {LEVEL} after Holm,\nover images and over subtypes", loc="left")
-    bar = axis.figure.colorbar(picture, ax=axis, shrink=0.75, aspect=30, label="difference of held-out mean r")
+    axis.tick_params(length=0, labelleft=False)
+    # The bar of colours stands below, so that the rows stay beside those of the intervals.
+    inches = ROW * n
+    bar = axis.figure.colorbar(picture, cax=axis.inset_axes((0.2, -0.18 / inches, 0.6, 0.07 / inches)), orientation="horizontal")
+    bar.set_label("mean r of the row less that of the column of that number")
     bar.outline.set_linewidth(0.4)
+    handles = [
+        plt.Line2D([], [], color="black", marker=(5, 2, 0), ms=4, lw=0, label=f"differ, p ≤ {LEVEL}"),
+        Patch(facecolor=plt.get_cmap("Blues")(0.1), edgecolor="0.7", lw=0.4, label="no clear difference"),
+        Patch(**NOT_COMPARED, label="not compared"),
+    ]
+    axis.legend(
+        handles=handles, loc="lower right", bbox_to_anchor=(1, 1.01), ncols=3, columnspacing=1, borderaxespad=0
+    )
+
+
+def _caption(entries: pd.DataFrame, shown: pd.DataFrame, labels: Sequence[str], compared: bool) -> str:
+    units = "subtypes" if shown["low_subtypes"].notna().all() else "images" if shown["low_images"].notna().all() else ""
+    chosen = (
+        f"The closest layer of each model and the closest of the other layers, {len(shown)} of {len(entries)}; comparison.csv has all."
+        if len(shown) < len(entries)
+        else ""
+    )
+    both = "Thin lines are over subtypes, thick ones over images as if they were independent." if units == "subtypes" else ""
+    seeds = "averaged over seeds" if (shown["seed"] == "all").any() else f"seed {listed(sorted(set(shown['seed'].astype(str))))}"
+    return caption(
+        f"Held-out mean r of {count(shown['model'].nunique(), 'model')} and {count(shown['layer'].nunique(), 'layer')} ({seeds}) on "
+        f"{counted(labels, 'validation')}: mean over the human dimensions of the correlation between people's coordinates and "
+        "those predicted by a rotation learnt on the training images.",
+        chosen,
+        intervals("Lines", units),
+        both,
+        "Grey ticks are the lowest and the highest seed." if (shown["seeds_high"] > shown["seeds_low"]).any() else "",
+        "Right: how much the model or layer of a row exceeds that of a column, for pairs that differ in the model or the layer alone; "
+        "the numbers on the diagonal number rows and columns. Hatched: not compared, since the pair differs in both. "
+        f"Star: p ≤ {LEVEL} by two-sided tests that exchange the two predictions of random images, and of random subtypes where there "
+        "are enough, both adjusted by Holm's method. No star: compared, and no clear difference."
+        if compared
+        else _nothing_compared(entries),
+    )

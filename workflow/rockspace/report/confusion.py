@@ -13,31 +13,37 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import confusion_matrix
 
-from rockspace.report.figures import COLUMN, column_style, one_line, save
+from rockspace.report.captions import caption, count, counted
+from rockspace.report.figures import COLUMN, LETTER, LINE, TWO_COLUMNS, column_style, letters, one_line, save
 
-# Room that one label needs to be read (inches), and the size it is printed in (points).
-LABEL, LABEL_SIZE = 0.074, 4.6
-MARKS_LETTERS = 24  # that fit beside each other above the matrix
+# Letters of a label that are shown, and the side of a cell (inches) from which on labels and counts are.
+NAME, CELL = 24, 0.104
+# Letters that fit beside each other above a matrix, and the room for them (points).
+MARKS_LETTERS, SUPERCLASSES = 24, 12
 
 
-def confusion_of_predictions(predictions: pd.DataFrame, catalog: pd.DataFrame, output: str | Path) -> None:
+def confusion_of_predictions(
+    predictions: pd.DataFrame, catalog: pd.DataFrame, title: str, outputs: Sequence[str | Path]
+) -> None:
     """Draw how many validation images of each label were taken for each label.
 
     Args:
         predictions: As ``predictions.csv`` has them.
         catalog: From `rockspace.data.catalog.read_catalog`.
-        output: File to write; the suffix says the format.
+        title: What was trained.
+        outputs: As for `confusion_matrix_figure`.
     """
     shown = predictions[predictions["split"] == "validation"]
     superclass = dict(zip(catalog["label"], catalog["superclass"], strict=True))
-    confusion_matrix_figure(shown["label"], shown.get("predicted"), superclass, output)
+    confusion_matrix_figure(shown["label"], shown.get("predicted"), superclass, title, outputs)
 
 
 def confusion_matrix_figure(
     true_labels: Sequence[str],
     predicted_labels: Sequence[str] | None,
     superclass_of_label: Mapping[str, str],
-    output: str | Path,
+    title: str,
+    outputs: Sequence[str | Path],
 ) -> None:
     """Draw how many images of each label were taken for each label.
 
@@ -45,59 +51,95 @@ def confusion_matrix_figure(
         true_labels: Label of each image.
         predicted_labels: What each image was taken for; None for a network without a softmax, which the picture says.
         superclass_of_label: Superclass of every label that can occur; labels are ordered by it, then by name.
-        output: File to write; the suffix says the format.
+        title: What was trained.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
     if predicted_labels is None:
-        no_labels_figure(output)
+        no_labels_figure(title, outputs)
         return
     order = sorted(superclass_of_label, key=lambda label: (str(superclass_of_label[label]), label))
     counts = confusion_matrix(list(true_labels), list(predicted_labels), labels=order)
+    right, total = int(np.trace(counts)), int(counts.sum())
+    names = name_width(order)
+    fits = [width for width in (COLUMN, TWO_COLUMNS) if (width - names - 3 * LINE) / len(order) >= CELL]
+    width, names = (fits[0], names) if fits else (TWO_COLUMNS, 0.0)
+    # Beside the matrix stand the axis' name and, where there are no counts, the bar of colours.
+    side = width - names - (3 * LINE if fits else 9 * LINE)
     with column_style():
-        # The labels and the bar take about as much as eighteen labels' width.
-        width = max(COLUMN, LABEL * (len(order) + 18))
-        figure, axis = plt.subplots(figsize=(width, width * 1.02), layout="constrained")
+        size = (width, side + names + (4.5 if fits else 5) * LINE)
+        figure, axis = plt.subplots(figsize=size, layout="constrained")
         picture = axis.imshow(counts, cmap="Blues", vmin=0, interpolation="none")
-        name_labels(axis, order, [str(superclass_of_label[label]) for label in order], LABEL_SIZE)
-        axis.set_xlabel("predicted")
-        axis.set_ylabel("true")
-        right = int(np.trace(counts))
-        axis.set_title(f"{right} of {counts.sum()} right ({right / max(counts.sum(), 1):.1%})", loc="left", pad=12)
-        bar = figure.colorbar(picture, ax=axis, shrink=0.6, aspect=30, label="images", pad=0.02)
-        bar.locator = MaxNLocator(integer=True)
-        bar.outline.set_linewidth(0.4)
-        save(figure, [output])
+        name_labels(axis, order, [str(superclass_of_label[label]) for label in order], bool(fits))
+        axis.set_xlabel("predicted label")
+        axis.set_ylabel("true label")
+        words = [f"{title}: {right} of {total} right ({right / max(total, 1):.1%})", *([] if fits else [_too_many(len(order))])]
+        axis.set_title("\n".join(words), loc="left", pad=SUPERCLASSES)
+        if fits:
+            _write_counts(axis, counts)
+        else:
+            bar = figure.colorbar(picture, ax=axis, shrink=0.6, aspect=30, label="images", pad=0.02)
+            bar.locator = MaxNLocator(integer=True)
+            bar.outline.set_linewidth(0.4)
+        about = (
+            f"Confusion matrix of {title}: {counted(true_labels, 'validation')}, by true label (rows) and by the most probable label "
+            f"(columns), of {count(len(order), 'label')} in the order of their superclasses (lines).",
+            "Numbers are images; empty cells have none. Darker cells have more."
+            if fits
+            else f"Darker cells have more images. {_too_many(len(order))}",
+            f"The diagonal has the {right} images that were classified correctly ({right / max(total, 1):.1%}).",
+        )
+        save(figure, outputs, caption(*about))
 
 
-def no_labels_figure(output: str | Path) -> None:
-    """Write in place of a confusion matrix that the model predicts no labels."""
+def _too_many(labels: int) -> str:
+    return f"{labels} labels are too many for names and counts, which predictions.csv has."
+
+
+def name_width(labels: Sequence[str]) -> float:
+    """Return the room (inches) that the longest label takes, as far as it is shown."""
+    return LETTER * max(letters(one_line(label, NAME)) for label in labels)
+
+
+def _write_counts(axis: Axes, counts: np.ndarray) -> None:
+    for row, column in np.argwhere(counts):
+        color = "white" if counts[row, column] > 0.55 * counts.max() else "black"
+        axis.text(column, row, str(counts[row, column]), ha="center", va="center_baseline", color=color)
+
+
+def no_labels_figure(title: str, outputs: Sequence[str | Path]) -> None:
+    """Write in place of a picture of guesses that the model predicts no labels."""
+    words = "This network predicts coordinates, no labels."
     with column_style():
         figure, axis = plt.subplots(figsize=(COLUMN, 0.6), layout="constrained")
         axis.set_axis_off()
-        axis.text(0.5, 0.5, "This network predicts coordinates, no labels.", ha="center", va="center")
-        save(figure, [output])
+        axis.text(0.5, 0.5, f"{title}\n{words}", ha="center", va="center")
+        save(figure, outputs, f"{title}: {words}")
 
 
-def name_labels(axis: Axes, labels: Sequence[str], superclasses: Sequence[str], small: float) -> None:
+def name_labels(axis: Axes, labels: Sequence[str], superclasses: Sequence[str], named: bool) -> None:
     """Write the labels along both sides of a matrix, draw lines between superclasses, and name each above its labels.
 
     Args:
         axis: The matrix, a cell for each pair of labels.
         labels: In the order of rows and columns.
         superclasses: Superclass of each label.
-        small: Size of more than twelve labels (points).
+        named: Whether there is room for the labels.
     """
-    size, names = small if len(labels) > 12 else 6, [one_line(label) for label in labels]
-    axis.set_xticks(range(len(names)), names, rotation=90, fontsize=size)
-    axis.set_yticks(range(len(names)), names, fontsize=size)
+    names = [one_line(label, NAME) for label in labels] if named else []
+    axis.set_xticks(range(len(names)), names, rotation=90)
+    axis.set_yticks(range(len(names)), names)
     axis.tick_params(length=0, pad=2)
     axis.spines[:].set_visible(True)
-    start, letters = 0, max(1, MARKS_LETTERS // len(superclasses))
+    start = 0
     for name, members in groupby(superclasses):
-        end = start + len(list(members))
+        size = len(list(members))
+        end = start + size
         if start:
             axis.axvline(start - 0.5, color="black", lw=0.6)
             axis.axhline(start - 0.5, color="black", lw=0.6)
-        axis.text(
-            (start + end - 1) / 2, -1, one_line(name, letters * (end - start)), ha="center", va="bottom", fontsize=6
-        )
+        room = max(1, MARKS_LETTERS * size // len(superclasses))
+        axis.annotate(
+            one_line(name, room), ((start + end - 1) / 2, 1), (0, 2), ("data", "axes fraction"),
+            textcoords="offset points", ha="center", va="bottom",
+        )  # fmt: skip
         start = end

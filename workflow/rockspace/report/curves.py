@@ -8,30 +8,49 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from rockspace.report.figures import BLUE, COLUMN, VERMILION, column_style, save
+from rockspace.report.captions import caption, counted, listed
+from rockspace.report.figures import BLUE, COLUMN, LINE, TWO_COLUMNS, VERMILION, column_style, save
 
 TRAINING, WATCHED = BLUE, VERMILION
 PHASES = {"head": "frozen base", "select": "fine-tuning", "train": "fine-tuning", "refit": "refit on all images"}
+ABOUT_PHASES = {
+    "head": "the head, on features of the frozen base",
+    "select": "fine-tuning of the whole network",
+    "train": "fine-tuning of the whole network",
+    "refit": "fine-tuning again, on all training images, for as many epochs as were best",
+}
 QUANTITIES = {"accuracy": (100, "accuracy (%)"), "loss": (1, "loss")}
 # What early stopping watches, by `finetune.selection`.
 WATCHED_WORDS = {"holdout": "stopping set", "validation": "validation images", "none": "nothing"}
+ABOUT_WATCHED = {
+    "stopping set": "Dashed: the stopping set, a part of the training images that the network was not fitted to and that "
+    "decided when to stop; the validation images took no part.",
+    "validation images": "Dashed: the validation images, which decided when to stop.",
+    "nothing": "",
+}
 # Columns on the page of all networks, and the number of networks beyond which there are twice as many.
 MAX_COLUMNS, MANY = 4, 24
 # Height of a line with a phase's name (points).
-PHASE_LINE = 7
+PHASE_LINE = 8.5
 
 
 def learning_curves(
-    head: pd.DataFrame, finetune: pd.DataFrame, watched: str, title: str, outputs: Sequence[str | Path]
+    head: pd.DataFrame,
+    finetune: pd.DataFrame,
+    labels: Sequence[str],
+    watched: str,
+    title: str,
+    outputs: Sequence[str | Path],
 ) -> None:
     """Draw accuracy and loss over the epochs of both phases, training and watched images.
 
     Args:
         head: History of the first phase: ``phase, epoch, loss, accuracy, val_loss, val_accuracy``.
         finetune: History of the second, with ``best`` marking the epoch whose weights were kept.
+        labels: Label of each training image.
         watched: What the ``val_`` columns were measured on, in words.
         title: What was trained.
-        outputs: Files to write; the suffix says the format.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
     history = _joined(head, finetune)
     with column_style():
@@ -48,24 +67,28 @@ def learning_curves(
         # A network without a softmax has a loss alone.
         figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
         _phases(axes, history)
-        save(figure, outputs)
+        save(figure, outputs, _caption(f"Learning curves of {title}", history, labels, watched))
 
 
 def all_learning_curves(
-    histories: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]], watched: str, outputs: Sequence[str | Path]
+    histories: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]],
+    labels: Sequence[str],
+    watched: str,
+    outputs: Sequence[str | Path],
 ) -> None:
     """Draw the curves of every network on one page, with the same scales.
 
     Args:
         histories: By the name of the network, both histories as for `learning_curves`.
+        labels: Label of each training image.
         watched: What the ``val_`` columns were measured on, in words.
-        outputs: Files to write; the suffix says the format.
+        outputs: As for `learning_curves`.
     """
     columns = min(len(histories), MAX_COLUMNS * (1 + (len(histories) > MANY)))
     rows = -(-len(histories) // columns)
-    width = max(COLUMN, min(2 * COLUMN + 0.2, 1.9 * columns))
+    width = COLUMN if columns <= 2 else TWO_COLUMNS
     with column_style():
-        figure = plt.figure(figsize=(width, 2.5 * rows + 0.3), layout="constrained")
+        figure = plt.figure(figsize=(width, 2.5 * rows + 4 * LINE), layout="constrained")
         axes = figure.subplots(2 * rows, columns, squeeze=False)
         for number, (name, (head, finetune)) in enumerate(histories.items()):
             row, column = divmod(number, columns)
@@ -77,7 +100,7 @@ def all_learning_curves(
                 axis.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
                 axis.tick_params(labelbottom=quantity == "loss", labelleft=column == 0)
                 axis.set_ylabel(QUANTITIES[quantity][1] if column == 0 else "")
-            pair[0].set_title(name, loc="left", fontsize=6.5, wrap=True)
+            pair[0].set_title(name, loc="left", wrap=True)
             _boundaries(pair, history)
             pair[0].sharex(pair[1])
         for axis in axes[0::2].flat:
@@ -87,11 +110,29 @@ def all_learning_curves(
             axis.set_ylim(0, highest)
         for axis in [*axes[0::2].flat[len(histories) :], *axes[1::2].flat[len(histories) :]]:
             axis.set_visible(False)
-        phases = dict.fromkeys(phase for pair in histories.values() for phase in _joined(*pair)["phase"])
-        words = ", ".join(PHASES[phase] for phase in phases)
-        figure.supxlabel(f"epoch\nvertical lines separate the phases:\n{words}", fontsize=6.5)
+        together = pd.concat([_joined(*pair) for pair in histories.values()])
+        words = ", ".join(dict.fromkeys(PHASES[phase] for phase in together["phase"]))
+        separated = f"\nvertical lines separate the phases:\n{words}" if ", " in words else ""
+        figure.supxlabel(f"epoch{separated}")
         figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
-        save(figure, outputs)
+        start = f"Learning curves of {listed(list(histories))}, with the same scales"
+        save(figure, outputs, _caption(start, together, labels, watched))
+
+
+def _caption(start: str, history: pd.DataFrame, labels: Sequence[str], watched: str) -> str:
+    phases = list(dict.fromkeys(ABOUT_PHASES[phase] for phase in history["phase"]))
+    selected = (history["best"].astype(bool) & (history["phase"] == "select")).any()
+    return caption(
+        f"{start}: accuracy (top, share of images whose label is the most probable one) and loss (bottom, the one that training "
+        "minimizes) over the epochs.",
+        f"Phases, separated by vertical lines: {'; '.join(phases)}." if len(phases) > 1 else f"Phase: {phases[0]}.",
+        f"Solid: training images ({counted(labels)}), as augmented in training.",
+        ABOUT_WATCHED[watched] if history["val_loss"].notna().any() else "",
+        "The circle marks the epoch that was best on them." if selected and watched == "validation images" else "",
+        "The circle marks the epoch that was best on the stopping set." if selected and watched == "stopping set" else "",
+        "Where the network predicts no labels, there is no accuracy." if history["accuracy"].isna().any() else "",
+        "Each line is one network, without error bars.",
+    )
 
 
 def _joined(head: pd.DataFrame, finetune: pd.DataFrame) -> pd.DataFrame:
@@ -117,7 +158,7 @@ def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str) -> No
         values = scale * best[f"val_{quantity}"]
         axis.plot(best["x"], values, "o", color=WATCHED, mfc="white", ms=4, label="best epoch")
     if history[quantity].isna().all():
-        words = {"ha": "center", "color": "0.35", "fontsize": 5, "backgroundcolor": "white"}
+        words = {"ha": "center", "color": "0.35", "backgroundcolor": "white"}
         axis.text(0.5, 0.5, "predicts no labels", transform=axis.transAxes, **words)
 
 
@@ -141,6 +182,5 @@ def _phases(axes: list[Axes], history: pd.DataFrame) -> None:
             textcoords="offset points",
             ha="left" if left else "right",
             va="bottom",
-            fontsize=5.5,
             color="0.35",
         )

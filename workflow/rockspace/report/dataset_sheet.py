@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rockspace.data.images import WHITE
+from rockspace.report.captions import caption, counted
 from rockspace.report.contact_sheet import contact_sheet
 
 COLUMNS, TILE = 12, 96  # pictures in a row, and their side (pixels)
@@ -14,7 +15,7 @@ MAX_OF_A_LABEL, MAX_PICTURES = 12, 600  # a sheet with more is too large to look
 
 def dataset_sheet(
     catalog: pd.DataFrame, root: Path, split: str, output: Path, background: tuple[int, int, int] = WHITE
-) -> None:
+) -> str:
     """Lay out the photographs of a split, label by label, the labels of a superclass side by side.
 
     A sheet holds at most 12 photographs of a label and 600 in all; of a larger split it shows every so
@@ -26,6 +27,9 @@ def dataset_sheet(
         split: ``train`` or ``validation``.
         output: File to write; the suffix says the format.
         background: Around and behind the photographs, 0 to 255, as training sees them.
+
+    Returns:
+        The caption of the sheet.
     """
     images = catalog[catalog["split"] == split].sort_values(["superclass", "label", "image_id"])
     labels = images["label"].unique()
@@ -41,6 +45,11 @@ def dataset_sheet(
     columns = _columns(len(images[images["label"] == labels[0]]))
     contact_sheet(
         paths, chosen["label"].tolist(), output, columns=columns, tile=TILE, title=title, background=background
+    )
+    kind = "training" if split == "train" else split
+    return caption(
+        f"{counted(images['label'], kind).capitalize()}, the labels in the order of their superclasses, each named below its images.",
+        f"Shown are {len(chosen)}, spread evenly over labels and images." if of else "",
     )
 
 

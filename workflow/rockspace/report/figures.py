@@ -1,4 +1,4 @@
-"""What all pictures share: a column's width, fonts for every script, colours, and how they are saved."""
+"""What all pictures share: the widths of journals, fonts for every script, colours, and how they are saved."""
 
 from __future__ import annotations
 
@@ -19,13 +19,16 @@ from matplotlib.font_manager import FontProperties, findSystemFonts, fontManager
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
-from rockspace.artifacts import replacing
+from rockspace.artifacts import replacing, write_text
 
 mpl.use("agg")  # whatever the user's own settings are: pictures go to files
 
-# Width of a journal's column (inches); fonts are set for this size and not scaled.
-COLUMN = 3.5
+# Widths of journals, one column and two: 89 and 183 mm (inches). Pictures are printed at the size they are drawn in.
+COLUMN, TWO_COLUMNS = 89 / 25.4, 183 / 25.4
 RESOLUTION = 300
+# Size of all text (points), room of a line of it, and about that of a letter (inches).
+SIZE = 7
+LINE, LETTER = 1.5 * SIZE / 72, 0.62 * SIZE / 72
 
 # Okabe and Ito's palette, which the common forms of colour blindness tell apart.
 BLUE, GREEN, VERMILION, PURPLE = "#0072B2", "#009E73", "#D55E00", "#CC79A7"
@@ -37,12 +40,21 @@ FONT_PACKAGES = ("manimgx_fonts", "noto_cjk_sans_jp_regular")
 
 _STYLE = {
     "font.family": FONT,
-    "font.size": 7,
-    "axes.titlesize": 7,
-    "axes.labelsize": 7,
-    "xtick.labelsize": 6,
-    "ytick.labelsize": 6,
-    "legend.fontsize": 6,
+    "font.size": SIZE,
+    # Others are given in words, relative to this size.
+    **dict.fromkeys(
+        (
+            "axes.titlesize",
+            "axes.labelsize",
+            "xtick.labelsize",
+            "ytick.labelsize",
+            "legend.fontsize",
+            "legend.title_fontsize",
+            "figure.titlesize",
+            "figure.labelsize",
+        ),
+        SIZE,
+    ),
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -75,8 +87,8 @@ def column_style() -> Iterator[None]:
         yield
 
 
-def save(figure: Figure, outputs: Iterable[str | Path]) -> None:
-    """Write a figure to each file, in the format of its suffix, and close it."""
+def save(figure: Figure, outputs: Iterable[str | Path], caption: str = "") -> None:
+    """Write a figure to each file, in the format of its suffix, and its caption to those that end in ``.txt``; close it."""
     figure.draw_without_rendering()  # labels of ticks have their words from here on
     texts = figure.findobj(Text)
     fonts = families("".join(text.get_text() for text in texts))
@@ -84,15 +96,27 @@ def save(figure: Figure, outputs: Iterable[str | Path]) -> None:
         for text in texts:
             text.set_fontfamily(fonts)
     for output in map(Path, outputs):
+        if output.suffix == ".txt":
+            write_text(output, f"{caption}\n")
+            continue
         with replacing(output) as partial:
             figure.savefig(partial, dpi=RESOLUTION, **_OPTIONS.get(output.suffix, {}))
     plt.close(figure)
 
 
 def one_line(text: str, longest: int = 40) -> str:
-    """Bring a name from outside to one line, and shorten it where it has more than ``longest`` characters."""
+    """Bring a name from outside to one line, and shorten it where it is wider than ``longest`` Latin letters."""
     text = " ".join("".join(" " if unicodedata.category(c) == "Cc" else c for c in text).split())
-    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
+    if letters(text) <= longest:
+        return text
+    while letters(text) > longest - 1:
+        text = text[:-1].rstrip()
+    return f"{text}…"
+
+
+def letters(text: str) -> int:
+    """How many Latin letters a text is about as wide as; Chinese characters, for example, take two each."""
+    return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
 
 
 def families(text: str) -> list[str]:

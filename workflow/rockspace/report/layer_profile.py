@@ -11,12 +11,30 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from rockspace.alignment.statistics import BY_KEY
-from rockspace.report.figures import BLUE, COLUMN, GREEN, GREY, PURPLE, VERMILION, column_style, save
+from rockspace.report.captions import METHODS, caption, count, counted, listed
+from rockspace.report.figures import (
+    BLUE,
+    COLUMN,
+    GREEN,
+    GREY,
+    LETTER,
+    PURPLE,
+    TWO_COLUMNS,
+    VERMILION,
+    column_style,
+    letters,
+    one_line,
+    save,
+)
 
 HELD_OUT, IN_SAMPLE, READOUT = BLUE, VERMILION, GREEN
+# Layers that are named side by side in one column, and in two; of more, every second, and so on.
+MAX_NAMED = {COLUMN: 20, TWO_COLUMNS: 50}
 
 
-def profile_figure(profile: pd.DataFrame, title: str, outputs: Sequence[str | Path]) -> None:
+def profile_figure(
+    profile: pd.DataFrame, labels: Sequence[str], model: str, outputs: Sequence[str | Path]
+) -> None:
     """Draw the statistics over the layers.
 
     Above, mean r held-out and in-sample, each with its chance band; below, RSA and CKA. Lines are means over seeds, with a thin line for each seed where there are several; intervals and bands
@@ -25,32 +43,63 @@ def profile_figure(profile: pd.DataFrame, title: str, outputs: Sequence[str | Pa
 
     Args:
         profile: As from `rockspace.alignment.layer_profile.layer_profile`.
-        title: What was compared.
-        outputs: Files to write; the suffix says the format.
+        labels: Label of each validation image.
+        model: Name of the model.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
     layers = profile.drop_duplicates("depth").sort_values("depth")["layer"].tolist()
+    width = COLUMN if len(layers) <= MAX_NAMED[COLUMN] else TWO_COLUMNS
+    named = range(0, len(layers), -(-len(layers) // MAX_NAMED[width]))
+    seeds = [str(seed) for seed in sorted(profile["seed"].unique())]
+    title = f"{model}, seed{'s' if len(seeds) > 1 else ''} {listed(seeds)}"
     with column_style():
         figure, axes = plt.subplots(
-            2, 1, figsize=(COLUMN, 4.4), sharex=True, height_ratios=(3, 2), layout="constrained"
+            2, 1, figsize=(width, 4.6), sharex=True, height_ratios=(3, 2), layout="constrained"
         )
         _rotation_panel(axes[0], profile)
         _similarity_panel(axes[1], profile)
-        figure.suptitle(title, fontsize=7, x=0.02, ha="left")
+        bands = f"bands: middle 95 % of random pairings of {_units(profile, 'held_out_mean_r_null')}"
+        figure.suptitle(f"{title}; {bands}" if width > COLUMN else f"{title}\n{bands}", x=0.02, ha="left")
         axes[0].set_ylabel("mean r over dimensions")
         axes[1].set_ylabel("similarity of distances")
         axes[1].set_xlabel("layer, from image to output")
-        axes[1].set_xticks(range(1, len(layers) + 1), layers, rotation=45, ha="right", rotation_mode="anchor")
+        names = [one_line(layers[i], 24) for i in named]
+        fit = sum(map(letters, names)) * LETTER < 0.7 * width
+        slanted = {} if fit else {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+        axes[1].set_xticks([i + 1 for i in named], names, **slanted)
         axes[1].set_xlim(0.6, len(layers) + 0.4)
         for axis in axes:
             axis.axhline(0, color="0.8", lw=0.6, zorder=0)
-        save(figure, outputs)
+        save(figure, outputs, _caption(profile, labels, title, len(seeds)))
+
+
+def _caption(profile: pd.DataFrame, labels: Sequence[str], title: str, seeds: int) -> str:
+    units = _units(profile, "held_out_mean_r")
+    tests = _units(profile, "held_out_mean_r_null")
+    return caption(
+        f"Alignment of {count(profile['layer'].nunique(), 'layer')} of {title} with the human space against depth, on "
+        f"{counted(labels, 'validation')}.",
+        "Top: mean over the human dimensions of the correlation (Pearson's r) between people's coordinates and those predicted from the "
+        "layer: held-out, by a rotation learnt on the training images; ridge regression, held-out, by a linear read-out "
+        "learnt on them; in-sample, by a rotation fitted to the validation images themselves, which is always too good.",
+        f"Bands: middle 95 % of mean r by chance, with {tests} paired with coordinates at random and the analysis repeated for each "
+        "pairing (grey: held-out; hatched: in-sample).",
+        f"Bottom: {BY_KEY['rsa.spearman'].label}, rank correlation of the distances between images in the two spaces, and "
+        f"{BY_KEY['cka.debiased'].label}, linear centred kernel alignment.",
+        f"Error bars: 95 % confidence intervals over {units} ({METHODS[units]}{'' if units == 'subtypes' else '; below, a percentile bootstrap'})."
+        if profile[f"held_out_mean_r_low_{units}"].notna().any()
+        else "There are too few images for intervals.",
+        f"Lines are means over {seeds} seeds, thin lines the seeds; intervals and bands are averaged over seeds."
+        if seeds > 1
+        else "",
+    )
 
 
 def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
     _band(axis, profile, "in_sample_mean_r_null", IN_SAMPLE, "///", "in-sample by chance")
     _band(axis, profile, "held_out_mean_r_null", GREY, None, "held-out by chance")
     _line(axis, profile, "in_sample_mean_r", IN_SAMPLE, "--", "s", "in-sample")
-    _line(axis, profile, "ridge_held_out_mean_r", READOUT, ":", "^", "linear read-out, held-out")
+    _line(axis, profile, "ridge_held_out_mean_r", READOUT, ":", "^", "ridge regression, held-out")
     _line(axis, profile, "held_out_mean_r", HELD_OUT, "-", "o", "held-out")
     _whiskers(axis, profile, "held_out_mean_r", HELD_OUT)
     axis.set_ylim(top=1)
@@ -66,7 +115,7 @@ def _similarity_panel(axis: Axes, profile: pd.DataFrame) -> None:
 
 
 def _legend(axis: Axes) -> None:
-    axis.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=2)
+    axis.legend(loc="lower left", bbox_to_anchor=(-0.12, 1.0), ncols=2, columnspacing=1, borderaxespad=0.2)
 
 
 def _line(axis: Axes, profile: pd.DataFrame, column: str, color: str, style: str, marker: str, label: str) -> None:
@@ -100,5 +149,4 @@ def _band(axis: Axes, profile: pd.DataFrame, figure: str, color: str, hatch: str
     # A single layer would give a band of no width.
     depth = np.concatenate([[low.index[0] - 0.25], low.index, [low.index[-1] + 0.25]])
     edges = [np.pad(end, 1, mode="edge") for end in (low, high)]
-    label = f"{label}, over {_units(profile, figure)}"
     axis.fill_between(depth, *edges, facecolor=color, alpha=0.25, hatch=hatch, edgecolor=color, lw=0, label=label)

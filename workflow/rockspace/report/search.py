@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from rockspace.report.figures import BLUE, COLUMN, GREY, VERMILION, column_style, save
+from rockspace.report.captions import caption, count
+from rockspace.report.figures import BLUE, COLUMN, GREY, LINE, TWO_COLUMNS, VERMILION, column_style, one_line, save
 
 CRITERIA = {"top1": (100, "top-1 (%)"), "mean_r": (1, "mean r of coordinates")}
 
@@ -21,15 +22,15 @@ def search_figure(table: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
 
     Args:
         table: As from `rockspace.search.search.search_table`, in the order to draw.
-        outputs: Files to write; the suffix says the format.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
     shown = [criterion for criterion in CRITERIA if table[criterion].notna().any()]
     with column_style():
-        size = COLUMN * (0.45 + 0.55 * len(shown)), 0.75 + 0.17 * len(table)
+        size = COLUMN if len(shown) == 1 else TWO_COLUMNS, 6 * LINE + 1.15 * LINE * len(table)
         figure, axes = plt.subplots(1, len(shown), figsize=size, sharey=True, squeeze=False, layout="constrained")
         for axis, criterion in zip(axes[0], shown, strict=True):
             _dots(axis, table, criterion)
-        axes[0, 0].set_yticks(range(len(table)), table["model"])
+        axes[0, 0].set_yticks(range(len(table)), [one_line(str(name), 30) for name in table["model"]])
         axes[0, 0].set_ylim(len(table) - 0.4, -0.6)
         kinds = [("one network", BLUE, "white")]
         if (table["kind"] == "ensemble").any():
@@ -37,7 +38,13 @@ def search_figure(table: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
         for label, color, fill in [*kinds, ("best of its kind", GREY, GREY)]:
             axes[0, 0].plot([], [], "o", ms=4, color=color, mfc=fill, label=label)
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
-        save(figure, outputs)
+        about = (
+            f"{count(int((table['kind'] == 'model').sum()), 'recipe')} and {count(int((table['kind'] == 'ensemble').sum()), 'ensemble')} "
+            "compared by cross-validation within the training images; no validation image was used.",
+            f"Dots: {' and '.join(CRITERIA[criterion][1].removesuffix(' (%)') for criterion in shown)} on folds that a network was not trained on.",
+            "Lines: 95 % confidence intervals over images. Filled: the best of its kind.",
+        )
+        save(figure, outputs, caption(*about))
 
 
 def _dots(axis: Axes, table: pd.DataFrame, criterion: str) -> None:

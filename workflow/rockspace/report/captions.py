@@ -1,0 +1,66 @@
+"""Sentences that the captions of figures share: how many images, what an interval is over, how it is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rockspace.alignment.statistics import Estimate
+
+# How an interval of a correlation is computed, by the unit that is resampled.
+METHODS = {
+    "subtypes": "jackknife that leaves out one subtype, all images of a label, at a time",
+    "images": "bias-corrected and accelerated bootstrap of single images",
+}
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number and its noun, such as ``1 image`` and ``4 images``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def counted(labels: Iterable[str], kind: str = "") -> str:
+    """Return how many images of how many labels there are, such as ``120 validation images of 30 labels``.
+
+    Args:
+        labels: Label of each image.
+        kind: What the images are, such as ``validation``.
+    """
+    each = list(labels)
+    return f"{count(len(each), f'{kind} image'.strip())} of {count(len(set(each)), 'label')}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words to a list: ``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def interval(found: Estimate) -> str:
+    """Return the ends of an interval in brackets; nothing where there is none."""
+    return f" [{found.low:.2f}, {found.high:.2f}]" if found.has_interval else ""
+
+
+def intervals(name: str, units: str) -> str:
+    """Say in one sentence what intervals are over, and how they are computed.
+
+    Args:
+        name: What shows them, such as ``Brackets``.
+        units: ``subtypes`` or ``images``; nothing where there are too few of either.
+    """
+    if not units:
+        return "There are too few images for intervals."
+    return f"{name}: 95 % confidence intervals over {units} ({METHODS[units]})."
+
+
+def chance(found: Estimate) -> str:
+    """Say in one sentence what random pairings give; nothing where none were made."""
+    if not found.has_null:
+        return ""
+    return (
+        f"By chance, with {found.null_over} paired at random and the analysis repeated for each pairing, mean r is "
+        f"{found.null:.2f} (middle 95 %: {found.null_low:.2f} to {found.null_high:.2f}; p = {found.p:.2g})."
+    )
+
+
+def caption(*sentences: str) -> str:
+    """Join sentences, those that say nothing left out."""
+    return " ".join(filter(None, sentences))
