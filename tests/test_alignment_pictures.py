@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,10 @@ from PIL import Image
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, entries_table, scored
 from rockspace.alignment.layer_profile import layer_profile
-from rockspace.report.alignment import displacement_maps, predicted_against_observed
-from rockspace.report.comparison import comparison_figure
+from rockspace.report.alignment import _grid, displacement_maps, predicted_against_observed
+from rockspace.report.comparison import comparison_figure, difference_matrix, shown_entries
 from rockspace.report.confusion import confusion_matrix_figure
-from rockspace.report.figures import COLUMN, RESOLUTION
+from rockspace.report.figures import COLUMN, RESOLUTION, TWO_COLUMNS
 from rockspace.report.layer_profile import profile_figure
 from rockspace.report.thumbnails import thumbnail
 from test_comparison import figures
@@ -57,13 +58,26 @@ def dimensions(intervals=True):
     )
 
 
+def layer_figures(dimensions=3, interval=(0.3, 0.7)):
+    """As much of a layer's JSON as the picture reads."""
+    null = {"null_mean_r": 0.2, "null_mean_r_band": [0.1, 0.3], "p_mean_r": 0.001}
+    return {
+        "n_dimensions": dimensions,
+        "n_features": 64,
+        "n_images": {"train": 12, "validation": 6},
+        "reduction": "zero_pad",
+        "held_out": {"mean_r": 0.5, "mean_r_ci": list(interval), "mean_r_ci_subtypes": None},
+        "permutation": {"images": {"held_out": null}, "subtypes": None},
+    }
+
+
 def files(folder: Path):
-    return [folder / "picture.png", folder / "picture.svg"]
+    return [folder / "picture.png", folder / "picture.svg", folder / "picture.caption.txt"]
 
 
 def assert_drawn(outputs, width=COLUMN):
     with Image.open(outputs[0]) as picture:
-        assert picture.width == pytest.approx(width * RESOLUTION, abs=2)
+        assert picture.width == pytest.approx(width * RESOLUTION, abs=1)
         assert np.asarray(picture.convert("L")).std() > 5
     svg = outputs[1].read_text()
     assert svg.rstrip().endswith("</svg>")
@@ -84,12 +98,33 @@ def test_a_photograph_without_background_or_material_stays_whole(tmp_path):
 
 @pytest.mark.parametrize("intervals", [True, False])
 def test_every_dimension_has_a_panel_with_its_r_and_every_image_a_photograph(tmp_path, aligned, photographs, intervals):
-    predicted_against_observed(aligned, dimensions(intervals), photographs, "a title", files(tmp_path))
-    svg = assert_drawn(files(tmp_path))
+    found = layer_figures(interval=(0.3, 0.7) if intervals else (None, None))
+    predicted_against_observed(aligned, dimensions(intervals), found, photographs, "lite0, seed 4", files(tmp_path))
+    svg = assert_drawn(files(tmp_path), TWO_COLUMNS)
     for name in NAMES:
         assert name in svg
     assert svg.count("<image") == len(NAMES) * len(photographs)
     assert ("[0.10, 0.90]" in svg) == intervals
+    brackets = " [0.30, 0.70]; brackets: 95 % intervals over images" if intervals else ""
+    assert f">lite0, seed 4: held-out mean r = 0.50{brackets}<" in svg
+    caption = files(tmp_path)[2].read_text()
+    for words in (
+        "lite0, seed 4",
+        "6 validation images of 3 labels",
+        "12 training images",
+        "p = 0.001",
+        "0.10 to 0.30",
+    ):
+        assert words in caption, words
+    assert ("bootstrap of single images" in caption) == intervals
+    assert ("too few images for intervals" in caption) != intervals
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "columns"), [(1, 1, 1), (2, 1, 2), (3, 1, 3), (5, 2, 3), (8, 2, 4), (9, 3, 3)]
+)
+def test_panels_are_in_rows_of_nearly_equal_length_and_never_more_than_four(count, rows, columns):
+    assert _grid(count) == (rows, columns, COLUMN if columns < 3 else TWO_COLUMNS)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -97,6 +132,7 @@ def test_maps_join_each_image_to_itself_for_any_number_of_dimensions(tmp_path, a
     displacement_maps(aligned, NAMES[:count], photographs, "a title", files(tmp_path))
     svg = assert_drawn(files(tmp_path))
     assert all(name in svg for name in NAMES[:count])
+    assert ("images, in people's order" in svg) == (count == 1)
 
 
 def test_the_same_picture_is_the_same_file(tmp_path, aligned, photographs):
@@ -111,37 +147,102 @@ def test_the_same_picture_is_the_same_file(tmp_path, aligned, photographs):
 @pytest.mark.parametrize("small", [True, False])
 def test_the_profile_is_drawn_for_one_layer_and_many_and_what_is_missing_left_out(tmp_path, layers, small):
     reports = [(seed, layer, figures(0.5, subtypes=not small)) for seed in (0, 1) for layer in layers]
-    profile_figure(layer_profile(reports, layers), "a model", files(tmp_path))
+    profile_figure(layer_profile(reports, layers), list("aabbcc"), "a model", files(tmp_path))
     svg = assert_drawn(files(tmp_path))
     assert all(layer in svg for layer in layers)
+    caption = files(tmp_path)[2].read_text()
+    assert f"with {'images' if small else 'subtypes'} paired" in caption
+    assert "confidence intervals over images (" in caption
+    assert f"{len(layers)} layer" in caption
+    assert "6 validation images of 3 labels" in caption
+    assert "means over 2 seeds" in caption
 
 
-@pytest.mark.parametrize(("models", "layers"), [(1, 1), (3, 1), (2, 10)])
-def test_the_comparison_is_drawn_whatever_there_is_to_compare(tmp_path, models, layers):
+def compared(models, layers, permutations=19):
     rng = np.random.default_rng(0)
-    observed, labels = rng.normal(size=(20, 2)), np.repeat(list("abcde"), 4)
+    observed, labels = rng.normal(size=(40, 2)), np.repeat(list("abcdefgh"), 5)
     predictions = [
-        Prediction(f"model {m}", 0, f"layer {i}", observed + rng.normal(size=(20, 2)))
+        Prediction(f"model {m}", 0, f"layer {i}", observed + (0.2 + 3 * m) * rng.normal(size=(40, 2)))
         for m in range(models)
         for i in range(layers)
     ]
-    given = scored(predictions, observed), labels, Resampling(19, 99)
-    comparison_figure(entries_table(*given), comparison_table(*given), files(tmp_path))
-    svg = assert_drawn(files(tmp_path))
+    given = scored(predictions, observed), labels, Resampling(permutations, 99)
+    return entries_table(*given), comparison_table(*given), labels.tolist()
+
+
+@pytest.mark.parametrize(("models", "layers"), [(1, 1), (3, 1), (2, 3)])
+def test_the_comparison_is_drawn_whatever_there_is_to_compare(tmp_path, models, layers):
+    comparison_figure(*compared(models, layers), files(tmp_path))
+    svg = assert_drawn(files(tmp_path), COLUMN if models == 1 else TWO_COLUMNS)
     assert all(f"model {m}" in svg for m in range(models))
+    for text in (svg, files(tmp_path)[2].read_text()):
+        assert ("One model and one layer" in text) == (models == 1)
+
+
+def test_no_difference_looks_other_than_not_compared(tmp_path):
+    entries, comparisons, labels = compared(2, 2, permutations=199)
+    shown = shown_entries(entries)
+    difference, p = difference_matrix(shown, comparisons)
+    same = (shown["model"].to_numpy()[:, None] == shown["model"].to_numpy()) | (
+        shown["layer"].to_numpy()[:, None] == shown["layer"].to_numpy()
+    )
+    assert (np.isfinite(difference) == (same & ~np.eye(4, dtype=bool))).all()
+    r = shown["mean_r"].to_numpy()
+    np.testing.assert_allclose(difference[same], (r[:, None] - r)[same] * np.where(np.eye(4)[same], np.nan, 1))
+    comparison_figure(entries, comparisons, labels, files(tmp_path))
+    svg = files(tmp_path)[1].read_text()
+    # One number for each pair compared, with a star where the two clearly differ, and hatching for the others.
+    pairs = np.argwhere(np.triu(np.isfinite(difference), k=1))
+    stars = sum(p[i, j] <= 0.05 for i, j in pairs)
+    assert len(re.findall(r">\d\.\d\d\*?</text>", svg)) >= len(pairs)
+    assert len(re.findall(r">\d\.\d\d\*</text>", svg)) == stars > 0
+    hatched = re.findall(r'style="fill: url\(#\w+\)', svg)
+    assert len(hatched) == 6 - len(pairs) + 1
+
+
+def test_of_many_models_and_layers_the_closest_of_each_model_are_kept():
+    rows = [(f"model {m}", f"layer {i}", 0.9 - 0.1 * m - 0.001 * i) for m in range(8) for i in range(12)]
+    entries = pd.DataFrame(rows, columns=["model", "layer", "mean_r"]).sample(frac=1, random_state=0)
+    shown = shown_entries(entries, most=20)
+    assert len(shown) == 20
+    assert shown["mean_r"].is_monotonic_decreasing
+    assert set(shown["model"]) == set(entries["model"])
+    assert (shown[shown["model"] == "model 0"]["layer"]).tolist() == [f"layer {i}" for i in range(12)]
 
 
 @pytest.mark.parametrize(("labels", "superclass"), [("abcdef", "MMISSS"), ("abc", ["", "", ""])])
 def test_the_confusion_matrix_orders_labels_by_superclass(tmp_path, labels, superclass):
-    confusion_matrix_figure(labels, labels[::-1], dict(zip(labels, superclass, strict=True)), tmp_path / "picture.svg")
+    classes = dict(zip(labels, superclass, strict=True))
+    confusion_matrix_figure(labels, labels[::-1], classes, "lite0, seed 4", [tmp_path / "picture.svg"])
     svg = (tmp_path / "picture.svg").read_text()
     order = [label for _, label in sorted(zip(superclass, labels, strict=True))]
     places = [svg.index(f">{label}</text>") for label in order]
     assert places == sorted(places)
 
 
+@pytest.mark.parametrize("labels", [3, 30, 200])
+def test_cells_that_are_not_empty_have_their_count_as_long_as_it_can_be_read(tmp_path, labels):
+    names = [f"label {i:03d}" for i in range(labels)]
+    true, predicted = np.repeat(names, 13), np.repeat(names, 13)
+    predicted[::13] = names[0]
+    outputs = files(tmp_path)
+    confusion_matrix_figure(true, predicted, dict.fromkeys(names, "all"), "lite0, seed 4", outputs)
+    svg = assert_drawn(outputs, COLUMN if labels == 3 else TWO_COLUMNS)
+    counts = re.findall(r">(\d+)</text>", svg)
+    right = 12 * labels + 1
+    assert f">lite0, seed 4: {right} of {13 * labels} right" in svg
+    if labels < 200:
+        assert sorted(counts) == sorted(["13", *["12"] * (labels - 1), *["1"] * (labels - 1)])
+    else:
+        assert "200 labels are too many for names and counts" in svg
+        assert "label 001" not in svg
+    caption = outputs[2].read_text()
+    assert f"{13 * labels:,} validation images of {labels} labels" in caption
+    assert ("too many" in caption) == (labels == 200)
+
+
 def test_the_simulation_is_drawn_with_every_statistic(tmp_path):
     design = Design(images=(30, 36), features=(8, 16), repeats=2, permutations=19)
     simulation_figure(simulate(design), files(tmp_path))
-    svg = assert_drawn(files(tmp_path), width=2 * COLUMN + 0.2)
+    svg = assert_drawn(files(tmp_path), width=TWO_COLUMNS)
     assert "permuting subtypes" in svg

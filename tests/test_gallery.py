@@ -6,21 +6,22 @@ import pytest
 from PIL import Image
 
 from rockspace.data.catalog import read_catalog
+from rockspace.inference.embeddings import Embeddings
 from rockspace.inference.evaluation import read_predictions
 from rockspace.report import curves
 from rockspace.report.augmentation_preview import augmentation_figure, pipeline_views, preview_members
 from rockspace.report.curves import all_learning_curves, learning_curves
 from rockspace.report.dataset_sheet import MAX_PICTURES, TILE, dataset_sheet
-from rockspace.report.figures import COLUMN, RESOLUTION
+from rockspace.report.figures import COLUMN, RESOLUTION, TWO_COLUMNS
 from rockspace.report.mistakes import confident_mistakes, mistakes_figure
 from rockspace.training.augmentation import Augmentation
-
-FULL_WIDTH = 2 * COLUMN + 0.2
 
 
 def test_a_sheet_shows_every_photograph_of_a_small_split(study, tmp_path):
     catalog = read_catalog(study / "catalog.csv")
-    dataset_sheet(catalog, study, "train", tmp_path / "sheet.png")
+    caption = dataset_sheet(catalog, study, "train", tmp_path / "sheet.png")
+    assert caption.startswith("24 training images of 3 labels")
+    assert "Shown are" not in caption
     with Image.open(tmp_path / "sheet.png") as sheet:
         pixels = np.asarray(sheet.convert("RGB")).astype(int)
     # Eight a label fit a row: red, green and blue squares, one row each below the title.
@@ -41,7 +42,9 @@ def test_a_sheet_of_a_large_split_has_a_limit_and_says_how_much_it_shows(study, 
         "rockspace.report.dataset_sheet.contact_sheet",
         lambda paths, captions, output, **rest: given.update(captions=captions, **rest),
     )
-    dataset_sheet(large, study, "train", tmp_path / "sheet.png")
+    caption = dataset_sheet(large, study, "train", tmp_path / "sheet.png")
+    assert caption.startswith("2,700 training images of 900 labels")
+    assert "Shown are 600" in caption
     assert len(given["captions"]) <= MAX_PICTURES
     assert (given["captions"][0], given["captions"][-1]) == ("L0000", "L0899")
     assert given["title"] == "training: 600 of 2700 photographs, 900 labels"
@@ -66,12 +69,15 @@ def test_the_preview_is_what_training_gets_pixel_for_pixel(train_set):
 def test_the_preview_is_drawn_one_photograph_a_row(tmp_path):
     views = np.zeros((2, 4, 16, 16, 3), np.uint8)
     views[1] = 255
-    augmentation_figure(views, ["Basalt", "Chert"], "what it sees", tmp_path / "picture.png")
+    outputs = [tmp_path / "picture.png", tmp_path / "picture.caption.txt"]
+    augmentation_figure(views, ["Basalt", "Chert"], "what it sees", {"zoom": 0.2, "shear": 10}, outputs)
+    assert "What it sees: 2 training images (Basalt and Chert)" in outputs[1].read_text()
+    assert "zoom 0.2 and shear 10" in outputs[1].read_text()
     with Image.open(tmp_path / "picture.png") as picture:
-        assert picture.width == pytest.approx(FULL_WIDTH * RESOLUTION, abs=2)
+        assert picture.width == pytest.approx(TWO_COLUMNS * RESOLUTION, abs=2)
         dark = (np.asarray(picture.convert("L")) < 10).mean(axis=1) > 0.8
     # One broad black band, the first row; the second photograph is white.
-    assert dark.sum() == pytest.approx(FULL_WIDTH * RESOLUTION / 4, rel=0.1)
+    assert dark.sum() == pytest.approx(TWO_COLUMNS * RESOLUTION / 4, rel=0.1)
 
 
 @pytest.fixture
@@ -88,30 +94,45 @@ def predictions():
     return pd.DataFrame(rows, columns=columns)
 
 
-def test_the_most_confident_errors_come_first_each_with_the_clearest_example_of_the_predicted_label(predictions):
-    chosen = confident_mistakes(predictions)
+@pytest.fixture
+def embeddings(predictions):
+    # v1 lies beside t1, though t2 is the clearer example of A; t3 alone is a training image of B.
+    places = {"t1": 1.0, "t2": 3.0, "t3": 9.0, "v1": 1.5, "v2": 2.0, "v3": 2.5}
+    columns = (predictions[name].to_numpy(str) for name in ("image_id", "split", "label"))
+    return Embeddings(*columns, np.array([[place, 0.0] for place in places.values()]))
+
+
+def test_the_most_confident_errors_come_first_each_with_the_most_similar_image_of_the_predicted_label(
+    predictions, embeddings
+):
+    chosen = confident_mistakes(predictions, embeddings)
     assert chosen["image_id"].tolist() == ["v3", "v1"]
     assert chosen["predicted"].tolist() == ["B", "A"]
-    assert chosen["example"].tolist() == ["t3", "t2"]
-    assert confident_mistakes(predictions, most=1)["image_id"].tolist() == ["v3"]
+    assert chosen["example"].tolist() == ["t3", "t1"]
+    assert confident_mistakes(predictions, embeddings, most=1)["image_id"].tolist() == ["v3"]
 
 
 @pytest.mark.parametrize("wrong", [True, False])
-def test_mistakes_are_drawn_with_their_photographs_and_none_is_said_to_be_none(predictions, tmp_path, wrong):
+def test_mistakes_are_drawn_with_their_photographs_and_none_is_said_to_be_none(
+    predictions, embeddings, tmp_path, wrong
+):
     photographs = {}
     for i, name in enumerate(predictions["image_id"]):
         photographs[name] = tmp_path / f"{name}.png"
         Image.new("RGB", (30, 20), (40 * i, 100, 100)).save(photographs[name])
     given = predictions if wrong else predictions[predictions["correct"]]
-    mistakes_figure(given, photographs, "lite0, seed 0", tmp_path / "picture.svg")
-    svg = (tmp_path / "picture.svg").read_text()
+    outputs = [tmp_path / "picture.svg", tmp_path / "picture.caption.txt"]
+    mistakes_figure(given, embeddings, photographs, "lite0, seed 0", "penultimate", outputs)
+    svg, caption = (path.read_text() for path in outputs)
+    assert ("most similar in layer penultimate" in svg) == ("most similar in layer penultimate" in caption) == wrong
+    assert f"{3 if wrong else 1} validation image" in caption
     assert svg.count("<image") == (4 if wrong else 0)
     assert ("all 2 errors on 3 validation images" in svg) == wrong
     assert ("no errors" in svg) != wrong
     assert ("predicted, 80%" in svg) == wrong
 
 
-def test_images_and_labels_that_are_numbers_or_look_like_nothing_are_found_again(predictions, tmp_path):
+def test_images_and_labels_that_are_numbers_or_look_like_nothing_are_found_again(predictions, embeddings, tmp_path):
     names = {"t1": "001", "t2": "002", "t3": "NA", "v1": "004", "v2": "1e5", "v3": "006"}
     numbered = predictions.replace(
         {"image_id": names} | {column: {"A": "01", "B": "nan"} for column in ("label", "predicted")}
@@ -119,11 +140,14 @@ def test_images_and_labels_that_are_numbers_or_look_like_nothing_are_found_again
     numbered.to_csv(tmp_path / "predictions.csv", index=False)
     read = read_predictions(tmp_path / "predictions.csv")
     pd.testing.assert_frame_equal(read, numbered, check_dtype=False)
-    assert confident_mistakes(read)["example"].notna().all()
+    columns = (numbered[name].to_numpy(str) for name in ("image_id", "split", "label"))
+    same = Embeddings(*columns, embeddings.embedding)
+    assert confident_mistakes(read, same)["example"].tolist() == ["NA", "001"]
 
 
-def test_a_network_that_guesses_no_label_makes_no_mistakes_of_label(predictions, tmp_path):
-    mistakes_figure(predictions[["image_id", "split", "label"]], {}, "lite0, seed 0", tmp_path / "picture.svg")
+def test_a_network_that_guesses_no_label_makes_no_mistakes_of_label(predictions, embeddings, tmp_path):
+    given = predictions[["image_id", "split", "label"]]
+    mistakes_figure(given, embeddings, {}, "lite0, seed 0", "penultimate", [tmp_path / "picture.svg"])
     assert "predicts coordinates, no labels" in (tmp_path / "picture.svg").read_text()
 
 
@@ -133,21 +157,25 @@ def test_all_learning_curves_share_one_page_and_their_scales(tmp_path, runs):
     head = head.assign(val_accuracy=head["accuracy"], val_loss=head["loss"])
     finetune = head.assign(phase=["select", "refit"], best=[True, True], val_loss=[2.5, np.nan])
     histories = {f"model {i}": (head, finetune) for i in range(runs)}
-    outputs = [tmp_path / "picture.png", tmp_path / "picture.svg"]
-    all_learning_curves(histories, "stopping set", outputs)
+    outputs = [tmp_path / "picture.png", tmp_path / "picture.svg", tmp_path / "picture.caption.txt"]
+    all_learning_curves(histories, list("aabb"), "stopping set", outputs)
     svg = outputs[1].read_text()
     assert all(f">model {i}<" in svg for i in range(runs))
     assert svg.count(">stopping set<") == 1
     assert "frozen base, fine-tuning, refit on all images" in svg
     with Image.open(outputs[0]) as picture:
-        assert COLUMN * RESOLUTION - 2 <= picture.width <= FULL_WIDTH * RESOLUTION + 2
+        assert picture.width == round((COLUMN if runs == 1 else TWO_COLUMNS) * RESOLUTION)
+    caption = outputs[2].read_text()
+    for words in ("4 images of 2 labels", "Dashed: the stopping set", "The circle marks", "fine-tuning again"):
+        assert words in caption, words
 
 
 def test_a_training_that_watched_nothing_is_no_refit(tmp_path):
     head = pd.DataFrame({"phase": "head", "epoch": [1, 2], "accuracy": [0.1, 0.2], "loss": [3.0, 2.0]})
     finetune = head.assign(phase="train", best=[False, True], val_accuracy=np.nan, val_loss=np.nan)
-    all_learning_curves({"model": (head, finetune)}, "nothing", [tmp_path / "all.svg"])
-    learning_curves(head, finetune, "nothing", "model, seed 0", [tmp_path / "one.svg"])
+    all_learning_curves({"model": (head, finetune)}, ["a"], "nothing", [tmp_path / "all.svg", tmp_path / "all.txt"])
+    assert "stopping set" not in (tmp_path / "all.txt").read_text()
+    learning_curves(head, finetune, ["a"], "nothing", "model, seed 0", [tmp_path / "one.svg"])
     for name in ("all.svg", "one.svg"):
         svg = (tmp_path / name).read_text()
         assert "frozen base" in svg
@@ -158,13 +186,13 @@ def test_a_training_that_watched_nothing_is_no_refit(tmp_path):
 @pytest.mark.parametrize("epochs", [(20, 6, 2), (1, 1, 1), (1, 250, 1), (100, 2, 250), (2, 1, 100)])
 def test_words_of_learning_curves_neither_overlap_nor_leave_the_picture(monkeypatch, tmp_path, epochs):
     drawn = []
-    monkeypatch.setattr(curves, "save", lambda figure, outputs: drawn.append(figure))
+    monkeypatch.setattr(curves, "save", lambda figure, outputs, caption: drawn.append(figure))
     phase = np.repeat(["head", "select", "refit"], epochs)
     history = pd.DataFrame({"phase": phase, "accuracy": 0.5, "loss": 2.0, "best": False})
     history = history.assign(val_accuracy=history["accuracy"], val_loss=history["loss"])
     head, finetune = history[history["phase"] == "head"], history[history["phase"] != "head"]
-    learning_curves(head, finetune, "stopping set", "model, seed 0", [tmp_path / "one.png"])
-    all_learning_curves({"model": (head, finetune)}, "stopping set", [tmp_path / "all.png"])
+    learning_curves(head, finetune, ["a"], "stopping set", "model, seed 0", [tmp_path / "one.png"])
+    all_learning_curves({"model": (head, finetune)}, ["a"], "stopping set", [tmp_path / "all.png"])
     for figure in drawn:
         figure.canvas.draw()
         names = [text for text in figure.axes[0].texts if text.get_text()]

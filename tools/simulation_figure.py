@@ -12,11 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
-from rockspace.report.figures import COLUMN, GREY, column_style, save
+from rockspace.report.figures import GREY, TWO_COLUMNS, column_style, save
 from tools.simulation import FACE_VALUE, IMAGES, SUBTYPES
 
-# Two columns and the gap between them (inches).
-WIDTH = 2 * COLUMN + 0.2
 VALUES = ("in-sample, zero-padding", "in-sample, PCA", "held-out, zero-padding", "held-out, PCA")
 STATISTICS = ("in-sample, zero-padding", "held-out, zero-padding", "RSA (Spearman)", "CKA (debiased)")
 ROWS = (
@@ -38,7 +36,7 @@ def simulation_figure(rates: pd.DataFrame, outputs: Sequence[Path]) -> None:
         outputs: Files to write; the suffix says the format.
     """
     with column_style():
-        figure = plt.figure(figsize=(WIDTH, 1.75 + 0.66 * len(ROWS) + 0.6), layout="constrained")
+        figure = plt.figure(figsize=(TWO_COLUMNS, 1.75 + 0.66 * len(ROWS) + 0.6), layout="constrained")
         above, below = figure.subfigures(2, 1, height_ratios=(1.75, 0.66 * len(ROWS) + 0.6))
         _values(above, rates[(rates["overlap"] == 0) & ~rates["subtypes"]])
         _claims(below, rates)

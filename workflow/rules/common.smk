@@ -318,6 +318,12 @@ def folder_of(files):
     return Path(expand(rules.download.output.manifest, files=files)[0]).with_name(files)
 
 
+def last_embeddings(wildcards):
+    """The embedding of a network in its last layer."""
+    pattern, layer = rules.extract_embeddings.output.embeddings, LAST_LAYERS[wildcards.model]
+    return expand(pattern, model=wildcards.model, seed=wildcards.seed, layer=layer)[0]
+
+
 def aligned_members(wildcards):
     """The rotated embeddings of an ensemble's members, by layer."""
     return {

@@ -122,9 +122,7 @@ rule augmentation_preview:
 rule mistakes:
     input:
         predictions=rules.evaluate.output.predictions,
-        embeddings=lambda wildcards: expand(
-            rules.extract_embeddings.output.embeddings, layer=LAST_LAYERS[wildcards.model], allow_missing=True
-        ),
+        embeddings=last_embeddings,
         catalog=rules.restructure.output.catalog,
     output:
         confusion=report(

@@ -25,6 +25,7 @@ from rockspace.report.figures import (
     column_style,
     one_line,
     save,
+    wrapped,
 )
 from rockspace.report.thumbnails import scatter_photographs, thumbnails
 
@@ -64,9 +65,11 @@ def predicted_against_observed(
     rows, columns, width = _grid(len(dimensions))
     found, each = BY_KEY["held_out.mean_r"].estimate(figures), [_estimate(row) for row in dimensions.itertuples()]
     units = found.interval_over or each[0].interval_over
+    brackets = f"; brackets: 95 % intervals over {units}" if units else ""
+    heading = wrapped(f"{title}: held-out mean r = {found.value:.2f}{interval(found)}{brackets}", width)
     with column_style():
         # Panels are about square; above each there are two lines.
-        height = rows * ((width - 0.3) / columns - 0.25 + 3 * LINE) + 4 * LINE
+        height = rows * ((width - 0.3) / columns - 0.25 + 3 * LINE) + (4 + heading.count("\n")) * LINE
         figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
         for axis, name, estimate in zip(axes.flat, dimensions["dimension"], each, strict=False):
             _panel(axis, aligned[OBSERVED.format(name)], aligned[PREDICTED.format(name)], pictures)
@@ -75,10 +78,7 @@ def predicted_against_observed(
             axis.set_visible(False)
         figure.supxlabel("people's coordinate (unit of the scaling solution)")
         figure.supylabel("predicted from the network (same unit)")
-        brackets = f"; brackets: 95 % intervals over {units}" if units else ""
-        mean = f"held-out mean r = {found.value:.2f}{interval(found)}{brackets}"
-        separator = ": " if columns > 2 else "\n"
-        figure.suptitle(f"{title}{separator}{mean}", x=0.01, ha="left")
+        figure.suptitle(heading, x=0.01, ha="left")
         save(figure, outputs, _caption_of_predictions(aligned, figures, found, units, title))
 
 
@@ -151,7 +151,7 @@ def displacement_maps(
             _map(axis, aligned, pair, pictures)
         for axis in axes.flat[len(pairs) :]:
             axis.set_visible(False)
-        figure.suptitle(title, x=0.02, ha="left")
+        figure.suptitle(wrapped(title, COLUMN), x=0.01, ha="left")
         handles = [
             plt.Line2D([], [], color=BLUE, lw=0.8, label="from people's place (photograph)"),
             plt.Line2D([], [], color=VERMILION, marker="o", ms=2.5, lw=0, label="to the network's"),
@@ -176,8 +176,8 @@ def _caption_of_maps(aligned: pd.DataFrame, names: Sequence[str], title: str) ->
 
 
 def _map(axis: Axes, aligned: pd.DataFrame, pair: tuple[str, str], pictures: Sequence[np.ndarray]) -> None:
-    observed = aligned[[OBSERVED.format(name) for name in pair]].to_numpy()
-    predicted = aligned[[PREDICTED.format(name) for name in pair]].to_numpy()
+    observed = aligned[[OBSERVED.format(name) for name in pair]].to_numpy(copy=True)
+    predicted = aligned[[PREDICTED.format(name) for name in pair]].to_numpy(copy=True)
     alone = pair[0] == pair[1]
     if alone:
         observed[:, 1] = predicted[:, 1] = np.argsort(np.argsort(observed[:, 0], kind="stable"))

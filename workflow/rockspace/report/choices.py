@@ -15,7 +15,19 @@ from matplotlib.image import AxesImage
 from rockspace.choices.choice_tables import PEOPLE, confusion
 from rockspace.report.captions import caption, count, listed
 from rockspace.report.confusion import CELL, name_labels, name_width
-from rockspace.report.figures import BLUE, COLUMN, GREY, LINE, TWO_COLUMNS, VERMILION, column_style, one_line, save
+from rockspace.report.figures import (
+    BLUE,
+    COLUMN,
+    GREY,
+    LETTER,
+    LINE,
+    TWO_COLUMNS,
+    VERMILION,
+    column_style,
+    one_line,
+    save,
+    wrapped,
+)
 
 # Shares named beside the colours.
 TICKS = (0, 0.05, 0.2, 0.5, 1)
@@ -68,7 +80,7 @@ def choices_figure(
             rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
         )
         for axis, (shares, heading) in zip(axes.flat, panels, strict=False):
-            picture = _matrix(axis, shares, order, superclasses, named)
+            picture = _matrix(axis, shares, order, superclasses, int(side / LETTER), named)
             axis.set_title(heading, loc="left", pad=12)
         for axis in axes.flat[len(panels) :]:
             axis.set_visible(False)
@@ -77,11 +89,15 @@ def choices_figure(
         bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=30, pad=0.01, label="share of responses")
         bar.set_ticks(np.sqrt(TICKS), labels=[f"{tick:g}" for tick in TICKS])
         bar.outline.set_linewidth(0.4)
-        figure.suptitle(f"{title}, {SPLITS[split]} images; exemplar model {FITTED_TO[part['leading']]}", x=0.01, ha="left")
+        figure.suptitle(
+            wrapped(f"{title}, {SPLITS[split]} images; exemplar model {FITTED_TO[part['leading']]}", TWO_COLUMNS),
+            x=0.01,
+            ha="left",
+        )
         shown = table.drop_duplicates("image_id")
         about = (
             f"People's choices of a category for {count(len(shown), f'{SPLITS[split]} image')} "
-            f"({count(int(shown['responses'].sum()), 'response')}, {count(len(order), 'category').replace('categorys', 'categories')}), and those that the "
+            f"({count(int(shown['responses'].sum()), 'response')}, {len(order)} categories), and those that the "
             f"exemplar model predicts ({title}).",
             "Rows: right category; columns: chosen category; colours: shares of the responses, averaged over the images of a row, on a "
             "square-root scale. Grey rows have no image.",
@@ -104,12 +120,12 @@ def _right(correct: Mapping[str, float] | None, side: str) -> str:
 
 
 def _matrix(
-    axis: Axes, shares: np.ndarray, order: Sequence[str], superclasses: Sequence[str], named: bool
+    axis: Axes, shares: np.ndarray, order: Sequence[str], superclasses: Sequence[str], room: int, named: bool
 ) -> AxesImage:
     # Most shares are small and the errors are what is to be seen, so colours follow the square root.
     picture = axis.imshow(np.sqrt(shares), cmap="Blues", vmin=0, vmax=1, interpolation="none")
     axis.set_facecolor("0.85")
-    name_labels(axis, order, superclasses, named)
+    name_labels(axis, order, superclasses, room, named=named)
     return picture
 
 

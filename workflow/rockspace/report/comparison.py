@@ -21,6 +21,7 @@ from rockspace.report.figures import (
     column_style,
     one_line,
     save,
+    wrapped,
 )
 
 LEVEL = 0.05
@@ -76,8 +77,8 @@ def comparison_figure(
         else:
             figure, axis = plt.subplots(figsize=(COLUMN, height + 1.5 * LINE), layout="constrained")
             _forest(axis, shown, names)
-            title = f"{title}\n{_nothing_compared(entries)}"
-        figure.suptitle(title, x=0.01, ha="left")
+            title = f"{title}. {_nothing_compared(entries)}"
+        figure.suptitle(wrapped(title, figure.get_figwidth()), x=0.01, ha="left")
         save(figure, outputs, _caption(entries, shown, labels, compared))
 
 
@@ -158,7 +159,9 @@ def _matrix(axis: Axes, difference: np.ndarray, p: np.ndarray) -> None:
     axis.tick_params(length=0, labelleft=False)
     # The bar of colours stands below, so that the rows stay beside those of the intervals.
     inches = ROW * n
-    bar = axis.figure.colorbar(picture, cax=axis.inset_axes((0.2, -0.18 / inches, 0.6, 0.07 / inches)), orientation="horizontal")
+    bar = axis.figure.colorbar(
+        picture, cax=axis.inset_axes((0.2, -0.18 / inches, 0.6, 0.07 / inches)), orientation="horizontal"
+    )
     bar.set_label("mean r of the row less that of the column of that number")
     bar.outline.set_linewidth(0.4)
     handles = [
@@ -166,9 +169,7 @@ def _matrix(axis: Axes, difference: np.ndarray, p: np.ndarray) -> None:
         Patch(facecolor=plt.get_cmap("Blues")(0.1), edgecolor="0.7", lw=0.4, label="no clear difference"),
         Patch(**NOT_COMPARED, label="not compared"),
     ]
-    axis.legend(
-        handles=handles, loc="lower right", bbox_to_anchor=(1, 1.01), ncols=3, columnspacing=1, borderaxespad=0
-    )
+    axis.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1.01), ncols=3, columnspacing=1, borderaxespad=0)
 
 
 def _caption(entries: pd.DataFrame, shown: pd.DataFrame, labels: Sequence[str], compared: bool) -> str:
@@ -178,8 +179,16 @@ def _caption(entries: pd.DataFrame, shown: pd.DataFrame, labels: Sequence[str], 
         if len(shown) < len(entries)
         else ""
     )
-    both = "Thin lines are over subtypes, thick ones over images as if they were independent." if units == "subtypes" else ""
-    seeds = "averaged over seeds" if (shown["seed"] == "all").any() else f"seed {listed(sorted(set(shown['seed'].astype(str))))}"
+    both = (
+        "Thin lines are over subtypes, thick ones over images as if they were independent."
+        if units == "subtypes"
+        else ""
+    )
+    seeds = (
+        "averaged over seeds"
+        if (shown["seed"] == "all").any()
+        else f"seed {listed(sorted(set(shown['seed'].astype(str))))}"
+    )
     return caption(
         f"Held-out mean r of {count(shown['model'].nunique(), 'model')} and {count(shown['layer'].nunique(), 'layer')} ({seeds}) on "
         f"{counted(labels, 'validation')}: mean over the human dimensions of the correlation between people's coordinates and "
@@ -188,8 +197,8 @@ def _caption(entries: pd.DataFrame, shown: pd.DataFrame, labels: Sequence[str], 
         intervals("Lines", units),
         both,
         "Grey ticks are the lowest and the highest seed." if (shown["seeds_high"] > shown["seeds_low"]).any() else "",
-        "Right: how much the model or layer of a row exceeds that of a column, for pairs that differ in the model or the layer alone; "
-        "the numbers on the diagonal number rows and columns. Hatched: not compared, since the pair differs in both. "
+        "Right: how much the model or layer of a row exceeds that of a column, for pairs that differ in the model or the layer alone, and for models and their baselines; "
+        "the numbers on the diagonal number rows and columns. Hatched: not compared. "
         f"Star: p ≤ {LEVEL} by two-sided tests that exchange the two predictions of random images, and of random subtypes where there "
         "are enough, both adjusted by Holm's method. No star: compared, and no clear difference."
         if compared

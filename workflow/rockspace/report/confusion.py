@@ -14,12 +14,10 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import confusion_matrix
 
 from rockspace.report.captions import caption, count, counted
-from rockspace.report.figures import COLUMN, LETTER, LINE, TWO_COLUMNS, column_style, letters, one_line, save
+from rockspace.report.figures import COLUMN, LETTER, LINE, TWO_COLUMNS, column_style, letters, one_line, save, wrapped
 
 # Letters of a label that are shown, and the side of a cell (inches) from which on labels and counts are.
 NAME, CELL = 24, 0.104
-# Letters that fit beside each other above a matrix, and the room for them (points).
-MARKS_LETTERS, SUPERCLASSES = 24, 12
 
 
 def confusion_of_predictions(
@@ -65,15 +63,17 @@ def confusion_matrix_figure(
     width, names = (fits[0], names) if fits else (TWO_COLUMNS, 0.0)
     # Beside the matrix stand the axis' name and, where there are no counts, the bar of colours.
     side = width - names - (3 * LINE if fits else 9 * LINE)
+    words = wrapped(f"{title}: {right} of {total} right ({right / max(total, 1):.1%})", width)
+    heading = words if fits else f"{words}\n{_too_many(len(order))}"
+    superclasses = [str(superclass_of_label[label]) for label in order]
     with column_style():
-        size = (width, side + names + (4.5 if fits else 5) * LINE)
+        size = (width, side + names + (4.5 + heading.count("\n")) * LINE)
         figure, axis = plt.subplots(figsize=size, layout="constrained")
         picture = axis.imshow(counts, cmap="Blues", vmin=0, interpolation="none")
-        name_labels(axis, order, [str(superclass_of_label[label]) for label in order], bool(fits))
+        name_labels(axis, order, superclasses, int(side / LETTER), named=bool(fits))
         axis.set_xlabel("predicted label")
         axis.set_ylabel("true label")
-        words = [f"{title}: {right} of {total} right ({right / max(total, 1):.1%})", *([] if fits else [_too_many(len(order))])]
-        axis.set_title("\n".join(words), loc="left", pad=SUPERCLASSES)
+        figure.suptitle(heading, x=0.01, ha="left")
         if fits:
             _write_counts(axis, counts)
         else:
@@ -112,17 +112,18 @@ def no_labels_figure(title: str, outputs: Sequence[str | Path]) -> None:
     with column_style():
         figure, axis = plt.subplots(figsize=(COLUMN, 0.6), layout="constrained")
         axis.set_axis_off()
-        axis.text(0.5, 0.5, f"{title}\n{words}", ha="center", va="center")
+        axis.text(0.5, 0.5, f"{wrapped(title, COLUMN)}\n{words}", ha="center", va="center")
         save(figure, outputs, f"{title}: {words}")
 
 
-def name_labels(axis: Axes, labels: Sequence[str], superclasses: Sequence[str], named: bool) -> None:
+def name_labels(axis: Axes, labels: Sequence[str], superclasses: Sequence[str], room: int, *, named: bool) -> None:
     """Write the labels along both sides of a matrix, draw lines between superclasses, and name each above its labels.
 
     Args:
         axis: The matrix, a cell for each pair of labels.
         labels: In the order of rows and columns.
         superclasses: Superclass of each label.
+        room: Letters that fit beside each other above the matrix.
         named: Whether there is room for the labels.
     """
     names = [one_line(label, NAME) for label in labels] if named else []
@@ -137,9 +138,8 @@ def name_labels(axis: Axes, labels: Sequence[str], superclasses: Sequence[str], 
         if start:
             axis.axvline(start - 0.5, color="black", lw=0.6)
             axis.axhline(start - 0.5, color="black", lw=0.6)
-        room = max(1, MARKS_LETTERS * size // len(superclasses))
         axis.annotate(
-            one_line(name, room), ((start + end - 1) / 2, 1), (0, 2), ("data", "axes fraction"),
+            one_line(name, max(1, room * size // len(superclasses))), ((start + end - 1) / 2, 1), (0, 2), ("data", "axes fraction"),
             textcoords="offset points", ha="center", va="bottom",
         )  # fmt: skip
         start = end

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from rockspace.report.captions import caption, counted, listed
-from rockspace.report.figures import BLUE, COLUMN, LINE, TWO_COLUMNS, VERMILION, column_style, save
+from rockspace.report.figures import BLUE, COLUMN, LINE, TWO_COLUMNS, VERMILION, column_style, save, wrapped
 
 TRAINING, WATCHED = BLUE, VERMILION
 PHASES = {"head": "frozen base", "select": "fine-tuning", "train": "fine-tuning", "refit": "refit on all images"}
@@ -60,7 +60,7 @@ def learning_curves(
             axis.set_ylabel(QUANTITIES[quantity][1])
             axis.set_ylim(bottom=0)
         axes[0].set_ylim(0, 105)
-        axes[0].set_title(title, loc="left", pad=4 + PHASE_LINE * history["phase"].nunique())
+        axes[0].set_title(wrapped(title, 0.85 * COLUMN), loc="left", pad=4 + PHASE_LINE * history["phase"].nunique())
         axes[1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes[1].set_xlabel("epoch")
         axes[1].set_xlim(0.5, len(history) + 0.5)
@@ -129,7 +129,9 @@ def _caption(start: str, history: pd.DataFrame, labels: Sequence[str], watched: 
         f"Solid: training images ({counted(labels)}), as augmented in training.",
         ABOUT_WATCHED[watched] if history["val_loss"].notna().any() else "",
         "The circle marks the epoch that was best on them." if selected and watched == "validation images" else "",
-        "The circle marks the epoch that was best on the stopping set." if selected and watched == "stopping set" else "",
+        "The circle marks the epoch that was best on the stopping set."
+        if selected and watched == "stopping set"
+        else "",
         "Where the network predicts no labels, there is no accuracy." if history["accuracy"].isna().any() else "",
         "Each line is one network, without error bars.",
     )

@@ -119,6 +119,17 @@ def letters(text: str) -> int:
     return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
 
 
+def wrapped(text: str, width: float) -> str:
+    """Break a text into lines of at most a width (inches), between words where it can."""
+    room = int(width / LETTER)
+    lines = [""]
+    for word in text.split(" "):
+        if lines[-1] and letters(f"{lines[-1]} {word}") > room:
+            lines.append("")
+        lines[-1] = one_line(f"{lines[-1]} {word}".strip(), room)
+    return "\n".join(lines)
+
+
 def families(text: str) -> list[str]:
     """Names of fonts that together have every character of ``text``, first the one that all pictures use.
 

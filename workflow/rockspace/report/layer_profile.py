@@ -25,6 +25,7 @@ from rockspace.report.figures import (
     letters,
     one_line,
     save,
+    wrapped,
 )
 
 HELD_OUT, IN_SAMPLE, READOUT = BLUE, VERMILION, GREEN
@@ -32,9 +33,7 @@ HELD_OUT, IN_SAMPLE, READOUT = BLUE, VERMILION, GREEN
 MAX_NAMED = {COLUMN: 20, TWO_COLUMNS: 50}
 
 
-def profile_figure(
-    profile: pd.DataFrame, labels: Sequence[str], model: str, outputs: Sequence[str | Path]
-) -> None:
+def profile_figure(profile: pd.DataFrame, labels: Sequence[str], model: str, outputs: Sequence[str | Path]) -> None:
     """Draw the statistics over the layers.
 
     Above, mean r held-out and in-sample, each with its chance band; below, RSA and CKA. Lines are means over seeds, with a thin line for each seed where there are several; intervals and bands
@@ -53,13 +52,11 @@ def profile_figure(
     seeds = [str(seed) for seed in sorted(profile["seed"].unique())]
     title = f"{model}, seed{'s' if len(seeds) > 1 else ''} {listed(seeds)}"
     with column_style():
-        figure, axes = plt.subplots(
-            2, 1, figsize=(width, 4.6), sharex=True, height_ratios=(3, 2), layout="constrained"
-        )
+        figure, axes = plt.subplots(2, 1, figsize=(width, 4.6), sharex=True, height_ratios=(3, 2), layout="constrained")
         _rotation_panel(axes[0], profile)
         _similarity_panel(axes[1], profile)
         bands = f"bands: middle 95 % of random pairings of {_units(profile, 'held_out_mean_r_null')}"
-        figure.suptitle(f"{title}; {bands}" if width > COLUMN else f"{title}\n{bands}", x=0.02, ha="left")
+        figure.suptitle(wrapped(f"{title}; {bands}", width), x=0.02, ha="left")
         axes[0].set_ylabel("mean r over dimensions")
         axes[1].set_ylabel("similarity of distances")
         axes[1].set_xlabel("layer, from image to output")
@@ -80,7 +77,7 @@ def _caption(profile: pd.DataFrame, labels: Sequence[str], title: str, seeds: in
         f"Alignment of {count(profile['layer'].nunique(), 'layer')} of {title} with the human space against depth, on "
         f"{counted(labels, 'validation')}.",
         "Top: mean over the human dimensions of the correlation (Pearson's r) between people's coordinates and those predicted from the "
-        "layer: held-out, by a rotation learnt on the training images; ridge regression, held-out, by a linear read-out "
+        "layer: held-out, by a rotation learnt on the training images; ridge, held-out, by a linear read-out (ridge regression) "
         "learnt on them; in-sample, by a rotation fitted to the validation images themselves, which is always too good.",
         f"Bands: middle 95 % of mean r by chance, with {tests} paired with coordinates at random and the analysis repeated for each "
         "pairing (grey: held-out; hatched: in-sample).",
@@ -99,7 +96,7 @@ def _rotation_panel(axis: Axes, profile: pd.DataFrame) -> None:
     _band(axis, profile, "in_sample_mean_r_null", IN_SAMPLE, "///", "in-sample by chance")
     _band(axis, profile, "held_out_mean_r_null", GREY, None, "held-out by chance")
     _line(axis, profile, "in_sample_mean_r", IN_SAMPLE, "--", "s", "in-sample")
-    _line(axis, profile, "ridge_held_out_mean_r", READOUT, ":", "^", "ridge regression, held-out")
+    _line(axis, profile, "ridge_held_out_mean_r", READOUT, ":", "^", "ridge, held-out")
     _line(axis, profile, "held_out_mean_r", HELD_OUT, "-", "o", "held-out")
     _whiskers(axis, profile, "held_out_mean_r", HELD_OUT)
     axis.set_ylim(top=1)

@@ -36,7 +36,9 @@ def confident_mistakes(predictions: pd.DataFrame, embeddings: Embeddings, most: 
     """
     wrong = predictions[(predictions["split"] == "validation") & ~predictions["correct"].astype(bool)]
     chosen = wrong.sort_values(["probability", "image_id"], ascending=[False, True]).head(most)
-    place = {(split, name): i for i, (split, name) in enumerate(zip(embeddings.split, embeddings.image_id, strict=True))}
+    place = {
+        (split, name): i for i, (split, name) in enumerate(zip(embeddings.split, embeddings.image_id, strict=True))
+    }
     examples: list[str | None] = []
     for mistake in chosen.itertuples():
         here = embeddings.embedding[place["validation", mistake.image_id]]
