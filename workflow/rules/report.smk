@@ -227,11 +227,12 @@ rule overview:
         ),
         dimensions_png=report(
             f"{STUDY}/gallery/dimensions.png",
-            caption="../report/dimensions.rst",
+            caption="../report/caption.rst",
             category="Overview",
             labels={"item": "r of each dimension"},
         ),
         dimensions_svg=f"{STUDY}/gallery/dimensions.svg",
+        caption=f"{STUDY}/gallery/dimensions.caption.txt",
         answer=f"{STUDY}/answer.txt",
         # The complete configuration as a file, which reproduces the run.
         config=f"{STUDY}/config.yaml",

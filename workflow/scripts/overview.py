@@ -16,7 +16,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     study = Study.read(params.config, params.layers, params.baselines, runs, files)
     closest = study.profile(study.best["model"])
     title = f"{params.config['study']}: {closest.model}, layer {closest.layer}, {study.seeds_in_words(closest.model)}"
-    dimensions_figure(closest, title, [out.dimensions_png, out.dimensions_svg])
+    dimensions_figure(closest, title, [out.dimensions_png, out.dimensions_svg, out.caption])
     write_text(out.answer, answer(study) + "\n")
     write_text(out.config, configuration(params.config))
     origin = provenance(params.config, out.config, study.manifests, Path(files.reading))

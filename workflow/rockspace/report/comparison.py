@@ -19,6 +19,7 @@ from rockspace.report.figures import (
     LINE,
     TWO_COLUMNS,
     column_style,
+    letters,
     one_line,
     save,
     wrapped,
@@ -26,10 +27,10 @@ from rockspace.report.figures import (
 
 LEVEL = 0.05
 # Entries that fit on a page, and those whose cells have room for a number.
-MAX_ENTRIES, MAX_NUMBERS = 40, 10
+MAX_ENTRIES, MAX_NUMBERS = 40, 9
 # The difference that is darkest, unless there is a greater one: so that a tiny one looks tiny.
 DARKEST = 0.1
-ROW, NAME = 1.2 * LINE, 28  # height of an entry (inches), and letters of its name
+ROW, NAME = 1.2 * LINE, 34  # height of an entry (inches), and letters of its name
 NOT_COMPARED = {"facecolor": "0.93", "edgecolor": "0.7", "hatch": "//////", "linewidth": 0}
 
 
@@ -96,7 +97,15 @@ def _nothing_compared(entries: pd.DataFrame) -> str:
 def _names(entries: pd.DataFrame) -> list[str]:
     """What tells the entries apart."""
     parts = [column for column in ("model", "layer") if entries[column].nunique() > 1] or ["model"]
-    return [one_line(" ".join(str(entry[part]) for part in parts), NAME) for _, entry in entries.iterrows()]
+    return [_shortened(" ".join(str(entry[part]) for part in parts)) for _, entry in entries.iterrows()]
+
+
+def _shortened(name: str) -> str:
+    """Leave out the middle of a long name: its end tells layers apart."""
+    name = one_line(name, 1000)
+    if letters(name) <= NAME:
+        return name
+    return one_line(name, NAME // 2) + one_line(name[::-1], NAME // 2).removesuffix("…")[::-1]
 
 
 def _forest(axis: Axes, entries: pd.DataFrame, names: Sequence[str]) -> None:
@@ -162,14 +171,14 @@ def _matrix(axis: Axes, difference: np.ndarray, p: np.ndarray) -> None:
     bar = axis.figure.colorbar(
         picture, cax=axis.inset_axes((0.2, -0.18 / inches, 0.6, 0.07 / inches)), orientation="horizontal"
     )
-    bar.set_label("mean r of the row less that of the column of that number")
+    bar.set_label("mean r of row less column")
     bar.outline.set_linewidth(0.4)
     handles = [
         plt.Line2D([], [], color="black", marker=(5, 2, 0), ms=4, lw=0, label=f"differ, p ≤ {LEVEL}"),
         Patch(facecolor=plt.get_cmap("Blues")(0.1), edgecolor="0.7", lw=0.4, label="no clear difference"),
         Patch(**NOT_COMPARED, label="not compared"),
     ]
-    axis.legend(handles=handles, loc="lower right", bbox_to_anchor=(1, 1.01), ncols=3, columnspacing=1, borderaxespad=0)
+    axis.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2, columnspacing=1, borderaxespad=0)
 
 
 def _caption(entries: pd.DataFrame, shown: pd.DataFrame, labels: Sequence[str], compared: bool) -> str:

@@ -14,7 +14,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from rockspace.alignment.statistics import UNITS, Estimate
-from rockspace.report.figures import BLUE, COLUMN, GREEN, GREY, PURPLE, VERMILION, column_style, one_line, save
+from rockspace.report.captions import caption, count, intervals
+from rockspace.report.figures import BLUE, COLUMN, GREEN, GREY, PURPLE, VERMILION, column_style, one_line, save, wrapped
 
 # Level at which a figure counts as more than chance.
 LEVEL = 0.05
@@ -22,6 +23,7 @@ LEVEL = 0.05
 BASELINES = {"pretrained": "before training", "untrained": "with random weights"}
 COLORS = {"pretrained": VERMILION, "untrained": PURPLE}
 MARKERS = {"pretrained": "^", "untrained": "x"}
+MARKS = {"pretrained": "Triangles", "untrained": "Crosses"}
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ def dimensions_figure(profile: DimensionProfile, title: str, outputs: Sequence[s
     Args:
         profile: See `DimensionProfile`.
         title: What was compared.
-        outputs: Files to write; the suffix says the format.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
     rows = [profile.rows[0], *profile.by_r]
     names = [fill(one_line(row.name), 24) for row in rows]
@@ -254,9 +256,30 @@ def dimensions_figure(profile: DimensionProfile, title: str, outputs: Sequence[s
         axis.set_xlim(lowest_tick([profile]), 1)
         axis.axvline(0, color="0.8", lw=0.6, zorder=0)
         axis.set_xlabel("held-out r")
-        figure.suptitle(title, fontsize=7, x=0.02, ha="left")
+        figure.suptitle(wrapped(title, COLUMN), x=0.01, ha="left")
         figure.legend(loc="outside lower left", ncols=2)
-        save(figure, outputs)
+        save(figure, outputs, _caption(profile, title))
+
+
+def _caption(profile: DimensionProfile, title: str) -> str:
+    mean = profile.rows[0]
+    baselines = [f"{MARKS[kind]}: the same network {BASELINES[kind]}" for kind in BASELINES if kind in mean.baselines]
+    people = profile.ceiling and (
+        f"Green: noise ceiling, the mean r of {profile.ceiling.people} individual people with the mean of the others (lower end) and "
+        "of all (upper end); open circle: that of the network with individual people."
+    )
+    return caption(
+        f"Held-out r of a network ({title}) along {count(max(len(profile.rows) - 1, 1), 'human dimension')}, highest first, below "
+        "the mean over dimensions: correlation between people's coordinates of the validation images and those predicted by a "
+        "rotation learnt on the training images.",
+        intervals("Blue lines", mean.found.interval_over),
+        f"Grey: r by chance, with {mean.found.null_over} paired at random and the analysis repeated for each pairing (diamond: mean; "
+        "band: middle 95 %)."
+        if mean.found.has_null
+        else "",
+        f"{'; '.join(baselines)}." if baselines else "",
+        people or "",
+    )
 
 
 def _draw_rows(axis: Axes, rows: Sequence[Profiled], y: np.ndarray) -> None:
