@@ -234,6 +234,9 @@ rule overview:
         dimensions_svg=f"{STUDY}/gallery/dimensions.svg",
         caption=f"{STUDY}/gallery/dimensions.caption.txt",
         answer=f"{STUDY}/answer.txt",
+        # The results in words for a paper.
+        results=f"{STUDY}/results.md",
+        results_tex=f"{STUDY}/results.tex",
         # The complete configuration as a file, which reproduces the run.
         config=f"{STUDY}/config.yaml",
     log:

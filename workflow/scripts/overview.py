@@ -10,6 +10,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.report.dimensions import dimensions_figure
     from rockspace.report.overview import Study, write_overview
     from rockspace.report.provenance import configuration, provenance
+    from rockspace.report.results import results
 
     files, params, out = snakemake.input, snakemake.params, snakemake.output
     runs = {"trainings": params.trainings, "networks": params.networks}
@@ -18,6 +19,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     title = f"{params.config['study']}: {closest.model}, layer {closest.layer}, {study.seeds_in_words(closest.model)}"
     dimensions_figure(closest, title, [out.dimensions_png, out.dimensions_svg, out.caption])
     write_text(out.answer, answer(study) + "\n")
+    paper = results(study)
+    write_text(out.results, paper.markdown())
+    write_text(out.results_tex, paper.latex())
     write_text(out.config, configuration(params.config))
     origin = provenance(params.config, out.config, study.manifests, Path(files.reading))
     write_overview(Path(out.page), study, origin)

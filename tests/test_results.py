@@ -1,0 +1,146 @@
+"""The results of a study in words for a paper: the numbers of the pages, in APA style, as Markdown and LaTeX."""
+
+import re
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from rockspace.alignment.statistics import UNITS
+from rockspace.report.overview import R, Study
+from rockspace.report.results import decimal, p_value, results
+from test_overview import OTHERS, in_summary, study
+
+NAMES = ["size_{1}", "50 % hue", "shape & $x$"]
+RECIPE = {
+    "train_head": {"solver": "gradient", "epochs": 20, "optimizer": "adam", "learning_rate": 0.001},
+    "finetune": {"epochs": 30, "optimizer": "adam", "learning_rate": 1e-5, "batch_size": 32},
+}
+
+
+def whole(**changes) -> Study:
+    """The study of the overview's tests with what the paragraph says of its training."""
+    found = study(**changes)
+    finetune = {"selection": "holdout", "refit": True, "holdout_fraction": 0.1667}
+    models = [each | {"backbone": "resnet50", "recipe": RECIPE} for each in found.config["models"]]
+    config = found.config | {"models": models, "finetune": finetune, "procrustes": {"permutations": 1000}}
+    facts = {"n_features": 128, "dimensions": NAMES}
+    return replace(found, config=config, alignments={run: facts | each for run, each in found.alignments.items()})
+
+
+def apa(value: float) -> str:
+    """A number as APA style has it, by other means than those tested."""
+    return re.sub(r"^(-?)0\.", r"\1.", f"{value:.2f}").replace("-", "\N{MINUS SIGN}")
+
+
+def paragraph(text: str, heading: str) -> str:
+    return re.search(rf"^\*\*{heading}\.\*\* (.*)$", text, re.MULTILINE)[1]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.594, ".59"), (-0.594, "\N{MINUS SIGN}.59"), (1, "1.00"), (0.999, "1.00"), (-0.001, ".00"), (0, ".00")]
+)  # fmt: skip
+def test_numbers_that_cannot_exceed_1_have_no_zero_before_the_point(value, text):
+    assert decimal(value) == text
+
+
+@pytest.mark.parametrize(("p", "text"), [(0.000999, "< .001"), (0.001, "= .001"), (0.0316, "= .032"), (1, "> .999")])
+def test_p_has_three_digits_and_is_never_0_or_1(p, text):
+    assert p_value(p) == f"\x02p\x03 {text}"
+
+
+def test_every_number_is_that_of_the_pages():
+    found = whole()
+    text, best = results(found).markdown(), found.best
+    alignment = paragraph(text, "Alignment with people")
+    assert (
+        f"with a mean of *r* = {apa(best[R])}, 95% CI [{apa(best[f'{R}_low'])}, {apa(best[f'{R}_high'])}]" in alignment
+    )
+    null = [apa(best[f"{R}_null{end}"]) for end in ("", "_low", "_high")]
+    assert (
+        f"*r* = {null[0]} on average (middle 95%: {null[1]} to {null[2]}), *p* = .0{round(1000 * best[f'{R}_p'])}"
+        in alignment
+    )
+    assert f"(Procrustes disparity) was {apa(best['held_out_disparity'])}" in alignment
+    assert f"(in-sample), which is always too good, gave *r* = {apa(best['in_sample_mean_r'])}" in alignment
+    dimensions = paragraph(text, "Dimensions")
+    for row in found.profile(best["model"]).by_r:
+        r = row.found
+        assert f"{row.name} *r* = {apa(r.value)}, 95% CI [{apa(r.low)}, {apa(r.high)}], *p* = " in dimensions
+    training = paragraph(text, "Training")
+    for kind, name in found.baselines["a"].items():
+        value, low, high, over = found.paired(("a", found.layers["a"]), (name, found.layers[name]))
+        pairs = found.comparison.set_index(["model_a", "model_b"])["p_subtypes_holm"]
+        p = p_value(pairs["a", name]).replace("\x02p\x03", "*p*")
+        assert f"difference was {apa(value)}, 95% CI [{apa(low)}, {apa(high)}] over {over}, {p}." in training, kind
+    value, low, high, _ = found.paired(("a", best["layer"]), ("b", found.layers["b"]))
+    assert f"a exceeded it by {apa(value)}, 95% CI [{apa(low)}, {apa(high)}]" in paragraph(text, "Other networks")
+    assert f"a classified {100 * best['validation_top1']:.1f}% of" in paragraph(text, "Accuracy")
+    sample = paragraph(text, "Sample")
+    for split in ("train", "validation"):
+        labels = found.catalog.loc[found.catalog["split"] == split, "label"]
+        assert f"{len(labels)} images of {labels.nunique()} labels" in sample
+    assert f"NumPy {version('numpy')}" in paragraph(text, "Software")
+
+
+def test_training_is_said_as_it_is_configured():
+    text = paragraph(results(whole()).markdown(), "Networks")
+    for words in (
+        "20 epochs (adam, learning rate 0.001)",
+        "at most 30 epochs",
+        "16.7% of the training images",
+        "again on all",
+    ):
+        assert words in text, words
+
+
+def test_a_study_too_small_for_intervals_and_chance_has_neither():
+    ends = [f"{R}_{end}" for end in ("low", "high", "interval_over", "null", "null_low", "null_high", "p", "null_over")]
+    found = in_summary(whole(), **dict.fromkeys(ends, np.nan))
+    bare = found.entries.assign(**{f"{end}_{units}": np.nan for end in ("low", "high") for units in UNITS})
+    text = paragraph(results(replace(found, entries=bare)).markdown(), "Alignment with people")
+    assert "CI" not in text.split("in-sample")[0]
+    assert "paired at random" not in text
+    assert "nan" not in text
+
+
+def test_the_works_cited_and_no_others_are_referenced():
+    found = whole()
+    said = results(found)
+    text = " ".join(text for _, text in said.paragraphs)
+    for work in said.works:
+        author, year = re.match(r"(?:The )?(\w+).*?\((\d{4}|n\.d\.)\)", work).groups()
+        assert re.search(rf"{author}[^()]*, {re.escape(year)}", text), work
+    assert not any("Sanders" in work for work in said.works)
+    published = [{**each, "label": "Sanders and Nosofsky (2020)", "coordinates_sha256": None} for each in OTHERS]
+    said = results(replace(found, config=found.config | {"references": published}))
+    assert any(work.startswith("Sanders, C. A., & Nosofsky, R. M. (2020)") for work in said.works)
+    assert "a held-out mean *r* of .68 is published (Sanders & Nosofsky, 2020; a paper)" in said.markdown()
+
+
+def test_this_software_is_cited_by_its_name_in_the_citation_file():
+    citation = yaml.safe_load(Path(__file__).parents[1].joinpath("CITATION.cff").read_text(encoding="utf-8"))
+    work = next(work for work in results(whole()).works if "Computer software" in work)
+    assert citation["title"].lower() in work.lower()
+    assert citation["authors"][0]["name"] in work
+    assert f"Version {citation['version']}" in work
+
+
+def test_names_are_text_in_latex_and_in_markdown_whatever_they_hold():
+    found = whole()
+    strange = {"size": "a_b*c* {50 %}", "hue": "\u82b1\u5c97\u5ca9 & #1 $x$", "shape": r"\input{~^} <b>"}
+    renamed = found.dimensions.replace({"dimension": strange})
+    nulls = {run: table.replace({"dimension": strange}) for run, table in found.nulls.items()}
+    said = results(replace(found, dimensions=renamed, nulls=nulls))
+    latex, markdown = said.latex(), said.markdown()
+    for words in (r"a\_b*c* \{50 \%\}", "\u82b1\u5c97\u5ca9 \\& \\#1 \\$x\\$", r"\textbackslash{}input\{\textasciitilde{}\textasciicircum{}\} \textless{}b\textgreater{}"):  # fmt: skip
+        assert words in latex, words
+    for words in (r"a\_b\*c\* {50 %}", r"\\input{\~^} \<b>"):
+        assert words in markdown, words
+    body = latex[latex.index(r"\begin{document}") :]
+    bare = re.sub(r"\\[&%$#_{}]|\\[a-z]+\*?|\$-\$", "", body)
+    assert not set(bare) & set("&%$#_^~\\\x02\x03")
+    assert bare.count("{") == bare.count("}")

@@ -1,0 +1,318 @@
+"""The results of a study in words for a paper, in APA style, as Markdown and LaTeX.
+
+Every number is one that the pages show: of `rockspace.report.overview.Study`, read from the tables and JSON files of the study.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+import rockspace
+from rockspace.alignment.statistics import UNITS, Estimate
+from rockspace.report.answer import added, notes
+from rockspace.report.captions import count, listed
+from rockspace.report.columns import estimate_of
+from rockspace.report.dimensions import BASELINES, doubt
+from rockspace.report.figures import one_line
+from rockspace.report.overview import TOP1, R, Study, applicable
+
+# Networks that the closest one is compared with in words; comparison.csv has all.
+MOST_COMPARED = 10
+PACKAGES = {"snakemake": "Snakemake", "tensorflow": "TensorFlow", "keras": "Keras", "numpy": "NumPy", "scipy": "SciPy"}
+
+MINUS = "\N{MINUS SIGN}"
+# Around what is set in italics; no name holds these characters, which are removed from names (`one_line`).
+ITALIC = "\x02{}\x03"
+_R, _P = (ITALIC.format(letter) for letter in ("r", "p"))
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of a study in words.
+
+    Attributes:
+        paragraphs: Heading and text of each; what is in italics is marked by `ITALIC`.
+        works: The works that are cited, in the order of their authors.
+    """
+
+    paragraphs: Sequence[tuple[str, str]]
+    works: Sequence[str]
+
+    def markdown(self) -> str:
+        """Write them as Markdown."""
+        said = [f"**{heading}.** {_markdown(text)}" for heading, text in self.paragraphs]
+        return "\n\n".join(["## Results", *said, "## References", *map(_markdown, self.works)]) + "\n"
+
+    def latex(self) -> str:
+        """Write them as a LaTeX document of its own; names in other scripts need LuaLaTeX or XeLaTeX."""
+        said = [f"\\paragraph{{{heading}.}} {_latex(text)}" for heading, text in self.paragraphs]
+        works = [f"\\noindent\\hangindent=2em {_latex(work)}" for work in self.works]
+        body = "\n\n".join(["\\section*{Results}", *said, "\\section*{References}", *works])
+        return f"{_PREAMBLE}\n\\begin{{document}}\n\n{body}\n\n\\end{{document}}\n"
+
+
+def results(study: Study) -> Results:
+    """Describe sample, networks, accuracy and alignment of a study, with intervals, chance, versions and references.
+
+    The closest network has all its figures; the others are compared with it.
+    """
+    parts: dict[str, Iterator[str]] = {
+        "Sample": _sample(study),
+        "Networks": _networks(study),
+        "Accuracy": _accuracy(study),
+        "Alignment with people": _alignment(study),
+        "Dimensions": _dimensions(study),
+        "Training": _training(study),
+        "Other networks": _others(study),
+        "Noise ceiling": _ceiling(study),
+        "Published results": _published(study),
+        "Limits": iter(notes(study)[0]),
+        "Software": _software(),
+    }
+    paragraphs = [(heading, " ".join(sentences)) for heading, part in parts.items() if (sentences := list(part))]
+    text = " ".join(text for _, text in paragraphs)
+    works = yaml.safe_load(files(__package__).joinpath("works.yaml").read_text(encoding="utf-8"))
+    cited = [work.format(version=rockspace.__version__) for name, work in works.items() if name in text]
+    return Results(paragraphs, [re.sub(r"\*(.*?)\*", ITALIC.format(r"\1"), work) for work in cited])
+
+
+def decimal(value: float, digits: int = 2) -> str:
+    """Write a number that cannot exceed 1 in APA style: without a zero before the point."""
+    text = f"{abs(value):.{digits}f}"
+    return (MINUS if value < 0 < float(text) else "") + text.removeprefix("0")
+
+
+def p_value(p: float) -> str:
+    """Write a p-value in APA style."""
+    if p < 0.001:
+        return f"{_P} < .001"
+    return f"{_P} > .999" if p > 0.999 else f"{_P} = {decimal(p, 3)}"
+
+
+def percent(share: float) -> str:
+    """Write a share (0 to 1) in percent."""
+    return f"{100 * share:.1f}%"
+
+
+def _interval(low: float, high: float, write: Callable[[float], str] = decimal) -> str:
+    return f"95% CI [{write(low).removesuffix('%')}, {write(high).removesuffix('%')}]"
+
+
+def _ends(found: Estimate, write: Callable[[float], str] = decimal) -> str:
+    """The interval of an estimate, to follow its value; empty where it has none."""
+    return f", {_interval(found.low, found.high, write)}" if found.has_interval else ""
+
+
+def _seeds(record: Mapping[str, Any]) -> str:
+    return "" if record["seeds"] == 1 else f" (mean over {record['seeds']} seeds)"
+
+
+def _sample(study: Study) -> Iterator[str]:
+    images, alignment = study.catalog, next(iter(study.alignments.values()))
+    of_split = {split: images.loc[images["split"] == split, "label"] for split in ("train", "validation")}
+    train, validation = (
+        f"{count(len(labels), 'image')} of {count(labels.nunique(), 'label')}" for labels in of_split.values()
+    )
+    yield f"Networks were trained on {train} and evaluated on {validation} that they were not trained on."
+    names = alignment["dimensions"]
+    named = f" ({listed([_name(name) for name in names])})" if len(names) > 1 else ""
+    yield f"People's space has {count(alignment['n_dimensions'], 'dimension')}{named}."
+    if study.is_drawn:
+        yield "The images were drawn by a program; their coordinates are those they were drawn with, plus noise: no person judged them."
+
+
+def _networks(study: Study) -> Iterator[str]:
+    best, config = study.best, study.config
+    model = next(each for each in config["models"] if each["name"] == best["model"])
+    names = [_name(each["model"]) for each in study.networks]
+    if len(names) > 1:
+        yield f"{len(names)} networks were compared: {listed(names)}. The closest to people is {names[0]}."
+    weights = "random weights" if model["weights"] == "none" else "pretrained weights"
+    yield f"{names[0]} has the backbone {_name(model['backbone'])} with {weights} ({study.seeds_in_words(best['model'])})."
+    if not any(name == best["model"] for name, _ in study.metrics):
+        yield "It was taken as it is, without training on these images."
+        return
+    recipe = model["recipe"]
+    head, tuning = recipe["train_head"], recipe["finetune"]
+    solved = (
+        "by an exact solution"
+        if head["solver"] == "exact"
+        else f"for {count(head['epochs'], 'epoch')} ({head['optimizer']}, learning rate {head['learning_rate']:g})"
+    )
+    yield f"Its head was trained on features of the frozen base {solved}."
+    if not tuning["epochs"]:
+        yield "The base was not fine-tuned."
+        return
+    yield f"The whole network was then fine-tuned for at most {count(tuning['epochs'], 'epoch')} ({tuning['optimizer']}, learning rate {tuning['learning_rate']:g}, batches of {tuning['batch_size']})."
+    match config["finetune"]["selection"]:
+        case "holdout":
+            again = (
+                "; it was then trained again on all training images for as many epochs"
+                if config["finetune"]["refit"]
+                else ""
+            )
+            yield f"A stratified {percent(config['finetune']['holdout_fraction'])} of the training images decided when to stop{again}."
+        case "validation":
+            yield "The validation images decided when to stop, so accuracy on them is too good."
+
+
+def _accuracy(study: Study) -> Iterator[str]:
+    shown = [each for each in study.networks if not pd.isna(each[TOP1])]
+    for record in shown[:MOST_COMPARED]:
+        found = estimate_of(record, TOP1)
+        yield f"{_name(record['model'])} classified {percent(found.value)} of the validation images correctly{_ends(found, percent)}{_seeds(record)}."
+    if shown:
+        guess, largest = shown[0]["validation_chance_uniform"], shown[0]["validation_chance_largest_label"]
+        yield f"Guessing a label at random would be right for {percent(guess)}, and the most common label for {percent(largest)}."
+        over = estimate_of(shown[0], TOP1).interval_over
+        yield {
+            "subtypes": "Intervals of accuracy are over subtypes: images of one label are not independent (Korn & Graubard, 1998).",
+            "images": "Intervals of accuracy are over images (Wilson, 1927).",
+        }.get(over, "")
+
+
+def _alignment(study: Study) -> Iterator[str]:
+    best = study.best
+    found, in_sample = estimate_of(best, R), estimate_of(best, "in_sample_mean_r")
+    labels = study.catalog.loc[study.catalog["split"] == "validation", "label"].nunique()
+    alignment = next(each for (name, _), each in study.alignments.items() if name == best["model"])
+    features = f" ({count(alignment['n_features'], 'feature')})"
+    yield (
+        f"Layer {_name(best['layer'])} of {_name(best['model'])}{features} was mapped onto people's space by an orthogonal Procrustes rotation "
+        "(Gower, 1975; Schönemann, 1966) learnt on the training images."
+    )
+    mean = f"with a mean of {_R}" if alignment["n_dimensions"] > 1 else f"with {_R}"
+    yield f"On the validation images (held-out), predicted and human coordinates correlated {mean} = {decimal(found.value)}{_ends(found)}{_seeds(best)}."
+    if found.interval_over:
+        yield {
+            "subtypes": f"Intervals of correlations are over the {labels} subtypes: a jackknife that leaves out one subtype, all images of a label, at a time.",
+            "images": "Intervals of correlations are over images: a bias-corrected and accelerated bootstrap (Efron, 1987).",
+        }[found.interval_over]
+    if found.has_null:
+        yield (
+            f"Chance, with {found.null_over} paired at random {study.config['procrustes']['permutations']:,} times and the analysis repeated for each pairing, was {_R} = {decimal(found.null)} on average "
+            f"(middle 95%: {decimal(found.null_low)} to {decimal(found.null_high)}), {p_value(found.p)}."
+        )
+        if doubt(found):
+            yield "This is no clear evidence of alignment."
+    if not pd.isna(best["held_out_disparity"]):
+        yield f"The share of variance that remained (Procrustes disparity) was {decimal(best['held_out_disparity'])}."
+    if not pd.isna(in_sample.value):
+        chance = f"; chance {decimal(in_sample.null)}" if in_sample.has_null else ""
+        yield f"A rotation fitted to the validation images themselves (in-sample), which is always too good, gave {_R} = {decimal(in_sample.value)}{_ends(in_sample)}{chance}."
+
+
+def _dimensions(study: Study) -> Iterator[str]:
+    rows = [row for row in study.profile(study.best["model"]).by_r if not np.isnan(row.found.value)]
+    if len(rows) < 2:
+        return
+    each = [
+        f"{_name(row.name)} {_R} = {decimal(row.found.value)}"
+        + (f", {_interval(row.found.low, row.found.high)}" if row.found.has_interval else "")
+        + (f", {p_value(row.found.p)}" if not np.isnan(row.found.p) else "")
+        for row in rows
+    ]
+    tested = any(not np.isnan(row.found.p) for row in rows)
+    adjusted = f" ({_P} adjusted over dimensions; Holm, 1979)" if tested else ""
+    yield f"Held-out correlations by dimension{adjusted}: {'; '.join(each)}."
+
+
+def _training(study: Study) -> Iterator[str]:
+    for each in added(study, study.best["model"]):
+        interval = "" if np.isnan(each.low) else f", {_interval(each.low, each.high)} over {each.over}"
+        p = _p_of_pair(study, study.baselines[study.best["model"]][each.kind], each.over)
+        yield (
+            f"The same network {BASELINES[each.kind]} had {_R} = {decimal(each.baseline)}; the paired difference was "
+            f"{decimal(each.value)}{interval}{p}."
+        )
+
+
+def _others(study: Study) -> Iterator[str]:
+    best, others = study.best, study.networks[1:]
+    for other in others[:MOST_COMPARED]:
+        pair = study.paired((best["model"], best["layer"]), (other["model"], other["layer"]))
+        start = f"{_name(other['model'])} had {_R} = {decimal(other[R])}{_ends(estimate_of(other, R))}"
+        if pair is None:
+            yield f"{start}."
+            continue
+        value, low, high, over = pair
+        interval = "" if np.isnan(low) else f", {_interval(low, high)}"
+        yield f"{start}; {_name(best['model'])} exceeded it by {decimal(value)}{interval}{_p_of_pair(study, other['model'], over)}."
+    if len(others) > MOST_COMPARED:
+        yield f"The other {len(others) - MOST_COMPARED} networks are in comparison.csv."
+    if others:
+        yield f"Differences have paired intervals, and {_P} of tests that exchange the two networks, adjusted over comparisons (Holm, 1979)."
+
+
+def _p_of_pair(study: Study, other: str, units: str) -> str:
+    """The adjusted p of the difference between the closest network and another in the layers that are shown; empty if there is none."""
+    shown = {study.best["model"]: study.best["layer"], other: study.layers[other]}
+    for row in study.comparison.to_dict("records"):
+        sides = {row[f"model_{side}"]: row[f"layer_{side}"] for side in "ab"}
+        if sides == shown and not pd.isna(p := row[f"p_{units or UNITS[1]}_holm"]):
+            return f", {p_value(p)}"
+    return ""
+
+
+def _ceiling(study: Study) -> Iterator[str]:
+    if ceiling := study.profile(study.best["model"]).ceiling:
+        yield (
+            f"{ceiling.people} individual people correlated with the mean of the others with {_R} = {decimal(ceiling.lower)} and with the mean of all "
+            f"with {_R} = {decimal(ceiling.upper)} (noise ceiling; Nili et al., 2014); the network correlated with individual people with "
+            f"{_R} = {decimal(ceiling.model)}."
+        )
+
+
+def _published(study: Study) -> Iterator[str]:
+    names = {R: "a held-out mean \x02r\x03", TOP1: "an accuracy", "held_out_disparity": "a held-out disparity"}
+    for each in applicable(study.config["references"], study.manifests, study.config["dataset"]):
+        if each["metric"] in names:
+            value = percent(each["value"]) if each["metric"] == TOP1 else decimal(each["value"])
+            label = re.sub(r" and (\w+) \((\d{4})\)$", r" & \1, \2", _name(each["label"]))
+            yield f"On the same images, {names[each['metric']]} of {value} is published ({label}; {_name(each['source'], 200)})."
+
+
+def _software() -> Iterator[str]:
+    packages = [
+        f"{name} {version(package)}" + (" (Mölder et al., 2021)" if package == "snakemake" else "")
+        for package, name in PACKAGES.items()
+    ]
+    yield f"Analyses used Rockspace {rockspace.__version__} (Rockspace authors, n.d.) with {listed(packages)}."
+
+
+def _name(text: Any, longest: int = 60) -> str:
+    return one_line(str(text), longest)
+
+
+def _markdown(text: str) -> str:
+    escaped = re.sub(r"([\\`*_|~$])|<(?=\S)|(?<=\])(?=\()", lambda match: f"\\{match[0]}", text)
+    return escaped.replace(ITALIC[0], "*").replace(ITALIC[-1], "*")
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", MINUS: "$-$", "\N{EN DASH}": "--", "<": r"\textless{}",
+    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", ITALIC[0]: r"\emph{", ITALIC[-1]: "}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}  # fmt: skip
+_PREAMBLE = r"""\documentclass{article}
+\usepackage{iftex}
+\ifPDFTeX
+  \usepackage[T1]{fontenc}
+  \usepackage[utf8]{inputenc}
+\else % for names in other scripts
+  \usepackage{fontspec}
+  \IfFontExistsTF{Noto Sans CJK JP}{\setmainfont{Noto Sans CJK JP}}{}
+\fi"""
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
