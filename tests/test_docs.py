@@ -142,7 +142,9 @@ def test_every_artifact_of_a_rule_has_a_line_with_its_stage_and_none_else_has():
         if line.startswith("| `"):
             artifact, _, stage = line.strip("| ").split(" | ")
             names = re.findall(r"`([^`]+)`", artifact)
-            listed |= {names[0].rpartition(".")[0] + name if re.fullmatch(r"\.[a-z.]+", name) else name for name in names}
+            listed |= {
+                names[0].rpartition(".")[0] + name if re.fullmatch(r"\.[a-z.]+", name) else name for name in names
+            }
             assert stage == "`make report`" or re.search(rf"rule (\w+ as )?{stage.strip('`')}( with)?:", rules), line
     not_of_a_study = {
         "raw/",
