@@ -324,6 +324,7 @@ def test_drawn_images_are_said_to_be_drawn():
     found = study()
     drawn = replace(found, config=found.config | {"dataset": found.config["dataset"] | {"source": "synthetic"}})
     assert "on 48 drawn images" in answer(drawn)
+    assert "follows the 3 drawn dimensions" in answer(drawn)
     assert "no person judged them" in about(drawn)
     assert "drawn" not in answer(found) + about(found)
 
@@ -395,6 +396,7 @@ def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_image
         (0.005, 0.001, 0.009, "Training on these images added 0.005 (0.001 to 0.009 over subtypes) to the r = 0.60 of the same network before training."),
         (-0.05, -0.09, -0.01, "Training on these images took 0.05 (0.01 to 0.09 over subtypes) from the r = 0.60 of the same network before training."),
         (0.01, -0.03, 0.05, "Training on these images added nothing that can be told from 0 to the r = 0.60 of the same network before training (+0.01, -0.03 to +0.05 over subtypes)."),
+        (0.01, -0.001, 0.05, "Training on these images added nothing that can be told from 0 to the r = 0.60 of the same network before training (+0.01, 0.00 to +0.05 over subtypes)."),
         (0.01, np.nan, np.nan, "Training on these images changed the r = 0.60 of the same network before training by +0.01, without an interval: there are too few images."),
     ],
 )  # fmt: skip

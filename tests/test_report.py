@@ -38,7 +38,7 @@ def test_the_front_page_answers_in_one_screen(visit, report, finished):
     null = [f"{summary[f'held_out_mean_r_null{end}']:.3f}" for end in ("", "_low", "_high")]
     for words in (
         "tiny",
-        "On 12 drawn images that it was not trained on, lite0's penultimate layer follows people's 8 dimensions",
+        "On 12 drawn images that it was not trained on, lite0's penultimate layer follows the 8 drawn dimensions",
         f"r = {summary['held_out_mean_r']:.2f}",
         f"{100 * summary['validation_top1']:.1f} %",
         f"({100 * summary['validation_top1_low']:.1f} to {100 * summary['validation_top1_high']:.1f})",

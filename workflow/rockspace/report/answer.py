@@ -48,11 +48,9 @@ class Difference:
         """Say it in one sentence."""
         owner = f"the r = {self.baseline:.2f} of the same network {BASELINES[self.kind]}"
         if np.isnan(self.low):
-            return (
-                f"{self.training} changed {owner} by {self.value:+.2f}, without an interval: there are too few images."
-            )
+            return f"{self.training} changed {owner} by {_signed(self.value)}, without an interval: there are too few images."
         if self.low <= 0 <= self.high:
-            interval = f"{self.value:+.2f}, {self.low:+.2f} to {self.high:+.2f} over {self.over}"
+            interval = f"{_signed(self.value)}, {_signed(self.low)} to {_signed(self.high)} over {self.over}"
             return f"{self.training} added nothing that can be told from 0 to {owner} ({interval})."
         ends = sorted((abs(self.low), abs(self.high)))
         digits = 2 if ends[0] >= 0.005 else 3  # an end that is not 0 is not written as 0
@@ -104,8 +102,11 @@ def answer(study: Study) -> str:
     before = "".join(
         f"; the same network {BASELINES[each.kind]} has {each.baseline:.2f}" for each in added(study, best["model"])
     )
+    dimensions = (
+        f"the {n} drawn dimension{'' if n == 1 else 's'}" if study.is_drawn else f"people's {_count(n, 'dimension')}"
+    )
     return (
-        f"{start} follows people's {_count(n, 'dimension')} with a {'mean ' if n > 1 else ''}correlation of "
+        f"{start} follows {dimensions} with a {'mean ' if n > 1 else ''}correlation of "
         f"r = {found.value:.2f}{interval}{chance}{before}."
     )
 
@@ -215,6 +216,11 @@ def _listed(names: Sequence[str], last: str) -> str:
 
 def _ends(found: Estimate) -> str:
     return f", {found.low:.2f} to {found.high:.2f}" if found.has_interval else ""
+
+
+def _signed(value: float) -> str:
+    """Write a difference; what rounds to 0 has no sign."""
+    return f"{value:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00")
 
 
 def _sentence(text: str) -> str:
