@@ -178,7 +178,8 @@ def test_a_wrong_configuration_stops_before_any_job_with_one_line(finished, chan
     (finished.folder / "change.yaml").write_text(change)
     result = finished.snakemake("--configfile", "tiny.yaml", "change.yaml")
     assert result.returncode != 0
-    assert [line for line in (result.stdout + result.stderr).splitlines() if expected in line]
+    assert result.stderr.splitlines()[-1].startswith("error: ")
+    assert expected in result.stderr.splitlines()[-1]
     assert "Job stats" not in result.stdout + result.stderr
 
 

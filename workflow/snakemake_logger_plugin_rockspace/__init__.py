@@ -54,6 +54,8 @@ USUAL = (
     "Complete log(s)",
     "Elapsed time",
 )
+# Around a message for the user, where in the rules it was raised.
+_WHERE = re.compile(r'^WorkflowError in file .*, line \d+:\n(?P<message>.*)\n  File ".*", line \d+, in <module>')
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ (?P<level>[A-Z]+) ")
 
 
@@ -189,7 +191,7 @@ class LogHandler(LogHandlerBase):
                 # Of a failed stage Snakemake knows its exit status alone.
                 text = record.getMessage()
                 if "CalledProcessError" not in text and "At least one job did not complete" not in text:
-                    self.errors.append(text)
+                    self.errors.append(_WHERE.sub(r"error: \g<message>", text))
             case None:
                 text = record.getMessage()
                 self.stopped |= text.startswith("Terminating processes on user request")
