@@ -459,7 +459,7 @@ def test_the_figure_has_the_mean_first_then_the_dimensions_from_the_highest_r_on
 def drawn(monkeypatch, draw) -> list:
     """The figures that are saved."""
     found, saved = [], dimensions.save
-    monkeypatch.setattr(dimensions, "save", lambda figure, outputs: (found.append(figure), saved(figure, outputs)))
+    monkeypatch.setattr(dimensions, "save", lambda figure, *given: (found.append(figure), saved(figure, *given)))
     draw()
     return found
 
