@@ -676,6 +676,14 @@ def test_a_lasso_can_be_made_from_the_keyboard(page):
     assert "taken out" in spoken(page)
 
 
+def test_a_search_that_finds_nothing_in_the_lasso_says_so(page):
+    for key in ("Home", "l"):
+        page.locator("#left .stage").press(key)
+    page.get_by_role("searchbox").fill("chalk")
+    assert page.locator(".nothing:visible").count() == 2
+    assert "among the chosen lasso" in text(page, "#left .nothing .why")
+
+
 class Fingers:
     """Fingers on a touch screen, at places of the window."""
 
@@ -838,6 +846,16 @@ def test_the_view_can_be_saved_as_pictures_and_as_a_table(page, study):
     with Image.open(saved(page, "png")) as picture:
         assert picture.width == 3 * round(float(root.get("width")))
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 500
+
+
+def test_a_correlation_that_is_not_defined_is_said_to_be_so(visit, tmp_path):
+    path, study = build(tmp_path, LABELS, GROUPS, RUNS[:1])
+    study["runs"][0]["r"]["validation"][0] = None
+    study["runs"][0]["figures"]["held_out"] = {"value": None, "interval": None, "interval_over": None, "chance": None}
+    path.write_text(explorer_page("rocks", study), encoding="utf-8")
+    page = ready(visit(path))
+    assert page.locator("#right .axis-title").first.text_content() == "lightness, r = not defined"
+    assert text(page, "#right .caption") == "Held-out mean r = not defined"
 
 
 def test_a_network_without_training_is_shown_without_a_word_on_accuracy(visit, tmp_path):

@@ -189,7 +189,10 @@ function followView() {
   offerColours();
   element("guesses-label").hidden = view.run.guesses === null;
   if (element("search").value !== view.query) element("search").value = view.query;
-  for (const plot of plots) plot.nothing.querySelector(".why").textContent = whyNothing();
+  for (const { nothing } of plots) {
+    nothing.hidden = chosenImages().length > 0;
+    nothing.querySelector(".why").textContent = whyNothing();
+  }
   element("tally").textContent = `${tally()}${view.lasso ? " in the lasso" : ""}`;
   for (const button of document.querySelectorAll(".clear")) button.disabled = !isFiltered();
   followLabels();

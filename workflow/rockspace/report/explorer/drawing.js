@@ -30,7 +30,6 @@ function drawPlots() {
     plot.transform = plot.transformOf(view.zoom);
     plot.stage.__zoom = plot.transform; // where d3.zoom goes on from
     plot.stage.classList.toggle("moved", view.zoom !== null);
-    plot.nothing.hidden = shownImages().size > 0;
     drawAxes(plot);
     drawImages(plot, mark);
     drawOverlay(plot);

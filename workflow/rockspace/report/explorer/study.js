@@ -15,7 +15,9 @@ const imagesOf = (split) => bySplit[split];
 const plain = (text) => text.normalize("NFKC").toLowerCase();
 const searched = everyImage.map((image) => plain([nameOf(image), labelOf(image).name, groupName(image)].join(" ")));
 
-const number = d3.format(".2f");
+const twoDecimals = d3.format(".2f");
+// A correlation with a constant is not defined.
+const number = (value) => (value === null ? "not defined" : twoDecimals(value));
 const share = (p) => (p > 0.995 ? "> 99 %" : p < 0.005 ? "< 1 %" : `${Math.round(100 * p)} %`);
 const thousands = d3.format(",");
 

@@ -154,7 +154,7 @@ def _describe_run(
 def _figure(found: Estimate) -> dict[str, Any]:
     """A figure with its own interval and chance, None where there is none."""
     return {
-        "value": found.value,
+        "value": None if np.isnan(found.value) else found.value,
         "interval": [found.low, found.high] if found.has_interval else None,
         "interval_over": found.interval_over,
         "chance": None if np.isnan(found.null) else found.null,
