@@ -763,6 +763,18 @@ def test_a_table_scrolls_within_itself_under_its_headings_and_beside_its_first_c
     assert page.locator("tbody th").first.bounding_box()["width"] < 0.5 * table["width"]
 
 
+@pytest.mark.parametrize("name", ["summary", "comparison"])
+def test_a_printed_table_has_every_column_and_row(visit, tables, name):
+    page = visit(tables / f"{name}.html", width=1046, height=720)  # A4 across, with its margins
+    page.emulate_media(media="print")
+    assert fits(page)
+    assert (
+        page.locator("thead th").last.bounding_box()["x"] + page.locator("thead th").last.bounding_box()["width"]
+        <= 1046
+    )
+    assert page.locator(".scroll").evaluate("each => each.clientHeight >= each.querySelector('table').offsetHeight")
+
+
 def column(page, heading: str) -> list[str]:
     names = [text.split("\n")[0] for text in page.locator("thead th").all_inner_texts()]
     place = next(i for i, name in enumerate(names) if name.startswith(heading))
