@@ -142,7 +142,7 @@ def test_the_config_that_is_written_is_valid_and_says_what_was_found(folder, mon
     said = capsys.readouterr().out
     assert ("12 images: 9 train, 3 validation." in said) == given
     assert ("coordinates.csv: column 'image' names the images, 12 images\ndimensions: hue, size\n" in said) == given
-    assert "--configfile config/pets.yaml" in said
+    assert "make study CONFIG=config/pets.yaml" in said
     with pytest.raises(RockspaceError, match=r"config/pets.yaml exists"):
         main(["pets"])
 

@@ -121,7 +121,7 @@ def main(arguments: list[str]) -> None:
         else f"Now fill in your folder and patterns in {path}."
     )
     write_text(path, text)
-    print(f"{found}\nWrote {path}. Check it, then: snakemake --cores 4 --configfile {path}")
+    print(f"{found}\nWrote {path}. Check it, then: make study CONFIG={path}")
 
 
 if __name__ == "__main__":
