@@ -50,11 +50,11 @@ onsuccess:
         from rockspace.report.columns import read_table
         from rockspace.report.terminal import closing_words
 
-        files, answer = {"summary": rules.summary.output.markdown}, ""
+        # Names lead there from where `make` works too, which a run with `--directory` or of a module is not in.
+        here = Path() if Path("Makefile").exists() else Path.cwd()
+        files, answer = {"summary": str(here / rules.summary.output.markdown)}, ""
         if overview.exists() and overview.stat().st_mtime > STARTED:
             answer = Path(rules.overview.output.answer).read_text()
-            # `make report` stands in the clone, which a run with `--directory` is not in.
-            resolved = Path(rules.overview.output.config)
-            resolved = shlex.quote(str(resolved if Path("Makefile").exists() else resolved.absolute()))
-            files |= {"report": f"make report CONFIG={shlex.quote(resolved)}", "open": str(overview)}
+            resolved = shlex.quote(str(here / rules.overview.output.config))
+            files |= {"report": f"make report CONFIG={shlex.quote(resolved)}", "open": str(here / overview)}
         logger.info(f"\n{closing_words(read_table(summary), settings['study'], files, answer)}")

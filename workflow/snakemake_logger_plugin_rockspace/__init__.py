@@ -51,6 +51,7 @@ USUAL = (
     "Shutting down, this might take",
     "Exiting because a job execution failed",
     "Terminating processes on user request",
+    "Loading script code for rule",
     "Complete log(s)",
     "Elapsed time",
 )
