@@ -308,7 +308,7 @@ def test_pointing_at_an_image_shows_it_in_both_spaces(page, study, plot):
     assert page.locator(".ring.looked").count() == 0
 
 
-def test_the_card_says_in_words_what_was_guessed_and_what_is_true(page, study):
+def test_the_card_says_in_words_what_was_predicted_and_what_is_true(page, study):
     run = study["runs"][study["opening"]]
     guesses, names = study["guesses"][run["guesses"]], [label["name"] for label in study["labels"]]
     seen = set()
@@ -319,12 +319,12 @@ def test_the_card_says_in_words_what_was_guessed_and_what_is_true(page, study):
         seen.add(right)
         choose_by_address(page, study["images"]["id"][image])
         true, guess = names[label], names[guesses[image][0][0]]
-        words = f"✓ Right: the guess, {true}, is the true label"
+        words = f"✓ Right: predicted {true}, which is the true label"
         if not right:
-            words = f"✗ Wrong: the guess is {guess}, the true label {true}"
+            words = f"✗ Wrong: predicted {guess}, the true label is {true}"
         assert text(page, "#verdicts .verdict") == words
         assert page.locator(".guess-list .label").all_inner_texts() == [names[guess] for guess, _ in guesses[image]]
-        tags = ["guess", "", ""]
+        tags = ["predicted", "", ""]
         for rank, (other, _) in enumerate(guesses[image]):
             if other == label:
                 tags[rank] = ", ".join(filter(None, [tags[rank], "true"]))

@@ -19,7 +19,7 @@ function showCard() {
   showNeighbours(image);
 }
 
-// For each space with predictions: right or wrong in words, the guess and the true label, and the probabilities.
+// For each space with predictions: right or wrong in words, the predicted and the true label, and the probabilities.
 function showVerdicts(image) {
   const runs = spaces().filter((run) => run && run.guesses !== null);
   const block = d3.select("#verdicts").selectAll("section").data(runs).join("section").text("");
@@ -29,19 +29,19 @@ function showVerdicts(image) {
   const words = block.append("p").attr("class", "verdict").classed("right", right);
   words.append("strong").text((run) => (right(run) ? "✓ Right" : "✗ Wrong"));
   words.append("span").text((run) => {
-    const guess = label(guessesOf(run, image)[0]);
-    return right(run) ? `: the guess, ${guess}, is the true label` : `: the guess is ${guess}, the true label ${labelOf(image).name}`;
+    const predicted = label(guessesOf(run, image)[0]);
+    return right(run) ? `: predicted ${predicted}, which is the true label` : `: predicted ${predicted}, the true label is ${labelOf(image).name}`;
   });
   const item = block
     .append("ol")
     .attr("class", "guess-list")
-    .attr("aria-label", "The model’s guesses, the most probable first")
+    .attr("aria-label", "Predictions, the most probable first")
     .selectAll("li")
     .data((run) => guessesOf(run, image).map((guess, rank) => ({ ...guess, rank })))
     .join("li");
   item.append("span").attr("class", "amount").style("width", (guess) => `${100 * guess.p}%`);
   item.append("span").attr("class", "label").text(label);
-  const notes = (guess) => [guess.rank === 0 && "guess", guess.label === study.images.label[image] && "true"].filter(Boolean);
+  const notes = (guess) => [guess.rank === 0 && "predicted", guess.label === study.images.label[image] && "true"].filter(Boolean);
   item.append("span").attr("class", "tag").text((guess) => notes(guess).join(", "));
   item.append("span").attr("class", "share").text((guess) => share(guess.p));
 }

@@ -9,7 +9,7 @@ const hasGroups = study.groups.length > 1;
 const categoryMarks = d3.range(MARK_COLOURS.length * SHAPES.length).map((i) => ({ colour: MARK_COLOURS[i % MARK_COLOURS.length], shape: i % SHAPES.length }));
 const categoryMark = (index) => categoryMarks[index % categoryMarks.length];
 const traceMark = { colour: "--trace", shape: null }; // of what the filters leave out
-const verdictMarks = { right: { colour: "--right", shape: 0 }, wrong: { colour: "--wrong", shape: 1 } };
+const verdictMarks = { right: categoryMark(0), wrong: categoryMark(1) };
 // Cividis: the order of its colours is seen with every kind of colour vision. The end that is like the paper is left out.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const scaleBetween = (low, high) => d3.range(STEPS).map((i) => ({ colour: d3.interpolateCividis(low + ((high - low) * i) / (STEPS - 1)), shape: 0 }));

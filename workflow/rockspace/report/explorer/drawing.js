@@ -220,7 +220,7 @@ function drawTip(plot) {
   spaces().forEach((run, i) => {
     const guesses = guessesOf(run, looked);
     said[i].textContent = guesses
-      ? `${view.left ? `${fullName(run)}: ` : ""}${isRight(run, looked) ? "right" : "wrong"}, guess ${study.labels[guesses[0].label].name} (${share(guesses[0].p)})`
+      ? `${view.left ? `${fullName(run)}: ` : ""}${isRight(run, looked) ? "right" : "wrong"}, predicted ${study.labels[guesses[0].label].name} (${share(guesses[0].p)})`
       : "";
   });
   const [x, y] = plot.position(looked);

@@ -169,8 +169,8 @@ function verdict(run, image) {
   const { label, p } = guesses[0];
   const name = study.labels[label].name;
   return isRight(run, image)
-    ? `right: guess ${name} (${share(p)})`
-    : `wrong: guess ${name} (${share(p)}), true label ${labelOf(image).name}`;
+    ? `right: predicted ${name} (${share(p)})`
+    : `wrong: predicted ${name} (${share(p)}), true label ${labelOf(image).name}`;
 }
 
 function describe(image) {
@@ -178,7 +178,7 @@ function describe(image) {
     (k) => `${study.dimensions[k]}: ${spaces().map((run) => `${shortName(run)} ${number(placesOf(run)[image][k])}`).join(", ")}`,
   );
   const verdicts = spaces().filter((run) => run && run.guesses !== null);
-  const said = verdicts.map((run) => ` ${view.left ? `${fullName(run)}: ` : "Prediction "}${verdict(run, image)}.`).join("");
+  const said = verdicts.map((run) => ` ${view.left ? `${fullName(run)} ` : "Prediction "}${verdict(run, image)}.`).join("");
   const group = hasGroups ? `, ${groupName(image)}` : "";
   return `${nameOf(image)}, ${labelOf(image).name}${group}. ${places.join("; ")}.${said}`;
 }
