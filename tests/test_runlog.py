@@ -44,6 +44,8 @@ with recorded({str(tmp_path / "stage.log")!r}, 1, tensorflow=True) as log:
         env={},
     )
     assert result.stderr == "1 threads\n"
+    (line,) = (tmp_path / "stage.log").read_text().splitlines()
+    assert line.endswith(" INFO 1 threads")
 
 
 def test_a_full_disk_is_one_line_also_where_a_library_tells_it_in_words_alone(tmp_path, capsys):
