@@ -10,12 +10,11 @@ from rockspace.report.columns import BY_NAME, estimate_of
 WIDTH = 80  # columns
 TOP1, R = "validation_top1", "held_out_mean_r"
 MOST_ROWS = 12
-HEADINGS = ("top-1 (95 %)", "r held-out (95 %)", "chance", "p", "new subtypes")
+HEADINGS = ("top-1 (95 %)", "r held-out (95 %)", "chance", "p")
 LEGEND = (
     "r: mean correlation with people's coordinates of the validation images, by a",
     "rotation learnt on the training images; chance, p: of this r, {null} paired",
-    "at random; 95 %: over {interval}, of top-1 over {top1}; new subtypes: r",
-    "where the rotation saw no training image of the subtype.",
+    "at random; 95 %: over {interval}, of top-1 over {top1}.",
 )
 
 
@@ -55,9 +54,7 @@ def closing_words(summary: pd.DataFrame, study: str, files: Mapping[str, str], a
 
 
 def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
-    top1, held_out, *others = (
-        BY_NAME[name].written(row[name]) for name in (TOP1, R, f"{R}_null", f"{R}_p", "new_subtypes_mean_r")
-    )
+    top1, held_out, *others = (BY_NAME[name].written(row[name]) for name in (TOP1, R, f"{R}_null", f"{R}_p"))
     # Ends with fewer digits than those of `Column.cell`, for 80 columns.
     accuracy, r = (estimate_of(row, name) for name in (TOP1, R))
     if accuracy.has_interval:
