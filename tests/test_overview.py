@@ -394,7 +394,7 @@ def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_image
     [
         (0.05, 0.01, 0.09, "Training on these images added 0.05 (0.01 to 0.09 over subtypes) to the r = 0.60 of the same network before training."),
         (0.005, 0.001, 0.009, "Training on these images added 0.005 (0.001 to 0.009 over subtypes) to the r = 0.60 of the same network before training."),
-        (-0.05, -0.09, -0.01, "Training on these images took 0.05 (0.01 to 0.09 over subtypes) from the r = 0.60 of the same network before training."),
+        (-0.05, -0.09, -0.01, "Training on these images lowered r by 0.05 (0.01 to 0.09 over subtypes): the same network before training has 0.60."),
         (0.01, -0.03, 0.05, "Training on these images added nothing that can be told from 0 to the r = 0.60 of the same network before training (+0.01, -0.03 to +0.05 over subtypes)."),
         (0.01, -0.001, 0.05, "Training on these images added nothing that can be told from 0 to the r = 0.60 of the same network before training (+0.01, 0.00 to +0.05 over subtypes)."),
         (0.01, np.nan, np.nan, "Training on these images changed the r = 0.60 of the same network before training by +0.01, without an interval: there are too few images."),

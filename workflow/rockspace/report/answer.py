@@ -55,7 +55,9 @@ class Difference:
         ends = sorted((abs(self.low), abs(self.high)))
         digits = 2 if ends[0] >= 0.005 else 3  # an end that is not 0 is not written as 0
         interval = f"{abs(self.value):.{digits}f} ({ends[0]:.{digits}f} to {ends[1]:.{digits}f} over {self.over})"
-        return f"{self.training} {f'added {interval} to' if self.value > 0 else f'took {interval} from'} {owner}."
+        if self.value < 0:
+            return f"{self.training} lowered r by {interval}: the same network {BASELINES[self.kind]} has {self.baseline:.2f}."
+        return f"{self.training} added {interval} to {owner}."
 
 
 def added(study: Study, model: str) -> list[Difference]:
