@@ -759,6 +759,17 @@ def test_arrows_go_from_peoples_places_to_the_models(visit, path, study):
     assert page.locator("#right .stage").is_visible()
 
 
+def test_of_many_arrows_the_greatest_distances_are_drawn(visit, tmp_path):
+    path, _ = build(tmp_path, list("abcdef"), [""] * 6, RUNS[:1], train=2, validation=60)
+    page = ready(visit(path, fragment="layout=arrows&marks=points"))
+    assert "the 300 greatest distances" in text(page, "#left .caption")
+    names = {"s": "http://www.w3.org/2000/svg"}
+    group = ElementTree.parse(saved(page, "svg")).getroot().find("s:g", names)
+    assert len([path for path in group.findall(".//s:path", names) if path.get("fill") == "none"]) == 300
+    page.get_by_role("searchbox").fill("_a_")
+    assert "each image" in text(page, "#left .caption")
+
+
 def test_the_greatest_differences_are_listed_and_can_be_selected(page, study):
     run = study["runs"][study["opening"]]
     far = {i: math.dist(study["human"]["places"][i], run["places"][i]) for i in validation_images(study)}

@@ -143,8 +143,15 @@ function arrowOf(plot, image) {
   return arrowPath(from, to, plot.isInside(from) ? plot.sizeAt(image, from) : 0);
 }
 
-// Every arrow of a plot: its image and its path.
-const arrowsOf = (plot) => [...shownImages()].map((image) => [image, arrowOf(plot, image)]).filter(([, path]) => path);
+const MOST_ARROWS = 300; // more of them hide each other
+
+// The arrows of a plot: image and path. Of many, those in the lasso and then those of the greatest distance.
+function arrowsOf(plot) {
+  const arrows = [...shownImages()].map((image) => [image, arrowOf(plot, image)]).filter(([, path]) => path);
+  if (arrows.length <= MOST_ARROWS) return arrows;
+  const first = d3.sort(arrows, ([image]) => -isLassoed(image), ([image]) => -distanceOf(image));
+  return first.slice(0, MOST_ARROWS);
+}
 
 function drawArrows(plot, context, mark) {
   context.lineWidth = 1.3;

@@ -22,7 +22,12 @@ function showCaptions() {
     );
     const caption = d3.select(plot.caption).text("");
     if (view.layout === "arrows" && plot.side === "left") {
-      caption.text("An arrow goes from each image’s place in one space to its place in the other");
+      const many = shownImages().size > MOST_ARROWS;
+      caption.text(
+        many
+          ? `Arrows from one space to the other: the ${MOST_ARROWS} greatest distances in view; zoom in for others`
+          : "An arrow goes from each image’s place in one space to its place in the other",
+      );
     }
     if (!run || (view.layout === "arrows" && plot.side === "left")) continue;
     if (study.splits[view.split] === "train") {
