@@ -52,6 +52,7 @@ _PLACEHOLDER = re.compile(r"\.\.\.|\b[A-Z]{4,}\b(?!=)")
 
 # Laid over the config of every run that is meant for real. The graph of a deep network would take most of the time.
 SMALL = """\
+baselines: []
 models: [{name: lite0, backbone: efficientnet_lite0, weights: imagenet, output_layer: block2b_add}]
 dataset: {synthetic: {subtypes: 4, per_subtype: {train: 6, validation: 3}, image_size: 48}}
 tfrecords: {image_size: 32, margin: 4}
