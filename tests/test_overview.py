@@ -338,7 +338,9 @@ def test_the_answer_of_a_study_too_small_for_an_interval_and_a_null_has_neither(
         baselines={},
     )
     r = found.entries.set_index("model")["mean_r"]["a"]
-    assert answer(small).endswith(f"with a mean correlation of r = {r:.2f}.")
+    assert answer(small).endswith(
+        f"mean correlation of r = {r:.2f}; there are too few images to say what chance gives."
+    )
 
 
 def test_baselines_and_ensembles_are_never_the_closest_network():
@@ -357,7 +359,10 @@ def test_the_dimension_followed_best_and_those_no_better_than_chance_are_named()
     first, second = dimensions_in_words(found)
     assert first.startswith("It follows size best (r = 0.9")
     assert second.startswith("It fails on shape (r = ")
-    assert second.endswith("; chance 0.10): not clearly better than chance.")
+    assert second.endswith("; chance 0.10): that is within what chance gives.")
+    narrow = {run: table.assign(null_r_held_out_subtypes_high=0.0) for run, table in found.nulls.items()}
+    _, unclear = dimensions_in_words(replace(found, nulls=narrow))
+    assert unclear.startswith("It is not clearly better than chance on shape (r = ")
     fine = {
         run: table.assign(p_held_out_subtypes_holm=0.01, null_r_held_out_subtypes=-0.9)
         for run, table in found.nulls.items()
@@ -366,10 +371,9 @@ def test_the_dimension_followed_best_and_those_no_better_than_chance_are_named()
     assert "and shape least (r = " in both
     assert every == "It follows every dimension clearly better than chance."
     poor = {run: table.assign(p_held_out_subtypes_holm=0.5) for run, table in found.nulls.items()}
-    assert (
-        dimensions_in_words(replace(found, nulls=poor))[1]
-        == "It follows no single dimension clearly better than chance."
-    )
+    highest, none = dimensions_in_words(replace(found, nulls=poor))
+    assert highest.startswith("Its highest r is that of size (0.9")
+    assert none == "It follows no single dimension clearly better than chance."
 
 
 def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_images_and_hold_all_seeds(tmp_path):

@@ -11,7 +11,7 @@ import pandas as pd
 
 from rockspace.alignment.statistics import Estimate
 from rockspace.report.columns import estimate_of
-from rockspace.report.dimensions import BASELINES, doubt
+from rockspace.report.dimensions import BASELINES, Profiled, doubt
 from rockspace.report.summary import notes_of
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ def answer(study: Study) -> str:
         if found.has_interval
         else ""
     )
-    chance = f", {found.value - found.null:.2f} above chance ({found.null:.2f})" if found.has_null else ""
+    chance = "; there are too few images to say what chance gives"
+    if found.has_null:
+        chance = f", {found.value - found.null:.2f} above chance ({found.null:.2f})"
     if why := doubt(found):
         chance = f"; chance is {found.null:.2f}, so this is not clearly more than chance ({why})"
     before = "".join(
@@ -129,26 +131,30 @@ def dimensions_in_words(study: Study) -> list[str]:
     if len(rows) < 2:
         return []
     first, last = rows[0], rows[-1]
-    tested = [row for row in rows if row.found.has_null]
-    failed = [row for row in tested if doubt(row.found)]
+    unclear = [row for row in rows if doubt(row.found)]
     said = [
-        f"It follows {first.name} best (r = {first.found.value:.2f})"
-        + ("." if last in failed else f" and {last.name} least (r = {last.found.value:.2f}).")
+        f"Its highest r is that of {first.name} ({first.found.value:.2f})."
+        if first in unclear
+        else f"It follows {first.name} best (r = {first.found.value:.2f})"
+        + ("." if last in unclear else f" and {last.name} least (r = {last.found.value:.2f}).")
     ]
-    if failed and len(failed) == len(tested):
-        said.append("It follows no single dimension clearly better than chance.")
-    elif failed:
-        names = _listed(
-            [
-                f"{row.name} (r = {row.found.value:.2f}{_ends(row.found)}; chance {row.found.null:.2f})"
-                for row in failed
-            ],
-            "and",
-        )
-        said.append(f"It fails on {names}: not clearly better than chance.")
-    elif tested:
+    if len(unclear) == len(rows):
+        return [*said, "It follows no single dimension clearly better than chance."]
+    failed = [row for row in unclear if row.found.value <= row.found.null_high]
+    if failed:
+        said.append(f"It fails on {_with_chance(failed)}: that is within what chance gives.")
+    if others := [row for row in unclear if row not in failed]:
+        said.append(f"It is not clearly better than chance on {_with_chance(others)}.")
+    if not unclear and first.found.has_null:
         said.append("It follows every dimension clearly better than chance.")
     return said
+
+
+def _with_chance(rows: Sequence[Profiled]) -> str:
+    return _listed(
+        [f"{row.name} (r = {row.found.value:.2f}{_ends(row.found)}; chance {row.found.null:.2f})" for row in rows],
+        "and",
+    )
 
 
 def training_in_words(study: Study) -> list[str]:
