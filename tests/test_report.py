@@ -124,21 +124,47 @@ def test_the_overview_and_the_tables_are_pages_of_their_own(visit, finished):
         assert Path(download.value.path()).read_bytes() == (results / f"{name}.csv").read_bytes()
 
 
+def clone(folder: Path, snakemake: str) -> Path:
+    """A folder in which the Makefile runs a script in place of Snakemake."""
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / "config").symlink_to(ROOT / "config")
+    (folder / ".venv/bin/python").symlink_to(sys.executable)
+    stand_in = folder / ".venv/bin/snakemake"
+    stand_in.write_text(f"#!/bin/sh\n{snakemake}\n")
+    stand_in.chmod(0o755)
+    return folder
+
+
+def make(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    command = ["make", "-s", "-f", ROOT / "Makefile", "-o", ".venv/complete", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=os.environ | environment)
+
+
+@pytest.mark.parametrize(
+    ("target", "study"), [(["demo"], "demo"), (["study"], "rocks"), (["study", "CONFIG=own.yaml"], "own")]
+)
+def test_a_run_with_nothing_to_do_says_where_its_result_is(tmp_path, target, study):
+    place = clone(tmp_path / "here", 'echo "$@"; [ -z "$PAGE" ] || touch "$PAGE"')
+    (place / "own.yaml").write_text("study: own\n")
+    page = place / f"results/{study}/overview.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    os.utime(page, (time.time() - 100,) * 2)
+    asked, said = make(place, *target).stdout.splitlines()
+    assert asked.split()[-1] == {"demo": "config/demo.yaml", "rocks": "config/config.yaml", "own": "own.yaml"}[study]
+    assert said == f"open results/{study}/overview.html"
+    time.sleep(0.01)
+    assert make(place, *target, PAGE=str(page)).stdout == f"{asked}\n"
+
+
 def test_make_report_is_of_the_run_made_last_unless_a_config_is_named(tmp_path):
     """Wherever that run's results are; and an older page stays until there is a newer."""
-    place = tmp_path / "a place"
-    (place / ".venv/bin").mkdir(parents=True)
-    (place / "config").symlink_to(ROOT / "config")
-    (place / ".venv/bin/python").symlink_to(sys.executable)
-    stand_in = place / ".venv/bin/snakemake"
-    stand_in.write_text('#!/bin/sh\necho "$PWD" "$@" >"$LOG"\nfor last; do :; done; echo new >"$last"; exit $STATUS\n')
-    stand_in.chmod(0o755)
+    script = 'echo "$PWD" "$@" >"$LOG"; for last; do :; done; echo new >"$last"; exit $STATUS'
+    place = clone(tmp_path / "a place", script)
 
     def report(*arguments: str, status: int = 0) -> tuple[str, str]:
         """Return the last line that was shown, and what Snakemake was asked for."""
-        command = ["make", "-s", "-f", ROOT / "Makefile", "-o", ".venv/complete", "report", *arguments]
-        environment = os.environ | {"LOG": str(tmp_path / "log"), "STATUS": str(status)}
-        done = subprocess.run(command, cwd=place, capture_output=True, text=True, env=environment)
+        done = make(place, "report", *arguments, LOG=str(tmp_path / "log"), STATUS=str(status))
         assert (done.returncode == 0) == (status == 0), done.stderr
         return done.stdout.strip(), (tmp_path / "log").read_text()
 
