@@ -63,6 +63,7 @@ def test_the_front_page_answers_in_one_screen(visit, report, finished):
 
 @pytest.mark.parametrize("window", [LAPTOP, PHONE], ids=["laptop", "phone"])
 def test_every_item_opens_whole_and_has_a_caption(visit, report, window):
+    captions = {" ".join(file.read_text().split()) for file in report.parent.rglob("*.caption.txt")}
     page = visit(report, **window)
     opened = []
     for category in CATEGORIES:
@@ -72,10 +73,10 @@ def test_every_item_opens_whole_and_has_a_caption(visit, report, window):
             name = " ".join(rows.nth(i).inner_text().split())
             look, about = rows.nth(i).locator("td").last.locator("a").all()
             look.click()
+            picture = content(page).locator("img")
             if "overview" in name or "table" in name:
                 assert page.frame_locator("iframe").get_by_role("heading", level=1).inner_text()
             else:
-                picture = content(page).locator("img")
                 picture.evaluate("image => image.decode()")
                 box = picture.bounding_box()
                 # Nothing is above the scrolled area's start, where no scrolling would reach it, or beside it.
@@ -83,7 +84,12 @@ def test_every_item_opens_whole_and_has_a_caption(visit, report, window):
                 assert box["x"] >= 0, name
                 assert box["x"] + box["width"] <= window["width"], name
             about.click()
-            assert len(page.locator("nav .prose").inner_text()) > 60, name
+            said = page.locator("nav .prose").inner_text()
+            assert len(said) > 60, name
+            if picture.count():
+                # The caption that lies beside the picture, seen together with it.
+                assert " ".join(said.split()) in captions, name
+                assert picture.is_visible(), name
             opened.append(name)
             page.evaluate("category => app.showCategory(category)", category)
         page.evaluate("app.setView({navbarMode: 'menu'})")

@@ -80,7 +80,7 @@ def augmentation_figure(
         figure.suptitle(f"{title}: {side} by {side} pixels", x=0.01, ha="left")
         settings = listed([f"{name} {value}" for name, value in augmentation.items()])
         about = (
-            f"{title[:1].upper()}{title[1:]}: {count(rows, 'training image')} ({listed([str(label) for label in labels])}), one a row, as the "
+            f"{title[:1].upper()}{title[1:]}: {count(rows, 'training image')} ({listed([one_line(label) for label in labels])}), one a row, as the "
             f"input pipeline gives them to the network, {side} by {side} pixels, before the preprocessing of the backbone.",
             f"First column: unchanged, as in evaluation; others: as augmented in the first {count(columns - 1, 'epoch')} of fine-tuning.",
             f"Settings: {settings}.",

@@ -65,9 +65,10 @@ def comparison_figure(
     difference, p = difference_matrix(shown, comparisons)
     compared = bool(np.isfinite(difference).any())
     names = _names(shown)
-    seeds = listed(sorted({str(seed) for seed in shown["seed"]}))
+    averaged = (shown["seed"] == "all").any()
+    seeds = "mean over seeds" if averaged else f"seed {listed(sorted({str(seed) for seed in shown['seed']}))}"
     title = f"{len(shown)} of {len(entries)} models and layers" if len(shown) < len(entries) else _what(entries)
-    title = f"{title}, {'all seeds' if seeds == 'all' else f'seed {seeds}'}, {len(labels)} validation images"
+    title = f"{title}, {seeds}, {len(labels)} validation images"
     with column_style():
         height = ROW * len(shown) + 8 * LINE
         if compared:

@@ -115,7 +115,8 @@ def all_learning_curves(
         separated = f"\nvertical lines separate the phases:\n{words}" if ", " in words else ""
         figure.supxlabel(f"epoch{separated}")
         figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
-        start = f"Learning curves of {listed(list(histories))}, with the same scales"
+        networks = list(histories) if len(histories) <= MAX_COLUMNS else [f"{len(histories)} networks"]
+        start = f"Learning curves of {listed(networks)}, with the same scales"
         save(figure, outputs, _caption(start, together, labels, watched))
 
 

@@ -87,7 +87,7 @@ def mistakes_figure(
         for cell, mistake in zip(cells, mistakes.itertuples(), strict=False):
             _mistake(cell, mistake, photographs, background)
         about = (
-            f"Errors of {title}: {words} ({counted(validation['label'], 'validation')}).",
+            f"Errors of {title}: {shown if wrong else 'none'} on {counted(validation['label'], 'validation')}.",
             "Pairs are in the order of the probability of the wrong label, from left to right and from top to bottom. Left: the "
             f"image, with its true label. Right: {similar} (least Euclidean distance between activations), with that label and "
             "the probability that the network gave it for the image on the left."

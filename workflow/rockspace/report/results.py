@@ -122,7 +122,12 @@ def _sample(study: Study) -> Iterator[str]:
     train, validation = (
         f"{count(len(labels), 'image')} of {count(labels.nunique(), 'label')}" for labels in of_split.values()
     )
-    yield f"Networks were trained on {train} and evaluated on {validation} that they were not trained on."
+    learnt = (
+        "Networks were trained and mapped onto people's space"
+        if study.metrics
+        else "Networks were mapped onto people's space"
+    )
+    yield f"{learnt} on {train}, and evaluated on {validation} that took no part in it."
     names = alignment["dimensions"]
     named = f" ({listed([_name(name) for name in names])})" if len(names) > 1 else ""
     yield f"People's space has {count(alignment['n_dimensions'], 'dimension')}{named}."
