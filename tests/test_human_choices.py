@@ -1,6 +1,7 @@
 """People's choices: read from a file, explained by spaces, set side by side, drawn, and as stages of the workflow."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -341,11 +342,14 @@ def test_pictures_show_every_space_and_order_categories_by_superclass(explained,
     superclass_of = {label: "SMI"[i // 2] for i, label in enumerate(LABELS)}
     figures, table = explained["good"]
     rows = table[table["split"] == "validation"]
-    files = [tmp_path / "choices.png", tmp_path / "choices.svg"]
+    files = [tmp_path / "choices.png", tmp_path / "choices.svg", tmp_path / "choices.caption.txt"]
     choices_figure(rows, figures, superclass_of, "good, last", files)
     svg = files[1].read_text()
     assert all(words in svg for words in ("the embedding", "predicted coordinates", "other subtypes", "observed"))
     assert svg.index(">L4<") < svg.index(">L0<")
+    assert set(re.findall(r"font(?:-size)?: ([\d.]+)px", svg)) == {"7"}
+    caption, responses = files[2].read_text(), rows.drop_duplicates("image_id")["responses"].sum()
+    assert f"{rows['image_id'].nunique()} validation images ({responses:,} responses" in caption
     entries = [Explained(name, "0", "last", *given) for name, given in explained.items()]
     spaces_figure(spaces_table(entries, resamples=99), [tmp_path / "all.png", tmp_path / "all.svg"])
     drawn = (tmp_path / "all.svg").read_text()

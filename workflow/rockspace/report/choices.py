@@ -14,7 +14,7 @@ from matplotlib.image import AxesImage
 
 from rockspace.choices.choice_tables import PEOPLE, confusion
 from rockspace.report.captions import caption, count, listed
-from rockspace.report.confusion import CELL, name_labels, name_width
+from rockspace.report.confusion import name_labels, name_width
 from rockspace.report.figures import (
     BLUE,
     COLUMN,
@@ -29,6 +29,8 @@ from rockspace.report.figures import (
     wrapped,
 )
 
+# Side of a cell (inches) from which on categories are named: as high as their letters.
+TIGHT = 0.092
 # Shares named beside the colours.
 TICKS = (0, 0.05, 0.2, 0.5, 1)
 SPACES = {
@@ -71,11 +73,11 @@ def choices_figure(
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     names = name_width(order)
-    # Beside the matrices stand the axis' name and the bar of colours.
-    side = (TWO_COLUMNS - 9 * LINE - names) / columns - 0.1
-    named = side / len(order) >= CELL
+    # Beside the matrices stands the axis' name, and below them the bar of colours.
+    side = (TWO_COLUMNS - 2.5 * LINE - names) / columns - 0.08
+    named = side / len(order) >= TIGHT
     with column_style():
-        size = (TWO_COLUMNS, rows * (side + 7 * LINE) + names + 3 * LINE)
+        size = (TWO_COLUMNS, rows * (side + 4.5 * LINE) + names + 6.5 * LINE)
         figure, axes = plt.subplots(
             rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
         )
@@ -84,9 +86,10 @@ def choices_figure(
             axis.set_title(heading, loc="left", pad=12)
         for axis in axes.flat[len(panels) :]:
             axis.set_visible(False)
-        figure.supxlabel("chosen category")
+        for axis in axes[-1]:
+            axis.set_xlabel("chosen category")
         figure.supylabel("right category")
-        bar = figure.colorbar(picture, ax=axes, shrink=0.6, aspect=30, pad=0.01, label="share of responses")
+        bar = figure.colorbar(picture, ax=axes, location="bottom", shrink=0.4, aspect=40, label="share of responses")
         bar.set_ticks(np.sqrt(TICKS), labels=[f"{tick:g}" for tick in TICKS])
         bar.outline.set_linewidth(0.4)
         figure.suptitle(

@@ -156,6 +156,7 @@ def _matrix(axis: Axes, difference: np.ndarray, p: np.ndarray) -> None:
         if np.isnan(difference[i, j]):
             axis.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, **NOT_COMPARED))
             continue
+        axis.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor="0.7", lw=0.4))
         star = "*" if p[i, j] <= LEVEL else ""
         text = f"{difference[i, j]:.2f}{star}" if n <= MAX_NUMBERS else star
         color = "white" if difference[i, j] > 0.6 * largest else "black"
