@@ -44,6 +44,8 @@ USUAL = (
     "Singularity containers: ignored",
     "Group jobs: inactive",
     "Select jobs to execute",
+    "Job ",  # has been submitted
+    "Submitted job",
     "Waiting for more resources",
     "host: ",
     "Removing temporary output",
