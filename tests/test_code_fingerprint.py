@@ -88,12 +88,18 @@ def test_a_change_in_training_touches_the_training_and_no_analysis(copy):
         ("rockspace/report/explorer/plot.js", "const", "let", "explorer", {"overview", "procrustes"}),
         ("rockspace/report/templates/overview.html.jinja", "<", "< ", "overview", {"explorer", "procrustes"}),
         ("rockspace/networks/published_weights.json", "{", "{ ", "pretrained_weights", {"procrustes", "tfrecords"}),
+        ("rockspace/library_settings/keras.json", "{", "{ ", "finetune", set()),
     ],
 )
 def test_the_data_files_of_a_package_count_where_it_reads_them(copy, file, old, new, stage, others):
     touched = changed_by(copy, file, old, new)
     assert stage in touched
     assert not touched & others
+
+
+def test_a_word_in_the_schema_of_configurations_trains_and_analyses_nothing_again(copy):
+    touched = changed_by(copy, "rockspace/config.schema.yaml", "description", "description ")
+    assert not touched & {"features", "train_head", "finetune", "infer", "procrustes", "comparison", "explorer"}
 
 
 def test_imports_count_wherever_they_stand_and_however_they_are_written(copy):

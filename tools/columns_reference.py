@@ -46,7 +46,7 @@ def reference() -> str:
         *_table(
             ("name", "in words", "range", "closer is", "key in `alignment/{layer}.json`", "meaning"), _statistics()
         ),
-        "\n## `comparison.csv`\n\nOne row for each pair that differs in one of model, layer and seed; see [Layers and models](statistics.md#layers-and-models).\n",
+        "\n## `comparison.csv`\n\nOne row for each pair that differs in one of model, layer, seed and training; see [Layers and models](statistics.md#layers-and-models).\n",
         *_columns(COMPARISON),
         "\n## `comparison.entries.csv`\n\nOne row for each model and layer.\n",
         *_columns(ENTRIES),

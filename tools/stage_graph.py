@@ -12,6 +12,8 @@ from graphlib import TopologicalSorter
 # Inches of a letter, and around the text, at 10 points: enough for the widest of the usual fonts.
 LETTER, MARGIN = 0.1, 0.3
 MOST_NAMES = 3
+# The rule of all artifacts, which does nothing itself.
+COLLECTS = "all"
 _JOB = re.compile(r'^\s*(\d+)\[label = "([^"]*)"')
 _EDGE = re.compile(r"^\s*(\d+) -> (\d+)")
 HEAD = """digraph stages {
@@ -48,10 +50,7 @@ def stage_graph(jobs: str) -> str:
         count[rules[job]] += 1
         models[rules[job]] |= {model[job]} if job in model else set()
         needs[rules[job]] |= {rules[other] for other in before[job]} - {rules[job]}
-    collecting = {
-        rule for rule in count if not any(rule in others for others in needs.values()) and len(needs[rule]) > 8
-    }
-    stages = [rule for rule in dict.fromkeys(rules.values()) if rule not in collecting]
+    stages = [rule for rule in dict.fromkeys(rules.values()) if rule != COLLECTS]
     everything = {name for names in models.values() for name in names}
     direct = {rule: sorted(_direct(rule, needs)) for rule in stages}
     parts = (

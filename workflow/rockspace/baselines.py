@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-UNTRAINED = "none"
+NO_OBJECTIVE = "none"
 """The objective of a network that is taken as it is, without a head and without training."""
 
 PRETRAINED_BASELINE, RANDOM_BASELINE = "pretrained", "untrained"
@@ -15,7 +15,7 @@ _NETWORK = ("backbone", "image_size", "output_layer", "preprocessing", "feature_
 
 def is_trained(model: dict[str, Any]) -> bool:
     """Say whether a model of a validated configuration is trained."""
-    return bool(model["objective"] != UNTRAINED)
+    return bool(model["objective"] != NO_OBJECTIVE)
 
 
 def baselines(config: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
@@ -25,7 +25,7 @@ def baselines(config: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, d
         config: From `rockspace.config.validated`.
 
     Returns:
-        The baselines, as items of ``models``: with the objective `UNTRAINED`, and named by their backbone and kind; one for
+        The baselines, as items of ``models``: with the objective `NO_OBJECTIVE`, and named by their backbone and kind; one for
         each network, however many models train it. And for each model the names of its baselines, by kind. A model with
         random weights has no pretrained baseline, and one without training none of what it is itself.
     """
@@ -39,7 +39,7 @@ def baselines(config: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, d
             if key not in models:
                 name = _free_name(f"{model['backbone']}-{kind}", taken)
                 taken.add(name)
-                models[key] = model | {"name": name, "weights": weights, "objective": UNTRAINED}
+                models[key] = model | {"name": name, "weights": weights, "objective": NO_OBJECTIVE}
             names[model["name"]][kind] = models[key]["name"]
     return list(models.values()), names
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-KERAS_HOME = Path(__file__).with_name("keras_home")
-"""Folder of a ``keras.json`` with Keras' own defaults."""
+KERAS_HOME = Path(__file__).parent
+"""Folder of a ``keras.json`` with Keras' own defaults; a package of its own, since its data files count as its code."""
 
 
 @contextmanager
