@@ -78,7 +78,9 @@ def results(study: Study) -> Results:
         "Limits": iter(notes(study)[0]),
         "Software": _software(),
     }
-    paragraphs = [(heading, " ".join(sentences)) for heading, part in parts.items() if (sentences := list(part))]
+    paragraphs = [
+        (heading, " ".join(sentences)) for heading, part in parts.items() if (sentences := [*filter(None, part)])
+    ]
     text = " ".join(text for _, text in paragraphs)
     works = yaml.safe_load(files(__package__).joinpath("works.yaml").read_text(encoding="utf-8"))
     cited = [work.format(version=rockspace.__version__) for name, work in works.items() if name in text]
@@ -129,7 +131,7 @@ def _sample(study: Study) -> Iterator[str]:
     )
     yield f"{learnt} on {train}, and evaluated on {validation} that took no part in it."
     names = alignment["dimensions"]
-    named = f" ({listed([_name(name) for name in names])})" if len(names) > 1 else ""
+    named = f" ({listed([_name(name) for name in names])})" if names else ""
     yield f"People's space has {count(alignment['n_dimensions'], 'dimension')}{named}."
     if study.is_drawn:
         yield "The images were drawn by a program; their coordinates are those they were drawn with, plus noise: no person judged them."
@@ -203,9 +205,10 @@ def _alignment(study: Study) -> Iterator[str]:
             "images": "Intervals of correlations are over images: a bias-corrected and accelerated bootstrap (Efron, 1987).",
         }[found.interval_over]
     if found.has_null:
+        seeds = f" (the largest {_P} of the seeds)" if best["seeds"] > 1 else ""
         yield (
             f"Chance, with {found.null_over} paired at random {study.config['procrustes']['permutations']:,} times and the analysis repeated for each pairing, was {_R} = {decimal(found.null)} on average "
-            f"(middle 95%: {decimal(found.null_low)} to {decimal(found.null_high)}), {p_value(found.p)}."
+            f"(middle 95%: {decimal(found.null_low)} to {decimal(found.null_high)}), {p_value(found.p)}{seeds}."
         )
         if doubt(found):
             yield "This is no clear evidence of alignment."
@@ -239,6 +242,8 @@ def _training(study: Study) -> Iterator[str]:
             f"The same network {BASELINES[each.kind]} had {_R} = {decimal(each.baseline)}; the paired difference was "
             f"{decimal(each.value)}{interval}{p}."
         )
+    if study.baselines.get(study.best["model"]):
+        yield _PAIRED
 
 
 def _others(study: Study) -> Iterator[str]:
@@ -255,7 +260,10 @@ def _others(study: Study) -> Iterator[str]:
     if len(others) > MOST_COMPARED:
         yield f"The other {len(others) - MOST_COMPARED} networks are in comparison.csv."
     if others:
-        yield f"Differences have paired intervals, and {_P} of tests that exchange the two networks, adjusted over comparisons (Holm, 1979)."
+        yield _PAIRED
+
+
+_PAIRED = f"Differences are paired, on the same images; {_P} is of tests that exchange the two networks, adjusted over comparisons (Holm, 1979)."
 
 
 def _p_of_pair(study: Study, other: str, units: str) -> str:
