@@ -273,8 +273,9 @@ class LogHandler(LogHandlerBase):
     def _break_silence(self) -> None:
         while not self.ended.wait(SILENCE_S / 4):
             if time.time() - self.said >= SILENCE_S:
-                at_work = "; ".join(self._at_work(job) for job in list(self.jobs.values())[:MOST_SHOWN])
-                self._say(f"{self._progress()}: {at_work}")
+                jobs = [self._at_work(job) for job in list(self.jobs.values())]
+                more = [f"and {len(jobs) - 2} more"] if len(jobs) > 2 else []
+                self._say(f"{self._progress()}: {'; '.join([*jobs[:2], *more])}")
 
 
 def typical(rule: str) -> float:
