@@ -37,7 +37,7 @@ onsuccess:
     logger.info("\\nThe [bold]answer")
 """
 STAGE = """
-import os, signal, sys, time
+import atexit, os, signal, sys, time
 from pathlib import Path
 from rockspace.errors import RockspaceError
 from rockspace.runlog import NOTE, recorded
@@ -50,7 +50,10 @@ with recorded(snakemake.log[0], 1) as log:
             case "refused":
                 raise RockspaceError("mds.txt: row 3: found 'x'")
             case "faulty":
-                1 / 0
+                try:
+                    1 / 0
+                finally:
+                    atexit.register(lambda: print("a library's last words", file=sys.stderr))
             case "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "slow":

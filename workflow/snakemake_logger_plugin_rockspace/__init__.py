@@ -32,6 +32,7 @@ TYPICAL_S = {"cross_validate": 430, "finetune": 430, "features": 33, "train_head
 LEAST_S = 5
 MIN_KNOWN = 5  # finished jobs from which the time left can be told
 SILENCE_S = 60  # after which a run without a terminal says what it is at
+LOG_END = 30_000  # bytes of a log in which its last lines are looked for
 MOST_SHOWN = 8  # jobs at work
 # What Snakemake says of every run.
 USUAL = (
@@ -59,6 +60,8 @@ USUAL = (
 )
 # Around a message for the user, where in the rules it was raised.
 _WHERE = re.compile(r'^WorkflowError in file .*, line \d+:\n(?P<message>.*)\n  File ".*", line \d+, in <module>')
+# What begins a line that says why a stage failed: words for the user, or the end of a stack trace.
+_RAISED = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ ERROR (error: )?|^(?=[A-Z_a-z.]+(Error|Exception|Interrupt)(:|$))")
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ (?P<level>[A-Z]+) ")
 
 
@@ -83,7 +86,7 @@ class Job:
             if self.log is None or self.log.stat().st_mtime < self.began - 1:
                 return []
             with self.log.open("rb") as file:
-                file.seek(max(0, self.log.stat().st_size - 4000))
+                file.seek(max(0, self.log.stat().st_size - LOG_END))
                 return re.split(r"[\r\n]+", file.read().decode(errors="replace").strip())
         except OSError:
             return []
@@ -101,9 +104,9 @@ class Job:
     def error(self) -> str:
         """Return why it failed, in one line."""
         lines = self.last_lines()
-        stamp = _STAMP.match("".join(lines[-1:]))
-        if (stamp and stamp["level"] == "ERROR") or any(line.startswith("Traceback (most recent") for line in lines):
-            return f"error: {self.progress().removeprefix('error: ')}"
+        raised = [line for line in lines if _RAISED.match(line)]
+        if raised:
+            return f"error: {_RAISED.sub('', raised[-1])}"
         last = f", after: {self.progress()}" if lines else ""
         return f"{self.rule} ended without an error in its log (killed, out of memory, or no space left?){last}"
 
