@@ -22,6 +22,7 @@ from rockspace.alignment.comparison import (
     scored,
 )
 from rockspace.alignment.intervals import proportion_interval
+from rockspace.alignment.statistics import Estimate
 from rockspace.config import laid_over, validated
 from rockspace.report import dimensions
 from rockspace.report.answer import Difference, about, added, answer, dimensions_in_words, notes, rivals_in_words
@@ -405,7 +406,8 @@ def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_image
     ],
 )  # fmt: skip
 def test_what_training_added_is_said_with_its_paired_interval(value, low, high, words):
-    assert Difference("pretrained", "Training on these images", 0.6, value, low, high, "subtypes").in_words() == words
+    found = Estimate(value, low, high, "" if np.isnan(low) else "subtypes")
+    assert Difference("pretrained", "Training on these images", 0.6, found).in_words() == words
 
 
 def test_what_training_added_is_the_paired_difference_in_either_order_of_the_table():
@@ -413,8 +415,8 @@ def test_what_training_added_is_the_paired_difference_in_either_order_of_the_tab
     gains = added(found, "a")
     pairs = found.comparison[found.comparison["differs_in"] == "training"]
     assert [gain.kind for gain in gains] == ["pretrained", "untrained"]
-    assert [gain.value for gain in gains] == pairs["difference"].tolist()
-    assert [gain.low for gain in gains] == pairs["low_subtypes"].tolist()
+    assert [gain.found.value for gain in gains] == pairs["difference"].tolist()
+    assert [gain.found.low for gain in gains] == pairs["low_subtypes"].tolist()
     assert [gain.training for gain in gains] == ["Training on these images", "Pretraining and training together"]
     sides = {f"{part}_{side}": f"{part}_{other}" for part in ("model", "layer") for side, other in ("ab", "ba")}
     turned = found.comparison.rename(columns=sides)
@@ -431,6 +433,11 @@ def test_networks_that_cannot_be_told_apart_are_named_and_ensembles_stand_apart(
     assert ensemble.startswith("The ensemble all, an average of several networks, has r = 0.90")
     alike = replace(found, comparison=found.comparison.assign(low_subtypes=-0.1))
     assert rivals_in_words(alike)[0] == "It cannot be told apart from b: 95 % intervals of the differences include 0."
+    many = replace(found, comparison=found.comparison.assign(p_subtypes_holm=0.2))
+    assert rivals_in_words(many)[0].startswith("It cannot be told apart from b: ")
+    assert "added nothing that can be told from 0" in added(many, "a")[1].in_words()
+    few = replace(found, comparison=found.comparison.assign(low_subtypes=np.nan, low_images=np.nan))
+    assert rivals_in_words(few) == [ensemble]
 
 
 def test_notes_begin_with_the_weightiest_and_technical_ones_are_apart():

@@ -72,11 +72,16 @@ def test_every_number_is_that_of_the_pages():
         assert f"{row.name} *r* = {apa(r.value)}, 95% CI [{apa(r.low)}, {apa(r.high)}], *p* = " in dimensions
     training = paragraph(text, "Training")
     for kind, name in found.baselines["a"].items():
-        value, low, high, over = found.paired(("a", found.layers["a"]), (name, found.layers[name]))
+        pair = found.paired(("a", found.layers["a"]), (name, found.layers[name]))
+        value, low, high, over = pair.value, pair.low, pair.high, pair.interval_over
         pairs = found.comparison.set_index(["model_a", "model_b"])["p_subtypes_holm"]
         p = p_value(pairs["a", name]).replace("\x02p\x03", "*p*")
-        assert f"difference was {apa(value)}, 95% CI [{apa(low)}, {apa(high)}] over {over}, {p}." in training, kind
-    value, low, high, _ = found.paired(("a", best["layer"]), ("b", found.layers["b"]))
+        assert (
+            f"difference (trained minus not) was {apa(value)}, 95% CI [{apa(low)}, {apa(high)}] over {over}, {p}."
+            in training
+        ), kind
+    pair = found.paired(("a", best["layer"]), ("b", found.layers["b"]))
+    value, low, high = pair.value, pair.low, pair.high
     assert f"a exceeded it by {apa(value)}, 95% CI [{apa(low)}, {apa(high)}]" in paragraph(text, "Other networks")
     assert f"a classified {100 * best['validation_top1']:.1f}% of" in paragraph(text, "Accuracy")
     sample = paragraph(text, "Sample")

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from rockspace.alignment.statistics import Estimate
+from rockspace.report.captions import count, listed
 from rockspace.report.columns import estimate_of
-from rockspace.report.dimensions import BASELINES, Profiled, doubt
+from rockspace.report.dimensions import BASELINES, LEVEL, Profiled, doubt, is_clear
 from rockspace.report.summary import notes_of
 
 if TYPE_CHECKING:
@@ -30,32 +31,30 @@ class Difference:
         kind: Kind of the baseline; see `rockspace.report.dimensions.BASELINES`.
         training: What separates the two, to begin a sentence with.
         baseline: Held-out mean r of the baseline.
-        value: Held-out mean r of the model minus that of the baseline.
-        low: Lower end of its paired 95 % interval; NaN if there is none.
-        high: Upper end.
-        over: Unit of the interval.
+        found: Held-out mean r of the model minus that of the baseline, with its paired interval.
     """
 
     kind: str
     training: str
     baseline: float
-    value: float
-    low: float
-    high: float
-    over: str
+    found: Estimate
 
     def in_words(self) -> str:
         """Say it in one sentence."""
         owner = f"the r = {self.baseline:.2f} of the same network {BASELINES[self.kind]}"
-        if np.isnan(self.low):
-            return f"{self.training} changed {owner} by {_signed(self.value)}, without an interval: there are too few images."
-        if self.low <= 0 <= self.high:
-            interval = f"{_signed(self.value)}, {_signed(self.low)} to {_signed(self.high)} over {self.over}"
+        value, low, high, over = self.found.value, self.found.low, self.found.high, self.found.interval_over
+        if not over:
+            return (
+                f"{self.training} changed {owner} by {_signed(value)}, without an interval: there are too few images."
+            )
+        if not is_clear(self.found):
+            p = "" if low <= 0 <= high else f"; p = {self.found.p:.2f}, adjusted for all comparisons of this kind"
+            interval = f"{_signed(value)}, {_signed(low)} to {_signed(high)} over {over}{p}"
             return f"{self.training} added nothing that can be told from 0 to {owner} ({interval})."
-        ends = sorted((abs(self.low), abs(self.high)))
+        ends = sorted((abs(low), abs(high)))
         digits = 2 if ends[0] >= 0.005 else 3  # an end that is not 0 is not written as 0
-        interval = f"{abs(self.value):.{digits}f} ({ends[0]:.{digits}f} to {ends[1]:.{digits}f} over {self.over})"
-        if self.value < 0:
+        interval = f"{abs(value):.{digits}f} ({ends[0]:.{digits}f} to {ends[1]:.{digits}f} over {over})"
+        if value < 0:
             return f"{self.training} lowered r by {interval}: the same network {BASELINES[self.kind]} has {self.baseline:.2f}."
         return f"{self.training} added {interval} to {owner}."
 
@@ -67,7 +66,7 @@ def added(study: Study, model: str) -> list[Difference]:
         record = next(each for each in study.models if each["model"] == names[kind])
         pair = study.paired((model, study.layers[model]), (names[kind], record["layer"]))
         if pair:
-            found.append(Difference(kind, _training(study, model, kind), record[R], *pair))
+            found.append(Difference(kind, _training(study, model, kind), record[R], pair))
     return found
 
 
@@ -85,16 +84,16 @@ def answer(study: Study) -> str:
     best = study.best
     found, n = estimate_of(best, R), _n_dimensions(study)
     labels = study.catalog.loc[study.catalog["split"] == "validation", "label"]
-    count = {"subtypes": labels.nunique(), "images": len(labels)}
-    where = f"on {count['images']} {'drawn ' if study.is_drawn else ''}images that it was not trained on"
+    units = {"subtypes": labels.nunique(), "images": len(labels)}
+    where = f"on {units['images']} {'drawn ' if study.is_drawn else ''}images that it was not trained on"
     layer = "penultimate layer" if best["layer"] == "penultimate" else f"layer {best['layer']}"
     start = (
-        f"Of {len(study.networks)} networks, {best['model']} comes closest to people: {where}, its {layer}"
+        f"Of {len(study.networks)} networks, {best['model']} comes closest{'' if study.is_drawn else ' to people'}: {where}, its {layer}"
         if len(study.networks) > 1
         else f"{where[0].upper()}{where[1:]}, {best['model']}'s {layer}"
     )
     interval = (
-        f" (95 % interval {found.low:.2f} to {found.high:.2f} over {count[found.interval_over]} {found.interval_over})"
+        f" (95 % interval {found.low:.2f} to {found.high:.2f} over {units[found.interval_over]} {found.interval_over})"
         if found.has_interval
         else ""
     )
@@ -107,7 +106,7 @@ def answer(study: Study) -> str:
         f"; the same network {BASELINES[each.kind]} has {each.baseline:.2f}" for each in added(study, best["model"])
     )
     dimensions = (
-        f"the {n} drawn dimension{'' if n == 1 else 's'}" if study.is_drawn else f"people's {_count(n, 'dimension')}"
+        f"the {n} drawn dimension{'' if n == 1 else 's'}" if study.is_drawn else f"people's {count(n, 'dimension')}"
     )
     return (
         f"{start} follows {dimensions} with a {'mean ' if n > 1 else ''}correlation of "
@@ -151,9 +150,8 @@ def dimensions_in_words(study: Study) -> list[str]:
 
 
 def _with_chance(rows: Sequence[Profiled]) -> str:
-    return _listed(
-        [f"{row.name} (r = {row.found.value:.2f}{_ends(row.found)}; chance {row.found.null:.2f})" for row in rows],
-        "and",
+    return listed(
+        [f"{row.name} (r = {row.found.value:.2f}{_ends(row.found)}; chance {row.found.null:.2f})" for row in rows]
     )
 
 
@@ -169,12 +167,14 @@ def rivals_in_words(study: Study) -> list[str]:
         other["model"]: study.paired((best["model"], best["layer"]), (other["model"], other["layer"]))
         for other in study.networks[1:]
     }
-    alike = [name for name, pair in pairs.items() if pair and pair[1] <= 0]
+    tested = {name: pair for name, pair in pairs.items() if pair and pair.has_interval}
+    alike = {name: pair for name, pair in tested.items() if not is_clear(pair)}
     if alike:
         several = f"{'any' if len(alike) == len(pairs) else len(alike)} of the {len(pairs)} other networks"
-        names = several if len(alike) > MOST_NAMES else _listed(alike, "or")
-        said.append(f"It cannot be told apart from {names}: 95 % intervals of the differences include 0.")
-    elif pairs and all(pairs.values()):
+        names = several if len(alike) > MOST_NAMES else listed(list(alike), "or")
+        by_p = "" if all(pair.low <= 0 for pair in alike.values()) else f", or their adjusted p exceeds {LEVEL}"
+        said.append(f"It cannot be told apart from {names}: 95 % intervals of the differences include 0{by_p}.")
+    elif pairs and len(tested) == len(pairs):
         said.append(f"It is clearly closer than {'every other network' if len(pairs) > 1 else next(iter(pairs))}.")
     for each in study.models:
         if each["model"] not in study.layers and not pd.isna(each[R]):
@@ -186,15 +186,15 @@ def rivals_in_words(study: Study) -> list[str]:
 def about(study: Study) -> str:
     """Say what was trained on what."""
     counts, labels = study.catalog["split"].value_counts(), study.catalog["label"].nunique()
-    networks = _count(len(study.layers) - len(study.kinds), "network")
+    networks = count(len(study.layers) - len(study.kinds), "network")
     drawn = (
         " The program drew the images; their coordinates are those they were drawn with, plus noise: no person judged them."
         if study.is_drawn
         else ""
     )
     return (
-        f"{networks}, {_count(len(study.config['seeds']), 'seed')}; {counts['train']} training and "
-        f"{counts['validation']} validation images of {_count(labels, 'label')}.{drawn}"
+        f"{networks}, {count(len(study.config['seeds']), 'seed')}; {counts['train']} training and "
+        f"{counts['validation']} validation images of {count(labels, 'label')}.{drawn}"
     )
 
 
@@ -212,14 +212,6 @@ def notes(study: Study) -> tuple[list[str], list[str]]:
 
 def _n_dimensions(study: Study) -> int:
     return next(iter(study.alignments.values()))["n_dimensions"]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def _listed(names: Sequence[str], last: str) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
 def _ends(found: Estimate) -> str:

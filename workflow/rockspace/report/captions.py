@@ -29,9 +29,9 @@ def counted(labels: Iterable[str], kind: str = "") -> str:
     return f"{count(len(each), f'{kind} image'.strip())} of {count(len(set(each)), 'label')}"
 
 
-def listed(words: Sequence[str]) -> str:
-    """Join words to a list: ``a``, ``a and b``, ``a, b and c``."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Join words to a list: ``a``, ``a and b``, ``a, b and c``; `last` stands before the last one."""
+    return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def interval(found: Estimate) -> str:

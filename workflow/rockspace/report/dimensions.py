@@ -87,6 +87,26 @@ def doubt(found: Estimate) -> str:
     return "the interval includes chance" if found.low <= found.null else ""
 
 
+def difference_of(pair: Mapping[str, Any]) -> Estimate:
+    """Read a row of ``comparison.csv``: the paired difference of held-out mean r, its interval, and p adjusted after Holm.
+
+    Both are over subtypes, or over images where there are too few subtypes.
+    """
+    found = Estimate(pair["difference"])
+    for units in reversed(UNITS):  # subtypes last, so that they count where there are enough of them
+        ends = pair[f"low_{units}"], pair[f"high_{units}"]
+        if not np.isnan(ends).any():
+            found = replace(found, low=ends[0], high=ends[1], interval_over=units)
+        if not np.isnan(p := pair[f"p_{units}_holm"]):
+            found = replace(found, p=p, null_over=units)
+    return found
+
+
+def is_clear(difference: Estimate) -> bool:
+    """Whether a difference is told from 0: its interval excludes 0, and its p, where there is one, is small."""
+    return (difference.low > 0 or difference.high < 0) and not difference.p > LEVEL
+
+
 def read_chance(path: str | Path) -> pd.DataFrame:
     """Read ``alignment/{layer}.dimensions.csv``; names that look like numbers or missing values stay text."""
     return pd.read_csv(path, dtype={"dimension": str}, keep_default_na=False, na_values=[""])

@@ -24,6 +24,7 @@ from rockspace.report.dimensions import (
     DimensionProfile,
     Profiled,
     ceiling_of,
+    difference_of,
     dimension_estimates,
     lowest_tick,
     read_chance,
@@ -53,7 +54,7 @@ WORDS = {
     "layer": "A stage of the network; its activations are the network's space. The later the layer, the closer to the network's answer.",
     "95 % interval": "Where r would lie with other subtypes (or images) of the same kind. Images of one label resemble each other, so whole labels are resampled where there are enough of them.",
     "subtypes": "The labels of the images, such as kinds of rock.",
-    "chance": "The same analysis with people's coordinates of whole subtypes exchanged at random: the mean of these random pairings, and the middle 95 % of them as a grey band.",
+    "chance": "The same analysis with people's coordinates of whole subtypes exchanged at random (of single images where there are too few subtypes): the mean of these random pairings, and the middle 95 % of them as a grey band.",
     "p": "Share of random pairings with at least as high an r; for single dimensions adjusted for their number by Holm's method.",
     "baseline": "The same network before any training on these images, or with random weights: what training has to beat.",
     "noise ceiling": "How well individual people agree with the others: no model can be expected to agree better with individual people.",
@@ -241,19 +242,15 @@ class Study:
     def _of(model: str, by_run: Mapping[tuple[str, str], Any]) -> list[Any]:
         return [found for (name, _), found in by_run.items() if name == model]
 
-    def paired(self, a: tuple[str, str], b: tuple[str, str]) -> tuple[float, float, float, str] | None:
-        """Return the difference of held-out mean r of two models and layers, a minus b, its interval and their unit."""
-        for first, second, sign in ((a, b, 1), (b, a, -1)):
+    def paired(self, a: tuple[str, str], b: tuple[str, str]) -> Estimate | None:
+        """Return the difference of held-out mean r of two models and layers, a minus b; None if they were not compared."""
+        for first, second in ((a, b), (b, a)):
             sides = dict(zip(("model_a", "layer_a", "model_b", "layer_b"), (*first, *second), strict=True))
             rows = self.comparison[(self.comparison[list(sides)] == pd.Series(sides)).all(axis=1)]
-            if rows.empty:
-                continue
-            row = rows.iloc[0]
-            for units in UNITS:
-                ends = sorted((sign * row[f"low_{units}"], sign * row[f"high_{units}"]))
-                if not np.isnan(ends).any():
-                    return sign * row["difference"], *ends, units
-            return sign * row["difference"], np.nan, np.nan, ""
+            if len(rows):
+                found = difference_of(rows.to_dict("records")[0])
+                turned = replace(found, value=-found.value, low=-found.high, high=-found.low)
+                return found if first == a else turned
         return None
 
 

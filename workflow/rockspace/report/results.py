@@ -17,7 +17,7 @@ import pandas as pd
 import yaml
 
 import rockspace
-from rockspace.alignment.statistics import UNITS, Estimate
+from rockspace.alignment.statistics import Estimate
 from rockspace.report.answer import added, notes
 from rockspace.report.captions import count, listed
 from rockspace.report.columns import estimate_of
@@ -235,14 +235,14 @@ def _dimensions(study: Study) -> Iterator[str]:
 
 
 def _training(study: Study) -> Iterator[str]:
-    for each in added(study, study.best["model"]):
-        interval = "" if np.isnan(each.low) else f", {_interval(each.low, each.high)} over {each.over}"
-        p = _p_of_pair(study, study.baselines[study.best["model"]][each.kind], each.over)
+    gains = added(study, study.best["model"])
+    for each in gains:
+        over = f" over {each.found.interval_over}" if each.found.interval_over else ""
         yield (
-            f"The same network {BASELINES[each.kind]} had {_R} = {decimal(each.baseline)}; the paired difference was "
-            f"{decimal(each.value)}{interval}{p}."
+            f"The same network {BASELINES[each.kind]} had {_R} = {decimal(each.baseline)}; the paired difference (trained minus "
+            f"not) was {decimal(each.found.value)}{_ends(each.found)}{over}{_p(each.found)}."
         )
-    if study.baselines.get(study.best["model"]):
+    if gains:
         yield _PAIRED
 
 
@@ -254,9 +254,7 @@ def _others(study: Study) -> Iterator[str]:
         if pair is None:
             yield f"{start}."
             continue
-        value, low, high, over = pair
-        interval = "" if np.isnan(low) else f", {_interval(low, high)}"
-        yield f"{start}; {_name(best['model'])} exceeded it by {decimal(value)}{interval}{_p_of_pair(study, other['model'], over)}."
+        yield f"{start}; {_name(best['model'])} exceeded it by {decimal(pair.value)}{_ends(pair)}{_p(pair)}."
     if len(others) > MOST_COMPARED:
         yield f"The other {len(others) - MOST_COMPARED} networks are in comparison.csv."
     if others:
@@ -266,14 +264,9 @@ def _others(study: Study) -> Iterator[str]:
 _PAIRED = f"Differences are paired, on the same images; {_P} is of tests that exchange the two networks, adjusted over comparisons (Holm, 1979)."
 
 
-def _p_of_pair(study: Study, other: str, units: str) -> str:
-    """The adjusted p of the difference between the closest network and another in the layers that are shown; empty if there is none."""
-    shown = {study.best["model"]: study.best["layer"], other: study.layers[other]}
-    for row in study.comparison.to_dict("records"):
-        sides = {row[f"model_{side}"]: row[f"layer_{side}"] for side in "ab"}
-        if sides == shown and not pd.isna(p := row[f"p_{units or UNITS[1]}_holm"]):
-            return f", {p_value(p)}"
-    return ""
+def _p(difference: Estimate) -> str:
+    """The p of a difference, to follow its interval; empty where it has none."""
+    return "" if np.isnan(difference.p) else f", {p_value(difference.p)}"
 
 
 def _ceiling(study: Study) -> Iterator[str]:
@@ -291,7 +284,9 @@ def _published(study: Study) -> Iterator[str]:
         if each["metric"] in names:
             value = percent(each["value"]) if each["metric"] == TOP1 else decimal(each["value"])
             label = re.sub(r" and (\w+) \((\d{4})\)$", r" & \1, \2", _name(each["label"]))
-            yield f"On the same images, {names[each['metric']]} of {value} is published ({label}; {_name(each['source'], 200)})."
+            # A reference without a checksum may be of other images.
+            images = "On the same images" if each["coordinates_sha256"] else "For comparison"
+            yield f"{images}, {names[each['metric']]} of {value} is published ({label}; {_name(each['source'], 200)})."
 
 
 def _software() -> Iterator[str]:

@@ -5,12 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from rockspace.alignment.statistics import UNITS
 from rockspace.report.columns import P_VALUE, TABLES, TEXT, Column, read_table, written_columns
-from rockspace.report.dimensions import LEVEL
+from rockspace.report.dimensions import LEVEL, difference_of, is_clear
 from rockspace.report.pages import write_page
 
 ABOUT = {
@@ -50,19 +48,19 @@ def pair_rows(comparisons: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _pair(row: Mapping[str, Any], layers: bool) -> dict[str, Any]:
     first, second = (_side(row, layers, side) for side in ("a", "b"))
-    low = high = p = np.nan
-    over = p_over = ""
-    for units in reversed(UNITS):  # subtypes last, so that they count where there are enough of them
-        ends = row[f"low_{units}"], row[f"high_{units}"]
-        if not np.isnan(ends).any():
-            (low, high), over = ends, units
-        if not np.isnan(row[f"p_{units}_holm"]):
-            p, p_over = row[f"p_{units}_holm"], units
-    closer = first if row["difference"] > 0 else second
-    clear = (low > 0 or high < 0) and not p > LEVEL
-    verdict = "too few images" if np.isnan(low) else closer if clear else "not clear"
+    found = difference_of(row)
+    closer = first if found.value > 0 else second
+    verdict = "too few images" if not found.has_interval else closer if is_clear(found) else "not clear"
     pair = {"pair": f"{first} vs. {second}", "verdict": verdict}
-    return {**row, **pair, "low": low, "high": high, "over": over, "p": p, "p_over": p_over}
+    return {
+        **row,
+        **pair,
+        "low": found.low,
+        "high": found.high,
+        "over": found.interval_over,
+        "p": found.p,
+        "p_over": found.null_over,
+    }
 
 
 def _side(row: Mapping[str, Any], layers: bool, side: str) -> str:
