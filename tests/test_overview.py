@@ -25,7 +25,16 @@ from rockspace.alignment.intervals import proportion_interval
 from rockspace.alignment.statistics import Estimate
 from rockspace.config import laid_over, validated
 from rockspace.report import dimensions
-from rockspace.report.answer import Difference, about, added, answer, dimensions_in_words, notes, rivals_in_words
+from rockspace.report.answer import (
+    Difference,
+    about,
+    added,
+    answer,
+    dimensions_in_words,
+    notes,
+    rivals_in_words,
+    training_in_words,
+)
 from rockspace.report.columns import SUMMARY, read_table
 from rockspace.report.dimensions import (
     Ceiling,
@@ -283,7 +292,7 @@ def study(**changes) -> Study:
         config={
             "study": "rocks", "seeds": [0, 1], "references": [],
             "dataset": {"source": "directory", "directory": "photos", "splits": {"train": {}, "validation": {"coordinates": "mds.txt"}}},
-            "models": [{"name": "a", "weights": "imagenet"}, {"name": "b", "weights": "none"}],
+            "models": [{"name": name, "weights": weights, "objective": "classification"} for name, weights in (("a", "imagenet"), ("b", "none"))],
         },
         catalog=pd.concat([validation, validation.assign(split="train")]),
         manifests=[],
@@ -424,6 +433,14 @@ def test_what_training_added_is_the_paired_difference_in_either_order_of_the_tab
     turned = turned.assign(difference=-turned["difference"], **ends)
     assert added(replace(found, comparison=turned), "a") == gains
     assert added(found, "b") == []
+
+
+def test_a_network_that_learnt_coordinates_is_said_to_have():
+    found = study()
+    assert training_in_words(found) == [gain.in_words() for gain in added(found, "a")]
+    models = [each | {"objective": "joint"} for each in found.config["models"]]
+    learnt = replace(found, config=found.config | {"models": models})
+    assert training_in_words(learnt)[0] == "It was trained to predict the coordinates of the training images."
 
 
 def test_networks_that_cannot_be_told_apart_are_named_and_ensembles_stand_apart():

@@ -25,9 +25,12 @@ def whole(**changes) -> Study:
     """The study of the overview's tests with what the paragraph says of its training."""
     found = study(**changes)
     finetune = {"selection": "holdout", "refit": True, "holdout_fraction": 0.1667}
-    models = [each | {"backbone": "resnet50", "recipe": RECIPE} for each in found.config["models"]]
+    models = [
+        each | {"backbone": "resnet50", "objective": "classification", "recipe": RECIPE}
+        for each in found.config["models"]
+    ]
     config = found.config | {"models": models, "finetune": finetune, "procrustes": {"permutations": 1000}}
-    facts = {"n_features": 128, "dimensions": NAMES}
+    facts = {"n_features": 128, "reduction": "zero_pad", "dimensions": NAMES}
     return replace(found, config=config, alignments={run: facts | each for run, each in found.alignments.items()})
 
 
@@ -94,7 +97,7 @@ def test_every_number_is_that_of_the_pages():
 def test_training_is_said_as_it_is_configured():
     text = paragraph(results(whole()).markdown(), "Networks")
     for words in (
-        "20 epochs (adam, learning rate 0.001)",
+        "trained to name the label, on features of the frozen base, for 20 epochs (adam, learning rate 0.001)",
         "at most 30 epochs",
         "16.7% of the training images",
         "again on all",

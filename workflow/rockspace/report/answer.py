@@ -156,8 +156,11 @@ def _with_chance(rows: Sequence[Profiled]) -> str:
 
 
 def training_in_words(study: Study) -> list[str]:
-    """Say what training added to the closest network, against each of its baselines."""
-    return [each.in_words() for each in added(study, study.best["model"])]
+    """Say what training added to the closest network, against each of its baselines, and whether it learnt coordinates."""
+    model = next(each for each in study.config["models"] if each["name"] == study.best["model"])
+    learnt = model["objective"] in ("coordinates", "joint")
+    said = ["It was trained to predict the coordinates of the training images."] if learnt else []
+    return [*said, *(each.in_words() for each in added(study, model["name"]))]
 
 
 def rivals_in_words(study: Study) -> list[str]:

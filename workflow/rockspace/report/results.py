@@ -18,6 +18,7 @@ import yaml
 
 import rockspace
 from rockspace.alignment.statistics import Estimate
+from rockspace.report.alignment import REDUCTIONS
 from rockspace.report.answer import added, notes
 from rockspace.report.captions import count, listed
 from rockspace.report.columns import estimate_of
@@ -28,6 +29,13 @@ from rockspace.report.overview import TOP1, R, Study, applicable
 # Networks that the closest one is compared with in words; comparison.csv has all.
 MOST_COMPARED = 10
 PACKAGES = {"snakemake": "Snakemake", "tensorflow": "TensorFlow", "keras": "Keras", "numpy": "NumPy", "scipy": "SciPy"}
+
+# What a head learns, by the objective of its model.
+LEARNT = {
+    "classification": "to name the label",
+    "coordinates": "to predict the coordinates of the training images",
+    "joint": "to name the label and to predict the coordinates of the training images",
+}
 
 MINUS = "\N{MINUS SIGN}"
 # Around what is set in italics; no name holds these characters, which are removed from names (`one_line`).
@@ -155,7 +163,7 @@ def _networks(study: Study) -> Iterator[str]:
         if head["solver"] == "exact"
         else f"for {count(head['epochs'], 'epoch')} ({head['optimizer']}, learning rate {head['learning_rate']:g})"
     )
-    yield f"Its head was trained on features of the frozen base {solved}."
+    yield f"Its head was trained {LEARNT[model['objective']]}, on features of the frozen base, {solved}."
     if not tuning["epochs"]:
         yield "The base was not fine-tuned."
         return
@@ -195,7 +203,7 @@ def _alignment(study: Study) -> Iterator[str]:
     features = f" ({count(alignment['n_features'], 'feature')})"
     yield (
         f"Layer {_name(best['layer'])} of {_name(best['model'])}{features} was mapped onto people's space by an orthogonal Procrustes rotation "
-        "(Gower, 1975; Schönemann, 1966) learnt on the training images."
+        f"(Gower, 1975; Schönemann, 1966) learnt on the training images ({REDUCTIONS[alignment['reduction']]})."
     )
     mean = f"with a mean of {_R}" if alignment["n_dimensions"] > 1 else f"with {_R}"
     yield f"On the validation images (held-out), predicted and human coordinates correlated {mean} = {decimal(found.value)}{_ends(found)}{_seeds(best)}."
