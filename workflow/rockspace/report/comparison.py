@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from rockspace.report.captions import caption, count, counted, intervals, listed
+from rockspace.report.dimensions import LEVEL, difference_of, is_clear
 from rockspace.report.figures import (
     BLUE,
     COLUMN,
@@ -25,7 +26,6 @@ from rockspace.report.figures import (
     wrapped,
 )
 
-LEVEL = 0.05
 # Entries that fit on a page, and those whose cells have room for a number.
 MAX_ENTRIES, MAX_NUMBERS = 40, 9
 # The difference that is darkest, unless there is a greater one: so that a tiny one looks tiny.
@@ -62,7 +62,7 @@ def comparison_figure(
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
     shown = shown_entries(entries)
-    difference, p = difference_matrix(shown, comparisons)
+    difference, clear = difference_matrix(shown, comparisons)
     compared = bool(np.isfinite(difference).any())
     names = _names(shown)
     averaged = (shown["seed"] == "all").any()
@@ -75,7 +75,7 @@ def comparison_figure(
             size, ratios = (TWO_COLUMNS, height), {"width_ratios": (1, 1.05)}
             figure, axes = plt.subplots(1, 2, figsize=size, sharey=True, gridspec_kw=ratios, layout="constrained")
             _forest(axes[0], shown, names)
-            _matrix(axes[1], difference, p)
+            _matrix(axes[1], difference, clear)
         else:
             figure, axis = plt.subplots(figsize=(COLUMN, height + 1.5 * LINE), layout="constrained")
             _forest(axis, shown, names)
@@ -134,20 +134,22 @@ def difference_matrix(entries: pd.DataFrame, comparisons: pd.DataFrame) -> tuple
         comparisons: As from `rockspace.alignment.comparison.comparison_table`.
 
     Returns:
-        Shapes (n, n): mean r of the row less that of the column, and the greater of the adjusted p over images and over
-        subtypes; NaN where two entries were not compared, or not tested.
+        Shapes (n, n): mean r of the row less that of the column, NaN where two entries were not compared; and whether it is
+        a clear difference (`rockspace.report.dimensions.is_clear`).
     """
     place = {(entry["model"], entry["layer"]): i for i, (_, entry) in enumerate(entries.iterrows())}
-    difference, p = np.full((2, len(entries), len(entries)), np.nan)
-    for pair in comparisons[comparisons["differs_in"] != "seed"].itertuples():
-        a, b = place.get((pair.model_a, pair.layer_a)), place.get((pair.model_b, pair.layer_b))
+    difference = np.full((len(entries), len(entries)), np.nan)
+    clear = np.zeros(difference.shape, bool)
+    for pair in comparisons[comparisons["differs_in"] != "seed"].to_dict("records"):
+        a, b = (place.get((pair[f"model_{side}"], pair[f"layer_{side}"])) for side in "ab")
         if a is not None and b is not None:
-            difference[a, b], difference[b, a] = pair.difference, -pair.difference
-            p[a, b] = p[b, a] = np.fmax(pair.p_images_holm, pair.p_subtypes_holm)
-    return difference, p
+            found = difference_of(pair)
+            difference[a, b], difference[b, a] = found.value, -found.value
+            clear[a, b] = clear[b, a] = is_clear(found)
+    return difference, clear
 
 
-def _matrix(axis: Axes, difference: np.ndarray, p: np.ndarray) -> None:
+def _matrix(axis: Axes, difference: np.ndarray, clear: np.ndarray) -> None:
     n = len(difference)
     above = np.triu(np.ones((n, n), bool), k=1)
     largest = max(np.nanmax(difference[above]), DARKEST)
@@ -157,7 +159,7 @@ def _matrix(axis: Axes, difference: np.ndarray, p: np.ndarray) -> None:
             axis.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, **NOT_COMPARED))
             continue
         axis.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor="0.7", lw=0.4))
-        star = "*" if p[i, j] <= LEVEL else ""
+        star = "*" if clear[i, j] else ""
         text = f"{difference[i, j]:.2f}{star}" if n <= MAX_NUMBERS else star
         color = "white" if difference[i, j] > 0.6 * largest else "black"
         axis.text(j, i, text, ha="center", va="center" if n <= MAX_NUMBERS else "center_baseline", color=color)
@@ -176,7 +178,7 @@ def _matrix(axis: Axes, difference: np.ndarray, p: np.ndarray) -> None:
     bar.set_label("mean r of row less column")
     bar.outline.set_linewidth(0.4)
     handles = [
-        plt.Line2D([], [], color="black", marker=(5, 2, 0), ms=4, lw=0, label=f"differ, p ≤ {LEVEL}"),
+        plt.Line2D([], [], color="black", marker=(5, 2, 0), ms=4, lw=0, label="clear difference"),
         Patch(facecolor=plt.get_cmap("Blues")(0.1), edgecolor="0.7", lw=0.4, label="no clear difference"),
         Patch(**NOT_COMPARED, label="not compared"),
     ]
@@ -210,8 +212,9 @@ def _caption(entries: pd.DataFrame, shown: pd.DataFrame, labels: Sequence[str], 
         "Grey ticks are the lowest and the highest seed." if (shown["seeds_high"] > shown["seeds_low"]).any() else "",
         "Right: how much the model or layer of a row exceeds that of a column, for pairs that differ in the model or the layer alone, and for models and their baselines; "
         "the numbers on the diagonal number rows and columns. Hatched: not compared. "
-        f"Star: p ≤ {LEVEL} by two-sided tests that exchange the two predictions of random images, and of random subtypes where there "
-        "are enough, both adjusted by Holm's method. No star: compared, and no clear difference."
+        f"Star: a clear difference, of which the paired 95 % interval excludes 0 and p ≤ {LEVEL} by a two-sided test that exchanges the two "
+        "predictions of random subtypes, or of random images where there are too few subtypes, adjusted by Holm's method. No star: compared, "
+        "and no clear difference."
         if compared
         else _nothing_compared(entries),
     )
