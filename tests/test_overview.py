@@ -460,7 +460,11 @@ def test_networks_that_cannot_be_told_apart_are_named_and_ensembles_stand_apart(
 def test_notes_begin_with_the_weightiest_and_technical_ones_are_apart():
     limits, technical = notes(study(metrics={("a", "0"): {"selection": "validation"}}))
     assert limits[0].startswith("The validation images decided when to stop training")
-    assert limits[1:] == ["48 images are few."]
+    assert limits[1] == "48 images are few."
+    assert limits[2].startswith("The closest of 2 networks was found on the images that it is scored on")
+    one = study()
+    alone = replace(one, summary=one.summary[one.summary["model"] != "b"])
+    assert notes(alone)[0] == ["48 images are few."]
     assert technical == ["2 of 9 features are constant."]
 
 

@@ -208,6 +208,11 @@ def notes(study: Study) -> tuple[list[str], list[str]]:
     limits = notes_of(runs, reports)
     if any(figures["selection"] == "validation" for figures in study.metrics.values()):
         limits.insert(0, "the validation images decided when to stop training, so their accuracy is too good to report")
+    if len(study.networks) > 1:
+        limits.append(
+            f"the closest of {len(study.networks)} networks was found on the images that it is scored on, so its r is somewhat too high; "
+            "cross-validation within the training images (the target `search`) chooses without them"
+        )
     return [_sentence(note) for note in limits], [
         _sentence(note) for note in notes_of(runs, reports, "technical_notes")
     ]
