@@ -207,6 +207,7 @@ def every_picture(folder, photograph, name: str, dimensions: int, labels: int) -
             "difference": 0.1,
             "p_images_holm": 0.01,
             "p_subtypes_holm": 0.01,
+            **{f"{end}_{units}": 0.05 for end in ("low", "high") for units in ("images", "subtypes")},
         }
     )
     comparison_figure(entries, pairs, names, outputs("comparison"))
