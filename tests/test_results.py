@@ -94,6 +94,15 @@ def test_every_number_is_that_of_the_pages():
     assert f"NumPy {version('numpy')}" in paragraph(text, "Software")
 
 
+def test_why_evidence_is_not_clear_is_said_with_it():
+    wide, unlikely = ({f"{R}_null": 0.95}, {f"{R}_p": 0.4, f"{R}_null": -0.5})
+    said = [
+        paragraph(results(in_summary(whole(), **each)).markdown(), "Alignment with people") for each in (wide, unlikely)
+    ]
+    assert "no clear evidence of alignment: the interval includes chance." in said[0]
+    assert "no clear evidence of alignment." in said[1]
+
+
 def test_training_is_said_as_it_is_configured():
     text = paragraph(results(whole()).markdown(), "Networks")
     for words in (

@@ -216,10 +216,11 @@ def _alignment(study: Study) -> Iterator[str]:
         seeds = f" (the largest {_P} of the seeds)" if best["seeds"] > 1 else ""
         yield (
             f"Chance, with {found.null_over} paired at random {study.config['procrustes']['permutations']:,} times and the analysis repeated for each pairing, was {_R} = {decimal(found.null)} on average "
-            f"(middle 95%: {decimal(found.null_low)} to {decimal(found.null_high)}), {p_value(found.p)}{seeds}."
+            f"(middle 95%: {decimal(found.null_low)} to {decimal(found.null_high)}), {p_value(found.p)}, one-sided{seeds}."
         )
         if doubt(found):
-            yield "This is no clear evidence of alignment."
+            why = ": the interval includes chance" if found.low <= found.null else ""
+            yield f"This is no clear evidence of alignment{why}."
     if not pd.isna(best["held_out_disparity"]):
         yield f"The share of variance that remained (Procrustes disparity) was {decimal(best['held_out_disparity'])}."
     if not pd.isna(in_sample.value):
@@ -238,7 +239,7 @@ def _dimensions(study: Study) -> Iterator[str]:
         for row in rows
     ]
     tested = any(not np.isnan(row.found.p) for row in rows)
-    adjusted = f" ({_P} adjusted over dimensions; Holm, 1979)" if tested else ""
+    adjusted = f" (one-sided {_P}, adjusted over dimensions; Holm, 1979)" if tested else ""
     yield f"Held-out correlations by dimension{adjusted}: {'; '.join(each)}."
 
 
