@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from browser import obstacles
 from rockspace.alignment.statistics import UNITS
 from rockspace.report.overview import R, Study
 from rockspace.report.results import decimal, p_value, results
@@ -161,3 +162,36 @@ def test_names_are_text_in_latex_and_in_markdown_whatever_they_hold():
     bare = re.sub(r"\\[&%$#_{}]|\\[a-z]+\*?|\$-\$", "", body)
     assert not set(bare) & set("&%$#_^~\\\x02\x03")
     assert bare.count("{") == bare.count("}")
+
+
+def test_the_page_says_the_same_and_copies_it_with_its_formatting(visit, tmp_path):
+    said = results(whole())
+    said.write_page(tmp_path / "results.html", "a <b> study")
+    page = visit(tmp_path / "results.html", width=390, height=844, dark=True)
+    shown = page.locator("article p").all_inner_texts()
+    plain = [*(f"{heading}. {text}" for heading, text in said.paragraphs), *said.works]
+    assert shown == [re.sub("[\x02\x03]", "", text) for text in plain]
+    assert page.locator("article em").count() == "".join(plain).count("\x02")
+    assert page.title().startswith("a <b> study")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert obstacles(page) == []
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_text("Copied").wait_for()
+    pasted = page.evaluate(
+        "navigator.clipboard.read().then(async ([item]) => Promise.all(['text/html', 'text/plain'].map(async type => (await item.getType(type)).text())))"
+    )
+    assert "<strong>Sample.</strong>" in pasted[0]
+    assert "<em>r</em> = " in pasted[0]
+    assert f"Sample. {said.paragraphs[0][1]}" in pasted[1]
+
+
+def test_where_a_page_may_not_copy_the_text_is_selected(visit, tmp_path):
+    results(whole()).write_page(tmp_path / "results.html", "rocks")
+    page = visit(tmp_path / "results.html")
+    page.evaluate("delete Navigator.prototype.clipboard")
+    page.get_by_role("button", name="Copy").click()
+    page.get_by_text("Ctrl+C").wait_for()
+    selected = page.evaluate("getSelection().toString()")
+    assert selected.startswith("Results")
+    assert selected.strip().endswith(page.locator("article p").last.inner_text())

@@ -237,6 +237,7 @@ rule overview:
         # The results in words for a paper.
         results=f"{STUDY}/results.md",
         results_tex=f"{STUDY}/results.tex",
+        results_page=f"{STUDY}/results.html",
         # The complete configuration as a file, which reproduces the run.
         config=f"{STUDY}/config.yaml",
     log:

@@ -1,4 +1,4 @@
-"""The results of a study in words for a paper, in APA style, as Markdown and LaTeX.
+"""The results of a study in words for a paper, in APA style, as Markdown, LaTeX and a page to copy from.
 
 Every number is one that the pages show: of `rockspace.report.overview.Study`, read from the tables and JSON files of the study.
 """
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from rockspace.report.columns import estimate_of
 from rockspace.report.dimensions import BASELINES, doubt
 from rockspace.report.figures import one_line
 from rockspace.report.overview import TOP1, R, Study, applicable
+from rockspace.report.pages import write_page
 
 # Networks that the closest one is compared with in words; comparison.csv has all.
 MOST_COMPARED = 10
@@ -66,6 +68,16 @@ class Results:
         works = [f"\\noindent\\hangindent=2em {_latex(work)}" for work in self.works]
         body = "\n\n".join(["\\section*{Results}", *said, "\\section*{References}", *works])
         return f"{_PREAMBLE}\n\\begin{{document}}\n\n{body}\n\n\\end{{document}}\n"
+
+    def write_page(self, output: Path, study: str) -> None:
+        """Write them as a page from which they are copied into a manuscript with their formatting.
+
+        Args:
+            output: File to write, in the folder of the study.
+            study: Name of the study.
+        """
+        said = {"paragraphs": self.paragraphs, "works": self.works, "italic": (ITALIC[0], ITALIC[-1])}
+        write_page(output, "results.html.jinja", study=study, **said)
 
 
 def results(study: Study) -> Results:
