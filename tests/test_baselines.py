@@ -70,6 +70,21 @@ def test_a_network_without_a_head_has_the_layers_of_its_backbone_and_ends_in_its
         layers(["block2x_add"])
 
 
+def test_the_features_of_a_model_with_baselines_are_embedded_too_so_that_the_same_layer_is_compared():
+    def layers(wanted: object, units: list[int]) -> list[str]:
+        head = {"recipe": {"head": {"units": units}}}
+        return embedded_layers(
+            validated(CONFIG | {"models": [LITE | head], "embeddings": {"layers": wanted}}), ["lite"]
+        )["lite"]
+
+    assert layers(["penultimate"], [16]) == ["pooled", "penultimate"]
+    assert layers(["penultimate", "pooled", "head_dense_1", "block2b_add"], [32, 16]) == [
+        "block2b_add", "pooled", "head_dense_1", "penultimate"
+    ]  # fmt: skip
+    # What a linear head stands on are the features.
+    assert layers(["penultimate"], []) == ["penultimate"]
+
+
 def test_an_ensemble_takes_trained_networks_alone():
     with pytest.raises(RockspaceError, match=r"ensembles\[0\].models: found \"lite\"; allowed: \"trained\""):
         of(LITE | {"objective": "none"}, LITE | {"name": "trained"}, ensembles=[{"name": "both", "models": ["lite"]}])
@@ -85,10 +100,12 @@ def test_adding_baselines_trains_nothing_and_gives_rows_pictures_and_the_gain_of
     study = finished.folder / "results/tiny"
     summary = pd.read_csv(study / "summary.csv").set_index("model")
     names = ["efficientnet_lite0-pretrained", "efficientnet_lite0-untrained"]
-    assert summary.index.tolist() == ["lite0", *names]
-    assert summary["layer"].tolist() == ["penultimate", "pooled", "pooled"]
+    assert summary.index.tolist() == ["lite0", "lite0", *names]
+    assert summary["layer"].tolist() == ["pooled", "penultimate", "pooled", "pooled"]
     assert summary.loc[names, "validation_top1"].isna().all()
-    comparison = pd.read_csv(study / "comparison.csv")
+    comparison = pd.read_csv(study / "comparison.csv").query("differs_in == 'training'")
+    assert comparison["layer_a"].tolist() == ["pooled", "pooled", "penultimate", "penultimate"]
+    comparison = comparison.query("layer_a == 'penultimate'")
     assert comparison[["differs_in", "model_a", "model_b"]].to_numpy().tolist() == [["training", "lite0", name] for name in names]  # fmt: skip
     for name in names:
         run = study / f"models/{name}/seed-0"
@@ -96,9 +113,9 @@ def test_adding_baselines_trains_nothing_and_gives_rows_pictures_and_the_gain_of
         figures = read_json(run / "alignment/pooled.json")
         gain = comparison.set_index("model_b").loc[name]
         assert gain["mean_r_b"] == pytest.approx(figures["held_out"]["mean_r"])
-        assert gain["difference"] == pytest.approx(summary.loc["lite0", "held_out_mean_r"] - gain["mean_r_b"])
+        assert gain["difference"] == pytest.approx(summary["held_out_mean_r"].iloc[1] - gain["mean_r_b"])
     # Another seed trains the model and draws the random network again; the pretrained one stays the same.
-    assert finished.planned(*more, "seeds=[0, 1]")["procrustes"] == 2
+    assert finished.planned(*more, "seeds=[0, 1]")["procrustes"] == 3
 
 
 def test_the_pretrained_baseline_is_the_network_with_the_weights_of_the_file(finished):

@@ -34,7 +34,7 @@ try:
     settings = validated(given)
     models_without_training, BASELINES = baselines(settings)
     models = [*settings["models"], *models_without_training]
-    LAYERS = embedded_layers(settings | {"models": models})
+    LAYERS = embedded_layers(settings | {"models": models}, [name for name, kinds in BASELINES.items() if kinds])
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
 

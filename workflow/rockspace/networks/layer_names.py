@@ -11,7 +11,7 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -48,11 +48,12 @@ class Layers(NamedTuple):
     block_ends: list[str]
 
 
-def embedded_layers(config: dict[str, Any]) -> dict[str, list[str]]:
+def embedded_layers(config: dict[str, Any], compared: Collection[str] = ()) -> dict[str, list[str]]:
     """Check all names of layers in a configuration, and return the layers that each model embeds.
 
     Args:
         config: From `rockspace.config.validated`.
+        compared: Names of trained models with baselines, of which the features are embedded too: the last layer that both have.
 
     Returns:
         The layers of each model, by its name, from the input on.
@@ -65,7 +66,12 @@ def embedded_layers(config: dict[str, Any]) -> dict[str, list[str]]:
         check_backbone(model["backbone"])
     wanted, models = config["embeddings"]["layers"], config["models"]
     layers = layers_of(model["backbone"] for model in models if _names_layers(model, wanted))
-    return {model["name"]: _embedded(model, wanted, layers.get(model["backbone"])) for model in models}
+    embedded = {model["name"]: _embedded(model, wanted, layers.get(model["backbone"])) for model in models}
+    for model in models:
+        # Without dense layers, the penultimate layer is the features.
+        if model["name"] in compared and is_trained(model) and model["recipe"]["head"]["units"]:
+            embedded[model["name"]] = _with_features(embedded[model["name"]])
+    return embedded
 
 
 def check_backbone(name: str) -> None:
@@ -128,6 +134,12 @@ def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | N
         # What lies in the head stands on the features, which are the last layer of a network without one.
         wanted = [*(name for name in wanted if name in names), POOLED]
     return sorted(wanted, key=with_head.index)
+
+
+def _with_features(layers: list[str]) -> list[str]:
+    """Insert the features before the layers of the head."""
+    head = [name for name in layers if name == PENULTIMATE or name.startswith("head_dense_")]
+    return [*(name for name in layers if name not in (POOLED, *head)), POOLED, *head]
 
 
 def _names_layers(model: dict[str, Any], wanted: list[str] | str) -> bool:
