@@ -63,7 +63,7 @@ from rockspace.report.overview import (
 from rockspace.report.provenance import configuration, git_commit, provenance
 from rockspace.report.runtimes import clock, stage_runtimes
 from rockspace.report.summary import notes_of
-from rockspace.report.tables import pair_rows, write_table_page
+from rockspace.report.tables import network_rows, pair_rows, write_table_page
 
 CONFIGS = Path(__file__).parents[1] / "config"
 OTHERS = [
@@ -796,6 +796,38 @@ def test_a_table_scrolls_within_itself_under_its_headings_and_beside_its_first_c
 
 
 @pytest.mark.parametrize("name", ["summary", "comparison"])
+def test_on_a_phone_a_table_begins_with_its_main_figure_and_says_how_many_columns_are_to_the_right(visit, tables, name):
+    page = visit(tables / f"{name}.html", **SIZES["narrow"])
+    edge = page.locator(".scroll").bounding_box()
+    figure = page.locator("tbody tr").first.locator("td").first
+    main = {"summary": "r held-out", "comparison": "difference"}[name]
+    assert page.locator("thead th").nth(1).inner_text().startswith(main)
+    box = figure.bounding_box()
+    assert box["x"] + box["width"] <= edge["x"] + edge["width"]
+    more, seen = page.locator("#more"), set()
+    while "more column" in (said := more.inner_text()):
+        hidden = [each for each in page.locator("thead th").all() if (box := each.bounding_box())["x"] + box["width"] > edge["x"] + edge["width"] + 1]  # fmt: skip
+        assert said.split()[0] == str(len(hidden))
+        assert said not in seen
+        seen.add(said)
+        more.tap()
+        page.wait_for_function("said => document.getElementById('more').textContent !== said", arg=said)
+    assert page.locator("thead th").last.bounding_box()["x"] < edge["x"] + edge["width"]
+    more.tap()
+    page.wait_for_function("document.querySelector('.scroll').scrollLeft === 0")
+    wide = visit(tables / f"{name}.html", width=4000)
+    assert wide.locator("#more").is_hidden()
+
+
+def test_networks_are_named_with_the_layer_and_seed_that_tell_their_rows_apart():
+    rows = pd.DataFrame({"model": ["a", "a", "b"], "layer": ["x", "y", "x"], "seed": ["0", "0", "0"]})
+    assert [row["network"] for row in network_rows(rows)] == ["a (x)", "a (y)", "b (x)"]
+    assert [row["network"] for row in network_rows(rows.iloc[1:])] == ["a", "b"]
+    seeds = rows.assign(layer="x", seed=["0", "1", "0"])
+    assert [row["network"] for row in network_rows(seeds)] == ["a (seed 0)", "a (seed 1)", "b (seed 0)"]
+
+
+@pytest.mark.parametrize("name", ["summary", "comparison"])
 def test_a_printed_table_has_every_column_and_row(visit, tables, name):
     page = visit(tables / f"{name}.html", width=1046, height=720)  # A4 across, with its margins
     page.emulate_media(media="print")
@@ -831,6 +863,9 @@ def test_a_table_is_sorted_by_click_and_by_keyboard_with_empty_cells_last(visit,
     assert names.index(next(name for name in names if name.startswith("a2 "))) < names.index(next(name for name in names if name.startswith("a10 ")))  # fmt: skip
     assert page.locator("[aria-sort]").count() == 1
     assert meaning(page).startswith("The two that are compared")
+    # It covers none of the figures that were sorted.
+    tip, first = page.locator(".tip").bounding_box(), page.locator("tbody tr").first.bounding_box()
+    assert tip["y"] + tip["height"] <= first["y"]
 
 
 def test_a_table_is_searched_by_words_model_and_clear_differences(visit, tables):

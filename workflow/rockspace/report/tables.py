@@ -1,13 +1,14 @@
 """Tables as pages: to sort, filter and read in a browser, with the CSV to take along."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from rockspace.report.columns import P_VALUE, TABLES, TEXT, Column, read_table, written_columns
+from rockspace.report.columns import P_VALUE, SUMMARY, TEXT, Column, read_table, written_columns
 from rockspace.report.dimensions import LEVEL, difference_of, is_clear
 from rockspace.report.pages import write_page
 
@@ -20,15 +21,27 @@ NONE = {
     "summary": "There are no results.",
     "comparison": "There is one layer of one network from one seed, so there is nothing to compare. Name more models, layers or seeds in the configuration.",
 }
+# The columns of a row of the summary for readers: what tells the rows apart, and r, which the study is about, come first.
+NETWORK = Column(
+    "network", "network", "Name of the network, with its layer and seed where they differ between rows.", TEXT
+)
+_R = "held_out_mean_r"
+NETWORKS = (
+    NETWORK,
+    *sorted(
+        (replace(column, shown=column.shown and column.name != "model") for column in SUMMARY),
+        key=lambda column: not column.name.startswith(_R),
+    ),
+)
 # The columns of a comparison for readers; those of its CSV keep both units.
 PAIRS = (
     Column("pair", "first and second", "The two that are compared, on the same images.", TEXT),
-    Column("differs_in", "differ in", "What the two differ in.", TEXT),
-    Column("verdict", "which is closer", f"The one that is clearly closer to people: the interval of the difference excludes 0, and p is at most {LEVEL}. 'not clear' does not mean that they are equal.", TEXT),
     Column("difference", "difference", "Held-out mean r of the first minus that of the second, with its paired interval: both lose the same images or subtypes.", "{:+.3f}", ends=("low", "high"), over="over"),
+    Column("verdict", "which is closer", f"The one that is clearly closer to people: the interval of the difference excludes 0, and p is at most {LEVEL}. 'not clear' does not mean that they are equal.", TEXT),
     Column("p", "p", "Share of random exchanges of the two predictions with a difference at least as large, adjusted by Holm's method over all comparisons of one kind.", P_VALUE, over="p_over"),
     Column("mean_r_a", "r of the first", "Held-out mean r of the first, averaged over its seeds."),
     Column("mean_r_b", "r of the second", "Held-out mean r of the second, averaged over its seeds."),
+    Column("differs_in", "differ in", "What the two differ in.", TEXT),
 )  # fmt: skip
 
 
@@ -69,18 +82,34 @@ def _side(row: Mapping[str, Any], layers: bool, side: str) -> str:
     return f"{row[f'model_{side}']} ({', '.join(rest)})" if rest else row[f"model_{side}"]
 
 
+def network_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of ``summary.csv`` with the value of `NETWORK`.
+
+    Args:
+        summary: As from `rockspace.report.columns.read_table`.
+    """
+    each = summary.groupby("model", sort=False)
+    differing = [part for part in ("layer", "seed") if each[part].nunique().gt(1).any()]
+    return [{**row, "network": _named(row, differing)} for row in summary.to_dict("records")]
+
+
+def _named(row: Mapping[str, Any], differing: Sequence[str]) -> str:
+    rest = [f"seed {row[part]}" if part == "seed" else row[part] for part in differing]
+    return f"{row['model']} ({', '.join(rest)})" if rest else row["model"]
+
+
 def write_table_page(table: Path, output: Path, title: str) -> None:
     """Write a table of results as an HTML page that holds the CSV too.
 
     Args:
-        table: CSV file, named for one of `rockspace.report.columns.TABLES`.
+        table: CSV file, `summary.csv` or `comparison.csv`.
         output: File to write.
         title: Heading of the page.
     """
     found = read_table(table)
     pairs = table.stem == "comparison"
-    rows = pair_rows(found) if pairs else found.to_dict("records")
-    columns = written_columns(rows, PAIRS if pairs else TABLES[table.stem])
+    rows = pair_rows(found) if pairs else network_rows(found)
+    columns = written_columns(rows, PAIRS if pairs else NETWORKS)
     write_page(
         output,
         "table.html.jinja",

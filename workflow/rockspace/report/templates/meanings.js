@@ -27,7 +27,9 @@
     const of = shownFor.getBoundingClientRect(), size = tip.getBoundingClientRect(), width = document.documentElement.clientWidth;
     if (of.bottom < 0 || of.top > innerHeight) return hide();
     const left = Math.min(Math.max(8, of.left + of.width / 2 - size.width / 2), width - size.width - 8);
-    const below = of.bottom + 6 + size.height < innerHeight;
+    // Below a heading are the figures that it sorts.
+    const isHeading = shownFor.closest("thead") && of.top - 6 - size.height > 0;
+    const below = !isHeading && of.bottom + 6 + size.height < innerHeight;
     tip.style.left = `${left}px`;
     tip.style.top = `${below ? of.bottom + 6 : Math.max(8, of.top - size.height - 6)}px`;
   };
