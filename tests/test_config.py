@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rockspace.config import load_schema, validated
-from rockspace.config_files import check_config_files
 from rockspace.errors import RockspaceError
 from tools.config_reference import reference
 
@@ -193,28 +192,6 @@ def test_choices_can_be_given_for_a_validation_split_drawn_from_the_training_ima
     config["dataset"]["splits"]["validation"] |= {"fraction": 0.25, "responses": "choices.csv"}
     split = validated(config)["dataset"]["splits"]["validation"]
     assert split == {"fraction": 0.25, "seed": 0, "responses": "choices.csv"}
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("study: a\nmodels: []\nstudy: b\n", "mine.yaml, line 3: the key 'study' is given twice"),
-        ("head:\n  dropout: 0.1\n  units: []\n  dropout: 0.2\n", "mine.yaml, line 4: the key 'dropout' is given twice"),
-        ('{"study": "a",\n "study": "b"}', "mine.yaml, line 2: the key 'study' is given twice"),
-        ("__use_yte__: true\nstudy: a\n", "mine.yaml: found '__use_yte__'; a configuration is no template"),
-        ("__definitions__: [import os]\n", "mine.yaml: found '__definitions__'; a configuration is no template"),
-    ],
-)
-def test_a_config_file_gives_each_key_once_and_is_no_template(tmp_path, text, message):
-    (tmp_path / "mine.yaml").write_text(text)
-    with pytest.raises(RockspaceError, match=re.escape(message)):
-        check_config_files([tmp_path / "mine.yaml"])
-
-
-def test_config_files_of_the_project_and_mappings_laid_over_others_are_plain(tmp_path):
-    merged = "a: &a {x: 1}\nb: &b {y: 2}\nc: {<<: *a, z: 3}\nd:\n  <<: [*a, *b]\n"
-    (tmp_path / "merged.yaml").write_text(merged)
-    check_config_files([*CONFIG.glob("*.yaml"), tmp_path / "merged.yaml"])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from snakemake.logging import logger
 
 try:
     from rockspace.code_fingerprint import code_fingerprint
-    from rockspace.config_files import check_config_files
     from rockspace.config import is_one_solution, needs_pixels, validated
     from rockspace.data.archive import check_source, source_files
     from rockspace.data.manifest import lost_files
@@ -25,7 +24,6 @@ except ModuleNotFoundError as error:
     ) from None
 
 try:
-    check_config_files(workflow.configfiles)
     given = dict(config)
     if isinstance(given.get("dataset"), str):
         from rockspace.people.proposal import propose_dataset
