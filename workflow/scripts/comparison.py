@@ -25,10 +25,10 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     runs = zip(snakemake.params.runs, tables, strict=True)
     predictions = [Prediction(*run, predicted) for run, (_, _, predicted) in runs]
     resampling = Resampling(settings["permutations"], settings["bootstraps"])
-    labels, last = images["label"].to_numpy(), {model: layer for model, _, layer in snakemake.params.runs}
+    labels, baselines = images["label"].to_numpy(), Baselines(**snakemake.params.baselines)
     given = scored(predictions, observed), labels, resampling
-    shown = scored([each for each in predictions if each.layer == last[each.model]], observed)
-    entries, comparisons = entries_table(*given), comparison_table(*given, Baselines(**snakemake.params.baselines))
+    shown = scored([each for each in predictions if each.layer == baselines.last_layers[each.model]], observed)
+    entries, comparisons = entries_table(*given), comparison_table(*given, baselines)
     write_csv(out.entries, entries)
     write_csv(out.dimensions, dimensions_table(shown, dimensions_of(images), labels, resampling))
     write_csv(out.table, comparisons)

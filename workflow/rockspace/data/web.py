@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -19,7 +20,6 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.util import Retry
 
-from rockspace import __version__
 from rockspace.data.manifest import Entry, describe
 from rockspace.errors import RockspaceError
 
@@ -145,7 +145,7 @@ class Client:
         self._closing = threading.Event()
         self._session = _Session()
         self._session.auth = auth
-        self._session.headers["User-Agent"] = f"rockspace/{__version__}"
+        self._session.headers["User-Agent"] = f"rockspace/{version('rockspace')}"
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
 
