@@ -80,17 +80,23 @@ def test_each_figure_has_its_own_interval_and_chance_and_says_what_the_interval_
                 "interval": figures[part]["mean_r_ci_subtypes"],
                 "interval_over": "subtypes",
                 "chance": null[part]["null_mean_r"],
+                "clear": null[part]["p_mean_r"] <= 0.05
+                and figures[part]["mean_r_ci_subtypes"][0] > null[part]["null_mean_r"],
             }
 
 
-def test_training_images_stand_where_scipys_rotation_onto_padded_coordinates_puts_them(study, runs, folder):
+def test_training_images_stand_where_scipys_rotation_onto_padded_coordinates_puts_them_scaled_by_least_squares(
+    study, runs, folder
+):
     train = read_spaces(runs[0].embeddings, folder / "coordinates/train.csv", "train")
     centred = train.features - train.features.mean(axis=0)
     target = train.coordinates - train.coordinates.mean(axis=0)
     padded = np.pad(target, ((0, 0), (0, centred.shape[1] - target.shape[1])))
-    rotation, trace = orthogonal_procrustes(centred, padded)
+    rotation, _ = orthogonal_procrustes(centred, padded)
     moved = (centred @ rotation)[:, : len(DIMENSIONS)]
-    expected = moved * trace / np.sum(centred**2) + train.coordinates.mean(axis=0)
+    # As validation images are: the features that are turned onto no dimension have no say in the scale.
+    (scale,), *_ = np.linalg.lstsq(moved.reshape(-1, 1), target.ravel(), rcond=None)
+    expected = moved * scale + train.coordinates.mean(axis=0)
     here = [study["images"]["id"].index(name) for name in train.image_id]
     np.testing.assert_allclose(np.array(study["runs"][0]["places"])[here], expected, atol=1e-4)
 

@@ -283,6 +283,57 @@ def test_two_layers_stand_side_by_side(page, study):
     assert not menu(page, "Layer, left").is_visible()
 
 
+def test_the_page_says_whether_r_is_clearly_above_chance_and_leads_back_to_the_overview(visit, tmp_path):
+    path, study = build(tmp_path, LABELS, GROUPS, RUNS[:1])
+    for clear, words in ((True, ", clearly above chance"), (False, ", not clearly above chance")):
+        study["runs"][0]["figures"]["held_out"] |= {
+            "interval": [0.3, 0.6],
+            "interval_over": "subtypes",
+            "chance": 0.2,
+            "clear": clear,
+        }
+        path.write_text(explorer_page("rocks", study), encoding="utf-8")
+        page = ready(visit(path))
+        assert f"over subtypes){words} (0.20)" in text(page, "#right .caption")
+    assert page.get_by_role("link", name="Overview").get_attribute("href") == "overview.html"
+
+
+def test_superclasses_are_explained_by_the_labels_in_them(page, study):
+    members = {
+        name: [each["name"] for each in study["labels"] if study["groups"][each["group"]] == name]
+        for name in study["groups"]
+    }
+    for entry in page.locator("#colours .entry").all():
+        name, labels = entry.inner_text().split(maxsplit=1)
+        assert labels == ", ".join(members.pop(name))
+    assert not members
+
+
+def test_an_address_with_one_dimension_shows_another_beside_it(visit, path, study):
+    page = ready(visit(path, fragment=f"x={study['dimensions'][1]}"))
+    shown = [page.locator("#left .axis-title").nth(i).text_content() for i in (0, 1)]
+    assert shown == [study["dimensions"][1], study["dimensions"][0]]
+
+
+@pytest.mark.parametrize("by", ["keyboard", "mouse"])
+def test_the_card_of_an_image_that_was_selected_hides_no_neighbours(page, study, by):
+    stage = page.locator("#left .stage")
+    if by == "keyboard":
+        stage.press("ArrowRight")
+        assert page.locator(".tip:visible").count() == 1
+        stage.press("Enter")
+    else:
+        choose_by_address(page, study["images"]["id"][validation_images(study)[9]])
+        at = place(page, "left")
+        stage.press("Escape")
+        page.mouse.move(*at)
+        assert page.locator(".tip:visible").count() == 1
+        page.mouse.click(*at)
+    assert page.locator(".tip:visible").count() == 0
+    assert page.locator("#card").is_visible()
+    assert page.locator("#left .ring.chosen").count() == 1
+
+
 def test_training_images_are_shown_with_a_warning(page):
     menu(page, "Images").select_option("training")
     assert text(page, "#tally") == "36 training images"
@@ -619,6 +670,8 @@ def test_a_tap_on_a_phone_chooses_and_one_finger_still_scrolls(visit, path, stud
     page.touchscreen.tap(*at)
     assert text(page, "#name") == name
     assert page.locator(".tip:visible strong").all_inner_texts() == [name]
+    page.wait_for_function("[...document.querySelectorAll('.tip')].every(tip => tip.hidden)")
+    assert text(page, "#name") == name
     assert len(neighbours(page, "left")) == 10
     touch_action = "stage => getComputedStyle(stage).touchAction"
     assert page.locator("#left .stage").evaluate(touch_action) == "pan-y"
@@ -797,7 +850,7 @@ def test_images_are_coloured_by_what_is_chosen_with_a_legend(visit, path, study)
     page = ready(visit(path, fragment="marks=points"))
     images = validation_images(study)
     names = study["images"]["id"]
-    assert page.locator("#colours .entry").all_inner_texts() == ["I", "M", "S"]
+    assert [each.split()[0] for each in page.locator("#colours .entry").all_inner_texts()] == ["I", "M", "S"]
     run = study["runs"][study["opening"]]
 
     menu(page, "Colour").select_option("right or wrong")
@@ -862,7 +915,13 @@ def test_the_view_can_be_saved_as_pictures_and_as_a_table(page, study):
 def test_a_correlation_that_is_not_defined_is_said_to_be_so(visit, tmp_path):
     path, study = build(tmp_path, LABELS, GROUPS, RUNS[:1])
     study["runs"][0]["r"]["validation"][0] = None
-    study["runs"][0]["figures"]["held_out"] = {"value": None, "interval": None, "interval_over": None, "chance": None}
+    study["runs"][0]["figures"]["held_out"] = {
+        "value": None,
+        "interval": None,
+        "interval_over": None,
+        "chance": None,
+        "clear": None,
+    }
     path.write_text(explorer_page("rocks", study), encoding="utf-8")
     page = ready(visit(path))
     assert page.locator("#right .axis-title").first.text_content() == "lightness, r = not defined"
@@ -878,7 +937,7 @@ def test_a_network_without_training_is_shown_without_a_word_on_accuracy(visit, t
     menu(page, "Model, right").select_option("lite0-pretrained")
     assert "layer=pooled" in address(page)
     assert text(page, "#tally") == "24 validation images"
-    assert page.locator("#colours .entry").all_inner_texts() == ["I", "M", "S"]
+    assert [each.split()[0] for each in page.locator("#colours .entry").all_inner_texts()] == ["I", "M", "S"]
     choose_by_address(page, study["images"]["id"][validation_images(study)[0]])
     assert page.locator("#verdicts section").count() == 0
     open_table(page)

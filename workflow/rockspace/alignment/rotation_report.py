@@ -119,7 +119,7 @@ def rotation_report(
             summary[name] |= keyed("disparity_ci", found)
     summary["permutation"] = _permutation_summary(nulls)
     table = _dimension_table(names, observed, nulls, intervals["held_out"])
-    return RotationReport(summary, table, _in_data_units(predicted, fitted, *targets))
+    return RotationReport(summary, table, in_data_units(predicted, fitted, *targets))
 
 
 def both_rotations(
@@ -235,10 +235,10 @@ def _dimension_table(
     return table
 
 
-def _in_data_units(predicted: np.ndarray, fitted: np.ndarray, train: np.ndarray, validation: np.ndarray) -> np.ndarray:
+def in_data_units(predicted: np.ndarray, fitted: np.ndarray, train: np.ndarray, validation: np.ndarray) -> np.ndarray:
     """Scale turned validation images as suits the training images, and write them in the validation solution's unit.
 
-    The two solutions differ in unit and place; only the spread and the centroid of the validation coordinates are used,
+    With the training images in both roles, these are scaled alike. The two solutions differ in unit and place; only the spread and the centroid of the validation coordinates are used,
     never how they agree with what was predicted.
 
     Args:

@@ -19,11 +19,12 @@ const scaleMarks = () => SCALES[dark.matches ? "dark" : "light"];
 // By key: its name in the menu, whether it is there in the present view, and `marks()`, which tells how to mark an image.
 // A continuous one has `value` and `unit`, a categorical one `entries` for the legend.
 const colourings = new Map();
+const labelsOf = (group) => study.labels.filter((label) => label.group === group).map(({ name }) => name).join(", ");
 if (hasGroups) {
   colourings.set("superclass", {
     name: "superclass",
     marks: () => (image) => categoryMark(labelOf(image).group),
-    entries: () => study.groups.map((name, i) => ({ name: name || "no superclass", mark: categoryMark(i) })),
+    entries: () => study.groups.map((name, i) => ({ name: name || "no superclass", mark: categoryMark(i), members: labelsOf(i) })),
   });
 }
 colourings.set("label", {
@@ -93,6 +94,7 @@ function appendMark(selection, { colour: name, shape }, size = 12) {
 }
 
 const FEW = 12; // entries that a legend shows
+const WITH_MEMBERS = 4; // entries that have room for the labels in them
 
 function showLegend() {
   const { entries, value, unit, name } = colouring();
@@ -103,10 +105,13 @@ function showLegend() {
       legend.append("span").attr("class", "note").text(`A mark for each ${name}: see Labels.`);
       return;
     }
-    for (const { name: entry, mark } of list) {
+    for (const { name: entry, mark, members } of list) {
       const line = legend.append("span").attr("class", "entry");
       appendMark(line, mark, 13);
       line.append("span").text(entry);
+      if (!members) continue;
+      line.attr("title", `${entry}: ${members}`);
+      if (list.length <= WITH_MEMBERS) line.classed("wide", true).append("small").text(members);
     }
     return;
   }

@@ -214,10 +214,24 @@ function drawOverlay(plot) {
   drawTip(plot);
 }
 
-// A card beside the image that is pointed at in this plot; on a phone, beside the one that was tapped.
+const GLANCE = 4000; // milliseconds for which the card of a tapped image stays
+let tapped = null;
+let glance = null;
+
+// On a touch screen the panel may be out of sight, so that the card is shown for a while.
+function showTapped(image) {
+  glance?.stop();
+  tapped = image;
+  glance = d3.timeout(() => {
+    tapped = null;
+    plots.forEach(drawOverlay);
+  }, GLANCE);
+}
+
+// A card beside the image that is pointed at in this plot. What is selected is in the panel, and its card hides no neighbours.
 function drawTip(plot) {
   const pointedAt = plots.find(({ stage }) => stage.matches(":hover")) ?? plots.find(({ stage }) => stage.matches(":focus"));
-  const here = looked !== null && shownImages().has(looked) && plot === pointedAt && !isLassoing();
+  const here = looked !== null && shownImages().has(looked) && plot === pointedAt && !isLassoing() && (looked !== view.image || looked === tapped);
   plot.tip.hidden = !here;
   if (!here) return;
   const [photograph, name, kind, ...said] = plot.tip.children;

@@ -5,10 +5,10 @@ const plots = [
   new Plot({ id: "right", side: "right", space: () => view.run }),
 ];
 
-function inWords({ value, interval, interval_over, chance }) {
-  const between = interval && `${interval.map(number).join(" to ")} over ${interval_over}`;
-  const notes = [between, chance === null ? null : `chance ${number(chance)}`].filter(Boolean);
-  return number(value) + (notes.length ? ` (${notes.join("; ")})` : "");
+function inWords({ value, interval, interval_over, chance, clear }) {
+  const between = interval ? ` (${interval.map(number).join(" to ")} over ${interval_over})` : "";
+  const verdict = clear === null ? "" : `, ${clear ? "clearly" : "not clearly"} above chance (${number(chance)})`;
+  return `${number(value)}${between}${verdict}`;
 }
 
 function showCaptions() {

@@ -64,6 +64,7 @@ class Plot {
       .on("click", (event) => {
         if (event.target.closest("button") || endedLasso(event)) return;
         look(this.imageAt(event));
+        if (event.pointerType === "touch") showTapped(looked);
         this.choose(looked);
       })
       .on("keydown", (event) => event.target === this.stage && pressKey(this, event))

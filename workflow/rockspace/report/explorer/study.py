@@ -13,12 +13,14 @@ import pandas as pd
 from rockspace.alignment.aligned import read_aligned
 from rockspace.alignment.neighbours import nearest_neighbours
 from rockspace.alignment.reduction import reduced_procrustes
+from rockspace.alignment.rotation_report import in_data_units
 from rockspace.alignment.spaces import Spaces, read_coordinates, read_dimensions, read_spaces
 from rockspace.alignment.statistics import BY_KEY, Estimate
 from rockspace.artifacts import read_json
 from rockspace.data.catalog import SPLITS, label_names
 from rockspace.errors import RockspaceError
 from rockspace.inference.evaluation import RANK_SUFFIXES, read_predictions
+from rockspace.report.dimensions import doubt
 
 # Images shown beside the one that is chosen.
 NEIGHBOURS = 10
@@ -152,19 +154,21 @@ def _describe_run(
 
 
 def _figure(found: Estimate) -> dict[str, Any]:
-    """A figure with its own interval and chance, None where there is none."""
+    """A figure with its own interval and chance, and whether it is clearly above it; None where there is none."""
     return {
         "value": None if np.isnan(found.value) else found.value,
         "interval": [found.low, found.high] if found.has_interval else None,
         "interval_over": found.interval_over,
         "chance": None if np.isnan(found.null) else found.null,
+        "clear": not doubt(found) if found.has_null else None,
     }
 
 
 def _place_training_images(train: Spaces, reduction: str, reflection: bool) -> np.ndarray:
-    """Put training images where the rotation puts them that was learnt on these very images."""
+    """Put training images where the rotation puts them that was learnt on these very images, scaled as validation images are."""
     rotation = reduced_procrustes(reduction, train.features, train.coordinates.shape[1], reflection)
-    return rotation.fit(train.features, train.coordinates).transform(train.features)
+    turned = rotation.fit(train.features, train.coordinates).transform(train.features)
+    return in_data_units(turned, turned, train.coordinates, train.coordinates)
 
 
 def _neighbours_by_split(catalog: pd.DataFrame, space: np.ndarray, metric: str) -> list[list[int]]:

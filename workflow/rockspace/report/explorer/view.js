@@ -137,7 +137,7 @@ function readAddress() {
     layout: parts.get("layout") === "arrows" ? "arrows" : "side",
     split: image === null ? among(study.splits, "images", 1) : splitOf(image),
     x: among(study.dimensions, "x", 0),
-    y: among(study.dimensions, "y", study.dimensions.length > 1 ? 1 : 0),
+    y: among(study.dimensions, "y", study.dimensions.length > 1 && parts.get("x") !== study.dimensions[1] ? 1 : 0),
     marks: parts.get("marks") === "points" ? "points" : "photographs",
     colour: parts.get("colour"),
     labels: new Set(labels.filter((label) => label >= 0)),
