@@ -96,6 +96,7 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key_and_what_was_found(path
         (("dataset", "filename"), "(", "dataset.filename: found"),
         (("dataset", "filename"), "x", "(?P<label>"),
         (("study",), "a b", "study: found"),
+        *((("ensembles",), [{"name": name}], "ensembles[0].name: found") for name in ("a" * 101, "a\n", "-a")),
         (("models",), [], "models: found []; allowed: at least 1 item(s)"),
         (("finetune",), None, "finetune: found null; allowed: object"),
         (("dataset", "source"), "directory", "dataset.directory: missing"),

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from rockspace.data.catalog import read_catalog
+from rockspace.errors import RockspaceError
 from rockspace.inference.embeddings import Embeddings
 from rockspace.inference.evaluation import read_predictions
 from rockspace.report import curves
@@ -168,6 +169,11 @@ def test_all_learning_curves_share_one_page_and_their_scales(tmp_path, runs):
     caption = outputs[2].read_text()
     for words in ("4 images of 2 labels", "Dashed: the stopping set", "The circle marks", "fine-tuning again"):
         assert words in caption, words
+
+
+def test_a_study_without_training_has_no_learning_curves_and_says_so(tmp_path):
+    with pytest.raises(RockspaceError, match="no model is trained"):
+        all_learning_curves({}, ["a"], "stopping set", [tmp_path / "curves.png"])
 
 
 def test_a_training_that_watched_nothing_is_no_refit(tmp_path):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import subprocess
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -327,7 +328,9 @@ def test_the_answer_is_one_sentence_with_interval_chance_and_baselines():
     weak = answer(in_summary(found, held_out_mean_r_p=0.4))
     assert "; chance is 0.10, so this is not clearly more than chance (p = 0.400)" in weak
     wide = answer(in_summary(found, held_out_mean_r_null=0.99))
-    assert "; chance is 0.99, so this is not clearly more than chance (the interval includes chance)" in wide
+    assert "; chance is 0.99, so this is not clearly more than chance (the interval is below chance)" in wide
+    within = answer(in_summary(found, held_out_mean_r_null=found.best["held_out_mean_r_low"]))
+    assert "so this is not clearly more than chance (the interval includes chance)" in within
 
 
 def test_drawn_images_are_said_to_be_drawn():
@@ -506,7 +509,10 @@ def test_a_study_of_one_dimension_without_chance_or_baselines_has_one_row(tmp_pa
     )  # fmt: skip
     profile = one.profile("a")
     assert [row["name"] for row in rows_on_page(profile, 0.0)] == ["size"]
-    dimensions_figure(profile, "one", [tmp_path / "one.png"])
+    with warnings.catch_warnings(action="error"):  # of a layout that has no room
+        dimensions_figure(profile, "one", [tmp_path / "one.png"])
+        long = f"{'a' * 99}: {'b' * 99}, layer {'c' * 99}, mean of 2 seeds"
+        dimensions_figure(replace(profile, rows=found.profile("a").rows[:1]), long, [tmp_path / "one.png"])
     assert dimensions_in_words(one) == []
 
 
@@ -631,6 +637,27 @@ def fits(page) -> bool:
 
 def meaning(page) -> str:
     return page.locator(".tip:visible").inner_text()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_names_as_long_as_they_may_be_widen_no_page(visit, tmp_path, size):
+    found, longest = study(), "m" * 100
+    names = {"a": longest, "size": "d" * 200}
+    renamed = {key: getattr(found, key).replace(names) for key in ("summary", "entries", "comparison", "dimensions")}
+    by_run = {key: {(names.get(name, name), seed): value for (name, seed), value in getattr(found, key).items()}
+              for key in ("metrics", "alignments", "nulls")}  # fmt: skip
+    by_run["nulls"] = {run: table.replace(names) for run, table in by_run["nulls"].items()}
+    by_model = {key: {names.get(name, name): value for name, value in getattr(found, key).items()} for key in ("layers", "baselines")}  # fmt: skip
+    config = found.config | {"models": [each | {"name": names.get(each["name"], each["name"])} for each in found.config["models"]]}  # fmt: skip
+    write_overview(tmp_path / "overview.html", replace(found, config=config, **renamed, **by_run, **by_model), {})
+    for name in ("summary", "comparison"):
+        renamed[name].to_csv(tmp_path / f"{name}.csv", index=False)
+        write_table_page(tmp_path / f"{name}.csv", tmp_path / f"{name}.html", name)
+    for name in ("overview", "summary", "comparison"):
+        page = visit(tmp_path / f"{name}.html", **SIZES[size])
+        page.locator("details").evaluate_all("all => all.forEach(each => { each.open = true })")
+        assert fits(page), name
+        assert page.locator("td.text").evaluate_all("all => all.every(each => each.offsetWidth <= 300)"), name
 
 
 @pytest.mark.parametrize("size", SIZES)

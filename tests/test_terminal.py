@@ -58,6 +58,9 @@ def test_names_that_begin_alike_stay_apart():
     names = ["efficientnet_lite0-pretrained", "efficientnet_lite0-untrained", "efficientnet_lite0"]
     words = closing_words(summary(seed=0).assign(model=names), "rocks", FILES)
     assert all(f"\n{name}  " in words for name in names)
+    seeds = pd.concat([summary().assign(model=name) for name in names])
+    first = [line.split("  ")[0] for line in closing_words(seeds, "rocks", FILES).splitlines()[2:8]]
+    assert len(set(first)) == 6
 
 
 def test_a_baseline_has_a_row_without_an_accuracy():

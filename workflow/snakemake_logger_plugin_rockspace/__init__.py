@@ -250,7 +250,7 @@ class LogHandler(LogHandlerBase):
         known = [(typical(rule), taken) for rule, all_taken in self.seconds.items() for taken in all_taken]
         jobs, elapsed = list(self.jobs.values()), time.time() - self.began
         worked = sum(taken for _, taken in known) + sum(job.seconds for job in jobs)
-        if len(known) < MIN_KNOWN:
+        if len(known) < MIN_KNOWN or self.done >= self.total:
             return None
         pace = sum(taken for _, taken in known) / sum(expected for expected, _ in known)
 

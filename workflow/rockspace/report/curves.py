@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from rockspace.errors import RockspaceError
 from rockspace.report.captions import caption, counted, listed
 from rockspace.report.figures import BLUE, COLUMN, LINE, TWO_COLUMNS, VERMILION, column_style, save, wrapped
 
@@ -83,7 +84,14 @@ def all_learning_curves(
         labels: Label of each training image.
         watched: What the ``val_`` columns were measured on, in words.
         outputs: As for `learning_curves`.
+
+    Raises:
+        RockspaceError: There is no network.
     """
+    if not histories:
+        raise RockspaceError(
+            "config: models: no model is trained, so there are no learning curves; give one another objective than none"
+        )
     columns = min(len(histories), MAX_COLUMNS * (1 + (len(histories) > MANY)))
     rows = -(-len(histories) // columns)
     width = COLUMN if columns <= 2 else TWO_COLUMNS

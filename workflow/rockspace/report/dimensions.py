@@ -15,7 +15,19 @@ from matplotlib.axes import Axes
 
 from rockspace.alignment.statistics import UNITS, Estimate
 from rockspace.report.captions import caption, count, intervals
-from rockspace.report.figures import BLUE, COLUMN, GREEN, GREY, PURPLE, VERMILION, column_style, one_line, save, wrapped
+from rockspace.report.figures import (
+    BLUE,
+    COLUMN,
+    GREEN,
+    GREY,
+    LINE,
+    PURPLE,
+    VERMILION,
+    column_style,
+    one_line,
+    save,
+    wrapped,
+)
 
 # Level at which a figure counts as more than chance.
 LEVEL = 0.05
@@ -84,6 +96,8 @@ def doubt(found: Estimate) -> str:
     """Say why a figure is not clearly above chance; empty where it is, or where it has no chance to stand above."""
     if found.p > LEVEL:
         return f"p = {_p(found.p)}"
+    if found.high < found.null:
+        return "the interval is below chance"
     return "the interval includes chance" if found.low <= found.null else ""
 
 
@@ -261,13 +275,17 @@ def dimensions_figure(profile: DimensionProfile, title: str, outputs: Sequence[s
     """
     rows = [profile.rows[0], *profile.by_r]
     names = [fill(one_line(row.name), 24) for row in rows]
+    heading, lines = wrapped(title, COLUMN), 1 + max(name.count("\n") for name in names)
+    height = (8 + heading.count("\n")) * LINE
     # The mean stands apart from what it is the mean of.
     y = np.concatenate([[0.0], np.arange(1, len(rows)) + 0.4])
     if profile.ceiling:
         y[1:] += 1
         names.insert(1, "with individual people")
     with column_style():
-        figure, axis = plt.subplots(figsize=(COLUMN, 0.95 + 0.19 * (y[-1] + 1)), layout="constrained")
+        figure, axis = plt.subplots(
+            figsize=(COLUMN, height + (0.05 + 0.95 * LINE * lines) * (y[-1] + 1)), layout="constrained"
+        )
         _draw_rows(axis, rows, y)
         if profile.ceiling:
             _draw_ceiling(axis, profile.ceiling)
@@ -276,7 +294,7 @@ def dimensions_figure(profile: DimensionProfile, title: str, outputs: Sequence[s
         axis.set_xlim(lowest_tick([profile]), 1)
         axis.axvline(0, color="0.8", lw=0.6, zorder=0)
         axis.set_xlabel("held-out r")
-        figure.suptitle(wrapped(title, COLUMN), x=0.01, ha="left")
+        figure.suptitle(heading, x=0.01, ha="left")
         figure.legend(loc="outside lower left", ncols=2)
         save(figure, outputs, _caption(profile, title))
 

@@ -65,8 +65,7 @@ def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _line(name: str, cells: tuple[str, ...], first: int, widths: list[int]) -> str:
-    # Names that are alike differ in their ends.
-    shortened = (
-        name if len(name) <= first else f"{name[: first // 2 - 1]}..{name[len(name) - (first - first // 2 - 1) :]}"
-    )
+    # Names that are alike differ in their ends, which keep two thirds of the room.
+    begin = first // 3 - 1
+    shortened = name if len(name) <= first else f"{name[:begin]}..{name[len(name) - (first - begin - 2) :]}"
     return "  ".join([shortened.ljust(first), *(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))])
