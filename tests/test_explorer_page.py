@@ -670,7 +670,7 @@ def test_a_tap_on_a_phone_chooses_and_one_finger_still_scrolls(visit, path, stud
     page.touchscreen.tap(*at)
     assert text(page, "#name") == name
     assert page.locator(".tip:visible strong").all_inner_texts() == [name]
-    page.wait_for_function("[...document.querySelectorAll('.tip')].every(tip => tip.hidden)")
+    page.locator(".tip:visible").wait_for(state="hidden", timeout=10_000)
     assert text(page, "#name") == name
     assert len(neighbours(page, "left")) == 10
     touch_action = "stage => getComputedStyle(stage).touchAction"
