@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +10,9 @@ from PIL import Image
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, entries_table, scored
 from rockspace.alignment.layer_profile import layer_profile
+from rockspace.alignment.statistics import BY_KEY, UNITS
 from rockspace.report.alignment import _grid, displacement_maps, predicted_against_observed
-from rockspace.report.comparison import comparison_figure, difference_matrix, shown_entries
+from rockspace.report.comparison import chances, comparison_figure, difference_matrix, shown_entries
 from rockspace.report.confusion import confusion_matrix_figure
 from rockspace.report.figures import COLUMN, RESOLUTION, TWO_COLUMNS
 from rockspace.report.layer_profile import profile_figure
@@ -172,11 +174,58 @@ def compared(models, layers, permutations=19):
 
 @pytest.mark.parametrize(("models", "layers"), [(1, 1), (3, 1), (2, 3)])
 def test_the_comparison_is_drawn_whatever_there_is_to_compare(tmp_path, models, layers):
-    comparison_figure(*compared(models, layers), files(tmp_path))
+    entries, comparisons, labels = compared(models, layers)
+    chance = {(f"model {m}", f"layer {i}"): (0.2, 0.1, 0.3) for m in range(models) for i in range(layers)}
+    comparison_figure(entries, comparisons, labels, files(tmp_path), chance)
     svg = assert_drawn(files(tmp_path), COLUMN if models == 1 else TWO_COLUMNS)
     assert all(f"model {m}" in svg for m in range(models))
     for text in (svg, files(tmp_path)[2].read_text()):
         assert ("One model and one layer" in text) == (models == 1)
+        assert "chance" in text
+    comparison_figure(entries, comparisons, labels, files(tmp_path), {})
+    assert not any("chance" in path.read_text() for path in files(tmp_path)[1:])
+
+
+def test_chance_of_an_entry_is_that_of_all_its_seeds():
+    runs = [("a", 0, "x"), ("a", 1, "x"), ("b", 0, "x"), ("c", 0, "x")]
+    of_runs = [figures(r) for r in (0.5, 0.7, 0.6, 0.6)]
+    of_runs[1]["permutation"]["subtypes"]["held_out"] |= {"null_mean_r": 0.3, "null_mean_r_band": [0.0, 0.35]}
+    of_runs[3]["permutation"] = dict.fromkeys(UNITS)
+    seeds = [BY_KEY["held_out.mean_r"].estimate(each) for each in of_runs[:2]]
+    found = chances(runs, of_runs)
+    assert set(found) == {("a", "x"), ("b", "x")}
+    mean, low, high = found["a", "x"]
+    assert mean == pytest.approx(sum(each.null for each in seeds) / 2)
+    assert (low, high) == (min(each.null_low for each in seeds), max(each.null_high for each in seeds))
+
+
+def test_what_is_no_clear_difference_has_no_colour_and_long_names_are_whole(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plt, "close", drawn.append)
+    entries, comparisons, labels = compared(3, 1, permutations=199)
+    names = {f"model {m}": f"a_backbone_with_a_long_name-{m}" for m in range(3)}
+    layers = {f"model {m}": f"layer_{m}" for m in range(3)}
+    entries = entries.assign(layer=entries["model"].map(layers), model=entries["model"].map(names))
+    sides = {
+        f"{part}_{side}": comparisons[f"model_{side}"].map(of)
+        for side in "ab"
+        for part, of in (("model", names), ("layer", layers))
+    }
+    comparisons = comparisons.assign(**sides)
+    difference, clear = difference_matrix(shown_entries(entries), comparisons)
+    comparison_figure(entries, comparisons, labels, files(tmp_path), {})
+    above = np.triu(np.isfinite(difference), k=1)
+    coloured = ~np.ma.getmaskarray(drawn[0].axes[1].images[0].get_array())
+    assert (coloured == (above & clear)).all()
+    assert (above & clear).any()
+    assert (above & ~clear).any()
+    ticks = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert set(ticks) == {f"{names[each]}\n{layers[each]}" for each in names}
+    # Where none is clear there is no scale of colours.
+    drawn.clear()
+    nothing = comparisons.assign(low_subtypes=-1.0, high_subtypes=1.0)
+    comparison_figure(entries, nothing, labels, files(tmp_path), {})
+    assert len(drawn[0].axes) == 2
 
 
 def test_no_difference_looks_other_than_not_compared(tmp_path):
@@ -189,7 +238,7 @@ def test_no_difference_looks_other_than_not_compared(tmp_path):
     assert (np.isfinite(difference) == (same & ~np.eye(4, dtype=bool))).all()
     r = shown["mean_r"].to_numpy()
     np.testing.assert_allclose(difference[same], (r[:, None] - r)[same] * np.where(np.eye(4)[same], np.nan, 1))
-    comparison_figure(entries, comparisons, labels, files(tmp_path))
+    comparison_figure(entries, comparisons, labels, files(tmp_path), {})
     svg = files(tmp_path)[1].read_text()
     # One number for each pair compared, with a star where the two clearly differ, and hatching for the others.
     pairs = np.argwhere(np.triu(np.isfinite(difference), k=1))

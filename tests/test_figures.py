@@ -210,7 +210,8 @@ def every_picture(folder, photograph, name: str, dimensions: int, labels: int) -
             **{f"{end}_{units}": 0.05 for end in ("low", "high") for units in ("images", "subtypes")},
         }
     )
-    comparison_figure(entries, pairs, names, outputs("comparison"))
+    chance = {(f"{name} model", layer): (0.2, -0.1, 0.4) for layer in layers}
+    comparison_figure(entries, pairs, names, outputs("comparison"), chance)
     views = np.zeros((min(labels, 6), 8, 16, 16, 3), np.uint8)
     augmentation_figure(views, names[:6], title, {"zoom": 0.2}, outputs("augmentation"))
 

@@ -103,6 +103,7 @@ rule layer_profile:
 rule comparison:
     input:
         aligned=of_runs(rules.procrustes.output.aligned),
+        figures=of_runs(rules.procrustes.output.figures),
     output:
         table=f"{STUDY}/comparison.csv",
         entries=f"{STUDY}/comparison.entries.csv",

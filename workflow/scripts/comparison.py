@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rockspace.artifacts import write_csv
+from rockspace.artifacts import read_json, write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
@@ -16,7 +16,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         entries_table,
         scored,
     )
-    from rockspace.report.comparison import comparison_figure
+    from rockspace.report.comparison import chances, comparison_figure
     from rockspace.report.tables import write_table_page
 
     out, settings = snakemake.output, snakemake.params.settings
@@ -33,5 +33,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     write_csv(out.dimensions, dimensions_table(shown, dimensions_of(images), labels, resampling))
     write_csv(out.table, comparisons)
     write_table_page(Path(out.table), Path(out.page), f"{snakemake.params.study}: comparison")
-    comparison_figure(entries, comparisons, images["label"].tolist(), [out.png, out.svg, out.caption])
+    chance = chances(snakemake.params.runs, [read_json(path) for path in snakemake.input.figures])
+    comparison_figure(entries, comparisons, images["label"].tolist(), [out.png, out.svg, out.caption], chance)
     log.info("%d comparisons of %d predictions", len(comparisons), len(predictions))

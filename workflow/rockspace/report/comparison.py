@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
+from rockspace.alignment.statistics import BY_KEY, Estimate
 from rockspace.report.captions import caption, count, counted, intervals, listed
 from rockspace.report.dimensions import LEVEL, difference_of, is_clear
 from rockspace.report.figures import (
@@ -26,11 +29,11 @@ from rockspace.report.figures import (
     wrapped,
 )
 
-# Entries that fit on a page, and those whose cells have room for a number.
-MAX_ENTRIES, MAX_NUMBERS = 40, 9
+# Entries that fit on a page, those whose names may take two lines, and those whose cells have room for a number.
+MAX_ENTRIES, MAX_TWO_LINES, MAX_NUMBERS = 40, 20, 9
 # The difference that is darkest, unless there is a greater one: so that a tiny one looks tiny.
 DARKEST = 0.1
-ROW, NAME = 1.2 * LINE, 34  # height of an entry (inches), and letters of its name
+ROW, NAME = 1.2 * LINE, 34  # height of an entry (inches), and letters of a line of its name
 NOT_COMPARED = {"facecolor": "0.93", "edgecolor": "0.7", "hatch": "//////", "linewidth": 0}
 
 
@@ -50,16 +53,50 @@ def shown_entries(entries: pd.DataFrame, most: int = MAX_ENTRIES) -> pd.DataFram
     return chosen.sort_values("mean_r", ascending=False, ignore_index=True)
 
 
+Entry = tuple[str, str]  # names of a model and of its layer
+
+
+def chances(
+    runs: Sequence[tuple[str, Any, str]], figures: Sequence[Mapping[str, Any]]
+) -> dict[Entry, tuple[float, float, float]]:
+    """Return what random pairings give for the held-out mean r of each entry, those without a null left out.
+
+    Args:
+        runs: Model, seed and layer of each prediction.
+        figures: ``alignment/{layer}.json`` of each.
+
+    Returns:
+        Mean over seeds, and the ends of a band that holds the middle 95 % of each seed.
+    """
+    found: dict[Entry, list[Estimate]] = {}
+    for (model, _, layer), each in zip(runs, figures, strict=True):
+        found.setdefault((model, layer), []).append(BY_KEY["held_out.mean_r"].estimate(each))
+    return {
+        entry: (
+            float(np.mean([seed.null for seed in seeds])),
+            min(seed.null_low for seed in seeds),
+            max(seed.null_high for seed in seeds),
+        )
+        for entry, seeds in found.items()
+        if all(seed.has_null for seed in seeds)
+    }
+
+
 def comparison_figure(
-    entries: pd.DataFrame, comparisons: pd.DataFrame, labels: Sequence[str], outputs: Sequence[str | Path]
+    entries: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    labels: Sequence[str],
+    outputs: Sequence[str | Path],
+    chance: Mapping[Entry, tuple[float, float, float]],
 ) -> None:
-    """Draw each entry with its intervals and, on the same line, how much it exceeds those below it.
+    """Draw each entry with its intervals and chance and, on the same line, how much it exceeds those below it.
 
     Args:
         entries: As from `rockspace.alignment.comparison.entries_table`.
         comparisons: As from `rockspace.alignment.comparison.comparison_table`, of the same predictions.
         labels: Label of each image.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
+        chance: See `chances`.
     """
     shown = shown_entries(entries)
     difference, clear = difference_matrix(shown, comparisons)
@@ -70,18 +107,19 @@ def comparison_figure(
     title = f"{len(shown)} of {len(entries)} models and layers" if len(shown) < len(entries) else _what(entries)
     title = f"{title}, {seeds}, {len(labels)} validation images"
     with column_style():
-        height = ROW * len(shown) + 8 * LINE
+        row = ROW * (1.7 if any("\n" in name for name in names) else 1)
+        height = row * len(shown) + (9 if chance else 8) * LINE
         if compared:
             size, ratios = (TWO_COLUMNS, height), {"width_ratios": (1, 1.05)}
             figure, axes = plt.subplots(1, 2, figsize=size, sharey=True, gridspec_kw=ratios, layout="constrained")
-            _forest(axes[0], shown, names)
-            _matrix(axes[1], difference, clear)
+            _forest(axes[0], shown, names, chance)
+            _matrix(axes[1], difference, clear, row)
         else:
             figure, axis = plt.subplots(figsize=(COLUMN, height + 1.5 * LINE), layout="constrained")
-            _forest(axis, shown, names)
+            _forest(axis, shown, names, chance)
             title = f"{title}. {_nothing_compared(entries)}"
         figure.suptitle(wrapped(title, figure.get_figwidth()), x=0.01, ha="left")
-        save(figure, outputs, _caption(entries, shown, labels, compared))
+        save(figure, outputs, _caption(entries, shown, labels, compared, bool(chance)))
 
 
 def _what(entries: pd.DataFrame) -> str:
@@ -96,9 +134,13 @@ def _nothing_compared(entries: pd.DataFrame) -> str:
 
 
 def _names(entries: pd.DataFrame) -> list[str]:
-    """What tells the entries apart."""
+    """What tells the entries apart; long ones have the layer on a line of its own."""
     parts = [column for column in ("model", "layer") if entries[column].nunique() > 1] or ["model"]
-    return [_shortened(" ".join(str(entry[part]) for part in parts)) for _, entry in entries.iterrows()]
+    names = [[str(entry[part]) for part in parts] for _, entry in entries.iterrows()]
+    longest = max(letters(" ".join(name)) for name in names)
+    if longest > NAME and len(names) <= MAX_TWO_LINES:
+        return ["\n".join(map(_shortened, name)) for name in names]
+    return [_shortened(" ".join(name)) for name in names]
 
 
 def _shortened(name: str) -> str:
@@ -109,7 +151,9 @@ def _shortened(name: str) -> str:
     return one_line(name, NAME // 2) + one_line(name[::-1], NAME // 2).removesuffix("…")[::-1]
 
 
-def _forest(axis: Axes, entries: pd.DataFrame, names: Sequence[str]) -> None:
+def _forest(
+    axis: Axes, entries: pd.DataFrame, names: Sequence[str], chance: Mapping[Entry, tuple[float, float, float]]
+) -> None:
     y = np.arange(len(entries))
     axis.hlines(y, entries["low_subtypes"], entries["high_subtypes"], color=BLUE, lw=0.8, label="over subtypes")
     axis.hlines(y, entries["low_images"], entries["high_images"], color=BLUE, lw=2.6, alpha=0.55, label="over images")
@@ -117,6 +161,13 @@ def _forest(axis: Axes, entries: pd.DataFrame, names: Sequence[str]) -> None:
     if (entries["seeds_high"] > entries["seeds_low"]).any():
         for column, label in (("seeds_low", "lowest and highest seed"), ("seeds_high", None)):
             axis.plot(entries[column], y, "|", color=GREY, ms=6, label=label)
+    if chance:
+        nothing = (np.nan, np.nan, np.nan)
+        named = zip(entries["model"], entries["layer"], strict=True)
+        mean, low, high = np.array([chance.get(entry, nothing) for entry in named]).T
+        axis.plot(mean, y, "D", color=GREY, ms=2.5, lw=0, label="chance", zorder=1.5)
+        axis.barh(y, high - low, left=low, height=0.55, color="0.86", label="middle 95 % of chance", zorder=1)
+        axis.use_sticky_edges = False  # the bands keep away from the frame
     axis.set_yticks(y, names)
     axis.set_ylim(len(entries) - 0.5, -0.5)
     axis.grid(axis="y", color="0.92", lw=0.5)
@@ -149,11 +200,14 @@ def difference_matrix(entries: pd.DataFrame, comparisons: pd.DataFrame) -> tuple
     return difference, clear
 
 
-def _matrix(axis: Axes, difference: np.ndarray, clear: np.ndarray) -> None:
+def _matrix(axis: Axes, difference: np.ndarray, clear: np.ndarray, row: float) -> None:
+    """Draw the pairs above the diagonal; ``row`` is the height of one (inches). What is not clear has no colour."""
     n = len(difference)
     above = np.triu(np.ones((n, n), bool), k=1)
-    largest = max(np.nanmax(difference[above]), DARKEST)
-    picture = axis.imshow(np.where(above, difference, np.nan), cmap="Blues", vmin=0, vmax=largest, aspect="auto")
+    largest = max(difference[above & clear], default=0.0)
+    largest = max(largest, DARKEST)
+    shown = np.where(above & clear, difference, np.nan)
+    picture = axis.imshow(shown, cmap="Blues", vmin=0, vmax=largest, aspect="auto")
     for i, j in np.argwhere(above):
         if np.isnan(difference[i, j]):
             axis.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, **NOT_COMPARED))
@@ -161,7 +215,7 @@ def _matrix(axis: Axes, difference: np.ndarray, clear: np.ndarray) -> None:
         axis.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, edgecolor="0.7", lw=0.4))
         star = "*" if clear[i, j] else ""
         text = f"{difference[i, j]:.2f}{star}" if n <= MAX_NUMBERS else star
-        color = "white" if difference[i, j] > 0.6 * largest else "black"
+        color = "0.35" if not clear[i, j] else "white" if difference[i, j] > 0.6 * largest else "black"
         axis.text(j, i, text, ha="center", va="center" if n <= MAX_NUMBERS else "center_baseline", color=color)
     # The number of a column stands where it meets its own row.
     for i in range(n):
@@ -170,22 +224,26 @@ def _matrix(axis: Axes, difference: np.ndarray, clear: np.ndarray) -> None:
     axis.set_xlim(-0.5, n - 0.5)
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0, labelleft=False)
-    # The bar of colours stands below, so that the rows stay beside those of the intervals.
-    inches = ROW * n
-    bar = axis.figure.colorbar(
-        picture, cax=axis.inset_axes((0.2, -0.18 / inches, 0.6, 0.07 / inches)), orientation="horizontal"
-    )
-    bar.set_label("mean r of row less column")
-    bar.outline.set_linewidth(0.4)
+    axis.set_xlabel("mean r of row less column")
+    if (above & clear).any():
+        # The bar of colours stands below, so that the rows stay beside those of the intervals.
+        inches = row * n
+        place = axis.inset_axes((0.2, -0.18 / inches, 0.6, 0.07 / inches))
+        bar = axis.figure.colorbar(picture, cax=place, orientation="horizontal", ticks=MaxNLocator(4))
+        bar.set_label(axis.get_xlabel())
+        bar.outline.set_linewidth(0.4)
+        axis.set_xlabel("")
     handles = [
-        plt.Line2D([], [], color="black", marker=(5, 2, 0), ms=4, lw=0, label="clear difference"),
-        Patch(facecolor=plt.get_cmap("Blues")(0.1), edgecolor="0.7", lw=0.4, label="no clear difference"),
+        Patch(facecolor=plt.get_cmap("Blues")(0.4), edgecolor="0.7", lw=0.4, label="* clear difference"),
+        Patch(facecolor="white", edgecolor="0.7", lw=0.4, label="no clear difference"),
         Patch(**NOT_COMPARED, label="not compared"),
     ]
     axis.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.01), ncols=2, columnspacing=1, borderaxespad=0)
 
 
-def _caption(entries: pd.DataFrame, shown: pd.DataFrame, labels: Sequence[str], compared: bool) -> str:
+def _caption(
+    entries: pd.DataFrame, shown: pd.DataFrame, labels: Sequence[str], compared: bool, has_chance: bool
+) -> str:
     units = "subtypes" if shown["low_subtypes"].notna().all() else "images" if shown["low_images"].notna().all() else ""
     chosen = (
         f"The closest layer of each model and the closest of the other layers, {len(shown)} of {len(entries)}; comparison.csv has all."
@@ -209,11 +267,15 @@ def _caption(entries: pd.DataFrame, shown: pd.DataFrame, labels: Sequence[str], 
         chosen,
         intervals("Lines", units),
         both,
+        "Grey bands and diamonds: middle 95 % and mean of r by chance, with images or subtypes paired with coordinates at random and "
+        "the analysis repeated for each pairing."
+        if has_chance
+        else "",
         "Grey ticks are the lowest and the highest seed." if (shown["seeds_high"] > shown["seeds_low"]).any() else "",
         "Right: how much the model or layer of a row exceeds that of a column, for pairs that differ in the model or the layer alone, and for models and their baselines; "
         "the numbers on the diagonal number rows and columns. Hatched: not compared. "
-        f"Star: a clear difference, of which the paired 95 % interval excludes 0 and p ≤ {LEVEL} by a two-sided test that exchanges the two "
-        "predictions of random subtypes, or of random images where there are too few subtypes, adjusted by Holm's method. No star: compared, "
+        f"Blue with a star: a clear difference, of which the paired 95 % interval excludes 0 and p ≤ {LEVEL} by a two-sided test that exchanges the two "
+        "predictions of random subtypes, or of random images where there are too few subtypes, adjusted by Holm's method. White: compared, "
         "and no clear difference."
         if compared
         else _nothing_compared(entries),
