@@ -167,7 +167,12 @@ def test_all_learning_curves_share_one_page_and_their_scales(tmp_path, runs):
     with Image.open(outputs[0]) as picture:
         assert picture.width == round((COLUMN if runs == 1 else TWO_COLUMNS) * RESOLUTION)
     caption = outputs[2].read_text()
-    for words in ("4 images of 2 labels", "Dashed: the stopping set", "The circle marks", "fine-tuning again"):
+    for words in (
+        "4 images of 2 labels",
+        "Dashed: the stopping set",
+        "The circle marks the best epoch of fine-tuning on the stopping set",
+        "fine-tuning again",
+    ):
         assert words in caption, words
 
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -113,6 +114,33 @@ def test_training_is_said_as_it_is_configured():
         "again on all",
     ):
         assert words in text, words
+
+
+def history(select: int, best: int, refit: bool) -> pd.DataFrame:
+    rows = [("select", epoch, epoch == best) for epoch in range(1, select + 1)]
+    rows += [("refit", epoch, epoch == best) for epoch in range(1, best + 1)] if refit else []
+    return pd.DataFrame(rows, columns=["phase", "epoch", "best"])
+
+
+@pytest.mark.parametrize(
+    ("histories", "words"),
+    [
+        ([history(13, 3, True)], "It stopped after 13 epochs; the best was epoch 3, and the final training had 3."),
+        ([history(13, 3, False)], "It stopped after 13 epochs; the best was epoch 3."),
+        ([history(13, 3, True), history(9, 5, True)], "It stopped after 9 to 13 epochs (range over seeds); the best was epoch 3 to 5, and the final training had 3 to 5."),
+    ],
+)  # fmt: skip
+def test_how_many_epochs_fine_tuning_had_is_said(histories, words):
+    of_a = {("a", str(seed)): each for seed, each in enumerate(histories)}
+    text = paragraph(results(whole(histories=of_a | {("b", "0"): history(99, 98, True)})).markdown(), "Networks")
+    assert words in text
+    assert "99" not in text
+
+
+def test_training_that_does_not_stop_early_has_no_best_epoch():
+    fixed = pd.DataFrame({"phase": "train", "epoch": [1, 2], "best": [False, True]})
+    for each in ({("a", "0"): fixed}, {("a", "0"): fixed.iloc[:0]}, {}):
+        assert "It stopped" not in results(whole(histories=each)).markdown()
 
 
 def test_a_study_too_small_for_intervals_and_chance_has_neither():

@@ -206,6 +206,7 @@ rule overview:
         entries=rules.comparison.output.entries,
         metrics=of_trainings(rules.evaluate.output.metrics),
         predictions=of_trainings(rules.evaluate.output.predictions),
+        histories=of_trainings(rules.finetune.output.history),
         comparison=rules.comparison.output.table,
         dimensions=rules.comparison.output.dimensions,
         alignments=[

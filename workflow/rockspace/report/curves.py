@@ -66,7 +66,7 @@ def learning_curves(
         axes[1].set_xlabel("epoch")
         axes[1].set_xlim(0.5, len(history) + 0.5)
         # A network without a softmax has a loss alone.
-        figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         _phases(axes, history)
         save(figure, outputs, _caption(f"Learning curves of {title}", history, labels, watched))
 
@@ -122,7 +122,9 @@ def all_learning_curves(
         words = ", ".join(dict.fromkeys(PHASES[phase] for phase in together["phase"]))
         separated = f"\nvertical lines separate the phases:\n{words}" if ", " in words else ""
         figure.supxlabel(f"epoch{separated}")
-        figure.legend(*axes[1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+        figure.legend(
+            *axes[1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2 if width == COLUMN else 3
+        )
         networks = list(histories) if len(histories) <= MAX_COLUMNS else [f"{len(histories)} networks"]
         start = f"Learning curves of {listed(networks)}, with the same scales"
         save(figure, outputs, _caption(start, together, labels, watched))
@@ -137,9 +139,9 @@ def _caption(start: str, history: pd.DataFrame, labels: Sequence[str], watched: 
         f"Phases, separated by vertical lines: {'; '.join(phases)}." if len(phases) > 1 else f"Phase: {phases[0]}.",
         f"Solid: training images ({counted(labels)}), as augmented in training.",
         ABOUT_WATCHED[watched] if history["val_loss"].notna().any() else "",
-        "The circle marks the epoch that was best on them." if selected and watched == "validation images" else "",
-        "The circle marks the epoch that was best on the stopping set."
-        if selected and watched == "stopping set"
+        f"The circle marks the best epoch of fine-tuning on the {watched}, by the quantity that early stopping watches; the epochs "
+        "of the frozen base are not among those to choose from."
+        if selected
         else "",
         "Where the network predicts no labels, there is no accuracy." if history["accuracy"].isna().any() else "",
         "Each line is one network, without error bars.",
@@ -167,7 +169,7 @@ def _lines(axis: Axes, history: pd.DataFrame, quantity: str, watched: str) -> No
     best = history[history["best"].astype(bool) & (history["phase"] == "select")]
     if len(best):
         values = scale * best[f"val_{quantity}"]
-        axis.plot(best["x"], values, "o", color=WATCHED, mfc="white", ms=4, label="best epoch")
+        axis.plot(best["x"], values, "o", color=WATCHED, mfc="white", ms=4, label="best epoch of fine-tuning")
     if history[quantity].isna().all():
         words = {"ha": "center", "color": "0.35", "backgroundcolor": "white"}
         axis.text(0.5, 0.5, "predicts no labels", transform=axis.transAxes, **words)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -113,6 +113,7 @@ class Study:
         alignments: By model and seed, ``alignment/{layer}.json`` of that layer.
         nulls: By model and seed, ``alignment/{layer}.dimensions.csv`` of that layer.
         predictions: By model and seed, the validation images of ``predictions.csv``; of trained networks.
+        histories: By model and seed, ``finetune.history.csv``; of trained networks.
     """
 
     config: dict[str, Any]
@@ -128,6 +129,7 @@ class Study:
     alignments: Mapping[tuple[str, str], dict[str, Any]]
     nulls: Mapping[tuple[str, str], pd.DataFrame]
     predictions: Mapping[tuple[str, str], pd.DataFrame]
+    histories: Mapping[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -146,8 +148,8 @@ class Study:
             baselines: Of each model the names of its baselines, by kind.
             runs: Model and seed (text) of all `networks`, and of those that are trained (`trainings`).
             files: Path of `catalog`, `summary`, `entries`, `comparison` and `dimensions`; paths of `manifests`; of
-                `alignments` and `nulls` in the order of the networks; and of `metrics` and `predictions` in the order of the
-                trainings.
+                `alignments` and `nulls` in the order of the networks; and of `metrics`, `predictions` and `histories` (of
+                fine-tuning) in the order of the trainings.
         """
 
         def by_run(kind: str, name: str, read: Callable[[str], Any]) -> dict[tuple[str, str], Any]:
@@ -169,6 +171,7 @@ class Study:
             predictions=by_run(
                 "trainings", "predictions", lambda path: read_predictions(path).query("split == 'validation'")
             ),
+            histories=by_run("trainings", "histories", pd.read_csv),
         )
 
     @property

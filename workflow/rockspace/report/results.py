@@ -190,6 +190,35 @@ def _networks(study: Study) -> Iterator[str]:
             yield f"A stratified {percent(config['finetune']['holdout_fraction'])} of the training images decided when to stop{again}."
         case "validation":
             yield "The validation images decided when to stop, so accuracy on them is too good."
+    yield _epochs([history for (name, _), history in study.histories.items() if name == best["model"]])
+
+
+def _epochs(histories: Sequence[pd.DataFrame]) -> str:
+    """Say how many epochs fine-tuning had, and which was best; nothing where it did not stop early.
+
+    Args:
+        histories: ``finetune.history.csv`` of each seed.
+    """
+    watched = [each[each["phase"] == "select"] for each in histories]
+    if not watched or any(each.empty for each in watched):
+        return ""
+    ran, best = (
+        _between(values)
+        for values in (
+            [len(each) for each in watched],
+            [int(each.loc[each["best"], "epoch"].iloc[0]) for each in watched],
+        )
+    )
+    seeds = " (range over seeds)" if len(watched) > 1 else ""
+    refit = (
+        f", and the final training had {best}" if any((each["phase"] == "refit").any() for each in histories) else ""
+    )
+    return f"It stopped after {ran} epochs{seeds}; the best was epoch {best}{refit}."
+
+
+def _between(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def _accuracy(study: Study) -> Iterator[str]:
