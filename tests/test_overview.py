@@ -39,6 +39,8 @@ from rockspace.report.answer import (
 from rockspace.report.columns import SUMMARY, read_table
 from rockspace.report.dimensions import (
     Ceiling,
+    DimensionProfile,
+    Profiled,
     dimension_estimates,
     dimensions_figure,
     lowest_tick,
@@ -58,6 +60,7 @@ from rockspace.report.overview import (
     explained,
     map_rows,
     over_seeds,
+    pictures,
     table,
     write_overview,
 )
@@ -516,10 +519,14 @@ def test_a_study_of_one_dimension_without_chance_or_baselines_has_one_row(tmp_pa
     assert dimensions_in_words(one) == []
 
 
-@pytest.mark.parametrize(("low", "texts"), [(0.0, 6), (-0.4, 8), (-1.0, 5)])
-def test_the_scale_ends_at_1_and_has_a_tick_at_0(low, texts):
+@pytest.mark.parametrize(
+    ("lowest", "low", "texts"), [(0.1, 0.0, 6), (-0.3, -0.4, 8), (-0.4, -0.4, 8), (-0.41, -1.0, 5), (-0.75, -1.0, 5), (-1.0, -1.0, 5)]
+)  # fmt: skip
+def test_the_scale_ends_at_1_and_has_a_tick_at_its_start_and_at_0(lowest, low, texts):
+    assert lowest_tick([DimensionProfile("a", "x", [Profiled("size", Estimate(lowest))])]) == low
     found = ticks(low)
     assert len(found) == texts
+    assert found[0] == (pytest.approx(0), f"{abs(low) and low:.1f}")
     assert found[-1] == (pytest.approx(1), "1.0")
     assert (pytest.approx(-low / (1 - low)), "0.0") in found
 
@@ -688,6 +695,37 @@ def test_the_answer_comes_first_and_each_row_of_the_figure_says_what_it_shows(vi
     (low, left), (high, right) = at[0], at[-1]
     shown = low + (dot["x"] + dot["width"] / 2 - left) / (right - left) * (high - low)
     assert shown == pytest.approx(study().best["held_out_mean_r"], abs=0.01)
+
+
+def test_no_mark_of_a_row_hides_another(visit, page_of):
+    page = visit(page_of)
+    for row in page.locator(".profile:visible details svg.track").all():
+        order = row.evaluate("each => [...each.querySelectorAll('[class]')].map(mark => mark.getAttribute('class'))")
+        assert order.index("interval") < order.index("chance")  # what is drawn later lies above
+        before, random = (row.locator(f"path.{kind}").bounding_box() for kind in ("pretrained", "untrained"))
+        assert before["y"] + before["height"] <= random["y"] + 1
+        assert random["y"] + random["height"] <= row.bounding_box()["y"] + row.bounding_box()["height"] + 1
+
+
+def test_each_dimension_leads_to_its_images_in_the_explorer(visit, page_of):
+    page = visit(page_of)
+    links = page.locator(".profile:visible details p a")
+    addresses = links.evaluate_all(
+        "all => all.map(each => Object.fromEntries(new URLSearchParams(each.hash.slice(1))))"
+    )
+    assert [each["x"] for each in addresses] == [row.name for row in study().profile("a").by_r]
+    assert {(each["model"], each["layer"]) for each in addresses} == {("a", LAST["a"])}
+    assert {href.split("#")[0] for href in links.evaluate_all("all => all.map(each => each.getAttribute('href'))")} == {
+        "explorer.html"
+    }
+
+
+def test_alignment_by_layer_is_linked_where_there_are_several_layers():
+    found = study(config=study().config | {"dataset": {"source": "directory", "splits": {}}})
+    assert dict(pictures(found))["alignment by layer"] == []
+    early = found.summary[found.summary["model"] == "a"].assign(layer="block1")
+    found = replace(found, summary=pd.concat([early, found.summary]))
+    assert dict(pictures(found))["alignment by layer"] == [("a", "models/a/layer_profile.png")]
 
 
 def test_a_page_that_shows_the_overview_without_its_script_shows_all_of_it(visit, page_of, tmp_path):

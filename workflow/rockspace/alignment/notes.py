@@ -46,7 +46,9 @@ def technical_notes(train: Spaces, validation: Spaces, settings: Settings) -> li
     for name, split in (("training", train), ("validation", validation)):
         constant = int(np.sum(np.ptp(split.features, axis=0) == 0))
         if constant:
-            found.append(f"{constant} of {split.features.shape[1]} features are constant over the {name} images")
+            found.append(
+                f"{constant} of {split.features.shape[1]} features {'is' if constant == 1 else 'are'} constant over the {name} images"
+            )
     undefined = int(without_direction(validation.features, settings.distance).sum())
     if undefined:
         found.append(

@@ -35,6 +35,8 @@ LEVEL = 0.05
 BASELINES = {"pretrained": "before training", "untrained": "with random weights"}
 COLORS = {"pretrained": VERMILION, "untrained": PURPLE}
 MARKERS = {"pretrained": "^", "untrained": "x"}
+# Where they stand (in rows below the network's own mark): apart, so that none hides another.
+LANES = {"pretrained": -0.36, "untrained": 0.36}
 MARKS = {"pretrained": "Triangles", "untrained": "Crosses"}
 
 
@@ -171,7 +173,7 @@ def ceiling_of(alignments: Sequence[Mapping[str, Any]]) -> Ceiling | None:
 
 
 def lowest_tick(profiles: Sequence[DimensionProfile]) -> float:
-    """Return the lower end of a scale to 1 that holds everything in the figures: 0 or a negative multiple of 0.2."""
+    """Return the lower end of a scale to 1 that holds everything in the figures: 0, -0.2, -0.4, or -1, which all have a tick."""
     values = [
         value
         for profile in profiles
@@ -179,14 +181,13 @@ def lowest_tick(profiles: Sequence[DimensionProfile]) -> float:
         for value in (row.found.value, row.found.low, row.found.null_low, *row.baselines.values())
     ]
     lowest = min((value for value in values if not np.isnan(value)), default=0.0)
-    return max(-1.0, float(np.floor(min(0.0, lowest) * 5) / 5))
+    return float(np.floor(min(0.0, lowest) * 5) / 5) if lowest >= -0.4 else -1.0
 
 
 def ticks(low: float) -> list[tuple[float, str]]:
     """Return places (0 to 1, along a scale from `low` to 1) and texts of the ticks."""
     step = 0.2 if low > -0.5 else 0.5
-    first = np.ceil(low / step - 1e-9) * step
-    values = np.arange(first, 1 + step / 2, step)
+    values = np.arange(low, 1 + step / 2, step)
     return [
         ((value - low) / (1 - low), f"{abs(value):.1f}" if abs(value) < 1e-9 else f"{value:.1f}") for value in values
     ]
@@ -209,12 +210,13 @@ def rows_on_page(profile: DimensionProfile, low: float) -> list[dict[str, Any]]:
         marks = []
         if found.has_null:
             chance = f"chance {found.null:.3f} (middle 95 % of random pairings of {found.null_over}: {found.null_low:.3f} to {found.null_high:.3f})"
-            marks += [("band", found.null_low, found.null_high, chance), ("chance", found.null, found.null, chance)]
+            marks.append(("band", found.null_low, found.null_high, chance))
         if found.has_interval:
             interval = f"95 % interval {found.low:.3f} to {found.high:.3f} over {found.interval_over}"
             marks.append(("interval", found.low, found.high, interval))
             sentences.append(interval)
         if found.has_null:
+            marks.append(("chance", found.null, found.null, chance))
             sentences.append(
                 f"{chance}, p = {_p(found.p)}: "
                 + (f"not clearly above chance, since {why}" if (why := doubt(found)) else "clearly above chance")
@@ -331,13 +333,13 @@ def _draw_rows(axis: Axes, rows: Sequence[Profiled], y: np.ndarray) -> None:
     if rows[0].found.has_null:
         low, high = column("null_low"), column("null_high")
         axis.barh(y, high - low, left=low, height=0.62, color="0.86", label="middle 95 % of chance")
-        axis.plot(column("null"), y, "D", color=GREY, ms=2.6, label="chance", zorder=2)
+        axis.plot(column("null"), y, "D", color=GREY, mec="white", mew=0.5, ms=3.4, label="chance", zorder=3.5)
     for kind, words in BASELINES.items():
         values = [row.baselines.get(kind, np.nan) for row in rows]
         if not np.isnan(values).all():
             axis.plot(
                 values,
-                y + 0.36,
+                y + LANES[kind],
                 MARKERS[kind],
                 color=COLORS[kind],
                 ms=3,

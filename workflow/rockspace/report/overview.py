@@ -453,7 +453,12 @@ def pictures(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
             *([("all learning curves", "gallery/learning_curves.png")] if study.metrics else []),
             *((f"{split} images", f"gallery/{split}.jpg") for split in splits),
         ]),
-        ("alignment by layer", [(model, f"models/{quote(model)}/layer_profile.png") for model in layers]),
+        # Of a single layer there is nothing to see over depth.
+        ("alignment by layer", [
+            (model, f"models/{quote(model)}/layer_profile.png")
+            for model in layers
+            if study.summary.loc[study.summary["model"] == model, "layer"].nunique() > 1
+        ]),
     ]  # fmt: skip
     for heading, ((file, runs),) in of_runs.items():
         groups.append((heading, [
