@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -145,7 +144,7 @@ class Client:
         self._closing = threading.Event()
         self._session = _Session()
         self._session.auth = auth
-        self._session.headers["User-Agent"] = f"rockspace/{version('rockspace')}"
+        self._session.headers["User-Agent"] = "rockspace"
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
 
