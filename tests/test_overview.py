@@ -23,7 +23,7 @@ from rockspace.alignment.comparison import (
     scored,
 )
 from rockspace.alignment.intervals import proportion_interval
-from rockspace.alignment.statistics import Estimate
+from rockspace.alignment.statistics import Estimate, doubt, written_p
 from rockspace.config import laid_over, validated
 from rockspace.report import dimensions
 from rockspace.report.answer import (
@@ -31,9 +31,11 @@ from rockspace.report.answer import (
     about,
     added,
     answer,
+    closest_in_words,
+    difference_in_words,
     dimensions_in_words,
+    new_subtypes_in_words,
     notes,
-    rivals_in_words,
     training_in_words,
 )
 from rockspace.report.columns import SUMMARY, read_table
@@ -294,7 +296,7 @@ def study(**changes) -> Study:
     validation = pd.DataFrame({"split": "validation", "label": LABELS})
     found = Study(
         config={
-            "study": "rocks", "seeds": [0, 1], "references": [],
+            "study": "rocks", "seeds": [0, 1], "references": [], "procrustes": {"permutations": 1000},
             "dataset": {"source": "directory", "directory": "photos", "splits": {"train": {}, "validation": {"coordinates": "mds.txt"}}},
             "models": [{"name": name, "weights": weights, "objective": "classification"} for name, weights in (("a", "imagenet"), ("b", "none"))],
         },
@@ -323,17 +325,18 @@ def test_the_answer_is_one_sentence_with_interval_chance_and_baselines():
     a = found.entries.set_index("model").loc["a"]
     before, random = (found.entries.set_index("model")["mean_r"][f"a-{kind}"] for kind in ("pretrained", "untrained"))
     assert answer(found) == (
-        "Of 2 networks, a comes closest to people: on 48 images that it was not trained on, its penultimate layer follows "
+        "Of 2 networks, baselines apart, a comes closest to people: on 48 images that it was not trained on, its penultimate layer follows "
         f"people's 3 dimensions with a mean correlation of r = {a['mean_r']:.2f} (95 % interval {a['low_subtypes']:.2f} to "
-        f"{a['high_subtypes']:.2f} over 12 subtypes), {a['mean_r'] - 0.1:.2f} above chance (0.10); the same network before "
-        f"training has {before:.2f}; the same network with random weights has {random:.2f}."
+        f"{a['high_subtypes']:.2f} over 12 subtypes), {a['mean_r'] - 0.1:.2f} above chance (0.10). "
+        f"Before training, the same network's layer pooled has r = {before:.2f}, {before - 0.1:.2f} above chance (0.10); "
+        f"with random weights, the same network's layer pooled has r = {random:.2f}, {random - 0.1:.2f} above chance (0.10)."
     )
     weak = answer(in_summary(found, held_out_mean_r_p=0.4))
-    assert "; chance is 0.10, so this is not clearly more than chance (p = 0.400)" in weak
+    assert ", not clearly above chance (0.10): p = 0.400. Before" in weak
     wide = answer(in_summary(found, held_out_mean_r_null=0.99))
-    assert "; chance is 0.99, so this is not clearly more than chance (the interval is below chance)" in wide
+    assert ", not clearly above chance (0.99): its 95 % interval is below chance, though p = 0.010. Before" in wide
     within = answer(in_summary(found, held_out_mean_r_null=found.best["held_out_mean_r_low"]))
-    assert "so this is not clearly more than chance (the interval includes chance)" in within
+    assert "): its 95 % interval includes chance, though p = 0.010. Before" in within
 
 
 def test_drawn_images_are_said_to_be_drawn():
@@ -354,9 +357,7 @@ def test_the_answer_of_a_study_too_small_for_an_interval_and_a_null_has_neither(
         baselines={},
     )
     r = found.entries.set_index("model")["mean_r"]["a"]
-    assert answer(small).endswith(
-        f"mean correlation of r = {r:.2f}; there are too few images to say what chance gives."
-    )
+    assert answer(small).endswith(f"mean correlation of r = {r:.2f}, with too few images to say what chance gives.")
 
 
 def test_baselines_and_ensembles_are_never_the_closest_network():
@@ -370,26 +371,65 @@ def test_baselines_and_ensembles_are_never_the_closest_network():
     assert [found.seeds_in_words(name) for name in ("a", "a-pretrained")] == ["mean of 2 seeds", "seed 0"]
 
 
-def test_the_dimension_followed_best_and_those_no_better_than_chance_are_named():
+def test_the_dimensions_of_the_highest_and_lowest_r_are_named_and_where_it_is_not_clearly_above_chance():
     found = study()
-    first, second = dimensions_in_words(found)
-    assert first.startswith("It follows size best (r = 0.9")
-    assert second.startswith("It fails on shape (r = ")
-    assert second.endswith("; chance 0.10): that is within what chance gives.")
-    narrow = {run: table.assign(null_r_held_out_subtypes_high=0.0) for run, table in found.nulls.items()}
-    _, unclear = dimensions_in_words(replace(found, nulls=narrow))
-    assert unclear.startswith("It is not clearly better than chance on shape (r = ")
+    (said,) = dimensions_in_words(found)
+    assert said.startswith("It is strongest on size (r = 0.9")
+    assert " and weakest on shape (r = " in said
+    assert said.endswith("), where it is not clearly above chance (0.10): p = 0.600.")
+    wide = {run: table.assign(p_held_out_subtypes_holm=[0.01, 0.02, 0.03]) for run, table in found.nulls.items()}
+    (said,) = dimensions_in_words(replace(found, nulls=wide))
+    assert said.endswith("(0.10): its 95 % interval includes chance, though p = 0.030.")
+    several = {run: table.assign(p_held_out_subtypes_holm=[0.01, 0.5, 0.6]) for run, table in found.nulls.items()}
+    _, other = dimensions_in_words(replace(found, nulls=several))
+    assert other.startswith("Nor is it clearly above chance on hue (r = ")
     fine = {
         run: table.assign(p_held_out_subtypes_holm=0.01, null_r_held_out_subtypes=-0.9)
         for run, table in found.nulls.items()
     }
     both, every = dimensions_in_words(replace(found, nulls=fine))
-    assert "and shape least (r = " in both
-    assert every == "It follows every dimension clearly better than chance."
+    assert " and weakest on shape (r = " in both
+    assert every == "It is clearly above chance on every dimension."
     poor = {run: table.assign(p_held_out_subtypes_holm=0.5) for run, table in found.nulls.items()}
     highest, none = dimensions_in_words(replace(found, nulls=poor))
-    assert highest.startswith("Its highest r is that of size (0.9")
-    assert none == "It follows no single dimension clearly better than chance."
+    assert highest.startswith("Its r is highest on size (0.9")
+    assert none == "On no single dimension is it clearly above chance."
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, ""),
+        ({"p": 0.06}, "p = 0.060"),
+        ({"low": 0.1}, "its 95 % interval includes chance, though p = 0.010"),
+        ({"low": 0.1, "p": 0.008, "smallest_p": 0.00799}, "its 95 % interval includes chance, though p ≤ 0.008"),
+        ({"low": np.nan, "high": np.nan, "interval_over": ""}, "there are too few images for an interval"),
+        ({"null_over": "images"}, "there are too few subtypes for a test over them"),
+        ({"null": np.nan, "p": np.nan}, ""),
+    ],
+)  # fmt: skip
+def test_a_figure_is_clearly_above_chance_where_p_is_small_and_its_interval_lies_above_chance(changes, why):
+    clear = Estimate(0.5, 0.3, 0.7, "subtypes", 0.2, 0.1, 0.3, 0.01, "subtypes")
+    assert doubt(replace(clear, **changes)) == why
+
+
+@pytest.mark.parametrize(
+    ("p", "smallest", "text"),
+    [(0.032, 0.0, "= 0.032"), (1 / 1001, 0.0, "≤ 0.001"), (1e-5, 0.0, "≤ 0.001"), (8 / 1001, 8 / 1001, "≤ 0.008"),
+     (8 / 1001, 1 / 1001, "= 0.008"), (0.0081, 0.0081, "≤ 0.009")],
+)  # fmt: skip
+def test_the_smallest_p_that_is_possible_is_written_as_a_bound(p, smallest, text):
+    assert written_p(p, smallest) == text
+
+
+def test_an_r_that_does_not_hold_for_new_subtypes_is_said():
+    found = study()
+    assert new_subtypes_in_words(found) == []
+    (said,) = new_subtypes_in_words(in_summary(found, new_subtypes_mean_r=-0.12))
+    assert said.startswith(
+        "For subtypes that the rotation had not seen, r is -0.12, no higher than the chance of the held-out r (0.10)"
+    )
+    assert new_subtypes_in_words(in_summary(found, new_subtypes_mean_r=np.nan)) == []
 
 
 def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_images_and_hold_all_seeds(tmp_path):
@@ -410,19 +450,50 @@ def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_image
 
 
 @pytest.mark.parametrize(
-    ("value", "low", "high", "words"),
+    ("value", "low", "high", "p", "words"),
     [
-        (0.05, 0.01, 0.09, "Training on these images added 0.05 (0.01 to 0.09 over subtypes) to the r = 0.60 of the same network before training."),
-        (0.005, 0.001, 0.009, "Training on these images added 0.005 (0.001 to 0.009 over subtypes) to the r = 0.60 of the same network before training."),
-        (-0.05, -0.09, -0.01, "Training on these images lowered r by 0.05 (0.01 to 0.09 over subtypes): the same network before training has 0.60."),
-        (0.01, -0.03, 0.05, "Training on these images added nothing that can be told from 0 to the r = 0.60 of the same network before training (+0.01, -0.03 to +0.05 over subtypes)."),
-        (0.01, -0.001, 0.05, "Training on these images added nothing that can be told from 0 to the r = 0.60 of the same network before training (+0.01, 0.00 to +0.05 over subtypes)."),
-        (0.01, np.nan, np.nan, "Training on these images changed the r = 0.60 of the same network before training by +0.01, without an interval: there are too few images."),
+        (0.05, 0.01, 0.09, 0.01, "+0.05 (95 % interval +0.01 to +0.09 over subtypes), clearly higher"),
+        (-0.05, -0.09, -0.01, np.nan, "-0.05 (95 % interval -0.09 to -0.01 over subtypes), clearly lower"),
+        (0.01, -0.03, 0.05, 0.6, "+0.01 (95 % interval -0.03 to +0.05 over subtypes), not clearly different"),
+        (0.05, 0.01, 0.09, 0.06, "+0.05 (95 % interval +0.01 to +0.09 over subtypes), not clearly different, since p = 0.060, adjusted for all comparisons of this kind"),
+        (0.01, np.nan, np.nan, np.nan, "+0.01, without an interval, since there are too few images"),
     ],
 )  # fmt: skip
-def test_what_training_added_is_said_with_its_paired_interval(value, low, high, words):
-    found = Estimate(value, low, high, "" if np.isnan(low) else "subtypes")
-    assert Difference("pretrained", "Training on these images", 0.6, found).in_words() == words
+def test_a_difference_is_said_with_its_paired_interval_and_whether_it_is_clear(value, low, high, p, words):
+    assert difference_in_words(Estimate(value, low, high, "" if np.isnan(low) else "subtypes", p=p)) == words
+
+
+def test_what_training_added_is_said_in_the_same_layer_and_in_the_last_one():
+    given = "pretrained", "Training on these images", "penultimate, 128 features", "pooled, 1,024 features"
+    found = Estimate(0.05, 0.01, 0.09, "subtypes")
+    same, last = (
+        Difference(*given[:2], *layers, is_same, 0.65, 0.6, found).in_words()
+        for layers, is_same in ((given[3:] * 2, True), (given[2:], False))
+    )
+    assert same.startswith(
+        "Training on these images: the same layer, pooled, 1,024 features, went from r = 0.60 before training to 0.65: +0.05 ("
+    )
+    assert last.startswith(
+        "Training on these images: the last layer went from r = 0.60 before training (pooled, 1,024 features) to 0.65 "
+        "(penultimate, 128 features; another layer, so not by training alone): +0.05 ("
+    )
+
+
+def with_same_layer(found: Study) -> Study:
+    """The study with the layer `pooled` of the trained network `a` as well."""
+    pooled = found.summary.query("model == 'a'").assign(layer="pooled", held_out_mean_r=0.7)
+    rows = found.comparison.query("differs_in == 'training'").assign(layer_a="pooled", mean_r_a=0.7, difference=0.3)
+    return replace(found, summary=pd.concat([pooled, found.summary]), comparison=pd.concat([found.comparison, rows]))
+
+
+def test_the_same_layer_comes_before_the_last_one():
+    gains = added(with_same_layer(study()), "a")
+    assert [(gain.kind, gain.is_same_layer) for gain in gains] == [
+        ("pretrained", True), ("pretrained", False), ("untrained", True), ("untrained", False),
+    ]  # fmt: skip
+    assert [gain.layer for gain in gains] == ["pooled", "penultimate"] * 2
+    assert [gain.trained for gain in gains[::2]] == pytest.approx([0.7, 0.7])
+    assert [gain.found.value for gain in gains[::2]] == [0.3, 0.3]
 
 
 def test_what_training_added_is_the_paired_difference_in_either_order_of_the_table():
@@ -449,18 +520,40 @@ def test_a_network_that_learnt_coordinates_is_said_to_have():
     assert training_in_words(learnt)[0] == "It was trained to predict the coordinates of the training images."
 
 
-def test_networks_that_cannot_be_told_apart_are_named_and_ensembles_stand_apart():
+def test_the_closest_of_all_networks_is_named_with_those_not_clearly_different_and_ensembles_stand_apart():
     found = study()
-    clear, ensemble = rivals_in_words(found)
-    assert clear == "It is clearly closer than b."
+    r = found.entries.set_index("model")["mean_r"]
+    ranking, ensemble = closest_in_words(found)
+    assert ranking == (
+        f"a (r = {r['a']:.2f}); not clearly different: a-pretrained ({r['a-pretrained']:.2f}); "
+        f"clearly less close: b ({r['b']:.2f}) and a-untrained ({r['a-untrained']:.2f})."
+    )
     assert ensemble.startswith("The ensemble all, an average of several networks, has r = 0.90")
-    alike = replace(found, comparison=found.comparison.assign(low_subtypes=-0.1))
-    assert rivals_in_words(alike)[0] == "It cannot be told apart from b: 95 % intervals of the differences include 0."
-    many = replace(found, comparison=found.comparison.assign(p_subtypes_holm=0.2))
-    assert rivals_in_words(many)[0].startswith("It cannot be told apart from b: ")
-    assert "added nothing that can be told from 0" in added(many, "a")[1].in_words()
+    for changes in ({"low_subtypes": -0.1}, {"p_subtypes_holm": 0.2}):
+        alike = replace(found, comparison=found.comparison.assign(**changes))
+        assert "clearly less close" not in closest_in_words(alike)[0]
     few = replace(found, comparison=found.comparison.assign(low_subtypes=np.nan, low_images=np.nan))
-    assert rivals_in_words(few) == [ensemble]
+    assert "; not compared with it: " in closest_in_words(few)[0]
+    assert "clear" not in closest_in_words(few)[0]
+
+
+def test_a_baseline_that_is_closer_than_the_trained_network_is_said_plainly():
+    found = study()
+    closer = in_summary(
+        found, held_out_mean_r=found.summary["held_out_mean_r"] + 0.5 * (found.summary["model"] == "a-pretrained")
+    )
+    ranking, plainly, apart, trained, _ = closest_in_words(closer)
+    assert ranking.startswith("a-pretrained (r = ")
+    assert ", a network before training on these images; " in ranking
+    assert "not compared with it: b (" in ranking
+    assert plainly == "So the network before training has a higher r than the trained one, a, but not clearly."
+    assert apart == "Baselines apart:"
+    assert trained.startswith("a (r = ")
+    clear = closer.comparison.assign(difference=-0.2, low_subtypes=-0.3, high_subtypes=-0.1, p_subtypes_holm=0.01)
+    assert (
+        closest_in_words(replace(closer, comparison=clear))[1]
+        == "So the network before training is clearly closer to people than the trained one, a."
+    )
 
 
 def test_notes_begin_with_the_weightiest_and_technical_ones_are_apart():
@@ -622,7 +715,7 @@ def test_what_a_table_holds_is_text_on_its_page_and_never_markup(tmp_path):
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert "<b>x" not in page
     assert "a &amp; b" in page
-    for text in (">layer<", ">0.123 <small>(0.300 to 0.700)</small><", ">2e-05<"):
+    for text in (">layer<", ">0.123 <small>(0.300 to 0.700)</small><", ">≤ 0.001<"):
         assert text in page
 
 
@@ -806,7 +899,7 @@ def test_the_words_of_the_answer_have_their_meaning_once_each_and_names_stay_tex
         "95 % interval",
         "subtypes",
         "chance",
-        "before training",
+        "Before training",
     ]
     words.nth(5).tap()
     assert meaning(phone) == WORDS["chance"]

@@ -14,7 +14,7 @@ from browser import obstacles
 from rockspace.alignment.statistics import UNITS
 from rockspace.report.overview import R, Study
 from rockspace.report.results import decimal, p_value, results
-from test_overview import OTHERS, in_summary, study
+from test_overview import OTHERS, in_summary, study, with_same_layer
 
 NAMES = ["size_{1}", "50 % hue", "shape & $x$"]
 RECIPE = {
@@ -52,7 +52,7 @@ def test_numbers_that_cannot_exceed_1_have_no_zero_before_the_point(value, text)
     assert decimal(value) == text
 
 
-@pytest.mark.parametrize(("p", "text"), [(0.000999, "< .001"), (0.001, "= .001"), (0.0316, "= .032"), (1, "> .999")])
+@pytest.mark.parametrize(("p", "text"), [(0.000999, "≤ .001"), (0.001, "≤ .001"), (0.0316, "= .032"), (1, "> .999")])
 def test_p_has_three_digits_and_is_never_0_or_1(p, text):
     assert p_value(p) == f"\x02p\x03 {text}"
 
@@ -69,7 +69,11 @@ def test_every_number_is_that_of_the_pages():
         f"*r* = {null[0]} on average (middle 95%: {null[1]} to {null[2]}), *p* = .0{round(1000 * best[f'{R}_p'])}"
         in alignment
     )
-    assert f"(Procrustes disparity) was {apa(best['held_out_disparity'])}" in alignment
+    assert "; this is clearly above chance. A correlation is called clearly above chance where *p* ≤ .05" in alignment
+    assert (
+        f"(Procrustes disparity), which also counts the size of the dimensions, was {apa(best['held_out_disparity'])}"
+        in alignment
+    )
     assert f"(in-sample), which is always too good, gave *r* = {apa(best['in_sample_mean_r'])}" in alignment
     dimensions = paragraph(text, "Dimensions")
     for row in found.profile(best["model"]).by_r:
@@ -96,13 +100,61 @@ def test_every_number_is_that_of_the_pages():
     assert f"NumPy {version('numpy')}" in paragraph(text, "Software")
 
 
-def test_why_evidence_is_not_clear_is_said_with_it():
-    wide, unlikely = ({f"{R}_null": 0.95}, {f"{R}_p": 0.4, f"{R}_null": -0.5})
-    said = [
-        paragraph(results(in_summary(whole(), **each)).markdown(), "Alignment with people") for each in (wide, unlikely)
-    ]
-    assert "no clear evidence of alignment: the interval includes chance." in said[0]
-    assert "no clear evidence of alignment." in said[1]
+def test_the_verdict_of_pages_and_text_is_one_and_its_reason_stands_in_the_same_sentence():
+    found = whole()
+    wide = {
+        run: table.assign(p_held_out_subtypes_holm=[0.01, 0.03, 0.6], null_r_held_out_subtypes=[0.1, 0.99, 0.1])
+        for run, table in found.nulls.items()
+    }
+    said = paragraph(results(replace(found, nulls=wide)).markdown(), "Dimensions")
+    assert re.search(
+        r"hue [^;]*, \*p\* = \.030 \(not clearly above chance, since its 95 % interval includes chance\)", said
+    )
+    assert re.search(r"shape [^;]*, \*p\* = \.600 \(not clearly above chance\)", said)
+    assert not re.search(r"size [^;]* not clearly", said)
+    text = paragraph(results(in_summary(found, held_out_mean_r_null=0.95)).markdown(), "Alignment with people")
+    assert (
+        "; this is not clearly above chance, since its 95 % interval includes chance, and so no clear evidence of alignment."
+        in text
+    )
+
+
+def test_the_smallest_p_that_is_possible_is_marked_and_explained():
+    found = whole()
+    least = {
+        run: table.assign(p_held_out_subtypes_holm=[3 / 1001, 3 / 1001, 0.01]) for run, table in found.nulls.items()
+    }
+    said = paragraph(results(replace(found, nulls=least)).markdown(), "Dimensions")
+    assert said.count("*p* ≤ .003") == 2
+    assert "≤ marks the smallest *p* that 1,000 random pairings allow after adjustment." in said
+    assert "≤" not in paragraph(results(found).markdown(), "Dimensions")
+
+
+def test_what_the_study_does_not_know_is_a_gap_to_fill():
+    text = results(whole()).markdown()
+    assert "[Fill in: number of participants, their task" in paragraph(text, "Sample")
+    assert paragraph(text, "Noise ceiling").startswith("There is no noise ceiling")
+    found = whole()
+    dataset = found.config["dataset"] | {"source": "synthetic"}
+    drawn = results(replace(found, config=found.config | {"dataset": dataset})).markdown()
+    assert "Fill in" not in drawn
+    assert "Noise ceiling" not in drawn
+    assert "people" not in drawn.split("## References")[0].lower().replace("people's", "people")
+    assert "predicted and drawn coordinates" in paragraph(drawn, "Alignment with the drawn dimensions")
+
+
+def test_an_interval_over_subtypes_has_no_p_over_images():
+    found = whole()
+    few = replace(found, comparison=found.comparison.assign(p_subtypes_holm=np.nan))
+    text = paragraph(results(few).markdown(), "Training")
+    assert "over subtypes (too few subtypes for a test)." in text
+    assert "*p* =" not in text
+
+
+def test_the_same_layer_before_and_after_training_comes_first():
+    text = paragraph(results(with_same_layer(whole())).markdown(), "Training")
+    assert text.startswith("In the same layer (pooled, 128 features), the same network before training had *r* = ")
+    assert text.index("In the same layer") < text.index("In the last layer")
 
 
 def test_training_is_said_as_it_is_configured():
@@ -187,7 +239,7 @@ def test_names_are_text_in_latex_and_in_markdown_whatever_they_hold():
     for words in (r"a\_b\*c\* {50 %}", r"\\input{\~^} \<b>"):
         assert words in markdown, words
     body = latex[latex.index(r"\begin{document}") :]
-    bare = re.sub(r"\\[&%$#_{}]|\\[a-z]+\*?|\$-\$", "", body)
+    bare = re.sub(r"\\[&%$#_{}]|\$\\leq\$|\\[a-z]+\*?|\$-\$", "", body)
     assert not set(bare) & set("&%$#_^~\\\x02\x03")
     assert bare.count("{") == bare.count("}")
 

@@ -12,7 +12,7 @@ from rockspace.alignment.permutation import MIN_EXCHANGES
 from rockspace.alignment.rotation_report import Settings
 from rockspace.alignment.rsa import without_direction
 from rockspace.alignment.spaces import Spaces
-from rockspace.alignment.statistics import BY_KEY
+from rockspace.alignment.statistics import BY_KEY, LEVEL, doubt
 
 # Fewer give a note. From ten subtypes on, intervals have their nominal coverage (`make simulate`).
 FEW_IMAGES, FEW_SUBTYPES = 30, 10
@@ -60,18 +60,20 @@ def technical_notes(train: Spaces, validation: Spaces, settings: Settings) -> li
 
 def _on_chance(figures: Mapping[str, Any]) -> list[str]:
     found = BY_KEY["held_out.mean_r"].estimate(figures)
-    if not found.has_null:
+    if not (why := doubt(found)):
         return []
-    band = f"the chance band of random pairings of {found.null_over} ({found.null_low:.3f} to {found.null_high:.3f})"
-    if found.value <= found.null_high:
+    if found.p > LEVEL:
         side = "within" if found.value >= found.null_low else "below"
+        band = (
+            f"the chance band of random pairings of {found.null_over} ({found.null_low:.3f} to {found.null_high:.3f})"
+        )
         return [f"held-out mean r {found.value:.3f} is {side} {band}: no evidence of alignment"]
     if found.low <= found.null:
         return [
             f"the 95 % interval of held-out mean r ({found.low:.3f} to {found.high:.3f}) includes chance ({found.null:.3f}), "
             "so other images of the same kind may show no alignment"
         ]
-    return []
+    return [f"held-out mean r {found.value:.3f} is not clearly above chance ({found.null:.3f}): {why}"]
 
 
 def _on_rank(train: Spaces, validation: Spaces) -> list[str]:

@@ -33,6 +33,8 @@ Section = Callable[[Spaces, Spaces, Settings], dict[str, Any] | None]
 # Units of resampling and permutation; subtypes first, since images of one subtype are not independent.
 UNITS = ("subtypes", "images")
 MISSING = float("nan")
+# Level of p at which a figure or a difference counts as clear.
+LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Estimate:
         null_high: Upper end.
         p: Share of random pairings with a value at least as close.
         null_over: Unit that was permuted: `subtypes` or `images`.
+        smallest_p: The smallest p that so many random pairings allow, if it is known.
     """
 
     value: float = MISSING
@@ -60,6 +63,7 @@ class Estimate:
     null_high: float = MISSING
     p: float = MISSING
     null_over: str = ""
+    smallest_p: float = 0.0
 
     @property
     def has_interval(self) -> bool:
@@ -70,6 +74,43 @@ class Estimate:
     def has_null(self) -> bool:
         """Whether the statistic has a null distribution."""
         return not np.isnan([self.null, self.p]).all()
+
+
+def doubt(found: Estimate) -> str:
+    """Say why a figure is not clearly above chance; empty where it is, or where it has no chance to stand above.
+
+    It is clearly above chance where its p, adjusted where there are several, is at most `LEVEL`, and its interval lies above
+    the mean of the random pairings, both over the same units.
+    """
+    if not found.has_null:
+        return ""
+    p = written_p(found.p, found.smallest_p)
+    if found.p > LEVEL:
+        return f"p {p}"
+    if not found.has_interval:
+        return "there are too few images for an interval"
+    if found.high < found.null:
+        return f"its 95 % interval is below chance, though p {p}"
+    if found.low <= found.null:
+        return f"its 95 % interval includes chance, though p {p}"
+    return "" if found.null_over == found.interval_over else "there are too few subtypes for a test over them"
+
+
+def bounded_p(p: float, smallest: float = 0.0) -> tuple[str, float]:
+    """Return how a p-value is written: its sign and number, ``≤`` and the bound for the smallest that is possible or told.
+
+    Args:
+        p: The p-value.
+        smallest: The smallest that the random pairings allow; none is told from another below 0.001.
+    """
+    bound = max(float(np.ceil(smallest * 1000 - 1e-6)) / 1000, 0.001)
+    return ("≤", bound) if p <= bound else ("=", p)
+
+
+def written_p(p: float, smallest: float = 0.0) -> str:
+    """Write a p-value with its sign; see `bounded_p`."""
+    sign, value = bounded_p(p, smallest)
+    return f"{sign} {value:.3f}"
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from rockspace.alignment.statistics import Estimate
+from rockspace.alignment.statistics import Estimate, doubt, written_p
 from rockspace.report.captions import count, listed
 from rockspace.report.columns import estimate_of
-from rockspace.report.dimensions import BASELINES, LEVEL, Profiled, doubt, is_clear
+from rockspace.report.dimensions import BASELINES, Profiled, is_clear
 from rockspace.report.summary import notes_of
 
 if TYPE_CHECKING:
@@ -30,43 +30,62 @@ class Difference:
     Attributes:
         kind: Kind of the baseline; see `rockspace.report.dimensions.BASELINES`.
         training: What separates the two, to begin a sentence with.
+        layer: Layer of the trained network, with its number of features where that is known.
+        of: Layer of the baseline, in the same way.
+        is_same_layer: Whether both are the same layer, so that they differ in training alone.
+        trained: Held-out mean r of the trained network.
         baseline: Held-out mean r of the baseline.
-        found: Held-out mean r of the model minus that of the baseline, with its paired interval.
+        found: The first minus the second, with its paired interval.
     """
 
     kind: str
     training: str
+    layer: str
+    of: str
+    is_same_layer: bool
+    trained: float
     baseline: float
     found: Estimate
 
     def in_words(self) -> str:
         """Say it in one sentence."""
-        owner = f"the r = {self.baseline:.2f} of the same network {BASELINES[self.kind]}"
-        value, low, high, over = self.found.value, self.found.low, self.found.high, self.found.interval_over
-        if not over:
-            return (
-                f"{self.training} changed {owner} by {_signed(value)}, without an interval: there are too few images."
-            )
-        if not is_clear(self.found):
-            p = "" if low <= 0 <= high else f"; p = {self.found.p:.2f}, adjusted for all comparisons of this kind"
-            interval = f"{_signed(value)}, {_signed(low)} to {_signed(high)} over {over}{p}"
-            return f"{self.training} added nothing that can be told from 0 to {owner} ({interval})."
-        ends = sorted((abs(low), abs(high)))
-        digits = 2 if ends[0] >= 0.005 else 3  # an end that is not 0 is not written as 0
-        interval = f"{abs(value):.{digits}f} ({ends[0]:.{digits}f} to {ends[1]:.{digits}f} over {over})"
-        if value < 0:
-            return f"{self.training} lowered r by {interval}: the same network {BASELINES[self.kind]} has {self.baseline:.2f}."
-        return f"{self.training} added {interval} to {owner}."
+        before, after = f"r = {self.baseline:.2f} {BASELINES[self.kind]}", f"{self.trained:.2f}"
+        how = (
+            f"the same layer, {self.layer}, went from {before} to {after}"
+            if self.is_same_layer
+            else f"the last layer went from {before} ({self.of}) to {after} ({self.layer}; another layer, so not by training alone)"
+        )
+        return f"{self.training}: {how}: {difference_in_words(self.found)}."
+
+
+def difference_in_words(found: Estimate) -> str:
+    """Say how great a difference of two mean r is, with its interval, and whether it is clear."""
+    if not found.has_interval:
+        return f"{_signed(found.value)}, without an interval, since there are too few images"
+    ends = f"95 % interval {_signed(found.low)} to {_signed(found.high)} over {found.interval_over}"
+    if is_clear(found):
+        return f"{_signed(found.value)} ({ends}), clearly {'higher' if found.value > 0 else 'lower'}"
+    if found.low <= 0 <= found.high:
+        return f"{_signed(found.value)} ({ends}), not clearly different"
+    p = written_p(found.p, found.smallest_p)
+    return f"{_signed(found.value)} ({ends}), not clearly different, since p {p}, adjusted for all comparisons of this kind"
 
 
 def added(study: Study, model: str) -> list[Difference]:
-    """Return what training added to each baseline of a model, in the order of `BASELINES`."""
+    """Return what training added to each baseline of a model, in the order of `BASELINES`: in the same layer, then in the last."""
     found, names = [], study.baselines.get(model, {})
     for kind in filter(names.__contains__, BASELINES):
-        record = next(each for each in study.models if each["model"] == names[kind])
-        pair = study.paired((model, study.layers[model]), (names[kind], record["layer"]))
-        if pair:
-            found.append(Difference(kind, _training(study, model, kind), record[R], pair))
+        baseline = study.record(names[kind])
+        layer = baseline["layer"]
+        # The features that the head gets are a layer of both; the last one of the trained network may be its head's.
+        for own in dict.fromkeys([layer, study.layers[model]]):
+            pair = study.paired((model, own), (names[kind], layer))
+            if pair:
+                trained = study.record(model, own)[R]
+                written = study.layer_in_words(model, own), study.layer_in_words(names[kind], layer)
+                written = (written[1], written[1]) if own == layer else written
+                training = _training(study, model, kind)
+                found.append(Difference(kind, training, *written, own == layer, trained, baseline[R], pair))
     return found
 
 
@@ -87,8 +106,9 @@ def answer(study: Study) -> str:
     units = {"subtypes": labels.nunique(), "images": len(labels)}
     where = f"on {units['images']} {'drawn ' if study.is_drawn else ''}images that it was not trained on"
     layer = "penultimate layer" if best["layer"] == "penultimate" else f"layer {best['layer']}"
+    baselines = [(kind, study.record(name)) for kind, name in study.baselines.get(best["model"], {}).items()]
     start = (
-        f"Of {len(study.networks)} networks, {best['model']} comes closest{'' if study.is_drawn else ' to people'}: {where}, its {layer}"
+        f"Of {len(study.networks)} networks{', baselines apart,' if baselines else ','} {best['model']} comes closest{'' if study.is_drawn else ' to people'}: {where}, its {layer}"
         if len(study.networks) > 1
         else f"{where[0].upper()}{where[1:]}, {best['model']}'s {layer}"
     )
@@ -97,62 +117,88 @@ def answer(study: Study) -> str:
         if found.has_interval
         else ""
     )
-    chance = "; there are too few images to say what chance gives"
-    if found.has_null:
-        chance = f", {found.value - found.null:.2f} above chance ({found.null:.2f})"
-    if why := doubt(found):
-        chance = f"; chance is {found.null:.2f}, so this is not clearly more than chance ({why})"
-    before = "".join(
-        f"; the same network {BASELINES[each.kind]} has {each.baseline:.2f}" for each in added(study, best["model"])
-    )
     dimensions = (
         f"the {n} drawn dimension{'' if n == 1 else 's'}" if study.is_drawn else f"people's {count(n, 'dimension')}"
     )
-    return (
-        f"{start} follows {dimensions} with a {'mean ' if n > 1 else ''}correlation of "
-        f"r = {found.value:.2f}{interval}{chance}{before}."
-    )
+    said = [
+        f"{start} follows {dimensions} with a {'mean ' if n > 1 else ''}correlation of r = {found.value:.2f}{interval}, "
+        f"{above_chance(found) or 'with too few images to say what chance gives'}."
+    ]
+    each = [
+        f"{BASELINES[kind]}, the same network's layer {baseline['layer']} has r = {baseline[R]:.2f}{chance and f', {chance}'}"
+        for kind, baseline in baselines
+        for chance in [above_chance(estimate_of(baseline, R))]
+        if not pd.isna(baseline[R])
+    ]
+    if each:
+        said.append(_sentence("; ".join(each)))
+    return " ".join(said)
+
+
+def above_chance(found: Estimate) -> str:
+    """Say how far a figure is above its own chance, and whether clearly; empty where nothing says what chance gives."""
+    if not found.has_null:
+        return ""
+    if why := doubt(found):
+        return f"not clearly above chance ({found.null:.2f}): {why}"
+    return f"{found.value - found.null:.2f} above chance ({found.null:.2f})"
 
 
 def points(study: Study) -> list[tuple[str, str]]:
     """Return what else to know about the closest network: headings, and a few sentences below each."""
     said = {
-        "Dimensions": dimensions_in_words(study),
+        "Closest to the drawn dimensions" if study.is_drawn else "Closest to people": closest_in_words(study),
         "What training added": training_in_words(study),
-        "Other networks": rivals_in_words(study),
+        "Dimensions": dimensions_in_words(study),
+        "New subtypes": new_subtypes_in_words(study),
     }
     return [(heading, " ".join(sentences)) for heading, sentences in said.items() if sentences]
 
 
 def dimensions_in_words(study: Study) -> list[str]:
-    """Say which dimension the closest network follows best and least, and which no better than chance."""
+    """Say which dimension the closest network follows best and least, and which not clearly better than chance."""
     rows = [row for row in study.profile(study.best["model"]).by_r if not np.isnan(row.found.value)]
     if len(rows) < 2:
         return []
     first, last = rows[0], rows[-1]
     unclear = [row for row in rows if doubt(row.found)]
-    said = [
-        f"Its highest r is that of {first.name} ({first.found.value:.2f})."
-        if first in unclear
-        else f"It follows {first.name} best (r = {first.found.value:.2f})"
-        + ("." if last in unclear else f" and {last.name} least (r = {last.found.value:.2f}).")
-    ]
     if len(unclear) == len(rows):
-        return [*said, "It follows no single dimension clearly better than chance."]
-    failed = [row for row in unclear if row.found.value <= row.found.null_high]
-    if failed:
-        said.append(f"It fails on {_with_chance(failed)}: that is within what chance gives.")
-    if others := [row for row in unclear if row not in failed]:
-        said.append(f"It is not clearly better than chance on {_with_chance(others)}.")
+        return [
+            f"Its r is highest on {first.name} ({first.found.value:.2f}) and lowest on {last.name} ({last.found.value:.2f}).",
+            "On no single dimension is it clearly above chance.",
+        ]
+    best = f"{'Its r is highest on' if first in unclear else 'It is strongest on'} {first.name} (r = {first.found.value:.2f})"
+    said = [
+        f"{best} and weakest on {_with_doubt(last) if last in unclear else f'{last.name} (r = {last.found.value:.2f})'}."
+    ]
+    if others := [row for row in unclear if row is not last]:
+        said.append(f"Nor is it clearly above chance on {listed([_with_chance(row) for row in others])}.")
     if not unclear and first.found.has_null:
-        said.append("It follows every dimension clearly better than chance.")
+        said.append("It is clearly above chance on every dimension.")
     return said
 
 
-def _with_chance(rows: Sequence[Profiled]) -> str:
-    return listed(
-        [f"{row.name} (r = {row.found.value:.2f}{_ends(row.found)}; chance {row.found.null:.2f})" for row in rows]
-    )
+def _with_doubt(row: Profiled) -> str:
+    return f"{row.name} (r = {row.found.value:.2f}{_ends(row.found)}), where it is not clearly above chance ({row.found.null:.2f}): {doubt(row.found)}"
+
+
+def _with_chance(row: Profiled) -> str:
+    return f"{row.name} (r = {row.found.value:.2f}{_ends(row.found)}; chance {row.found.null:.2f}: {doubt(row.found)})"
+
+
+def new_subtypes_in_words(study: Study) -> list[str]:
+    """Say where r does not hold for subtypes that the rotation had not seen.
+
+    An r that is only as high as random pairings reach says that the rotation learnt where its own subtypes are, and not which
+    direction of the network's space is which dimension.
+    """
+    found, new = estimate_of(study.best, R), study.best["new_subtypes_mean_r"]
+    if pd.isna(new) or not found.has_null or not new <= found.null < found.value:
+        return []
+    return [
+        f"For subtypes that the rotation had not seen, r is {new:.2f}, no higher than the chance of the held-out r ({found.null:.2f}): "
+        "the rotation has learnt where these subtypes are rather than the dimensions in general."
+    ]
 
 
 def training_in_words(study: Study) -> list[str]:
@@ -163,27 +209,66 @@ def training_in_words(study: Study) -> list[str]:
     return [*said, *(each.in_words() for each in added(study, model["name"]))]
 
 
-def rivals_in_words(study: Study) -> list[str]:
-    """Say which networks cannot be told apart from the closest one, and what ensembles reach."""
-    best, said = study.best, []
-    pairs = {
-        other["model"]: study.paired((best["model"], best["layer"]), (other["model"], other["layer"]))
-        for other in study.networks[1:]
-    }
-    tested = {name: pair for name, pair in pairs.items() if pair and pair.has_interval}
-    alike = {name: pair for name, pair in tested.items() if not is_clear(pair)}
-    if alike:
-        several = f"{'any' if len(alike) == len(pairs) else len(alike)} of the {len(pairs)} other networks"
-        names = several if len(alike) > MOST_NAMES else listed(list(alike), "or")
-        by_p = "" if all(pair.low <= 0 for pair in alike.values()) else f", or their adjusted p exceeds {LEVEL}"
-        said.append(f"It cannot be told apart from {names}: 95 % intervals of the differences include 0{by_p}.")
-    elif pairs and len(tested) == len(pairs):
-        said.append(f"It is clearly closer than {'every other network' if len(pairs) > 1 else next(iter(pairs))}.")
+def closest_in_words(study: Study) -> list[str]:
+    """Say which of all networks, baselines included, is closest, which are not clearly different, and what ensembles reach."""
+    shown = [each for each in study.models if each["model"] in study.layers and not pd.isna(each[R])]
+    order = sorted(shown, key=lambda record: -record[R])
+    said = []
+    if len(order) > 1:
+        first = order[0]["model"]
+        said += _ranked(study, order)
+        if first in study.kinds:
+            trained = [
+                name for name, names in study.baselines.items() if first in names.values() and name in study.layers
+            ]
+            said += [_without_training(study, name, first) for name in trained[:MOST_NAMES]]
+            if len(study.networks) > 1:
+                said.append("Baselines apart:")
+                said += _ranked(study, study.networks)
     for each in study.models:
         if each["model"] not in study.layers and not pd.isna(each[R]):
             ends = _ends(estimate_of(each, R))
             said.append(f"The ensemble {each['model']}, an average of several networks, has r = {each[R]:.2f}{ends}.")
     return said
+
+
+def _ranked(study: Study, order: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say which network of some has the highest r, and how the others stand to it."""
+    first, others = order[0], order[1:]
+    pairs = [study.paired(*((each["model"], each["layer"]) for each in (first, other))) for other in others]
+    groups = {"not clearly different": [], "clearly less close": [], "not compared with it": []}  # type: dict[str, list[str]]
+    for other, pair in zip(others, pairs, strict=True):
+        tested = pair is not None and pair.has_interval
+        group = (
+            "not compared with it"
+            if not tested
+            else "clearly less close"
+            if is_clear(pair)
+            else "not clearly different"
+        )
+        groups[group].append(f"{other['model']} ({other[R]:.2f})")
+    standing = [
+        f"{group}: {listed(names) if len(names) <= MOST_NAMES else f'{listed(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more'}"
+        for group, names in groups.items()
+        if names
+    ]
+    baseline = f", {_what(study, first['model'])}" if first["model"] in study.kinds else ""
+    return [f"{first['model']} (r = {first[R]:.2f}){baseline}; {'; '.join(standing)}."]
+
+
+def _what(study: Study, baseline: str) -> str:
+    return {"pretrained": "a network before training on these images", "untrained": "a network with random weights"}[
+        study.kinds[baseline]
+    ]
+
+
+def _without_training(study: Study, model: str, baseline: str) -> str:
+    """Say that a network is no closer than its own baseline."""
+    pair = study.paired((baseline, study.layers[baseline]), (model, study.layers[model]))
+    before, people = f"So the network {BASELINES[study.kinds[baseline]]}", "" if study.is_drawn else " to people"
+    if pair and is_clear(pair):
+        return f"{before} is clearly closer{people} than the trained one, {model}."
+    return f"{before} has a higher r than the trained one, {model}, but not clearly."
 
 
 def about(study: Study) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from rockspace.alignment.statistics import Estimate
+from rockspace.alignment.statistics import Estimate, doubt, written_p
 
 # How an interval of a correlation is computed, by the unit that is resampled.
 METHODS = {
@@ -57,7 +57,8 @@ def chance(found: Estimate) -> str:
         return ""
     return (
         f"By chance, with {found.null_over} paired at random and the analysis repeated for each pairing, mean r is "
-        f"{found.null:.2f} (middle 95 %: {found.null_low:.2f} to {found.null_high:.2f}; p = {found.p:.2g})."
+        f"{found.null:.2f} (middle 95 %: {found.null_low:.2f} to {found.null_high:.2f}; p {written_p(found.p)}, one-sided): this is "
+        f"{'not ' if doubt(found) else ''}clearly above chance."
     )
 
 

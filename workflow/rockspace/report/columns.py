@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rockspace.alignment.statistics import BY_KEY, STATISTICS, UNITS, Estimate, Statistic, find
+from rockspace.alignment.statistics import BY_KEY, STATISTICS, UNITS, Estimate, Statistic, find, written_p
 
 NOTHING = "-"
 TEXT = "{}"
@@ -62,7 +62,7 @@ class Column:
         if self.form == SHARE:
             return f"{100 * value:.1f} %"
         if self.form == P_VALUE:
-            return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
+            return written_p(value).removeprefix("= ")
         text = self.form.format(value)
         # What rounds to 0 has no sign.
         return text.lstrip("+-") if set(text) <= set("+-.0") else text

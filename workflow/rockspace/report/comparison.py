@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from rockspace.alignment.statistics import BY_KEY, Estimate
+from rockspace.alignment.statistics import BY_KEY, LEVEL, Estimate
 from rockspace.report.captions import caption, count, counted, intervals, listed
-from rockspace.report.dimensions import LEVEL, difference_of, is_clear
+from rockspace.report.dimensions import difference_of, is_clear
 from rockspace.report.figures import (
     BLUE,
     COLUMN,

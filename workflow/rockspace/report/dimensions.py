@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from rockspace.alignment.statistics import UNITS, Estimate
+from rockspace.alignment.statistics import LEVEL, UNITS, Estimate, doubt, written_p
 from rockspace.report.captions import caption, count, intervals
 from rockspace.report.figures import (
     BLUE,
@@ -29,8 +29,6 @@ from rockspace.report.figures import (
     wrapped,
 )
 
-# Level at which a figure counts as more than chance.
-LEVEL = 0.05
 # What the baselines of a network are, by their key in the configuration.
 BASELINES = {"pretrained": "before training", "untrained": "with random weights"}
 COLORS = {"pretrained": VERMILION, "untrained": PURPLE}
@@ -94,19 +92,11 @@ class DimensionProfile:
         return sorted(self.rows[1:], key=lambda row: (np.isnan(row.found.value), -row.found.value))
 
 
-def doubt(found: Estimate) -> str:
-    """Say why a figure is not clearly above chance; empty where it is, or where it has no chance to stand above."""
-    if found.p > LEVEL:
-        return f"p = {_p(found.p)}"
-    if found.high < found.null:
-        return "the interval is below chance"
-    return "the interval includes chance" if found.low <= found.null else ""
-
-
 def difference_of(pair: Mapping[str, Any]) -> Estimate:
     """Read a row of ``comparison.csv``: the paired difference of held-out mean r, its interval, and p adjusted after Holm.
 
-    Both are over subtypes, or over images where there are too few subtypes.
+    Both are over subtypes, or over images where there are too few subtypes. An interval over subtypes has no p where there are
+    too few of them for a test: a p over images would say less than it seems to.
     """
     found = Estimate(pair["difference"])
     for units in reversed(UNITS):  # subtypes last, so that they count where there are enough of them
@@ -115,7 +105,7 @@ def difference_of(pair: Mapping[str, Any]) -> Estimate:
             found = replace(found, low=ends[0], high=ends[1], interval_over=units)
         if not np.isnan(p := pair[f"p_{units}_holm"]):
             found = replace(found, p=p, null_over=units)
-    return found
+    return found if found.null_over == found.interval_over else replace(found, p=np.nan, null_over="")
 
 
 def is_clear(difference: Estimate) -> bool:
@@ -218,7 +208,7 @@ def rows_on_page(profile: DimensionProfile, low: float) -> list[dict[str, Any]]:
         if found.has_null:
             marks.append(("chance", found.null, found.null, chance))
             sentences.append(
-                f"{chance}, p = {_p(found.p)}: "
+                f"{chance}, p {written_p(found.p, found.smallest_p)}: "
                 + (f"not clearly above chance, since {why}" if (why := doubt(found)) else "clearly above chance")
             )
         for kind, r in row.baselines.items():
@@ -252,10 +242,6 @@ def rows_on_page(profile: DimensionProfile, low: float) -> list[dict[str, Any]]:
             },
         )
     return rows
-
-
-def _p(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.001 else f"{value:.1g}"
 
 
 def _placed(marks: Sequence[tuple[str, float, float, str]], low: float) -> list[tuple[str, float, float, str]]:

@@ -11,14 +11,16 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
+from rockspace.alignment.comparison import PERMUTATIONS_PER_TEST
 from rockspace.alignment.intervals import proportion_interval
-from rockspace.alignment.statistics import UNITS, Estimate
+from rockspace.alignment.statistics import LEVEL, UNITS, Estimate
 from rockspace.artifacts import read_json
 from rockspace.data.catalog import read_catalog
 from rockspace.data.manifest import read_manifest
 from rockspace.inference.evaluation import read_predictions
 from rockspace.report.answer import about, answer, notes, points
-from rockspace.report.columns import BY_NAME, SUMMARY, cells, estimate_of, read_table
+from rockspace.report.captions import METHODS, count
+from rockspace.report.columns import BY_NAME, SUMMARY, Column, cells, estimate_of, read_table
 from rockspace.report.dimensions import (
     BASELINES,
     DimensionProfile,
@@ -41,29 +43,35 @@ LONGEST = 5
 MOST_LAYERS = 15
 R, TOP1 = "held_out_mean_r", "validation_top1"
 ACCURACY = (TOP1, "validation_top3", "train_top1")
+# r less its own chance: a column of this page alone, since both have columns in the CSV.
+ABOVE = Column("held_out_mean_r_above", "above chance", "r held-out minus its own chance.", "{:+.3f}")
 ALIGNMENT = (
-    R, f"{R}_null", f"{R}_p", "new_subtypes_mean_r", "in_sample_mean_r", "in_sample_mean_r_null", "held_out_disparity",
-    "in_sample_disparity",
+    R, f"{R}_null", ABOVE.name, f"{R}_p", "new_subtypes_mean_r", "in_sample_mean_r", "in_sample_mean_r_null", "held_out_disparity",
 )  # fmt: skip
-MAPS, LAYERS = ALIGNMENT[:3], (*ALIGNMENT[:4], "in_sample_mean_r")
+MAPS, LAYERS = ALIGNMENT[:4], (*ALIGNMENT[:5], "in_sample_mean_r")
 # What the words of the page mean.
 WORDS = {
     "r": "Pearson's correlation, over the validation images, of the positions that people gave them on one dimension with those that the network gives them. 1: the same up to unit and origin; 0: unrelated.",
     "held-out": "The network's space is rotated onto people's dimensions with the training images alone; r is of the validation images, which neither the network nor the rotation saw.",
     "in-sample": "The rotation is fitted to the same images that are scored. It is always too good, and is shown because published figures often are of this kind.",
     "layer": "A stage of the network; its activations are the network's space. The later the layer, the closer to the network's answer.",
-    "95 % interval": "Where r would lie with other subtypes (or images) of the same kind. Images of one label resemble each other, so whole labels are resampled where there are enough of them.",
+    "95 % interval": "Where r would lie with other subtypes (or images) of the same kind. Images of one label resemble each other, so the unit is the subtype: "
+    f"{METHODS['subtypes']}. Where there are too few subtypes: {METHODS['images']}.",
     "subtypes": "The labels of the images, such as kinds of rock.",
     "chance": "The same analysis with people's coordinates of whole subtypes exchanged at random (of single images where there are too few subtypes): the mean of these random pairings, and the middle 95 % of them as a grey band.",
-    "p": "Share of random pairings with at least as high an r; for single dimensions adjusted for their number by Holm's method.",
+    "clearly above chance": f"p is at most {LEVEL}, and the 95 % interval lies above the mean of chance. Otherwise it says 'not clearly above chance', and why.",
+    "p": "Share of random pairings with at least as high an r (one-sided); for single dimensions adjusted for their number by Holm's method. With ≤ it is the smallest that so many random pairings allow. The p of differences is two-sided.",
+    "above chance": "r less its own chance. What a space reaches by chance depends on the space, so each network has a chance of its own. Networks are compared by r itself, on the same images: r and chance do not simply add up, so the difference says how far r is from chance, and is no corrected r.",
+    "new subtypes": "The rotation is learnt on other subtypes than those that are scored. Where this r is much lower than r held-out, the rotation has learnt where its own subtypes are rather than the dimensions in general.",
+    "disparity": "Share of the variance of people's coordinates that remains when the network's places are put on top of them. It also counts size: a dimension on which people's coordinates vary more weighs more, and dimensions that come out too narrow or too wide count as error. r of each dimension counts the same and knows no size, so the two can order networks differently. This page goes by r.",
     "baseline": "The same network before any training on these images, or with random weights: what training has to beat.",
     "noise ceiling": "How well individual people agree with the others: no model can be expected to agree better with individual people.",
     "dimension": "One of the axes of people's psychological space, such as lightness; from their judgments of the images.",
 }
 # Where these words stand in sentences, as regular expressions.
 TERMS = {
-    r"\br(?= = )": "r", "95 % intervals?": "95 % interval", r"\bchance\b": "chance", r"\bsubtypes\b": "subtypes",
-    r"\blayer\b": "layer", "before training|with random weights": "baseline", r"\bdimensions\b": "dimension",
+    r"\br(?= = )": "r", "not clearly above chance": "clearly above chance", "95 % intervals?": "95 % interval", r"\bchance\b": "chance", r"\bsubtypes\b": "subtypes",
+    r"\blayer\b": "layer", "[Bb]efore training|[Ww]ith random weights": "baseline", r"\bdimensions\b": "dimension",
 }  # fmt: skip
 # What has a mark on a row's scale.
 ON_SCALE = (TOP1, R, "in_sample_mean_r")
@@ -179,6 +187,11 @@ class Study:
         """Whether the program drew the images."""
         return self.config["dataset"]["source"] == "synthetic"
 
+    @property
+    def space(self) -> str:
+        """Whose space the networks are compared with."""
+        return "the drawn space" if self.is_drawn else "people's space"
+
     @cached_property
     def kinds(self) -> dict[str, str]:
         """The kind of each baseline, by its name."""
@@ -216,6 +229,16 @@ class Study:
         """The record of the network that is closest to people."""
         return self.networks[0]
 
+    def record(self, model: str, layer: str | None = None) -> dict[str, Any]:
+        """Return the record of a layer of a network, of the layer to show if none is named."""
+        wanted = (model, layer or self.layers[model])
+        return next(each for each in self.every_layer if (each["model"], each["layer"]) == wanted)
+
+    def layer_in_words(self, model: str, layer: str) -> str:
+        """Name a layer, with the number of its features where it is the layer to show."""
+        n = self._of(model, self.alignments)[0].get("n_features") if layer == self.layers[model] else None
+        return f"{layer}, {count(n, 'feature')}" if n else layer
+
     def profile(self, model: str) -> DimensionProfile:
         """Return the held-out r of the layer to show of a network, along each dimension."""
         records = {each["model"]: each for each in self.models}
@@ -239,7 +262,10 @@ class Study:
 
     def _dimensions(self, model: str) -> dict[str, Estimate]:
         rows = self.dimensions[self.dimensions["model"] == model]
-        return dimension_estimates(rows, self._of(model, self.nulls))
+        # Holm's method multiplies the smallest p by the number of dimensions.
+        smallest = len(rows) / (self.config["procrustes"]["permutations"] + 1)
+        found = dimension_estimates(rows, self._of(model, self.nulls))
+        return {name: replace(each, smallest_p=smallest) for name, each in found.items()}
 
     @staticmethod
     def _of(model: str, by_run: Mapping[tuple[str, str], Any]) -> list[Any]:
@@ -251,10 +277,17 @@ class Study:
             sides = dict(zip(("model_a", "layer_a", "model_b", "layer_b"), (*first, *second), strict=True))
             rows = self.comparison[(self.comparison[list(sides)] == pd.Series(sides)).all(axis=1)]
             if len(rows):
-                found = difference_of(rows.to_dict("records")[0])
+                found = replace(
+                    difference_of(rows.to_dict("records")[0]), smallest_p=self._smallest_p(rows["differs_in"].iloc[0])
+                )
                 turned = replace(found, value=-found.value, low=-found.high, high=-found.low)
                 return found if first == a else turned
         return None
+
+    def _smallest_p(self, differs_in: str) -> float:
+        """The smallest p, adjusted after Holm, of a comparison of one kind."""
+        count = int((self.comparison["differs_in"] == differs_in).sum())
+        return count / (max(self.config["procrustes"]["permutations"], PERMUTATIONS_PER_TEST * count) + 1)
 
 
 def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame, predictions: Sequence[pd.DataFrame] = ()) -> dict[str, Any]:
@@ -417,7 +450,10 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     Returns:
         `headings`: of each column its heading and meaning; `rows`: each row and its cells.
     """
-    written = cells([row.figures for row in rows], [BY_NAME[name] for name in names])
+    figures = [
+        row.figures | {ABOVE.name: row.figures.get(R, np.nan) - row.figures.get(f"{R}_null", np.nan)} for row in rows
+    ]
+    written = cells(figures, [ABOVE if name == ABOVE.name else BY_NAME[name] for name in names])
     return {
         "headings": [(heading, about) for heading, about, _ in written],
         "rows": [(row, [texts[i] for _, _, texts in written]) for i, row in enumerate(rows)],

@@ -18,12 +18,12 @@ import pandas as pd
 import yaml
 
 import rockspace
-from rockspace.alignment.statistics import Estimate
+from rockspace.alignment.statistics import LEVEL, Estimate, bounded_p, doubt
 from rockspace.report.alignment import REDUCTIONS
-from rockspace.report.answer import added, notes
-from rockspace.report.captions import count, listed
+from rockspace.report.answer import added, new_subtypes_in_words, notes
+from rockspace.report.captions import METHODS, count, listed
 from rockspace.report.columns import estimate_of
-from rockspace.report.dimensions import BASELINES, doubt
+from rockspace.report.dimensions import BASELINES
 from rockspace.report.figures import one_line
 from rockspace.report.overview import TOP1, R, Study, applicable
 from rockspace.report.pages import write_page
@@ -40,6 +40,8 @@ LEARNT = {
 }
 
 MINUS = "\N{MINUS SIGN}"
+# What the study does not know, for the author to write.
+GAP = "[Fill in: {}.]"
 # Around what is set in italics; no name holds these characters, which are removed from names (`one_line`).
 ITALIC = "\x02{}\x03"
 _R, _P = (ITALIC.format(letter) for letter in ("r", "p"))
@@ -89,7 +91,7 @@ def results(study: Study) -> Results:
         "Sample": _sample(study),
         "Networks": _networks(study),
         "Accuracy": _accuracy(study),
-        "Alignment with people": _alignment(study),
+        "Alignment with the drawn dimensions" if study.is_drawn else "Alignment with people": _alignment(study),
         "Dimensions": _dimensions(study),
         "Training": _training(study),
         "Other networks": _others(study),
@@ -113,11 +115,10 @@ def decimal(value: float, digits: int = 2) -> str:
     return (MINUS if value < 0 < float(text) else "") + text.removeprefix("0")
 
 
-def p_value(p: float) -> str:
-    """Write a p-value in APA style."""
-    if p < 0.001:
-        return f"{_P} < .001"
-    return f"{_P} > .999" if p > 0.999 else f"{_P} = {decimal(p, 3)}"
+def p_value(p: float, smallest: float = 0.0) -> str:
+    """Write a p-value in APA style; with ``≤`` the smallest that is possible or told (`rockspace.alignment.statistics.bounded_p`)."""
+    sign, value = bounded_p(p, smallest)
+    return f"{_P} > .999" if value > 0.999 else f"{_P} {sign} {decimal(value, 3)}"
 
 
 def percent(share: float) -> str:
@@ -144,15 +145,15 @@ def _sample(study: Study) -> Iterator[str]:
     train, validation = (
         f"{count(len(labels), 'image')} of {count(labels.nunique(), 'label')}" for labels in of_split.values()
     )
-    learnt = (
-        "Networks were trained and mapped onto people's space"
-        if study.metrics
-        else "Networks were mapped onto people's space"
-    )
-    yield f"{learnt} on {train}, and evaluated on {validation} that took no part in it."
+    trained = "trained and " if study.metrics else ""
+    yield f"Networks were {trained}mapped onto {study.space} on {train}, and evaluated on {validation} that took no part in it."
     names = alignment["dimensions"]
     named = f" ({listed([_name(name) for name in names])})" if names else ""
-    yield f"People's space has {count(alignment['n_dimensions'], 'dimension')}{named}."
+    yield f"{study.space[0].upper()}{study.space[1:]} has {count(alignment['n_dimensions'], 'dimension')}{named}."
+    if not study.is_drawn:
+        yield GAP.format(
+            "number of participants, their task, and how their coordinates were computed; the study does not record them"
+        )
     if study.is_drawn:
         yield "The images were drawn by a program; their coordinates are those they were drawn with, plus noise: no person judged them."
 
@@ -162,7 +163,7 @@ def _networks(study: Study) -> Iterator[str]:
     model = next(each for each in config["models"] if each["name"] == best["model"])
     names = [_name(each["model"]) for each in study.networks]
     if len(names) > 1:
-        yield f"{len(names)} networks were compared: {listed(names)}. The closest to people is {names[0]}."
+        yield f"{len(names)} networks were compared: {listed(names)}. The closest{'' if study.is_drawn else ' to people'}, baselines apart, is {names[0]}."
     weights = "random weights" if model["weights"] == "none" else "pretrained weights"
     yield f"{names[0]} has the backbone {_name(model['backbone'])} with {weights} ({study.seeds_in_words(best['model'])})."
     if not any(name == best["model"] for name, _ in study.metrics):
@@ -243,30 +244,48 @@ def _alignment(study: Study) -> Iterator[str]:
     alignment = next(each for (name, _), each in study.alignments.items() if name == best["model"])
     features = f" ({count(alignment['n_features'], 'feature')})"
     yield (
-        f"Layer {_name(best['layer'])} of {_name(best['model'])}{features} was mapped onto people's space by an orthogonal Procrustes rotation "
+        f"Layer {_name(best['layer'])} of {_name(best['model'])}{features} was mapped onto {study.space} by an orthogonal Procrustes rotation "
         f"(Gower, 1975; Schönemann, 1966) learnt on the training images ({REDUCTIONS[alignment['reduction']]})."
     )
     mean = f"with a mean of {_R}" if alignment["n_dimensions"] > 1 else f"with {_R}"
-    yield f"On the validation images (held-out), predicted and human coordinates correlated {mean} = {decimal(found.value)}{_ends(found)}{_seeds(best)}."
+    yield f"On the validation images (held-out), predicted and {'drawn' if study.is_drawn else 'human'} coordinates correlated {mean} = {decimal(found.value)}{_ends(found)}{_seeds(best)}."
     if found.interval_over:
-        yield {
-            "subtypes": f"Intervals of correlations are over the {labels} subtypes: a jackknife that leaves out one subtype, all images of a label, at a time.",
-            "images": "Intervals of correlations are over images: a bias-corrected and accelerated bootstrap (Efron, 1987).",
-        }[found.interval_over]
+        units = f"the {labels} subtypes" if found.interval_over == "subtypes" else "images"
+        cited = " (Efron, 1987)" if found.interval_over == "images" else ""
+        yield f"Intervals of correlations are over {units}: {METHODS[found.interval_over]}{cited}."
     if found.has_null:
         seeds = f" (the largest {_P} of the seeds)" if best["seeds"] > 1 else ""
         yield (
             f"Chance, with {found.null_over} paired at random {study.config['procrustes']['permutations']:,} times and the analysis repeated for each pairing, was {_R} = {decimal(found.null)} on average "
-            f"(middle 95%: {decimal(found.null_low)} to {decimal(found.null_high)}), {p_value(found.p)}, one-sided{seeds}."
+            f"(middle 95%: {decimal(found.null_low)} to {decimal(found.null_high)}), {p_value(found.p, found.smallest_p)}, one-sided{seeds}; {_verdict(found)}."
         )
-        if doubt(found):
-            why = ": the interval includes chance" if found.low <= found.null else ""
-            yield f"This is no clear evidence of alignment{why}."
+        yield _RULE
+    if not pd.isna(new := best["new_subtypes_mean_r"]):
+        yield f"With a rotation learnt on other subtypes than those that are scored, {_R} was {decimal(new)}."
+        if new_subtypes_in_words(study):
+            yield f"That is no higher than the chance of the held-out {_R}: the rotation has learnt where these subtypes are rather than the dimensions in general."
     if not pd.isna(best["held_out_disparity"]):
-        yield f"The share of variance that remained (Procrustes disparity) was {decimal(best['held_out_disparity'])}."
+        yield f"The share of variance that remained (Procrustes disparity), which also counts the size of the dimensions, was {decimal(best['held_out_disparity'])}."
     if not pd.isna(in_sample.value):
         chance = f"; chance {decimal(in_sample.null)}" if in_sample.has_null else ""
         yield f"A rotation fitted to the validation images themselves (in-sample), which is always too good, gave {_R} = {decimal(in_sample.value)}{_ends(in_sample)}{chance}."
+
+
+_RULE = f"A correlation is called clearly above chance where {_P} ≤ {decimal(LEVEL)} and its interval lies above the mean by chance."
+
+
+def _verdict(found: Estimate) -> str:
+    return (
+        f"this is {_unclear(found)}, and so no clear evidence of alignment"
+        if doubt(found)
+        else "this is clearly above chance"
+    )
+
+
+def _unclear(found: Estimate) -> str:
+    """Say that a correlation is not clearly above chance; with the reason where that is not its p."""
+    why = f", since {doubt(found).partition(', though')[0]}" if found.p <= LEVEL else ""
+    return f"not clearly above chance{why}"
 
 
 def _dimensions(study: Study) -> Iterator[str]:
@@ -276,24 +295,37 @@ def _dimensions(study: Study) -> Iterator[str]:
     each = [
         f"{_name(row.name)} {_R} = {decimal(row.found.value)}"
         + (f", {_interval(row.found.low, row.found.high)}" if row.found.has_interval else "")
-        + (f", {p_value(row.found.p)}" if not np.isnan(row.found.p) else "")
+        + (f", {p_value(row.found.p, row.found.smallest_p)}" if not np.isnan(row.found.p) else "")
+        + (f" ({_unclear(row.found)})" if doubt(row.found) else "")
         for row in rows
     ]
     tested = any(not np.isnan(row.found.p) for row in rows)
     adjusted = f" (one-sided {_P}, adjusted over dimensions; Holm, 1979)" if tested else ""
     yield f"Held-out correlations by dimension{adjusted}: {'; '.join(each)}."
+    if any(bounded_p(row.found.p, row.found.smallest_p)[0] == "≤" for row in rows):
+        permutations = study.config["procrustes"]["permutations"]
+        yield f"≤ marks the smallest {_P} that {permutations:,} random pairings allow{' after adjustment' if len(rows) > 1 else ''}."
 
 
 def _training(study: Study) -> Iterator[str]:
     gains = added(study, study.best["model"])
     for each in gains:
         over = f" over {each.found.interval_over}" if each.found.interval_over else ""
-        yield (
-            f"The same network {BASELINES[each.kind]} had {_R} = {decimal(each.baseline)}; the paired difference (trained minus "
-            f"not) was {decimal(each.found.value)}{_ends(each.found)}{over}{_p(each.found)}."
+        before = f"the same network {BASELINES[each.kind]}"
+        how = (
+            f"In the same layer ({_name(each.layer)}), {before} had {_R} = {decimal(each.baseline)} and the trained one {_R} = {decimal(each.trained)}"
+            if each.is_same_layer
+            else f"In the last layer, {before} ({_name(each.of)}) had {_R} = {decimal(each.baseline)} and the trained one ({_name(each.layer)}) {_R} = {decimal(each.trained)}"
         )
+        yield f"{how}; the paired difference (trained minus not) was {decimal(each.found.value)}{_ends(each.found)}{over}{_p(each.found)}."
+    if any(not each.is_same_layer for each in gains):
+        yield "The last layers are different layers, so their differences are not of training alone."
     if gains:
         yield _PAIRED
+    best = study.best
+    for kind, name in study.baselines.get(best["model"], {}).items():
+        if study.record(name)[R] > best[R]:
+            yield f"The network {BASELINES[kind]} thus had a higher {_R} than the trained one."
 
 
 def _others(study: Study) -> Iterator[str]:
@@ -311,12 +343,14 @@ def _others(study: Study) -> Iterator[str]:
         yield _PAIRED
 
 
-_PAIRED = f"Differences are paired, on the same images; {_P} is of tests that exchange the two networks, adjusted over comparisons (Holm, 1979)."
+_PAIRED = f"Differences are paired, on the same images; {_P} is of two-sided tests that exchange the two networks, adjusted over comparisons (Holm, 1979)."
 
 
 def _p(difference: Estimate) -> str:
-    """The p of a difference, to follow its interval; empty where it has none."""
-    return "" if np.isnan(difference.p) else f", {p_value(difference.p)}"
+    """The p of a difference, to follow its interval; empty where it has neither."""
+    if np.isnan(difference.p) and difference.interval_over == "subtypes":
+        return " (too few subtypes for a test)"
+    return "" if np.isnan(difference.p) else f", {p_value(difference.p, difference.smallest_p)}"
 
 
 def _ceiling(study: Study) -> Iterator[str]:
@@ -326,6 +360,8 @@ def _ceiling(study: Study) -> Iterator[str]:
             f"with {_R} = {decimal(ceiling.upper)} (noise ceiling; Nili et al., 2014); the network correlated with individual people with "
             f"{_R} = {decimal(ceiling.model)}."
         )
+    elif not study.is_drawn:
+        yield "There is no noise ceiling, since the study has no coordinates of single people."
 
 
 def _published(study: Study) -> Iterator[str]:
@@ -357,7 +393,7 @@ def _markdown(text: str) -> str:
 
 
 _LATEX = {
-    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", MINUS: "$-$", "\N{EN DASH}": "--", "<": r"\textless{}",
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", MINUS: "$-$", "≤": r"$\leq$", "\N{EN DASH}": "--", "<": r"\textless{}",
     ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", ITALIC[0]: r"\emph{", ITALIC[-1]: "}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }  # fmt: skip

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from rockspace.alignment.statistics import LEVEL
 from rockspace.report.columns import P_VALUE, SUMMARY, TEXT, Column, read_table, written_columns
-from rockspace.report.dimensions import LEVEL, difference_of, is_clear
+from rockspace.report.dimensions import difference_of, is_clear
 from rockspace.report.pages import write_page
 
 ABOUT = {

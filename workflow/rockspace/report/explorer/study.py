@@ -15,12 +15,11 @@ from rockspace.alignment.neighbours import nearest_neighbours
 from rockspace.alignment.reduction import reduced_procrustes
 from rockspace.alignment.rotation_report import in_data_units
 from rockspace.alignment.spaces import Spaces, read_coordinates, read_dimensions, read_spaces
-from rockspace.alignment.statistics import BY_KEY, Estimate
+from rockspace.alignment.statistics import BY_KEY, Estimate, doubt
 from rockspace.artifacts import read_json
 from rockspace.data.catalog import SPLITS, label_names
 from rockspace.errors import RockspaceError
 from rockspace.inference.evaluation import RANK_SUFFIXES, read_predictions
-from rockspace.report.dimensions import doubt
 
 # Images shown beside the one that is chosen.
 NEIGHBOURS = 10
