@@ -114,7 +114,7 @@ def test_every_dimension_has_a_panel_with_its_r_and_every_image_a_photograph(tmp
         "lite0, seed 4",
         "6 validation images of 3 labels",
         "12 training images",
-        "p = 0.001",
+        "p ≤ 0.001",
         "0.10 to 0.30",
     ):
         assert words in caption, words
