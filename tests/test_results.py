@@ -113,7 +113,9 @@ def test_the_verdict_of_pages_and_text_is_one_and_its_reason_stands_in_the_same_
     )
     assert re.search(r"shape [^;]*, \*p\* = \.600 \(not clearly above chance\)", said)
     assert not re.search(r"size [^;]* not clearly", said)
-    text = paragraph(results(in_summary(found, held_out_mean_r_null=found.best[f"{R}_low"])).markdown(), "Alignment with people")
+    text = paragraph(
+        results(in_summary(found, held_out_mean_r_null=found.best[f"{R}_low"])).markdown(), "Alignment with people"
+    )
     assert (
         "; this is not clearly above chance, since its 95 % interval includes chance, and so no clear evidence of alignment."
         in text
