@@ -80,7 +80,9 @@ def test_each_figure_has_its_own_interval_and_chance_and_says_what_the_interval_
                 "interval": figures[part]["mean_r_ci_subtypes"],
                 "interval_over": "subtypes",
                 "chance": null[part]["null_mean_r"],
-                "clear": null[part]["p_mean_r"] <= 0.05
+                # Chance and interval must be over the same.
+                "clear": null is figures["permutation"]["subtypes"]
+                and null[part]["p_mean_r"] <= 0.05
                 and figures[part]["mean_r_ci_subtypes"][0] > null[part]["null_mean_r"],
             }
 

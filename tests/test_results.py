@@ -180,9 +180,9 @@ def history(select: int, best: int, refit: bool) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("histories", "words"),
     [
-        ([history(13, 3, True)], "It stopped after 13 epochs; the best was epoch 3, and the final training had 3."),
-        ([history(13, 3, False)], "It stopped after 13 epochs; the best was epoch 3."),
-        ([history(13, 3, True), history(9, 5, True)], "It stopped after 9 to 13 epochs (range over seeds); the best was epoch 3 to 5, and the final training had 3 to 5."),
+        ([history(13, 3, True)], "It stopped after 13 epochs; the best number of epochs was 3, which the final training had."),
+        ([history(13, 3, False)], "It stopped after 13 epochs; the best number of epochs was 3, and the weights after these were kept."),
+        ([history(13, 3, True), history(9, 5, True)], "It stopped after 9 to 13 epochs (range over seeds); the best number of epochs was 3 to 5, which the final training had."),
     ],
 )  # fmt: skip
 def test_how_many_epochs_fine_tuning_had_is_said(histories, words):

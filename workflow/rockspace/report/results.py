@@ -195,7 +195,7 @@ def _networks(study: Study) -> Iterator[str]:
 
 
 def _epochs(histories: Sequence[pd.DataFrame]) -> str:
-    """Say how many epochs fine-tuning had, and which was best; nothing where it did not stop early.
+    """Say how many epochs fine-tuning had, and how many were best; nothing where it did not stop early.
 
     Args:
         histories: ``finetune.history.csv`` of each seed.
@@ -203,18 +203,12 @@ def _epochs(histories: Sequence[pd.DataFrame]) -> str:
     watched = [each[each["phase"] == "select"] for each in histories]
     if not watched or any(each.empty for each in watched):
         return ""
-    ran, best = (
-        _between(values)
-        for values in (
-            [len(each) for each in watched],
-            [int(each.loc[each["best"], "epoch"].iloc[0]) for each in watched],
-        )
-    )
+    ran = _between([len(each) for each in watched])
+    best = _between([int(each.loc[each["best"], "epoch"].iloc[0]) for each in watched])
     seeds = " (range over seeds)" if len(watched) > 1 else ""
-    refit = (
-        f", and the final training had {best}" if any((each["phase"] == "refit").any() for each in histories) else ""
-    )
-    return f"It stopped after {ran} epochs{seeds}; the best was epoch {best}{refit}."
+    again = any((each["phase"] == "refit").any() for each in histories)
+    kept = "which the final training had" if again else "and the weights after these were kept"
+    return f"It stopped after {ran} epochs{seeds}; the best number of epochs was {best}, {kept}."
 
 
 def _between(values: Sequence[int]) -> str:
