@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
@@ -33,7 +34,11 @@ from rockspace.report.figures import (
 MAX_ENTRIES, MAX_TWO_LINES, MAX_NUMBERS = 40, 20, 9
 # The difference that is darkest, unless there is a greater one: so that a tiny one looks tiny.
 DARKEST = 0.1
-ROW, NAME = 1.2 * LINE, 34  # height of an entry (inches), and letters of a line of its name
+ROW = 1.2 * LINE  # height of an entry (inches)
+# Letters of a line of a name: in a picture of one column, or of a name in two lines; and of two columns.
+NAME, LONG_NAME = 34, 48
+# Differences from 0 on: the palest is no white, which stands for what is no clear difference.
+COLOURS = ListedColormap(plt.get_cmap("Blues")(np.linspace(0.2, 1, 256)))
 NOT_COMPARED = {"facecolor": "0.93", "edgecolor": "0.7", "hatch": "//////", "linewidth": 0}
 
 
@@ -101,7 +106,7 @@ def comparison_figure(
     shown = shown_entries(entries)
     difference, clear = difference_matrix(shown, comparisons)
     compared = bool(np.isfinite(difference).any())
-    names = _names(shown)
+    names = _names(shown, LONG_NAME if compared else NAME)
     averaged = (shown["seed"] == "all").any()
     seeds = "mean over seeds" if averaged else f"seed {listed(sorted({str(seed) for seed in shown['seed']}))}"
     title = f"{len(shown)} of {len(entries)} models and layers" if len(shown) < len(entries) else _what(entries)
@@ -133,22 +138,21 @@ def _nothing_compared(entries: pd.DataFrame) -> str:
     return "No two differ in the model or the layer alone, so none are compared."
 
 
-def _names(entries: pd.DataFrame) -> list[str]:
+def _names(entries: pd.DataFrame, longest: int) -> list[str]:
     """What tells the entries apart; long ones have the layer on a line of its own."""
     parts = [column for column in ("model", "layer") if entries[column].nunique() > 1] or ["model"]
     names = [[str(entry[part]) for part in parts] for _, entry in entries.iterrows()]
-    longest = max(letters(" ".join(name)) for name in names)
-    if longest > NAME and len(names) <= MAX_TWO_LINES:
-        return ["\n".join(map(_shortened, name)) for name in names]
-    return [_shortened(" ".join(name)) for name in names]
+    if len(names) <= MAX_TWO_LINES and max(letters(" ".join(name)) for name in names) > NAME:
+        return ["\n".join(_shortened(part, NAME) for part in name) for name in names]
+    return [_shortened(" ".join(name), longest) for name in names]
 
 
-def _shortened(name: str) -> str:
+def _shortened(name: str, longest: int) -> str:
     """Leave out the middle of a long name: its end tells layers apart."""
     name = one_line(name, 1000)
-    if letters(name) <= NAME:
+    if letters(name) <= longest:
         return name
-    return one_line(name, NAME // 2) + one_line(name[::-1], NAME // 2).removesuffix("…")[::-1]
+    return one_line(name, longest // 2) + one_line(name[::-1], longest // 2).removesuffix("…")[::-1]
 
 
 def _forest(
@@ -207,7 +211,7 @@ def _matrix(axis: Axes, difference: np.ndarray, clear: np.ndarray, row: float) -
     largest = max(difference[above & clear], default=0.0)
     largest = max(largest, DARKEST)
     shown = np.where(above & clear, difference, np.nan)
-    picture = axis.imshow(shown, cmap="Blues", vmin=0, vmax=largest, aspect="auto")
+    picture = axis.imshow(shown, cmap=COLOURS, vmin=0, vmax=largest, aspect="auto")
     for i, j in np.argwhere(above):
         if np.isnan(difference[i, j]):
             axis.add_patch(plt.Rectangle((j - 0.5, i - 0.5), 1, 1, **NOT_COMPARED))
@@ -234,7 +238,7 @@ def _matrix(axis: Axes, difference: np.ndarray, clear: np.ndarray, row: float) -
         bar.outline.set_linewidth(0.4)
         axis.set_xlabel("")
     handles = [
-        Patch(facecolor=plt.get_cmap("Blues")(0.4), edgecolor="0.7", lw=0.4, label="* clear difference"),
+        Patch(facecolor=COLOURS(0.3), edgecolor="0.7", lw=0.4, label="* clear difference"),
         Patch(facecolor="white", edgecolor="0.7", lw=0.4, label="no clear difference"),
         Patch(**NOT_COMPARED, label="not compared"),
     ]
