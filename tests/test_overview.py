@@ -61,6 +61,7 @@ from rockspace.report.overview import (
     applicable,
     explained,
     map_rows,
+    meanings,
     over_seeds,
     pictures,
     table,
@@ -346,6 +347,10 @@ def test_drawn_images_are_said_to_be_drawn():
     assert "follows the 3 drawn dimensions" in answer(drawn)
     assert "no person judged them" in about(drawn)
     assert "drawn" not in answer(found) + about(found)
+    said = meanings(drawn=True)
+    assert not any("people" in meaning for meaning in said.values())
+    assert set(WORDS) - set(said) == {"noise ceiling"}
+    assert meanings(drawn=False) == WORDS
 
 
 def test_the_answer_of_a_study_too_small_for_an_interval_and_a_null_has_neither():
@@ -1050,6 +1055,8 @@ def test_a_difference_is_clear_where_its_interval_excludes_0_and_p_is_small():
         assert (
             pair_rows(found.comparison.query("model_b == 'a-untrained'").assign(**changes))[0]["verdict"] == "not clear"
         )
+    few = pair_rows(found.comparison.query("model_b == 'a-untrained'").assign(p_subtypes_holm=np.nan))[0]
+    assert (few["verdict"], few["p"], few["p_over"]) == ("a", "too few subtypes for a test", "")
     ends = dict.fromkeys(("low_images", "high_images", "low_subtypes", "high_subtypes"), np.nan)
     assert pair_rows(found.comparison.assign(**ends))[0]["verdict"] == "too few images"
     layers = pd.concat([found.comparison, found.comparison.assign(layer_a="block1")])

@@ -58,6 +58,7 @@ rule alignment_pictures:
     conda:
         "../envs/rockspace.yaml"
     params:
+        drawn=DRAWN,
         code=code("alignment_pictures"),
     message:
         "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: drawing its space and the human one"
@@ -93,6 +94,7 @@ rule layer_profile:
     params:
         seeds=lambda wildcards: SEEDS_OF[wildcards.model],
         layers=lambda wildcards: LAYERS[wildcards.model],
+        drawn=DRAWN,
         code=code("layer_profile"),
     message:
         "{wildcards.model}: drawing the alignment of its layers against their depth"
@@ -136,6 +138,7 @@ rule comparison:
         },
         study=settings["study"],
         settings={key: settings["procrustes"][key] for key in ("permutations", "bootstraps")},
+        drawn=DRAWN,
         code=code("comparison"),
     message:
         "Comparing models, seeds and layers on the same images"

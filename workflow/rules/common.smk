@@ -37,6 +37,8 @@ except RockspaceError as error:
     raise WorkflowError(str(error)) from None
 
 STARTED = time.time()
+# Whether the program drew the images, so that their coordinates are no person's.
+DRAWN = settings["dataset"]["source"] == "synthetic"
 STUDY = f"results/{settings['study']}"
 MODEL = f"{STUDY}/models/{{model}}"
 RUN = f"{MODEL}/seed-{{seed}}"

@@ -21,6 +21,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     paths = read_catalog(files.catalog).set_index("image_id")["path"]
     photographs = [verified(Path(files.catalog).parent / paths[image]) for image in aligned["image_id"]]
     title = f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}"
-    predicted_against_observed(aligned, leading, figures, photographs, title, [out.png, out.svg, out.caption])
+    drawn = snakemake.params.drawn
+    predicted_against_observed(aligned, leading, figures, photographs, title, [out.png, out.svg, out.caption], drawn)
     names = leading["dimension"].tolist()
-    displacement_maps(aligned, names, photographs, title, [out.map_png, out.map_svg, out.map_caption])
+    displacement_maps(aligned, names, photographs, title, [out.map_png, out.map_svg, out.map_caption], drawn)

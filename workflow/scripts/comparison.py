@@ -34,5 +34,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     write_csv(out.table, comparisons)
     write_table_page(Path(out.table), Path(out.page), f"{snakemake.params.study}: comparison")
     chance = chances(snakemake.params.runs, [read_json(path) for path in snakemake.input.figures])
-    comparison_figure(entries, comparisons, images["label"].tolist(), [out.png, out.svg, out.caption], chance)
+    files = [out.png, out.svg, out.caption]
+    comparison_figure(entries, comparisons, images["label"].tolist(), files, chance, snakemake.params.drawn)
     log.info("%d comparisons of %d predictions", len(comparisons), len(predictions))

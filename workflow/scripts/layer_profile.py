@@ -14,5 +14,5 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     profile = layer_profile(((*run, figure) for run, figure in zip(runs, figures, strict=True)), params.layers)
     write_csv(out.table, profile)
     labels = read_catalog(snakemake.input.catalog).query("split == 'validation'")["label"].tolist()
-    profile_figure(profile, labels, snakemake.wildcards.model, [out.png, out.svg, out.caption])
+    profile_figure(profile, labels, snakemake.wildcards.model, [out.png, out.svg, out.caption], params.drawn)
     log.info("%d layers, %d seeds", len(params.layers), len(params.seeds))

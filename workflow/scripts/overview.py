@@ -17,7 +17,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     study = Study.read(params.config, params.layers, params.baselines, runs, files)
     closest = study.profile(study.best["model"])
     title = f"{params.config['study']}: {closest.model}, layer {closest.layer}, {study.seeds_in_words(closest.model)}"
-    dimensions_figure(closest, title, [out.dimensions_png, out.dimensions_svg, out.caption])
+    dimensions_figure(closest, title, [out.dimensions_png, out.dimensions_svg, out.caption], study.is_drawn)
     write_text(out.answer, answer(study) + "\n")
     paper = results(study)
     write_text(out.results, paper.markdown())

@@ -14,7 +14,7 @@ from matplotlib.collections import LineCollection
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.alignment.statistics import BY_KEY, UNITS, Estimate
-from rockspace.report.captions import caption, chance, counted, interval, intervals
+from rockspace.report.captions import caption, chance, counted, interval, intervals, whose
 from rockspace.report.figures import (
     BLUE,
     COLUMN,
@@ -49,6 +49,7 @@ def predicted_against_observed(
     photographs: Sequence[Path],
     title: str,
     outputs: Sequence[str | Path],
+    drawn: bool = False,
 ) -> None:
     """Draw each dimension's held-out prediction against people's coordinate, with the images as markers.
 
@@ -60,6 +61,7 @@ def predicted_against_observed(
         photographs: Image files, in the order of `aligned`.
         title: What was compared.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
+        drawn: Whether the images were drawn, and the coordinates are those they were drawn with.
     """
     pictures = thumbnails(photographs, PHOTOGRAPH)
     rows, columns, width = _grid(len(dimensions))
@@ -76,10 +78,10 @@ def predicted_against_observed(
             axis.set_title(f"{one_line(str(name), NAME)}\nr = {estimate.value:.2f}{interval(estimate)}", pad=2)
         for axis in axes.flat[len(dimensions) :]:
             axis.set_visible(False)
-        figure.supxlabel("people's coordinate (unit of the scaling solution)")
+        figure.supxlabel(whose("people's coordinate", drawn))
         figure.supylabel("predicted from the network (same unit)")
         figure.suptitle(heading, x=0.01, ha="left")
-        save(figure, outputs, _caption_of_predictions(aligned, figures, found, units, title))
+        save(figure, outputs, whose(_caption_of_predictions(aligned, figures, found, units, title), drawn))
 
 
 def _grid(panels: int) -> tuple[int, int, float]:
@@ -107,8 +109,8 @@ def _caption_of_predictions(
         f"Each photograph is one of {counted(aligned['label'], 'validation')}, at its human coordinate (horizontal) and at "
         "the coordinate predicted from the network (vertical); on the dashed line both are equal.",
         f"The prediction is an orthogonal Procrustes rotation of the layer's {figures['n_features']} features learnt on "
-        f"{figures['n_images']['train']} training images ({REDUCTIONS[figures['reduction']]}); translation and one scale for all "
-        "dimensions are fitted to the validation images, since the two human scaling solutions share no unit.",
+        f"{figures['n_images']['train']} training images ({REDUCTIONS[figures['reduction']]}), scaled as suits these; it has the "
+        "centre and the unit of the validation images' coordinates, and how well both agree plays no part in that.",
         "r: Pearson correlation over the validation images, of each dimension above its panel.",
         f"Their mean is {found.value:.2f}{interval(found)}.",
         intervals("Brackets", units),
@@ -129,6 +131,7 @@ def displacement_maps(
     photographs: Sequence[Path],
     title: str,
     outputs: Sequence[str | Path],
+    drawn: bool = False,
 ) -> None:
     """Draw both spaces on the same plane, two dimensions a map, each image joined to itself.
 
@@ -139,6 +142,7 @@ def displacement_maps(
         photographs: Image files, in the order of `aligned`; drawn where people put the image.
         title: What was compared.
         outputs: As for `predicted_against_observed`.
+        drawn: As for `predicted_against_observed`.
     """
     pictures = thumbnails(photographs, SMALL_PHOTOGRAPH)
     pairs = [(names[i], [*names[i + 1 :], *names][0]) for i in range(0, len(names), 2)]
@@ -148,16 +152,16 @@ def displacement_maps(
         size = (COLUMN, (1.75 if columns == 2 else 3.3) * rows + 0.55)
         figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
         for axis, pair in zip(axes.flat, pairs, strict=False):
-            _map(axis, aligned, pair, pictures)
+            _map(axis, aligned, pair, pictures, drawn)
         for axis in axes.flat[len(pairs) :]:
             axis.set_visible(False)
         figure.suptitle(wrapped(title, COLUMN), x=0.01, ha="left")
         handles = [
-            plt.Line2D([], [], color=BLUE, lw=0.8, label="from people's place (photograph)"),
+            plt.Line2D([], [], color=BLUE, lw=0.8, label=whose("from people's place (photograph)", drawn)),
             plt.Line2D([], [], color=VERMILION, marker="o", ms=2.5, lw=0, label="to the network's"),
         ]
         figure.legend(handles=handles, loc="outside lower center", ncols=2, columnspacing=1, handletextpad=0.4)
-        save(figure, outputs, _caption_of_maps(aligned, names, title))
+        save(figure, outputs, whose(_caption_of_maps(aligned, names, title), drawn))
 
 
 def _caption_of_maps(aligned: pd.DataFrame, names: Sequence[str], title: str) -> str:
@@ -171,11 +175,11 @@ def _caption_of_maps(aligned: pd.DataFrame, names: Sequence[str], title: str) ->
         else f"{how}.",
         "A photograph is at the human coordinates of its image; the line from it ends, in a dot, at the coordinates predicted "
         "from the network by the rotation learnt on the training images, so a long line is a great disagreement.",
-        "Translation and one scale for all dimensions are fitted to the validation images.",
+        "The network's coordinates are scaled as suits the training images, and have the centre and the unit of the validation images' coordinates.",
     )
 
 
-def _map(axis: Axes, aligned: pd.DataFrame, pair: tuple[str, str], pictures: Sequence[np.ndarray]) -> None:
+def _map(axis: Axes, aligned: pd.DataFrame, pair: tuple[str, str], pictures: Sequence[np.ndarray], drawn: bool) -> None:
     observed = aligned[[OBSERVED.format(name) for name in pair]].to_numpy(copy=True)
     predicted = aligned[[PREDICTED.format(name) for name in pair]].to_numpy(copy=True)
     alone = pair[0] == pair[1]
@@ -188,7 +192,7 @@ def _map(axis: Axes, aligned: pd.DataFrame, pair: tuple[str, str], pictures: Seq
     axis.plot(predicted[:, 0], predicted[:, 1], "o", color=VERMILION, ms=1.8, mew=0, zorder=5)
     both = np.concatenate([observed, predicted])
     axis.set(xlim=_limits(both[:, 0]), ylim=_limits(both[:, 1]), xlabel=one_line(pair[0], NAME))
-    axis.set_ylabel("images, in people's order" if alone else one_line(pair[1], NAME))
+    axis.set_ylabel(whose("images, in people's order", drawn) if alone else one_line(pair[1], NAME))
 
 
 def _limits(values: np.ndarray | pd.Series) -> tuple[float, float]:

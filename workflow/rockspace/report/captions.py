@@ -62,6 +62,21 @@ def chance(found: Estimate) -> str:
     )
 
 
+def whose(text: str, drawn: bool) -> str:
+    """Say that coordinates are those that images were drawn with, and not people's, where that is so."""
+    if not drawn:
+        return text
+    words = {
+        "that people gave them": "that they were drawn with",
+        "people's coordinate": "the drawn coordinate",
+        "people's": "the drawn",
+        "human": "drawn",
+    }
+    for people, ours in words.items():
+        text = text.replace(people, ours)
+    return text
+
+
 def caption(*sentences: str) -> str:
     """Join sentences, those that say nothing left out."""
     return " ".join(filter(None, sentences))

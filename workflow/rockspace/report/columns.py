@@ -59,6 +59,8 @@ class Column:
         """Format one value for readers."""
         if value is None or pd.isna(value):
             return NOTHING
+        if isinstance(value, str):
+            return value
         if self.form == SHARE:
             return f"{100 * value:.1f} %"
         if self.form == P_VALUE:
@@ -79,7 +81,7 @@ class Column:
     def units(self, row: Mapping[str, Any]) -> set[str]:
         """Return the unit of the row's interval or chance; empty if it has none."""
         shown = self.ends or (self.name,)
-        return {row[self.over]} if self.over and not any(pd.isna(row.get(name)) for name in shown) else set()
+        return {row[self.over]} - {""} if self.over and not any(pd.isna(row.get(name)) for name in shown) else set()
 
 
 # The columns of an estimate in addition to its value: attribute, heading, meaning.

@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from rockspace.alignment.statistics import BY_KEY, LEVEL, Estimate
-from rockspace.report.captions import caption, count, counted, intervals, listed
+from rockspace.report.captions import caption, count, counted, intervals, listed, whose
 from rockspace.report.dimensions import difference_of, is_clear
 from rockspace.report.figures import (
     BLUE,
@@ -93,6 +93,7 @@ def comparison_figure(
     labels: Sequence[str],
     outputs: Sequence[str | Path],
     chance: Mapping[Entry, tuple[float, float, float]],
+    drawn: bool = False,
 ) -> None:
     """Draw each entry with its intervals and chance and, on the same line, how much it exceeds those below it.
 
@@ -102,6 +103,7 @@ def comparison_figure(
         labels: Label of each image.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
         chance: See `chances`.
+        drawn: Whether the images were drawn, and the coordinates are those they were drawn with.
     """
     shown = shown_entries(entries)
     difference, clear = difference_matrix(shown, comparisons)
@@ -124,7 +126,7 @@ def comparison_figure(
             _forest(axis, shown, names, chance)
             title = f"{title}. {_nothing_compared(entries)}"
         figure.suptitle(wrapped(title, figure.get_figwidth()), x=0.01, ha="left")
-        save(figure, outputs, _caption(entries, shown, labels, compared, bool(chance)))
+        save(figure, outputs, whose(_caption(entries, shown, labels, compared, bool(chance)), drawn))
 
 
 def _what(entries: pd.DataFrame) -> str:

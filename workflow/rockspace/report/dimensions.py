@@ -14,7 +14,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from rockspace.alignment.statistics import LEVEL, UNITS, Estimate, doubt, written_p
-from rockspace.report.captions import caption, count, intervals
+from rockspace.report.captions import caption, count, intervals, whose
 from rockspace.report.figures import (
     BLUE,
     COLUMN,
@@ -253,13 +253,16 @@ def _placed(marks: Sequence[tuple[str, float, float, str]], low: float) -> list[
     ]
 
 
-def dimensions_figure(profile: DimensionProfile, title: str, outputs: Sequence[str | Path]) -> None:
+def dimensions_figure(
+    profile: DimensionProfile, title: str, outputs: Sequence[str | Path], drawn: bool = False
+) -> None:
     """Draw r of each dimension with its interval, over the middle 95 % of chance, and the baselines beside it.
 
     Args:
         profile: See `DimensionProfile`.
         title: What was compared.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
+        drawn: Whether the images were drawn, and the coordinates are those they were drawn with.
     """
     rows = [profile.rows[0], *profile.by_r]
     names = [fill(one_line(row.name), 24) for row in rows]
@@ -284,7 +287,7 @@ def dimensions_figure(profile: DimensionProfile, title: str, outputs: Sequence[s
         axis.set_xlabel("held-out r")
         figure.suptitle(heading, x=0.01, ha="left")
         figure.legend(loc="outside lower left", ncols=2)
-        save(figure, outputs, _caption(profile, title))
+        save(figure, outputs, whose(_caption(profile, title), drawn))
 
 
 def _caption(profile: DimensionProfile, title: str) -> str:

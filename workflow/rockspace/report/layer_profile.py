@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from rockspace.alignment.statistics import BY_KEY
-from rockspace.report.captions import METHODS, caption, count, counted, listed
+from rockspace.report.captions import METHODS, caption, count, counted, listed, whose
 from rockspace.report.figures import (
     BLUE,
     COLUMN,
@@ -33,7 +33,9 @@ HELD_OUT, IN_SAMPLE, READOUT = BLUE, VERMILION, GREEN
 MAX_NAMED = {COLUMN: 20, TWO_COLUMNS: 50}
 
 
-def profile_figure(profile: pd.DataFrame, labels: Sequence[str], model: str, outputs: Sequence[str | Path]) -> None:
+def profile_figure(
+    profile: pd.DataFrame, labels: Sequence[str], model: str, outputs: Sequence[str | Path], drawn: bool = False
+) -> None:
     """Draw the statistics over the layers.
 
     Above, mean r held-out and in-sample, each with its chance band; below, RSA and CKA. Lines are means over seeds, with a thin line for each seed where there are several; intervals and bands
@@ -45,6 +47,7 @@ def profile_figure(profile: pd.DataFrame, labels: Sequence[str], model: str, out
         labels: Label of each validation image.
         model: Name of the model.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
+        drawn: Whether the images were drawn, and the coordinates are those they were drawn with.
     """
     layers = profile.drop_duplicates("depth").sort_values("depth")["layer"].tolist()
     width = COLUMN if len(layers) <= MAX_NAMED[COLUMN] else TWO_COLUMNS
@@ -67,7 +70,7 @@ def profile_figure(profile: pd.DataFrame, labels: Sequence[str], model: str, out
         axes[1].set_xlim(0.6, len(layers) + 0.4)
         for axis in axes:
             axis.axhline(0, color="0.8", lw=0.6, zorder=0)
-        save(figure, outputs, _caption(profile, labels, title, len(seeds)))
+        save(figure, outputs, whose(_caption(profile, labels, title, len(seeds)), drawn))
 
 
 def _caption(profile: pd.DataFrame, labels: Sequence[str], title: str, seeds: int) -> str:

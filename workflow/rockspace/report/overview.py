@@ -19,7 +19,7 @@ from rockspace.data.catalog import read_catalog
 from rockspace.data.manifest import read_manifest
 from rockspace.inference.evaluation import read_predictions
 from rockspace.report.answer import about, answer, notes, points
-from rockspace.report.captions import METHODS, count
+from rockspace.report.captions import METHODS, count, whose
 from rockspace.report.columns import BY_NAME, SUMMARY, Column, cells, estimate_of, read_table
 from rockspace.report.dimensions import (
     BASELINES,
@@ -68,6 +68,10 @@ WORDS = {
     "noise ceiling": "How well individual people agree with the others: no model can be expected to agree better with individual people.",
     "dimension": "One of the axes of people's psychological space, such as lightness; from their judgments of the images.",
 }
+# Words of other meaning, or of none, where images were drawn.
+DRAWN_DIMENSION = (
+    "One of the properties that images were drawn with, such as lightness; their coordinates are its values plus noise."
+)
 # Where these words stand in sentences, as regular expressions.
 TERMS = {
     r"\br(?= = )": "r", "not clearly above chance": "clearly above chance", "95 % intervals?": "95 % interval", r"\bchance\b": "chance", r"\bsubtypes\b": "subtypes",
@@ -460,13 +464,21 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def explained(text: str) -> list[tuple[str, str]]:
-    """Cut a sentence into parts, each with its meaning if it is a word that `WORDS` has, where it stands first."""
+def meanings(drawn: bool) -> dict[str, str]:
+    """Return what the words of the page mean, for people's coordinates or for those that images were drawn with."""
+    if not drawn:
+        return WORDS
+    said = {word: whose(meaning, drawn) for word, meaning in WORDS.items() if word != "noise ceiling"}
+    return said | {"dimension": DRAWN_DIMENSION}
+
+
+def explained(text: str, words: Mapping[str, str] = WORDS) -> list[tuple[str, str]]:
+    """Cut a sentence into parts, each with its meaning if it is one of these words, where it stands first."""
     parts, end, said = [], 0, set()
     for found in re.finditer("|".join(f"({pattern})" for pattern in TERMS), text):
         word = list(TERMS.values())[(found.lastindex or 1) - 1]
         if word not in said:
-            parts += [(text[end : found.start()], ""), (found[0], WORDS[word])]
+            parts += [(text[end : found.start()], ""), (found[0], words[word])]
             end = found.end()
             said.add(word)
     return [*parts, (text[end:], "")]
@@ -527,7 +539,7 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
         output,
         "overview.html.jinja",
         study=study.config["study"],
-        answer=explained(answer(study)),
+        answer=explained(answer(study), meanings(study.is_drawn)),
         points=points(study),
         about=about(study),
         limits=limits,
@@ -541,7 +553,7 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
         layers_open=len(layers) <= MOST_LAYERS,
         accuracy=table(accuracy_rows(study.models, references), ACCURACY),
         pictures=pictures(study),
-        words=WORDS,
+        words=meanings(study.is_drawn),
         stages=shown,
         total=clock(stages["seconds"].sum()),
         memory="" if np.isnan(memory) else f"{memory / 1024:.1f} GB",
