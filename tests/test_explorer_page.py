@@ -298,6 +298,21 @@ def test_the_page_says_whether_r_is_clearly_above_chance_and_leads_back_to_the_o
     assert page.get_by_role("link", name="Overview").get_attribute("href") == "overview.html"
 
 
+def test_of_a_drawn_study_nothing_is_said_of_people(visit, tmp_path):
+    path, study = build(tmp_path, LABELS, GROUPS, RUNS[:1])
+    path.write_text(explorer_page("rocks", study | {"drawn": True}), encoding="utf-8")
+    page = ready(visit(path))
+    assert menu(page, "Model, left").locator("option").first.inner_text() == "As drawn"
+    choose_by_address(page, study["images"]["id"][validation_images(study)[0]])
+    open_table(page)
+    for colour in menu(page, "Colour").locator("option").all():
+        menu(page, "Colour").select_option(colour.get_attribute("value"))
+        assert "people" not in page.locator("main").inner_text().lower()
+    labels = page.locator("main [aria-label]").evaluate_all("all => all.map(each => each.ariaLabel).join()")
+    said = page.locator("#table").inner_text() + spoken(page) + text(page, "#distances") + labels
+    assert "people" not in said.lower()
+
+
 def test_superclasses_are_explained_by_the_labels_in_them(page, study):
     members = {
         name: [each["name"] for each in study["labels"] if study["groups"][each["group"]] == name]

@@ -25,6 +25,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         reflection=params.settings["reflection"],
         metric=params.settings["distance"],
         baselines=[name for each in params.baselines.values() for name in each.values()],
+        drawn=params.drawn,
     )
     study |= embed_photographs([verified(folder / path) for path in catalog["path"]], snakemake.threads)
     page = Path(snakemake.output.page)

@@ -62,7 +62,7 @@ function dimensionExtents() {
 
 function showCoordinates(image) {
   const [width, height] = [30, 14];
-  const titles = view.left ? ["left", "right"] : ["people", "model"];
+  const titles = view.left ? ["left", "right"] : [human.short, "model"];
   d3.select("#coordinates-head")
     .selectAll("th")
     .data(["dimension", ...titles])
@@ -99,12 +99,14 @@ function showCoordinates(image) {
     .attr("transform", (each) => `translate(${each.scale(each.right)},${height / 2})`);
 }
 
+// Whose neighbours they are, within a sentence.
+const owner = (run) => (run === null ? human.them : shortName(run).replace(/^model$/, "the model"));
 const sharedNeighbours = (image) => d3.intersection(...spaces().map((run) => neighboursOf(run)[image]));
 
 function describeNeighbours(image) {
   const names = (run) => neighboursOf(run)[image].slice(0, 3).map(nameOf).join(", ");
   const both = sharedNeighbours(image).size;
-  const nearest = spaces().map((run) => `Nearest for ${shortName(run).replace(/^model$/, "the model")}: ${names(run)}. `);
+  const nearest = spaces().map((run) => `Nearest for ${owner(run)}: ${names(run)}. `);
   return `${nearest.join("")}${both} of ${neighboursOf(null)[image].length} are the same.`;
 }
 
@@ -114,7 +116,7 @@ function showNeighbours(image) {
   const block = d3.select("#neighbours").selectAll("section").data(data).join("section").text("");
   block
     .append("h3")
-    .text(({ run }) => `Nearest for ${shortName(run).replace(/^model$/, "the model")}`);
+    .text(({ run }) => `Nearest for ${owner(run)}`);
   const item = block.append("ol").attr("class", "neighbours").selectAll("li").data(({ nearest }) => nearest).join("li");
   const button = imageButton(item, (other) => other)
     .classed("shared", (other) => both.has(other))

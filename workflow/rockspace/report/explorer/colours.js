@@ -35,7 +35,7 @@ colourings.set("label", {
 colourings.set("distance", {
   name: "distance",
   value: () => distanceOf,
-  unit: () => `from the place on the left to that on the right, in units of people’s coordinates, over ${study.dimensions.length === 1 ? "the one dimension" : `all ${study.dimensions.length} dimensions`}`,
+  unit: () => `from the place on the left to that on the right, in units of ${human.their} coordinates, over ${study.dimensions.length === 1 ? "the one dimension" : `all ${study.dimensions.length} dimensions`}`,
 });
 colourings.set("prediction", {
   name: "right or wrong",
@@ -47,7 +47,7 @@ study.dimensions.forEach((name, k) => {
   colourings.set(`dimension ${k + 1}`, {
     name,
     value: () => (image) => study.human.places[image][k],
-    unit: () => "people’s coordinate",
+    unit: () => `${human.their} coordinate`,
   });
 });
 

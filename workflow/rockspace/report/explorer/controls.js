@@ -11,7 +11,6 @@ function fillMenu(menu, options, chosen) {
 }
 
 const distinct = (key, runs) => [...new Set(runs.map((run) => run[key]))];
-const PEOPLE = "People";
 
 // What the menus above a plot offer: models, and the layers and seeds that the model has.
 function menusOfRun(run) {
@@ -20,7 +19,7 @@ function menusOfRun(run) {
   return { layer: distinct("layer", ofModel.filter(({ seed }) => seed === run.seed)), seed: distinct("seed", ofModel) };
 }
 
-const modelsOf = (side) => [...(side === "left" ? [PEOPLE] : []), ...distinct("model", study.runs)];
+const modelsOf = (side) => [...(side === "left" ? [human.name] : []), ...distinct("model", study.runs)];
 
 function listenToRuns(plot) {
   const key = plot.side === "left" ? "left" : "run";
@@ -119,7 +118,7 @@ function offerColours() {
     parent.append("option").attr("value", key).text(each.name).property("selected", each === colouring());
   const isDimension = ([key]) => key.startsWith("dimension");
   offered.filter((each) => !isDimension(each)).forEach(option(menu));
-  offered.filter(isDimension).forEach(option(menu.append("optgroup").attr("label", "dimension (people)")));
+  offered.filter(isDimension).forEach(option(menu.append("optgroup").attr("label", `dimension (${human.short})`)));
 }
 
 // Enter in the search field goes through what it found.

@@ -7,7 +7,7 @@ const ordinal = (n) => n + (n % 100 > 10 && n % 100 < 14 ? "th" : (["th", "st", 
 
 function showDifferences() {
   const found = byDistance();
-  const [from, to] = view.left ? spaces().map(fullName) : ["people", "the model"];
+  const [from, to] = view.left ? spaces().map(fullName) : [human.them, "the model"];
   element("differences-about").textContent =
     found.length === 0
       ? "Nothing found."

@@ -14,7 +14,7 @@ function inWords({ value, interval, interval_over, chance, clear }) {
 function showCaptions() {
   for (const plot of plots) {
     const run = plot.space();
-    const name = run ? fullName(run) : "People’s space";
+    const name = run ? fullName(run) : human.space;
     plot.heading.textContent = view.layout === "arrows" ? `From ${fullName(view.left)} to ${fullName(view.run)}` : name;
     plot.stage.setAttribute(
       "aria-label",
@@ -44,7 +44,7 @@ function explainDistances() {
     .map((run) => `all ${thousands(run.n_features)} features of layer ${run.layer}`)
     .join(" or ");
   element("distances").textContent =
-    `Neighbours are images of the same split: for people, by Euclidean distance over all ${study.dimensions.length} ` +
+    `Neighbours are images of the same split: for ${human.them}, by Euclidean distance over all ${study.dimensions.length} ` +
     `dimensions; for a model, by ${words} distance over ${layers}, before any rotation.`;
 }
 

@@ -21,11 +21,15 @@ const number = (value) => (value === null ? "not defined" : twoDecimals(value));
 const share = (p) => (p > 0.995 ? "> 99 %" : p < 0.005 ? "< 1 %" : `${Math.round(100 * p)} %`);
 const thousands = d3.format(",");
 
+// What the coordinates that models are compared with are called: people's, or of a drawn study those that the program gave.
+const human = study.drawn
+  ? { name: "As drawn", short: "drawn", them: "the drawn values", their: "the drawn", space: "The drawn space" }
+  : { name: "People", short: "people", them: "people", their: "people’s", space: "People’s space" };
 // A space is a run of the study (a layer of a network), or null: people's.
 const placesOf = (run) => (run ?? study.human).places;
 const neighboursOf = (run) => (run ?? study.human).neighbours;
 const severalSeeds = new Set(study.runs.map((run) => run.seed)).size > 1;
-const fullName = (run) => (run ? [run.model, run.layer, severalSeeds ? `seed ${run.seed}` : ""].filter(Boolean).join(", ") : "people");
+const fullName = (run) => (run ? [run.model, run.layer, severalSeeds ? `seed ${run.seed}` : ""].filter(Boolean).join(", ") : human.short);
 
 function guessesOf(run, image) {
   return !run || run.guesses === null ? null : study.guesses[run.guesses][image].map(([label, p]) => ({ label, p }));

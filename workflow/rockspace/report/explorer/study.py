@@ -58,6 +58,7 @@ def describe_study(
     reflection: bool,
     metric: str,
     baselines: Collection[str] = (),
+    drawn: bool = False,
 ) -> dict[str, Any]:
     """Gather what the explorer shows; images stand in the catalog's order everywhere.
 
@@ -68,9 +69,10 @@ def describe_study(
         reflection: Whether the rotation may mirror; as it was learnt for `Run.aligned`.
         metric: Distance between embeddings that decides which are neighbours; see `nearest_neighbours`.
         baselines: Names of the models that are there to be compared with others; none of these is shown first.
+        drawn: Whether a program drew the images, so that no person gave the coordinates.
 
     Returns:
-        `dimensions`, `splits`, `groups` (superclasses), `labels`, `images`, `human`, `runs`, `opening` (index of the
+        `dimensions`, `drawn`, `splits`, `groups` (superclasses), `labels`, `images`, `human`, `runs`, `opening` (index of the
         run that is shown first; see `opening_run`) and `guesses`.
         Places are lists of k numbers an image, neighbours lists of indices into `images`, which are of the
         same split; guesses are lists of [label, probability], the best first.
@@ -91,6 +93,7 @@ def describe_study(
     ]
     return {
         "dimensions": read_dimensions(coordinates["train"]),
+        "drawn": drawn,
         "splits": list(SPLITS),
         "metric": metric,
         "groups": groups,

@@ -85,7 +85,7 @@ const showAll = () => change({ labels: new Set(), query: "", guesses: "all", las
 
 // The spaces that are shown, and their names where there is little room.
 const spaces = () => [view.left, view.run];
-const shortName = (run) => (run === null ? "people" : view.left === null ? "model" : fullName(run));
+const shortName = (run) => (run === null ? human.short : view.left === null ? "model" : fullName(run));
 
 // The run that is closest to what was asked for, when a menu changes: a model need not have every seed and layer.
 // What was changed counts most, then the model, then the layer; without that layer it is the model's last.
