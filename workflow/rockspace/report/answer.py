@@ -238,10 +238,9 @@ def _ranked(study: Study, order: Sequence[Mapping[str, Any]]) -> list[str]:
     pairs = [study.paired(*((each["model"], each["layer"]) for each in (first, other))) for other in others]
     groups = {"not clearly different": [], "clearly less close": [], "not compared with it": []}  # type: dict[str, list[str]]
     for other, pair in zip(others, pairs, strict=True):
-        tested = pair is not None and pair.has_interval
         group = (
             "not compared with it"
-            if not tested
+            if pair is None or not pair.has_interval
             else "clearly less close"
             if is_clear(pair)
             else "not clearly different"

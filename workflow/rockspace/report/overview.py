@@ -455,7 +455,7 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
         `headings`: of each column its heading and meaning; `rows`: each row and its cells.
     """
     figures = [
-        row.figures | {ABOVE.name: row.figures.get(R, np.nan) - row.figures.get(f"{R}_null", np.nan)} for row in rows
+        {**row.figures, ABOVE.name: row.figures.get(R, np.nan) - row.figures.get(f"{R}_null", np.nan)} for row in rows
     ]
     written = cells(figures, [ABOVE if name == ABOVE.name else BY_NAME[name] for name in names])
     return {
