@@ -458,6 +458,7 @@ def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_image
     ("value", "low", "high", "p", "words"),
     [
         (0.05, 0.01, 0.09, 0.01, "+0.05 (95 % interval +0.01 to +0.09 over subtypes), clearly higher"),
+        (0.013, 0.003, 0.023, 0.01, "+0.013 (95 % interval +0.003 to +0.023 over subtypes), clearly higher"),
         (-0.05, -0.09, -0.01, np.nan, "-0.05 (95 % interval -0.09 to -0.01 over subtypes), clearly lower"),
         (0.01, -0.03, 0.05, 0.6, "+0.01 (95 % interval -0.03 to +0.05 over subtypes), not clearly different"),
         (0.05, 0.01, 0.09, 0.06, "+0.05 (95 % interval +0.01 to +0.09 over subtypes), not clearly different, since p = 0.060, adjusted for all comparisons of this kind"),
@@ -476,7 +477,7 @@ def test_what_training_added_is_said_in_the_same_layer_and_in_the_last_one():
         for layers, is_same in ((given[3:] * 2, True), (given[2:], False))
     )
     assert same.startswith(
-        "Training on these images: the same layer, pooled, 1,024 features, went from r = 0.60 before training to 0.65: +0.05 ("
+        "Training on these images: the same layer (pooled, 1,024 features) went from r = 0.60 before training to 0.65: +0.05 ("
     )
     assert last.startswith(
         "Training on these images: the last layer went from r = 0.60 before training (pooled, 1,024 features) to 0.65 "
@@ -551,14 +552,20 @@ def test_a_baseline_that_is_closer_than_the_trained_network_is_said_plainly():
     assert ranking.startswith("a-pretrained (r = ")
     assert ", a network before training on these images; " in ranking
     assert "not compared with it: b (" in ranking
-    assert plainly == "So the network before training has a higher r than the trained one, a, but not clearly."
+    assert (
+        plainly
+        == "So the network before training has a higher r, but not clearly, in its last layer than the trained one, a."
+    )
     assert apart == "Baselines apart:"
     assert trained.startswith("a (r = ")
     clear = closer.comparison.assign(difference=-0.2, low_subtypes=-0.3, high_subtypes=-0.1, p_subtypes_holm=0.01)
     assert (
         closest_in_words(replace(closer, comparison=clear))[1]
-        == "So the network before training is clearly closer to people than the trained one, a."
+        == "So the network before training is clearly closer to people in its last layer than the trained one, a."
     )
+    both = with_same_layer(closer)
+    assert closest_in_words(both)[1].endswith("; in the same layer the trained one is not clearly closer (0.70).")
+    assert "above chance (0.10), and 0.70 after training; with random" in answer(both)
 
 
 def test_notes_begin_with_the_weightiest_and_technical_ones_are_apart():

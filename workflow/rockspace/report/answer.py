@@ -51,7 +51,7 @@ class Difference:
         """Say it in one sentence."""
         before, after = f"r = {self.baseline:.2f} {BASELINES[self.kind]}", f"{self.trained:.2f}"
         how = (
-            f"the same layer, {self.layer}, went from {before} to {after}"
+            f"the same layer ({self.layer}) went from {before} to {after}"
             if self.is_same_layer
             else f"the last layer went from {before} ({self.of}) to {after} ({self.layer}; another layer, so not by training alone)"
         )
@@ -62,13 +62,16 @@ def difference_in_words(found: Estimate) -> str:
     """Say how great a difference of two mean r is, with its interval, and whether it is clear."""
     if not found.has_interval:
         return f"{_signed(found.value)}, without an interval, since there are too few images"
-    ends = f"95 % interval {_signed(found.low)} to {_signed(found.high)} over {found.interval_over}"
+    # An end that is not 0 is not written as 0.
+    digits = 3 if is_clear(found) and min(abs(found.low), abs(found.high)) < 0.005 else 2
+    value, low, high = (_signed(each, digits) for each in (found.value, found.low, found.high))
+    said = f"{value} (95 % interval {low} to {high} over {found.interval_over})"
     if is_clear(found):
-        return f"{_signed(found.value)} ({ends}), clearly {'higher' if found.value > 0 else 'lower'}"
+        return f"{said}, clearly {'higher' if found.value > 0 else 'lower'}"
     if found.low <= 0 <= found.high:
-        return f"{_signed(found.value)} ({ends}), not clearly different"
+        return f"{said}, not clearly different"
     p = written_p(found.p, found.smallest_p)
-    return f"{_signed(found.value)} ({ends}), not clearly different, since p {p}, adjusted for all comparisons of this kind"
+    return f"{said}, not clearly different, since p {p}, adjusted for all comparisons of this kind"
 
 
 def added(study: Study, model: str) -> list[Difference]:
@@ -124,8 +127,13 @@ def answer(study: Study) -> str:
         f"{start} follows {dimensions} with a {'mean ' if n > 1 else ''}correlation of r = {found.value:.2f}{interval}, "
         f"{above_chance(found) or 'with too few images to say what chance gives'}."
     ]
+    after = {
+        gain.kind: f", and {gain.trained:.2f} after training"
+        for gain in added(study, best["model"])
+        if gain.is_same_layer and gain.kind == "pretrained"
+    }
     each = [
-        f"{BASELINES[kind]}, the same network's layer {baseline['layer']} has r = {baseline[R]:.2f}{chance and f', {chance}'}"
+        f"{BASELINES[kind]}, the same network's layer {baseline['layer']} has r = {baseline[R]:.2f}{chance and f', {chance}'}{after.get(kind, '')}"
         for kind, baseline in baselines
         for chance in [above_chance(estimate_of(baseline, R))]
         if not pd.isna(baseline[R])
@@ -264,10 +272,16 @@ def _what(study: Study, baseline: str) -> str:
 def _without_training(study: Study, model: str, baseline: str) -> str:
     """Say that a network is no closer than its own baseline."""
     pair = study.paired((baseline, study.layers[baseline]), (model, study.layers[model]))
-    before, people = f"So the network {BASELINES[study.kinds[baseline]]}", "" if study.is_drawn else " to people"
-    if pair and is_clear(pair):
-        return f"{before} is clearly closer{people} than the trained one, {model}."
-    return f"{before} has a higher r than the trained one, {model}, but not clearly."
+    before, people = BASELINES[study.kinds[baseline]], "" if study.is_drawn else " to people"
+    closer = f"is clearly closer{people}" if pair and is_clear(pair) else "has a higher r, but not clearly,"
+    said = f"So the network {before} {closer} in its last layer than the trained one, {model}"
+    same = next(
+        (each for each in added(study, model) if each.kind == study.kinds[baseline] and each.is_same_layer), None
+    )
+    if same is None or study.layers[model] == study.layers[baseline]:
+        return f"{said}."
+    clearly = "clearly" if is_clear(same.found) else "not clearly"
+    return f"{said}; in the same layer the trained one is {clearly} {'closer' if same.found.value > 0 else 'less close'} ({same.trained:.2f})."
 
 
 def about(study: Study) -> str:
@@ -310,9 +324,10 @@ def _ends(found: Estimate) -> str:
     return f", {found.low:.2f} to {found.high:.2f}" if found.has_interval else ""
 
 
-def _signed(value: float) -> str:
+def _signed(value: float, digits: int = 2) -> str:
     """Write a difference; what rounds to 0 has no sign."""
-    return f"{value:+.2f}".replace("-0.00", "0.00").replace("+0.00", "0.00")
+    text = f"{value:+.{digits}f}"
+    return text if float(text) else text[1:]
 
 
 def _sentence(text: str) -> str:

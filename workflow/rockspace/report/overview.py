@@ -55,6 +55,10 @@ WORDS = {
     "held-out": "The network's space is rotated onto people's dimensions with the training images alone; r is of the validation images, which neither the network nor the rotation saw.",
     "in-sample": "The rotation is fitted to the same images that are scored. It is always too good, and is shown because published figures often are of this kind.",
     "layer": "A stage of the network; its activations are the network's space. The later the layer, the closer to the network's answer.",
+    "penultimate": "The last layer before the network's answer; its head learnt it with the labels.",
+    "pooled": "What the head of a network gets: its last features, each one number an image. The last layer of a network that has no head.",
+    "seed": "The number that random things start from, such as the order of images in training. Networks of several seeds show how much of a result is luck.",
+    "zero-padding": "People's coordinates get as many dimensions of zeros as the network has features more, so that one can be rotated onto the other.",
     "95 % interval": "Where r would lie with other subtypes (or images) of the same kind. Images of one label resemble each other, so the unit is the subtype: "
     f"{METHODS['subtypes']}. Where there are too few subtypes: {METHODS['images']}.",
     "subtypes": "The labels of the images, such as kinds of rock.",

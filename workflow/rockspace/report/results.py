@@ -23,7 +23,7 @@ from rockspace.report.alignment import REDUCTIONS
 from rockspace.report.answer import added, new_subtypes_in_words, notes
 from rockspace.report.captions import METHODS, count, listed
 from rockspace.report.columns import estimate_of
-from rockspace.report.dimensions import BASELINES
+from rockspace.report.dimensions import BASELINES, is_clear
 from rockspace.report.figures import one_line
 from rockspace.report.overview import TOP1, R, Study, applicable
 from rockspace.report.pages import write_page
@@ -311,7 +311,7 @@ def _training(study: Study) -> Iterator[str]:
             if each.is_same_layer
             else f"In the last layer, {before} ({_name(each.of)}) had {_R} = {decimal(each.baseline)} and the trained one ({_name(each.layer)}) {_R} = {decimal(each.trained)}"
         )
-        yield f"{how}; the paired difference (trained minus not) was {decimal(each.found.value)}{_ends(each.found)}{over}{_p(each.found)}."
+        yield f"{how}; the paired difference (trained minus not) was {_difference(each.found)}{over}{_p(each.found)}."
     if any(not each.is_same_layer for each in gains):
         yield "The last layers are different layers, so their differences are not of training alone."
     if gains:
@@ -319,7 +319,7 @@ def _training(study: Study) -> Iterator[str]:
     best = study.best
     for kind, name in study.baselines.get(best["model"], {}).items():
         if study.record(name)[R] > best[R]:
-            yield f"The network {BASELINES[kind]} thus had a higher {_R} than the trained one."
+            yield f"In the last layers, the network {BASELINES[kind]} thus had a higher {_R} than the trained one."
 
 
 def _others(study: Study) -> Iterator[str]:
@@ -330,7 +330,7 @@ def _others(study: Study) -> Iterator[str]:
         if pair is None:
             yield f"{start}."
             continue
-        yield f"{start}; {_name(best['model'])} exceeded it by {decimal(pair.value)}{_ends(pair)}{_p(pair)}."
+        yield f"{start}; {_name(best['model'])} exceeded it by {_difference(pair)}{_p(pair)}."
     if len(others) > MOST_COMPARED:
         yield f"The other {len(others) - MOST_COMPARED} networks are in comparison.csv."
     if others:
@@ -338,6 +338,12 @@ def _others(study: Study) -> Iterator[str]:
 
 
 _PAIRED = f"Differences are paired, on the same images; {_P} is of two-sided tests that exchange the two networks, adjusted over comparisons (Holm, 1979)."
+
+
+def _difference(found: Estimate) -> str:
+    """Write a difference with its interval; an end of a clear one that is not 0 is not written as 0."""
+    digits = 3 if is_clear(found) and min(abs(found.low), abs(found.high)) < 0.005 else 2
+    return decimal(found.value, digits) + _ends(found, lambda value: decimal(value, digits))
 
 
 def _p(difference: Estimate) -> str:
