@@ -330,7 +330,7 @@ def test_the_answer_is_one_sentence_with_interval_chance_and_baselines():
         f"people's 3 dimensions with a mean correlation of r = {a['mean_r']:.2f} (95 % interval {a['low_subtypes']:.2f} to "
         f"{a['high_subtypes']:.2f} over 12 subtypes), {a['mean_r'] - 0.1:.2f} above chance (0.10). "
         f"Before training, the same network's layer pooled has r = {before:.2f}, {before - 0.1:.2f} above chance (0.10); "
-        f"with random weights, the same network's layer pooled has r = {random:.2f}, {random - 0.1:.2f} above chance (0.10)."
+        f"with random weights, it has r = {random:.2f}, {random - 0.1:.2f} above chance (0.10)."
     )
     weak = answer(in_summary(found, held_out_mean_r_p=0.4))
     assert ", not clearly above chance (0.10): p = 0.400. Before" in weak
@@ -477,11 +477,10 @@ def test_what_training_added_is_said_in_the_same_layer_and_in_the_last_one():
         for layers, is_same in ((given[3:] * 2, True), (given[2:], False))
     )
     assert same.startswith(
-        "Training on these images: the same layer (pooled, 1,024 features) went from r = 0.60 before training to 0.65: +0.05 ("
+        "Training on these images took the r of the same layer (pooled, 1,024 features) from 0.60 before training to 0.65: +0.05 ("
     )
     assert last.startswith(
-        "Training on these images: the last layer went from r = 0.60 before training (pooled, 1,024 features) to 0.65 "
-        "(penultimate, 128 features; another layer, so not by training alone): +0.05 ("
+        "The last layer (penultimate, 128 features) has 0.65, against 0.60 before training (pooled, 1,024 features): +0.05 ("
     )
 
 

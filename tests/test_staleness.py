@@ -17,7 +17,7 @@ PROCRUSTES = {"procrustes", "alignment_pictures", "layer_profile", "comparison",
 EVALUATE = {"evaluate", "mistakes", "explorer"} | SUMMARY
 EMBED = {"extract_embeddings"} | PROCRUSTES
 INFER = {"infer"} | EVALUATE | EMBED
-FINETUNE = {"finetune", "curves"} | INFER
+FINETUNE = {"finetune", "curves", "learning_curves"} | INFER
 HEAD = {"train_head"} | FINETUNE
 FEATURES = {"features"} | HEAD
 SEEN = FEATURES | {"augmentation_preview"}
@@ -76,6 +76,8 @@ TABLE = {
     "models[].recipe.finetune": ({"learning_rate": 0.1}, FINETUNE),
     "models[].recipe.augmentation": ({"rotation": 3}, SEEN),
     "models[].recipe.evaluate": ({"views": 2}, INFER),
+    # Nothing is trained for baselines.
+    "baselines": (["untrained"], INFER),
     "seeds": ([0, 1], HEAD),
     "tfrecords.image_size": (34, TFRECORDS),
     "tfrecords.margin": (6, TFRECORDS),
@@ -84,7 +86,7 @@ TABLE = {
     "tfrecords.shards.train": (1, TFRECORDS),
     "tfrecords.shards.validation": (
         2,
-        TFRECORDS - {"augmentation_preview", "features", "train_head", "finetune", "curves"},
+        TFRECORDS - {"augmentation_preview", "features", "train_head", "finetune", "curves", "learning_curves"},
     ),
     "ensembles": ([{"name": "all"}], {"ensemble"} | SUMMARY),
     "search.folds": (3, SHOWN),

@@ -49,13 +49,16 @@ class Difference:
 
     def in_words(self) -> str:
         """Say it in one sentence."""
-        before, after = f"r = {self.baseline:.2f} {BASELINES[self.kind]}", f"{self.trained:.2f}"
-        how = (
-            f"the same layer ({self.layer}) went from {before} to {after}"
-            if self.is_same_layer
-            else f"the last layer went from {before} ({self.of}) to {after} ({self.layer}; another layer, so not by training alone)"
+        how = difference_in_words(self.found)
+        if self.is_same_layer:
+            return (
+                f"{self.training} took the r of the same layer ({self.layer}) from {self.baseline:.2f} {BASELINES[self.kind]} to "
+                f"{self.trained:.2f}: {how}."
+            )
+        return (
+            f"The last layer ({self.layer}) has {self.trained:.2f}, against {self.baseline:.2f} {BASELINES[self.kind]} ({self.of}): {how}; "
+            "the layers are not the same, so not by training alone."
         )
-        return f"{self.training}: {how}: {difference_in_words(self.found)}."
 
 
 def difference_in_words(found: Estimate) -> str:
@@ -133,8 +136,9 @@ def answer(study: Study) -> str:
         if gain.is_same_layer and gain.kind == "pretrained"
     }
     each = [
-        f"{BASELINES[kind]}, the same network's layer {baseline['layer']} has r = {baseline[R]:.2f}{chance and f', {chance}'}{after.get(kind, '')}"
-        for kind, baseline in baselines
+        f"{BASELINES[kind]}, {who} has r = {baseline[R]:.2f}{chance and f', {chance}'}{after.get(kind, '')}"
+        for i, (kind, baseline) in enumerate(baselines)
+        for who in ["it" if i else f"the same network's layer {baseline['layer']}"]
         for chance in [above_chance(estimate_of(baseline, R))]
         if not pd.isna(baseline[R])
     ]
@@ -214,7 +218,10 @@ def training_in_words(study: Study) -> list[str]:
     model = next(each for each in study.config["models"] if each["name"] == study.best["model"])
     learnt = model["objective"] in ("coordinates", "joint")
     said = ["It was trained to predict the coordinates of the training images."] if learnt else []
-    return [*said, *(each.in_words() for each in added(study, model["name"]))]
+    gains = added(study, model["name"])
+    # Where the same layer has been compared, what the head makes of it is said for the first baseline alone.
+    same = [each.kind for each in gains if each.is_same_layer]
+    return [*said, *(each.in_words() for each in gains if each.is_same_layer or each.kind not in same[1:])]
 
 
 def closest_in_words(study: Study) -> list[str]:
