@@ -281,7 +281,7 @@ def _caption(
         "Right: how much the model or layer of a row exceeds that of a column, for pairs that differ in the model or the layer alone, and for models and their baselines; "
         "the numbers on the diagonal number rows and columns. Hatched: not compared. "
         f"Blue with a star: a clear difference, of which the paired 95 % interval excludes 0 and p ≤ {LEVEL} by a two-sided test that exchanges the two "
-        "predictions of random subtypes, or of random images where there are too few subtypes, adjusted by Holm's method. White: compared, "
+        "predictions of random subtypes (of random images where intervals are over images), adjusted by Holm's method; with too few subtypes for a test the interval decides. White: compared, "
         "and no clear difference."
         if compared
         else _nothing_compared(entries),

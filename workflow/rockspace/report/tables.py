@@ -38,7 +38,7 @@ NETWORKS = (
 PAIRS = (
     Column("pair", "first and second", "The two that are compared, on the same images.", TEXT),
     Column("difference", "difference", "Held-out mean r of the first minus that of the second, with its paired interval: both lose the same images or subtypes.", "{:+.3f}", ends=("low", "high"), over="over"),
-    Column("verdict", "which is closer", f"The one that is clearly closer to people: the interval of the difference excludes 0, and p is at most {LEVEL}. 'not clear' does not mean that they are equal.", TEXT),
+    Column("verdict", "which is closer", f"The one that is clearly closer to people: the interval of the difference excludes 0, and p, where there are enough subtypes for a test, is at most {LEVEL}. 'not clear' does not mean that they are equal.", TEXT),
     Column("p", "p", "Share of random exchanges of the two predictions with a difference at least as large, adjusted by Holm's method over all comparisons of one kind (two-sided).", P_VALUE, over="p_over"),
     Column("mean_r_a", "r of the first", "Held-out mean r of the first, averaged over its seeds."),
     Column("mean_r_b", "r of the second", "Held-out mean r of the second, averaged over its seeds."),
