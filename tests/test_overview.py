@@ -379,7 +379,7 @@ def test_baselines_and_ensembles_are_never_the_closest_network():
 def test_the_dimensions_of_the_highest_and_lowest_r_are_named_and_where_it_is_not_clearly_above_chance():
     found = study()
     (said,) = dimensions_in_words(found)
-    assert said.startswith("It is strongest on size (r = 0.9")
+    assert said.startswith("a is strongest on size (r = 0.9")
     assert " and weakest on shape (r = " in said
     assert said.endswith("), where it is not clearly above chance (0.10): p = 0.600.")
     wide = {run: table.assign(p_held_out_subtypes_holm=[0.01, 0.02, 0.03]) for run, table in found.nulls.items()}
@@ -394,10 +394,10 @@ def test_the_dimensions_of_the_highest_and_lowest_r_are_named_and_where_it_is_no
     }
     both, every = dimensions_in_words(replace(found, nulls=fine))
     assert " and weakest on shape (r = " in both
-    assert every == "It is clearly above chance on every dimension."
+    assert every == "It is clearly above chance on each of them."
     poor = {run: table.assign(p_held_out_subtypes_holm=0.5) for run, table in found.nulls.items()}
     highest, none = dimensions_in_words(replace(found, nulls=poor))
-    assert highest.startswith("Its r is highest on size (0.9")
+    assert highest.startswith("The r of a is highest on size (0.9")
     assert none == "On no single dimension is it clearly above chance."
 
 

@@ -109,7 +109,7 @@ def _on_images(validation: Spaces) -> list[str]:
     if n >= FEW_IMAGES:
         return []
     return [
-        f"{n} validation images are few: even with independent images, a single correlation is significant only beyond "
+        f"{n} validation images are few: even with independent images, a single correlation differs from 0 significantly only beyond "
         f"{critical_correlation(n, 0.975):.2f}; judge by the intervals"
     ]
 

@@ -172,21 +172,21 @@ def dimensions_in_words(study: Study) -> list[str]:
     rows = [row for row in study.profile(study.best["model"]).by_r if not np.isnan(row.found.value)]
     if len(rows) < 2:
         return []
-    first, last = rows[0], rows[-1]
+    first, last, name = rows[0], rows[-1], study.best["model"]
     unclear = [row for row in rows if doubt(row.found)]
     if len(unclear) == len(rows):
         return [
-            f"Its r is highest on {first.name} ({first.found.value:.2f}) and lowest on {last.name} ({last.found.value:.2f}).",
+            f"The r of {name} is highest on {first.name} ({first.found.value:.2f}) and lowest on {last.name} ({last.found.value:.2f}).",
             "On no single dimension is it clearly above chance.",
         ]
-    best = f"{'Its r is highest on' if first in unclear else 'It is strongest on'} {first.name} (r = {first.found.value:.2f})"
+    best = f"{f'The r of {name} is highest on' if first in unclear else f'{name} is strongest on'} {first.name} (r = {first.found.value:.2f})"
     said = [
         f"{best} and weakest on {_with_doubt(last) if last in unclear else f'{last.name} (r = {last.found.value:.2f})'}."
     ]
     if others := [row for row in unclear if row is not last]:
         said.append(f"Nor is it clearly above chance on {listed([_with_chance(row) for row in others])}.")
     if not unclear and first.found.has_null:
-        said.append("It is clearly above chance on every dimension.")
+        said.append("It is clearly above chance on each of them.")
     return said
 
 

@@ -318,8 +318,10 @@ def _training(study: Study) -> Iterator[str]:
         yield _PAIRED
     best = study.best
     for kind, name in study.baselines.get(best["model"], {}).items():
+        pair = study.paired((best["model"], best["layer"]), (name, study.record(name)["layer"]))
         if study.record(name)[R] > best[R]:
-            yield f"In the last layers, the network {BASELINES[kind]} thus had a higher {_R} than the trained one."
+            clearly = "" if pair and is_clear(pair) else ", but not clearly"
+            yield f"In the last layers, the network {BASELINES[kind]} thus had a higher {_R} than the trained one{clearly}."
 
 
 def _others(study: Study) -> Iterator[str]:
