@@ -136,6 +136,8 @@ def test_a_terminal_shows_a_bar_with_the_stages_at_work_and_is_left_clean_after_
         env=environment,
         cwd=tmp_path,
         start_new_session=True,
+        # Where the tests run in the background of a shell, SIGINT is ignored, which processes inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     said, deadline = "", time.monotonic() + 60
