@@ -37,7 +37,7 @@ RESULTS = Path("results/tiny")
 RUN = RESULTS / "models/lite0/seed-0"
 TO_A_JOB = "SIGKILL to a job"
 SIGNALS = {"SIGKILL to all": 5, "SIGKILL to Snakemake": 2, TO_A_JOB: 2, "SIGTERM": 2, "SIGINT": 2}
-JOB_STARTS = re.compile(r"^Job \d+: |^(?:local)?rule \w+:$", re.MULTILINE)
+FINISHED_JOBS = re.compile(r"^ *\d+/\d+  \w+", re.MULTILINE)
 # Which stage reads an artifact next; every kind of artifact there is.
 READERS = {
     "raw.manifest.json": "restructure",
@@ -172,6 +172,8 @@ def assert_same_results(study: Study, reference: Study, *, all_of_them: bool = T
     wanted = {file.relative_to(reference.folder) for file in artifacts(reference)}
     assert names == wanted if all_of_them else names < wanted
     exact = {".csv", ".json", ".md", ".tfrecord", ".jpg", ".txt"}
+    # Words say where the images come from, drawn or an archive.
+    same_source = (study.folder / "tiny.yaml").read_bytes() == (reference.folder / "tiny.yaml").read_bytes()
     for name in names:
         ours, theirs = study.folder / name, reference.folder / name
         if name.suffix == ".npz":
@@ -180,7 +182,11 @@ def assert_same_results(study: Study, reference: Study, *, all_of_them: bool = T
                 for array in a.files:
                     np.testing.assert_array_equal(a[array], b[array], err_msg=f"{name}: {array}")
         # A manifest has the addresses of its files.
-        elif name.suffix in exact and not name.name.endswith(".manifest.json"):
+        elif (
+            name.suffix in exact
+            and not name.name.endswith(".manifest.json")
+            and (same_source or not (name.suffix == ".txt" or name.name == "results.md"))
+        ):
             assert ours.read_bytes() == theirs.read_bytes(), f"{name} differs"
     assert not list(study.folder.rglob(".partial-*"))
 
@@ -194,7 +200,7 @@ def kill_at_random(study: Study, random_source: random.Random) -> str | None:
     how = random_source.choices(list(SIGNALS), SIGNALS.values())[0]
     jobs, seconds = random_source.randint(0, 2), random_source.uniform(0.2, 8)
     process = study.start()
-    while len(JOB_STARTS.findall(study.said())) < jobs and process.poll() is None:
+    while len(FINISHED_JOBS.findall(study.said())) < jobs and process.poll() is None:
         time.sleep(0.2)
     deadline = time.monotonic() + seconds
     while process.poll() is None and (time.monotonic() < deadline or (how == TO_A_JOB and not _jobs(process.pid))):
@@ -214,7 +220,7 @@ def kill_at_random(study: Study, random_source: random.Random) -> str | None:
         case _:
             os.killpg(process.pid, getattr(signal, how))
     process.wait(timeout=600)
-    return f"{how} after {jobs} job starts and {seconds:.1f} s"
+    return f"{how} after {jobs} finished jobs and {seconds:.1f} s"
 
 
 def _jobs(group: int) -> list[int]:
