@@ -31,7 +31,7 @@ import numpy as np
 from PIL import Image
 
 from standin_osf import StandIn
-from workflow_runs import TINY, Workplace
+from workflow_runs import TINY, Workplace, heed_interrupts
 
 RESULTS = Path("results/tiny")
 RUN = RESULTS / "models/lite0/seed-0"
@@ -84,8 +84,7 @@ class Study:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                # What a shell starts in the background ignores interrupts, and so would what it starts.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=heed_interrupts,
             )
 
     def run(self, *arguments: str) -> int:

@@ -18,6 +18,7 @@ from snakemake_interface_logger_plugins.tests import MockOutputSettings
 import snakemake_logger_plugin_rockspace as plugin
 from rockspace import runlog
 from snakemake_logger_plugin_rockspace import LogHandler
+from workflow_runs import heed_interrupts
 
 SNAKEFILE = """
 rule all:
@@ -136,8 +137,7 @@ def test_a_terminal_shows_a_bar_with_the_stages_at_work_and_is_left_clean_after_
         env=environment,
         cwd=tmp_path,
         start_new_session=True,
-        # Where the tests run in the background of a shell, SIGINT is ignored, which processes inherit.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=heed_interrupts,
     )
     os.close(theirs)
     said, deadline = "", time.monotonic() + 60

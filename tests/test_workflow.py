@@ -18,7 +18,7 @@ import yaml
 from chaos import is_whole
 from standin_osf import StandIn
 from tools.stage_graph import stage_graph
-from workflow_runs import ROOT, TINY, Workplace
+from workflow_runs import ROOT, TINY, Workplace, heed_interrupts
 
 RUN = "results/tiny/models/lite0/seed-0"
 
@@ -222,8 +222,7 @@ def test_a_study_fetched_from_the_archive_interrupted_and_continued_is_the_same_
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                # Where the tests run in the background of a shell, SIGINT is ignored, which processes inherit.
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+                preexec_fn=heed_interrupts,
             )
             until(lambda: (workplace.folder / results / "logs/features").exists() or process.poll() is not None)
             os.killpg(process.pid, signal.SIGINT)

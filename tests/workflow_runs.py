@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,11 @@ class Workplace:
         )
         del jobs["default"], jobs["all"]
         return jobs
+
+
+def heed_interrupts() -> None:
+    """For a process that is about to start: what a shell starts in the background ignores SIGINT, and so would what it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def read_only_but(writable: list[Path], command: list[str]) -> list[str]:

@@ -52,7 +52,11 @@ def stage_graph(jobs: str) -> str:
         needs[rules[job]] |= {rules[other] for other in before[job]} - {rules[job]}
     stages = [rule for rule in dict.fromkeys(rules.values()) if rule != COLLECTS]
     everything = {name for names in models.values() for name in names}
-    direct = {rule: sorted(_direct(rule, needs)) for rule in stages}
+    all_before: dict[str, set[str]] = {}
+    for rule in TopologicalSorter(needs).static_order():
+        all_before[rule] = needs[rule].union(*(all_before[other] for other in needs[rule]))
+    # What a stage needs and no stage that it needs needs too.
+    direct = {rule: sorted(needs[rule].difference(*(all_before[other] for other in needs[rule]))) for rule in stages}
     parts = (
         models[rule] if models[rule] not in [everything, *(models[other] for other in direct[rule])] else ()
         for rule in stages
@@ -68,15 +72,6 @@ def _node(rule: str, jobs: int, names: list[str]) -> str:
     lines += names[:MOST_NAMES] + more if more else names
     label, width = r"\n".join(lines), LETTER * max(map(len, lines)) + MARGIN
     return f'    {rule} [label="{label}", width={width:.2f}];'
-
-
-def _direct(rule: str, needs: dict[str, set[str]]) -> set[str]:
-    """Return what a stage needs and no stage that it needs needs too."""
-    return {other for other in needs[rule] if not any(other in _all_before(third, needs) for third in needs[rule])}
-
-
-def _all_before(rule: str, needs: dict[str, set[str]]) -> set[str]:
-    return needs[rule].union(*(_all_before(other, needs) for other in needs[rule]))
 
 
 if __name__ == "__main__":

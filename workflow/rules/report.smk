@@ -182,7 +182,7 @@ rule explorer:
         runs=RUNS,
         baselines=BASELINES,
         settings={key: settings["procrustes"][key] for key in ("reflection", "distance")},
-        drawn=settings["dataset"]["source"] == "synthetic",
+        drawn=DRAWN,
         code=code("explorer"),
     message:
         "Drawing both spaces as interactive maps of photographs"

@@ -134,7 +134,7 @@ def entries_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resa
     for entry in _over_seeds(entries):
         each = correlations_from_moments(entry.moments.sum(axis=0)).mean(axis=-1)
         row = {name: getattr(entry, name) for name in ENTRY} | {"mean_r": each.mean()}
-        row |= _intervals(entry.moments[:, None], labels, resampling, lambda r: r[..., 0], (-1.0, 1.0))
+        row |= _intervals(entry.moments[:, None], labels, resampling, mean_r, (-1.0, 1.0))[0]
         rows.append(row | {"seeds_low": each.min(), "seeds_high": each.max()})
     return pd.DataFrame(rows)
 
@@ -159,18 +159,10 @@ def dimensions_table(
 
     rows = []
     for entry in _over_seeds(entries):
-        ends = by_units(
-            confidence_interval, entry.moments, over_seeds, labels,
-            resamples=resampling.bootstraps, seed=resampling.seed, bounds=(-1.0, 1.0),
-        )  # fmt: skip
+        ends = _intervals(entry.moments, labels, resampling, over_seeds, (-1.0, 1.0))
+        parts = {part: getattr(entry, part) for part in ENTRY}
         r = over_seeds(entry.moments.sum(axis=0))
-        for i, name in enumerate(names):
-            row = {part: getattr(entry, part) for part in ENTRY} | {"dimension": name, "r": r[i]}
-            for units, found in ends.items():
-                row |= dict.fromkeys((f"low_{units}", f"high_{units}"), np.nan)
-                if found is not None:
-                    row |= {f"low_{units}": found[0, i], f"high_{units}": found[1, i]}
-            rows.append(row)
+        rows += [parts | {"dimension": name, "r": r[i]} | ends[i] for i, name in enumerate(names)]
     return pd.DataFrame(rows)
 
 
@@ -245,7 +237,7 @@ def _row(kind: str, a: Entry, b: Entry, labels: np.ndarray, resampling: Resampli
     each = mean_r(both.sum(axis=0))
     sides = {f"{name}_{side}": getattr(entry, name) for side, entry in (("a", a), ("b", b)) for name in ENTRY}
     row = {"differs_in": kind, **sides, "mean_r_a": each[0], "mean_r_b": each[1], "difference": each[0] - each[1]}
-    row |= _intervals(both, labels, resampling, lambda r: r[..., 0] - r[..., 1], (-2.0, 2.0))
+    row |= _intervals(both, labels, resampling, _difference, (-2.0, 2.0))[0]
     for units, groups in (("images", None), ("subtypes", labels)):
         row[f"p_{units}"] = exchange_test(unit_sums(both, groups), resampling)
     return row
@@ -284,19 +276,29 @@ def mean_r(totals: np.ndarray) -> np.ndarray:
     return correlations_from_moments(totals).mean(axis=(-2, -1))
 
 
+def _difference(totals: np.ndarray) -> np.ndarray:
+    """Mean r of the first side less that of the second, shape (..., 1), from total moments of shape (..., 2, seeds, 6, k)."""
+    each = mean_r(totals)
+    return each[..., :1] - each[..., 1:]
+
+
 def _intervals(
     moments: np.ndarray,
     labels: np.ndarray,
     resampling: Resampling,
     figure: Callable[[np.ndarray], np.ndarray],
     bounds: tuple[float, float],
-) -> dict[str, float]:
+) -> list[dict[str, float]]:
+    """The intervals of each of the values ``(..., m)`` that `figure` computes from total moments, as cells of a row."""
     ends = by_units(
-        confidence_interval, moments, lambda totals: figure(mean_r(totals))[..., None], labels,
+        confidence_interval, moments, figure, labels,
         resamples=resampling.bootstraps, seed=resampling.seed, bounds=bounds,
     )  # fmt: skip
-    return {
-        f"{end}_{units}": np.nan if found is None else found[i, 0]
-        for units, found in ends.items()
-        for i, end in enumerate(("low", "high"))
-    }
+    return [
+        {
+            f"{end}_{units}": np.nan if found is None else found[i, j]
+            for units, found in ends.items()
+            for i, end in enumerate(("low", "high"))
+        }
+        for j in range(figure(moments.sum(axis=0)).shape[-1])
+    ]

@@ -76,6 +76,23 @@ class Estimate:
         return not np.isnan([self.null, self.p]).all()
 
 
+def interval_in(row: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the ends and the unit of an interval in a row of a table: over subtypes, or over images where there are too few.
+
+    Args:
+        row: A row, with the ends over both units, NaN where there are none.
+        name: Name of an end, with `{end}` for `low` or `high` and `{units}` for the unit.
+
+    Returns:
+        `low`, `high` and `interval_over` of an `Estimate`; empty without an interval.
+    """
+    for units in UNITS:
+        low, high = (row[name.format(end=end, units=units)] for end in ("low", "high"))
+        if not np.isnan([low, high]).any():
+            return {"low": low, "high": high, "interval_over": units}
+    return {}
+
+
 def doubt(found: Estimate) -> str:
     """Say why a figure is not clearly above chance; empty where it is, or where it has no chance to stand above.
 

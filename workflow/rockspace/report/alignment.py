@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
-from rockspace.alignment.statistics import BY_KEY, UNITS, Estimate
+from rockspace.alignment.statistics import BY_KEY, Estimate, interval_in
 from rockspace.report.captions import caption, chance, counted, interval, intervals, whose
 from rockspace.report.figures import (
     BLUE,
@@ -65,7 +65,7 @@ def predicted_against_observed(
     """
     pictures = thumbnails(photographs, PHOTOGRAPH)
     rows, columns, width = _grid(len(dimensions))
-    found, each = BY_KEY["held_out.mean_r"].estimate(figures), [_estimate(row) for row in dimensions.itertuples()]
+    found, each = BY_KEY["held_out.mean_r"].estimate(figures), [_estimate(row) for row in dimensions.to_dict("records")]
     units = found.interval_over or each[0].interval_over
     brackets = f"; brackets: 95 % intervals over {units}" if units else ""
     heading = wrapped(f"{title}: held-out mean r = {found.value:.2f}{interval(found)}{brackets}", width)
@@ -91,13 +91,9 @@ def _grid(panels: int) -> tuple[int, int, float]:
     return rows, columns, COLUMN if columns <= 2 else TWO_COLUMNS
 
 
-def _estimate(dimension: Any) -> Estimate:
-    """The held-out r of a dimension, its interval over subtypes, or over images where there are too few."""
-    for units in UNITS:
-        low, high = (getattr(dimension, f"r_held_out_{end}_{units}") for end in ("low", "high"))
-        if not np.isnan([low, high]).any():
-            return Estimate(dimension.r_held_out, low, high, units)
-    return Estimate(dimension.r_held_out)
+def _estimate(dimension: Mapping[str, Any]) -> Estimate:
+    """The held-out r of a dimension with its interval."""
+    return Estimate(dimension["r_held_out"], **interval_in(dimension, "r_held_out_{end}_{units}"))
 
 
 def _caption_of_predictions(

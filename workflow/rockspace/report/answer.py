@@ -11,14 +11,13 @@ import pandas as pd
 
 from rockspace.alignment.statistics import Estimate, doubt, written_p
 from rockspace.report.captions import count, listed
-from rockspace.report.columns import estimate_of
-from rockspace.report.dimensions import BASELINES, Profiled, is_clear
+from rockspace.report.columns import R, estimate_of
+from rockspace.report.dimensions import BASELINES, Profiled, digits_of, is_clear
 from rockspace.report.summary import notes_of
 
 if TYPE_CHECKING:
     from rockspace.report.overview import Study
 
-R = "held_out_mean_r"
 # Networks beyond which those that cannot be told apart are counted and not named.
 MOST_NAMES = 3
 
@@ -65,9 +64,7 @@ def difference_in_words(found: Estimate) -> str:
     """Say how great a difference of two mean r is, with its interval, and whether it is clear."""
     if not found.has_interval:
         return f"{_signed(found.value)}, without an interval, since there are too few images"
-    # An end that is not 0 is not written as 0.
-    digits = 3 if is_clear(found) and min(abs(found.low), abs(found.high)) < 0.005 else 2
-    value, low, high = (_signed(each, digits) for each in (found.value, found.low, found.high))
+    value, low, high = (_signed(each, digits_of(found)) for each in (found.value, found.low, found.high))
     said = f"{value} (95 % interval {low} to {high} over {found.interval_over})"
     if is_clear(found):
         return f"{said}, clearly {'higher' if found.value > 0 else 'lower'}"
@@ -97,7 +94,7 @@ def added(study: Study, model: str) -> list[Difference]:
 
 def _training(study: Study, model: str, kind: str) -> str:
     """What a model has had and its baseline has not."""
-    weights = next(each["weights"] for each in study.config["models"] if each["name"] == model)
+    weights = study.settings(model)["weights"]
     is_trained = any(name == model for name, _ in study.metrics)
     if kind == "pretrained" or weights == "none":
         return "Training on these images"
@@ -215,10 +212,10 @@ def new_subtypes_in_words(study: Study) -> list[str]:
 
 def training_in_words(study: Study) -> list[str]:
     """Say what training added to the closest network, against each of its baselines, and whether it learnt coordinates."""
-    model = next(each for each in study.config["models"] if each["name"] == study.best["model"])
-    learnt = model["objective"] in ("coordinates", "joint")
+    model = study.best["model"]
+    learnt = study.settings(model)["objective"] in ("coordinates", "joint")
     said = ["It was trained to predict the coordinates of the training images."] if learnt else []
-    gains = added(study, model["name"])
+    gains = added(study, model)
     # Where the same layer has been compared, what the head makes of it is said for the first baseline alone.
     same = [each.kind for each in gains if each.is_same_layer]
     return [*said, *(each.in_words() for each in gains if each.is_same_layer or each.kind not in same[1:])]

@@ -16,6 +16,8 @@ import pandas as pd
 from rockspace.alignment.statistics import BY_KEY, STATISTICS, UNITS, Estimate, Statistic, find, written_p
 
 NOTHING = "-"
+# Columns of the two figures that every page begins with.
+R, TOP1 = "held_out_mean_r", "validation_top1"
 TEXT = "{}"
 # Formats of shares (0 to 1) and p-values, in addition to those of `str.format`.
 SHARE, P_VALUE = "share", "p-value"
@@ -129,7 +131,7 @@ def _plain(*keys: str) -> Iterator[Column]:
         yield Column(statistic.name, statistic.label, statistic.about, "{:.3f}", (ALIGNMENT, statistic.key))
 
 
-TOP1 = Statistic(
+_ACCURACY = Statistic(
     "validation.top1", "top-1", "Share of the validation images whose label is the most probable one.",
     bounds=(0.0, 1.0), interval="validation.top1_ci{suffix}",
 )  # fmt: skip
@@ -143,7 +145,7 @@ _FOR_READERS: tuple[Column, ...] = (
     Column("model", "model", "Name of the model or ensemble. A baseline is named for its backbone: `-pretrained` is the network before any training here, `-untrained` the network with random weights.", TEXT),
     Column("seed", "seed", "Seed of the model; for an ensemble, all its seeds.", TEXT),
     Column("layer", "layer", "Layer whose activations are compared with the human coordinates.", TEXT),
-    *_estimate(TOP1, METRICS, form=SHARE),
+    *_estimate(_ACCURACY, METRICS, form=SHARE),
     Column("validation_chance_uniform", "chance: any label", "Top-1 of guessing a label at random: 1 / number of labels.", SHARE, (METRICS, "validation.chance.uniform")),
     Column("validation_chance_largest_label", "chance: the largest label", "Top-1 of always guessing the most common label of the validation images.", SHARE, (METRICS, "validation.chance.largest_label")),
     Column("validation_top3", "top-3", "Share of the validation images whose label is among the three most probable ones.", SHARE, (METRICS, "validation.top3")),

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from rockspace.alignment.statistics import LEVEL, UNITS, Estimate, doubt, written_p
+from rockspace.alignment.statistics import LEVEL, UNITS, Estimate, doubt, interval_in, written_p
 from rockspace.report.captions import caption, count, intervals, whose
 from rockspace.report.figures import (
     BLUE,
@@ -98,14 +98,18 @@ def difference_of(pair: Mapping[str, Any]) -> Estimate:
     Both are over subtypes, or over images where there are too few subtypes. An interval over subtypes has no p where there are
     too few of them for a test: a p over images would say less than it seems to.
     """
-    found = Estimate(pair["difference"])
-    for units in reversed(UNITS):  # subtypes last, so that they count where there are enough of them
-        ends = pair[f"low_{units}"], pair[f"high_{units}"]
-        if not np.isnan(ends).any():
-            found = replace(found, low=ends[0], high=ends[1], interval_over=units)
-        if not np.isnan(p := pair[f"p_{units}_holm"]):
-            found = replace(found, p=p, null_over=units)
-    return found if found.null_over == found.interval_over else replace(found, p=np.nan, null_over="")
+    found = Estimate(pair["difference"], **interval_in(pair, "{end}_{units}"))
+    tested = next((units for units in UNITS if not np.isnan(pair[f"p_{units}_holm"])), "")
+    return (
+        replace(found, p=pair[f"p_{tested}_holm"], null_over=tested)
+        if tested and tested == found.interval_over
+        else found
+    )
+
+
+def digits_of(difference: Estimate) -> int:
+    """How many decimals a difference is written with: so many that an end of a clear one, which is not 0, is not written as 0."""
+    return 3 if is_clear(difference) and min(abs(difference.low), abs(difference.high)) < 0.005 else 2
 
 
 def is_clear(difference: Estimate) -> bool:
@@ -133,11 +137,8 @@ def dimension_estimates(dimensions: pd.DataFrame, nulls: Sequence[pd.DataFrame])
     chance = pd.concat(leading) if leading else pd.DataFrame()
     found = {}
     for row in dimensions.to_dict("records"):
-        estimate = Estimate(row["r"])
+        estimate = Estimate(row["r"], **interval_in(row, "{end}_{units}"))
         for units in reversed(UNITS):  # subtypes last, so that they count where there are enough of them
-            ends = row[f"low_{units}"], row[f"high_{units}"]
-            if not np.isnan(ends).any():
-                estimate = replace(estimate, low=ends[0], high=ends[1], interval_over=units)
             null, p = f"null_r_held_out_{units}", f"p_held_out_{units}_holm"
             if leading and not (seeds := chance.loc[[row["dimension"]]])[p].isna().any():
                 estimate = replace(

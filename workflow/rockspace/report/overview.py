@@ -13,14 +13,14 @@ import pandas as pd
 
 from rockspace.alignment.comparison import PERMUTATIONS_PER_TEST
 from rockspace.alignment.intervals import proportion_interval
-from rockspace.alignment.statistics import LEVEL, UNITS, Estimate
+from rockspace.alignment.statistics import LEVEL, UNITS, Estimate, interval_in
 from rockspace.artifacts import read_json
 from rockspace.data.catalog import read_catalog
 from rockspace.data.manifest import read_manifest
 from rockspace.inference.evaluation import read_predictions
 from rockspace.report.answer import about, answer, notes, points
 from rockspace.report.captions import METHODS, count, whose
-from rockspace.report.columns import BY_NAME, SUMMARY, Column, cells, estimate_of, read_table
+from rockspace.report.columns import BY_NAME, SUMMARY, TOP1, Column, R, cells, estimate_of, read_table
 from rockspace.report.dimensions import (
     BASELINES,
     DimensionProfile,
@@ -41,7 +41,6 @@ from rockspace.report.runtimes import clock, stage_runtimes
 LONGEST = 5
 # Rows of the table of layers that are shown without a click.
 MOST_LAYERS = 15
-R, TOP1 = "held_out_mean_r", "validation_top1"
 ACCURACY = (TOP1, "validation_top3", "train_top1")
 # r less its own chance: a column of this page alone, since both have columns in the CSV.
 ABOVE = Column("held_out_mean_r_above", "above chance", "r held-out minus its own chance.", "{:+.3f}")
@@ -237,6 +236,10 @@ class Study:
         """The record of the network that is closest to people."""
         return self.networks[0]
 
+    def settings(self, model: str) -> dict[str, Any]:
+        """Return the item of a model in the configuration."""
+        return next(each for each in self.config["models"] if each["name"] == model)
+
     def record(self, model: str, layer: str | None = None) -> dict[str, Any]:
         """Return the record of a layer of a network, of the layer to show if none is named."""
         wanted = (model, layer or self.layers[model])
@@ -319,10 +322,8 @@ def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame, predictions: Sequence[
     merged |= low.min().to_dict() | high.max().to_dict() | largest.max().to_dict()
     merged |= dict.fromkeys(runs.filter(regex="(?<!null)_(low|high|interval_over)$"), np.nan)
     entry = entries[(entries["model"] == merged["model"]) & (entries["layer"] == merged["layer"])]
-    for units in ("images", "subtypes"):
-        ends = entry[[f"low_{units}", f"high_{units}"]].to_numpy()
-        if len(ends) and not np.isnan(ends).any():
-            merged |= {f"{R}_low": ends[0, 0], f"{R}_high": ends[0, 1], f"{R}_interval_over": units}
+    for row in entry.to_dict("records"):
+        merged |= {f"{R}_{part}": value for part, value in interval_in(row, "{end}_{units}").items()}
     if predictions and all("correct" in table for table in predictions):
         hits = np.mean([table["correct"].to_numpy(dtype=float) for table in predictions], axis=0)
         if ends := proportion_interval(hits, predictions[0]["label"].to_numpy()):

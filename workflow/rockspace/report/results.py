@@ -22,10 +22,10 @@ from rockspace.alignment.statistics import LEVEL, Estimate, bounded_p, doubt
 from rockspace.report.alignment import REDUCTIONS
 from rockspace.report.answer import added, new_subtypes_in_words, notes
 from rockspace.report.captions import METHODS, count, listed
-from rockspace.report.columns import estimate_of
-from rockspace.report.dimensions import BASELINES, is_clear
+from rockspace.report.columns import TOP1, R, estimate_of
+from rockspace.report.dimensions import BASELINES, digits_of, is_clear
 from rockspace.report.figures import one_line
-from rockspace.report.overview import TOP1, R, Study, applicable
+from rockspace.report.overview import Study, applicable
 from rockspace.report.pages import write_page
 
 # Networks that the closest one is compared with in words; comparison.csv has all.
@@ -150,17 +150,17 @@ def _sample(study: Study) -> Iterator[str]:
     names = alignment["dimensions"]
     named = f" ({listed([_name(name) for name in names])})" if names else ""
     yield f"{study.space[0].upper()}{study.space[1:]} has {count(alignment['n_dimensions'], 'dimension')}{named}."
-    if not study.is_drawn:
+    if study.is_drawn:
+        yield "The images were drawn by a program; their coordinates are those they were drawn with, plus noise: no person judged them."
+    else:
         yield GAP.format(
             "number of participants, their task, and how their coordinates were computed; the study does not record them"
         )
-    if study.is_drawn:
-        yield "The images were drawn by a program; their coordinates are those they were drawn with, plus noise: no person judged them."
 
 
 def _networks(study: Study) -> Iterator[str]:
     best, config = study.best, study.config
-    model = next(each for each in config["models"] if each["name"] == best["model"])
+    model = study.settings(best["model"])
     names = [_name(each["model"]) for each in study.networks]
     if len(names) > 1:
         yield f"{len(names)} networks were compared: {listed(names)}. The closest{'' if study.is_drawn else ' to people'}, baselines apart, is {names[0]}."
@@ -343,8 +343,8 @@ _PAIRED = f"Differences are paired, on the same images; {_P} is of two-sided tes
 
 
 def _difference(found: Estimate) -> str:
-    """Write a difference with its interval; an end of a clear one that is not 0 is not written as 0."""
-    digits = 3 if is_clear(found) and min(abs(found.low), abs(found.high)) < 0.005 else 2
+    """Write a difference with its interval."""
+    digits = digits_of(found)
     return decimal(found.value, digits) + _ends(found, lambda value: decimal(value, digits))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from rockspace.alignment.statistics import LEVEL
-from rockspace.report.columns import P_VALUE, SUMMARY, TEXT, Column, read_table, written_columns
+from rockspace.report.columns import P_VALUE, SUMMARY, TEXT, Column, R, read_table, written_columns
 from rockspace.report.dimensions import difference_of, is_clear
 from rockspace.report.pages import write_page
 
@@ -26,12 +26,11 @@ NONE = {
 NETWORK = Column(
     "network", "network", "Name of the network, with its layer and seed where they differ between rows.", TEXT
 )
-_R = "held_out_mean_r"
 NETWORKS = (
     NETWORK,
     *sorted(
         (replace(column, shown=column.shown and column.name != "model") for column in SUMMARY),
-        key=lambda column: not column.name.startswith(_R),
+        key=lambda column: not column.name.startswith(R),
     ),
 )
 # The columns of a comparison for readers; those of its CSV keep both units.
@@ -80,7 +79,7 @@ def _pair(row: Mapping[str, Any], layers: bool) -> dict[str, Any]:
 def _side(row: Mapping[str, Any], layers: bool, side: str) -> str:
     rest = [row[f"layer_{side}"]] if layers else []
     rest += [f"seed {row[f'seed_{side}']}"] if row["differs_in"] == "seed" else []
-    return f"{row[f'model_{side}']} ({', '.join(rest)})" if rest else row[f"model_{side}"]
+    return _told_apart(row[f"model_{side}"], rest)
 
 
 def network_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
@@ -96,7 +95,11 @@ def network_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _named(row: Mapping[str, Any], differing: Sequence[str]) -> str:
     rest = [f"seed {row[part]}" if part == "seed" else row[part] for part in differing]
-    return f"{row['model']} ({', '.join(rest)})" if rest else row["model"]
+    return _told_apart(row["model"], rest)
+
+
+def _told_apart(model: str, rest: Sequence[str]) -> str:
+    return f"{model} ({', '.join(rest)})" if rest else model
 
 
 def write_table_page(table: Path, output: Path, title: str) -> None:

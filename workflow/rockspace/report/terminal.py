@@ -5,10 +5,9 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from rockspace.report.columns import BY_NAME, estimate_of
+from rockspace.report.columns import BY_NAME, TOP1, R, estimate_of
 
 WIDTH = 80  # columns
-TOP1, R = "validation_top1", "held_out_mean_r"
 MOST_ROWS = 12
 HEADINGS = ("top-1 (95 %)", "r held-out (95 %)", "chance", "p")
 LEGEND = (
