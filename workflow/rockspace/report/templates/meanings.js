@@ -34,7 +34,9 @@
     tip.style.top = `${below ? of.bottom + 6 : Math.max(8, of.top - size.height - 6)}px`;
   };
 
+  let waiting;
   const show = target => {
+    clearTimeout(waiting); // a pointer that rests elsewhere does not take the place of what was asked for since
     const [element, text] = meant(target);
     if (!element) return hide();
     shownFor = element;
@@ -43,7 +45,6 @@
     place();
   };
 
-  let waiting;
   document.addEventListener("pointerover", event => {
     clearTimeout(waiting);
     // Not at once, so that a pointer on its way shows nothing.
