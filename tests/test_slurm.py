@@ -14,10 +14,10 @@ import yaml
 from slurm_cluster import CannotStart, SlurmCluster
 from workflow_runs import ROOT, TINY, Workplace
 
-# Long enough to be ended twice, and with as few jobs as a study can have.
-STUDY = TINY.replace("finetune: {epochs: 2, batch_size: 8", "finetune: {epochs: 8, batch_size: 4").replace(
-    "train: 2, validation: 1}}", "train: 1, validation: 1}}"
-)
+# Long enough, in one phase, to be still at work when it is ended, twice; with as few jobs as a study can have.
+STUDY = TINY.replace(
+    "finetune: {epochs: 2, batch_size: 8", "finetune: {selection: none, epochs: 200, batch_size: 4"
+).replace("train: 2, validation: 1}}", "train: 1, validation: 1}}")
 RUN = Path("results/tiny/models/lite0/seed-0")
 TRAINED = ("features", "train_head", "finetune", "infer")
 THREADS = ["--set-threads", *(f"{rule}=2" for rule in TRAINED)]
