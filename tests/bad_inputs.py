@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 from odd_exif import photograph
 from rockspace.config import validated
 from rockspace.data.archive import fetch
-from rockspace.data.catalog import read_catalog
+from rockspace.data.catalog import label_indices, left_out_of_accuracy, read_catalog
 from rockspace.data.images import read_rgb
 from rockspace.data.manifest import verify
 from rockspace.data.restructuring import build_catalog, restructure
@@ -221,7 +221,19 @@ wrong_value(
     "A file name pattern without a label",
     "dataset.filename",
     ".*",
-    'config: dataset.filename: found ".*"; allowed: a pattern with a group (?P<label>...), unless dataset.columns.label names a column',
+    'config: dataset.filename: found ".*"; allowed: a pattern with a group (?P<label>...), unless dataset.columns.label names a column, or dataset.labels is folders or none',
+)
+wrong_value(
+    "Labels from a table without a column of them",
+    "dataset.labels",
+    "table",
+    "config: dataset.columns.label: missing; with 'labels: table' it names the column of labels",
+)
+wrong_value(
+    "A model that learns labels in a study without labels",
+    "dataset.labels",
+    "none",
+    'config: models[0].objective: found "classification", which learns labels, and dataset.labels is none; allowed: "coordinates" or "none"',
 )
 wrong_value(
     "A pattern of images outside the archive",
@@ -351,7 +363,7 @@ def name_that_does_not_fit(study: Study) -> None:
 @refused(
     ARCHIVES,
     "`..` as a label",
-    "360 Rocks/I_.._01.jpg: the label is '..', which is not a valid folder name; check dataset.filename",
+    "360 Rocks/I_.._01.jpg: the label is '..', which is not a valid folder name; check dataset.labels",
 )
 def label_of_dots(study: Study) -> None:
     study.rename(TRAIN[0], "I_.._01.jpg")
@@ -360,7 +372,7 @@ def label_of_dots(study: Study) -> None:
 @refused(
     ARCHIVES,
     "A label with a path separator",
-    "360 Rocks/I_Andesite_01.jpg: the label is '360 Rocks/I', which is not a valid folder name; check dataset.filename",
+    "360 Rocks/I_Andesite_01.jpg: the label is '360 Rocks/I', which is not a valid folder name; check dataset.labels",
 )
 def label_with_separator(study: Study) -> None:
     study.config["dataset"]["filename"] = r"(?P<label>.+/[A-Z])_.*"
@@ -386,7 +398,11 @@ def spell_a_label_in_two_ways(study: Study) -> None:
     study.rename("I_Andesite_02", "I_andesite_02.jpg")
 
 
-@refused(ARCHIVES, "Only one label", "only one label, 'Andesite'; a classifier needs at least two")
+@refused(
+    ARCHIVES,
+    "Only one label",
+    "only one label, 'Andesite', which tells no images apart; check dataset.labels, or set it to none",
+)
 def one_label(study: Study) -> None:
     for name in (*TRAIN[2:], VALIDATION[1]):
         study.image(name).unlink()
@@ -394,13 +410,79 @@ def one_label(study: Study) -> None:
     study.coordinates("1 2\n", "120")
 
 
-@refused(
+@handled(
     ARCHIVES,
     "A label without training images",
-    "label 'Basalt' has validation images but no training image; add some or remove the label",
+    "Its images are aligned, and left out of accuracy; the log and `metrics.json` say how many.",
 )
 def label_without_training(study: Study) -> None:
     study.rename(VALIDATION[0], "I_Basalt_1_120.jpg")
+    catalog = study.run().catalog
+    assert label_indices(catalog, catalog["image_id"]).tolist() == [0, 0, 1, 1, -1, 1]
+    assert left_out_of_accuracy(catalog) == (0, 1)
+
+
+def labels_in_a_table(study: Study, label_of: dict[str, str]) -> None:
+    rows = "".join(f"{name},{label}\n" for name, label in label_of.items())
+    (ARCHIVE / "labels.csv").write_text(f"image,kind\n{rows}")
+    study.config["dataset"]["columns"] = {"label": "kind"}
+    for split in study.config["dataset"]["splits"].values():
+        split["labels"] = "labels.csv"
+
+
+@refused(
+    ARCHIVES,
+    "A training image without a label in the table of labels",
+    "results/rocks/raw/labels.csv: row 3: column 'kind' holds '': no label, which every training image needs (1 have none); add "
+    "it, or set dataset.labels to none",
+)
+def training_image_without_label(study: Study) -> None:
+    labels_in_a_table(study, dict(zip(TRAIN + VALIDATION, ["a", "", "b", "b", "a", "b"], strict=True)))
+
+
+@refused(
+    ARCHIVES,
+    "A training image that the table of labels does not have",
+    "results/rocks/raw/labels.csv: no row for image '360 Rocks/S_Rock Salt_02.jpg': no label, which every training image needs "
+    "(1 have none); add it, or set dataset.labels to none",
+)
+def training_image_without_row_of_labels(study: Study) -> None:
+    labels_in_a_table(study, dict(zip([*TRAIN[:3], *VALIDATION], "aabab", strict=True)))
+
+
+@handled(
+    ARCHIVES,
+    "A validation image without a label, or with `NA` in the column of labels",
+    "It is aligned, and left out of accuracy; the log and `metrics.json` say how many.",
+)
+def validation_image_without_label(study: Study) -> None:
+    labels_in_a_table(study, dict(zip(TRAIN + VALIDATION, ["a", "a", "b", "b", "NA", ""], strict=True)))
+    catalog = study.run().catalog
+    assert catalog["label"].tolist() == ["a", "a", "b", "b", "", ""]
+    assert catalog["path"].tolist()[-2:] == [f"images/validation/{name}.jpg" for name in VALIDATION]
+    assert left_out_of_accuracy(catalog) == (2, 0)
+
+
+@refused(
+    ARCHIVES,
+    "An image outside any folder, with labels from folders",
+    "I_Andesite_01.jpg: no label, which every training image needs (4 have none); add it, or set dataset.labels to none",
+)
+def image_outside_folders(study: Study) -> None:
+    for name in TRAIN:
+        study.image(name).rename(ARCHIVE / f"{name}.jpg")
+    study.config["dataset"]["splits"]["train"]["images"] = "*.jpg"
+    study.config["dataset"]["labels"] = "folders"
+
+
+@handled(ARCHIVES, "No labels at all: `labels: none`", "Images are filed by split alone, and none has a label.")
+def no_labels(study: Study) -> None:
+    study.config["dataset"]["labels"] = "none"
+    study.config["models"][0]["objective"] = "coordinates"
+    catalog = study.run().catalog
+    assert set(catalog["label"]) == set(catalog["superclass"]) == {""}
+    assert all(RAW.parent.joinpath(path).is_file() for path in catalog["path"])
+    assert catalog["path"].iloc[0] == f"images/train/{TRAIN[0]}.jpg"
 
 
 @refused(

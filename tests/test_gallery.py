@@ -146,12 +146,6 @@ def test_images_and_labels_that_are_numbers_or_look_like_nothing_are_found_again
     assert confident_mistakes(read, same)["example"].tolist() == ["NA", "001"]
 
 
-def test_a_network_that_guesses_no_label_makes_no_mistakes_of_label(predictions, embeddings, tmp_path):
-    given = predictions[["image_id", "split", "label"]]
-    mistakes_figure(given, embeddings, {}, "lite0, seed 0", "penultimate", [tmp_path / "picture.svg"])
-    assert "predicts coordinates, no labels" in (tmp_path / "picture.svg").read_text()
-
-
 @pytest.mark.parametrize("runs", [1, 5, 26])
 def test_all_learning_curves_share_one_page_and_their_scales(tmp_path, runs):
     head = pd.DataFrame({"phase": "head", "epoch": [1, 2], "accuracy": [0.1, 0.2], "loss": [3.0, 2.0]})

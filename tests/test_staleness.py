@@ -44,6 +44,7 @@ TABLE = {
     "dataset.synthetic.per_subtype.validation": (4, EVERYTHING),
     "dataset.synthetic.image_size": (64, EVERYTHING),
     "dataset.filename": (r"(?P<superclass>[A-Z])_(?P<label>.+?)_.+", RESTRUCTURE),
+    "dataset.labels": ("folders", RESTRUCTURE),
     "dataset.splits.train.images": ("360 Rocks/*_*.jpg", EVERYTHING),
     "dataset.splits.train.coordinates": ("*_360.txt", {"download"} | COORDINATES),
     "dataset.splits.train.individual": ("people/*.txt", {"download", "individuals"} | COORDINATES),

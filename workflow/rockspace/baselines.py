@@ -18,6 +18,18 @@ def is_trained(model: dict[str, Any]) -> bool:
     return bool(model["objective"] != NO_OBJECTIVE)
 
 
+def with_default_objective(models: Any, objective: str) -> Any:
+    """Return the ``models`` of a configuration that is not validated yet, those without an objective with this one."""
+    if not isinstance(models, list | tuple):
+        return models
+    return [{"objective": objective} | model if isinstance(model, dict) else model for model in models]
+
+
+def classifies(model: dict[str, Any]) -> bool:
+    """Say whether a model of a validated configuration learns labels, and so has an accuracy."""
+    return model["objective"] in ("classification", "joint")
+
+
 def baselines(config: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
     """Return the baselines that a configuration asks for.
 

@@ -14,7 +14,7 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError, best_match
 
-from rockspace.baselines import is_trained
+from rockspace.baselines import classifies, is_trained
 from rockspace.errors import RockspaceError
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
@@ -68,6 +68,7 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
         own = model["recipe"]
         model["recipe"] = {name: laid_over(filled[name], own.get(name, {})) for name in RECIPE_SECTIONS}
     _check(filled, _with_whole_recipes(schema))
+    filled["dataset"]["labels"] = source_of_labels(filled["dataset"])
     _check_across_keys(filled)
     _settle_validation(filled["dataset"]["splits"])
     _settle_dimensions(filled["dataset"])
@@ -101,6 +102,11 @@ def _with_whole_recipes(schema: dict[str, Any]) -> dict[str, Any]:
 def needs_pixels(recipe: dict[str, Any]) -> bool:
     """Say whether training and evaluating a model needs pixels, or features of its frozen backbone alone."""
     return recipe["finetune"]["epochs"] > 0 or recipe["evaluate"]["views"] > 1
+
+
+def source_of_labels(dataset: Mapping[str, Any]) -> str:
+    """Return where a ``dataset`` section takes labels from: ``names``, ``folders``, ``table`` or ``none``."""
+    return dataset.get("labels") or ("table" if dataset.get("columns", {}).get("label") else "names")
 
 
 def _inline(node: Any, definitions: dict[str, Any]) -> Any:
@@ -233,11 +239,21 @@ def _check_across_keys(config: dict[str, Any]) -> None:
     dataset = config["dataset"]
     if dataset["source"] == "directory" and "directory" not in dataset:
         raise RockspaceError("config: dataset.directory: missing; with 'source: directory' it names the folder to read")
-    if not dataset["columns"].get("label") and "label" not in re.compile(dataset["filename"] or "").groupindex:
+    if dataset["labels"] == "names" and "label" not in re.compile(dataset["filename"] or "").groupindex:
         raise RockspaceError(
-            f"config: dataset.filename: found {json.dumps(dataset['filename'])}; "
-            "allowed: a pattern with a group (?P<label>...), unless dataset.columns.label names a column"
+            f"config: dataset.filename: found {json.dumps(dataset['filename'])}; allowed: a pattern with a group "
+            "(?P<label>...), unless dataset.columns.label names a column, or dataset.labels is folders or none"
         )
+    if dataset["labels"] == "table" and not dataset["columns"].get("label"):
+        raise RockspaceError(
+            "config: dataset.columns.label: missing; with 'labels: table' it names the column of labels"
+        )
+    for split, files in dataset["splits"].items():
+        if dataset["labels"] == "none" and files.get("responses"):
+            raise RockspaceError(
+                f"config: dataset.splits.{split}.responses: found {json.dumps(files['responses'])}; allowed: nothing, since "
+                "people chose among labels and dataset.labels is none"
+            )
     names = [model["name"] for model in config["models"]]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -271,6 +287,11 @@ def _check_ensembles(ensembles: list[dict[str, Any]], names: list[str], trained:
 
 def _check_model(config: dict[str, Any], model: dict[str, Any], where: str) -> None:
     """What a model's keys, its recipe and the study's sections demand of each other."""
+    if classifies(model) and config["dataset"]["labels"] == "none":
+        raise RockspaceError(
+            f"{where}.objective: found {json.dumps(model['objective'])}, which learns labels, and dataset.labels is none; "
+            'allowed: "coordinates" or "none"'
+        )
     recipe, stored = model["recipe"], config["tfrecords"]["image_size"] + config["tfrecords"]["margin"]
     if (model["image_size"] or 0) > stored:
         raise RockspaceError(

@@ -153,20 +153,11 @@ rule ensemble:
     input:
         unpack(aligned_members),
         outputs=of_members(rules.evaluate.output.outputs),
-        catalog=rules.restructure.output.catalog,
     output:
         metrics=f"{ENSEMBLE_DIR}/metrics.json",
         predictions=f"{ENSEMBLE_DIR}/predictions.csv",
         outputs=f"{ENSEMBLE_DIR}/outputs.npz",
         alignment=f"{ENSEMBLE_DIR}/alignment.json",
-        confusion=report(
-            f"{ENSEMBLE_DIR}/confusion.png",
-            caption="../report/confusion_caption.rst",
-            category="Training",
-            labels={"model": "{ensemble}", "seed": "several", "picture": "confusion matrix"},
-        ),
-        confusion_svg=f"{ENSEMBLE_DIR}/confusion.svg",
-        confusion_caption=f"{ENSEMBLE_DIR}/confusion.caption.txt",
     log:
         f"{STUDY}/logs/ensemble/{{ensemble}}.log",
     benchmark:
@@ -185,3 +176,32 @@ rule ensemble:
         "{wildcards.ensemble}: averaging outputs and aligned embeddings"
     script:
         "../scripts/ensemble.py"
+
+
+rule ensemble_confusion:
+    input:
+        predictions=rules.ensemble.output.predictions,
+        catalog=rules.restructure.output.catalog,
+    output:
+        png=report(
+            f"{ENSEMBLE_DIR}/confusion.png",
+            caption="../report/confusion_caption.rst",
+            category="Training",
+            labels={"model": "{ensemble}", "seed": "several", "picture": "confusion matrix"},
+        ),
+        svg=f"{ENSEMBLE_DIR}/confusion.svg",
+        caption=f"{ENSEMBLE_DIR}/confusion.caption.txt",
+    log:
+        f"{STUDY}/logs/ensemble_confusion/{{ensemble}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/ensemble_confusion/{{ensemble}}.tsv"
+    wildcard_constraints:
+        ensemble="|".join(map(re.escape, CLASSIFYING_ENSEMBLES)) or "none",
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        code=code("ensemble_confusion"),
+    message:
+        "{wildcards.ensemble}: drawing its confusions"
+    script:
+        "../scripts/ensemble_confusion.py"

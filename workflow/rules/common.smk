@@ -14,7 +14,7 @@ try:
     from rockspace.data.archive import check_source, source_files
     from rockspace.data.manifest import lost_files
     from rockspace.errors import RockspaceError
-    from rockspace.baselines import baselines, is_trained
+    from rockspace.baselines import NO_OBJECTIVE, baselines, classifies, is_trained, with_default_objective
     from rockspace.networks.layer_names import embedded_layers
     from rockspace.sources import digest_of
 except ModuleNotFoundError as error:
@@ -29,6 +29,14 @@ try:
         from rockspace.people.proposal import propose_dataset
 
         given["dataset"] = propose_dataset(Path(given["dataset"]))
+        if given["dataset"].get("labels") == "none":
+            given["models"] = with_default_objective(given.get("models"), NO_OBJECTIVE)
+            if workflow.is_main_process:
+                print(
+                    "No labels were found, so a model is taken as it is unless its config key objective is given: "
+                    "`coordinates` trains it on people's coordinates.",
+                    file=sys.stderr,
+                )
     settings = validated(given)
     models_without_training, BASELINES = baselines(settings)
     models = [*settings["models"], *models_without_training]
@@ -45,6 +53,7 @@ RUN = f"{MODEL}/seed-{{seed}}"
 # All models, baselines last, and the names of those that are trained.
 MODELS = {model["name"]: model for model in models}
 TRAINED = [name for name, model in MODELS.items() if is_trained(model)]
+CLASSIFIES = {name: classifies(model) for name, model in MODELS.items()}
 REGRESSES = {name: model["objective"] in ("coordinates", "joint") for name, model in MODELS.items()}
 SEEDS = settings["seeds"]
 # A pretrained network is the same for every seed, unless it is trained.
@@ -58,6 +67,7 @@ ENSEMBLES = {
     each["name"]: each | {"models": each["models"] or TRAINED, "seeds": each["seeds"] or SEEDS}
     for each in settings["ensembles"]
 }
+CLASSIFYING_ENSEMBLES = [name for name, each in ENSEMBLES.items() if any(CLASSIFIES[model] for model in each["models"])]
 # All networks with their seeds, those that are trained, all their layers, and the last of each, which the overview shows.
 NETWORKS = [(model, seed) for model in MODELS for seed in SEEDS_OF[model]]
 TRAININGS = [(model, seed) for model in TRAINED for seed in SEEDS]
@@ -74,8 +84,8 @@ def keys_of_splits(*keys):
 
 
 # The keys of the files that determine the images: with labels in a table, also the tables.
-HAS_LABEL_COLUMN = bool(settings["dataset"]["columns"].get("label"))
-IMAGE_FILES = ("images", "labels", "coordinates") if HAS_LABEL_COLUMN else ("images",)
+LABELS_IN_TABLE = settings["dataset"]["labels"] == "table"
+IMAGE_FILES = ("images", "labels", "coordinates") if LABELS_IN_TABLE else ("images",)
 # Splits with response counts, and splits with coordinates of individuals.
 RESPONSES = {split: Path(files["responses"]) for split, files in keys_of_splits("responses").items() if files}
 INDIVIDUALS = [split for split, files in keys_of_splits("individual").items() if files]
@@ -342,6 +352,12 @@ def of_runs(pattern):
 def of_trainings(*patterns):
     """The files of each trained model and seed, in the order of TRAININGS."""
     return [file for model, seed in TRAININGS for file in expand(patterns, model=model, seed=seed)]
+
+
+def of_classifiers(*patterns):
+    """The files of each model that learns labels and seed, in the order of TRAININGS."""
+    runs = [(model, seed) for model, seed in TRAININGS if CLASSIFIES[model]]
+    return [file for model, seed in runs for file in expand(patterns, model=model, seed=seed)]
 
 
 def every(*patterns):

@@ -44,7 +44,8 @@ rule restructure:
     params:
         dataset={
             "filename": settings["dataset"]["filename"],
-            "columns": settings["dataset"]["columns"] if HAS_LABEL_COLUMN else {},
+            "labels": settings["dataset"]["labels"],
+            "columns": settings["dataset"]["columns"] if LABELS_IN_TABLE else {},
             "splits": keys_of_splits(*IMAGE_FILES, "fraction", "seed"),
         },
         code=code("restructure"),

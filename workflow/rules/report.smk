@@ -145,6 +145,8 @@ rule mistakes:
         f"{STUDY}/logs/mistakes/{{model}}-{{seed}}.log",
     benchmark:
         f"{STUDY}/benchmarks/mistakes/{{model}}-{{seed}}.tsv"
+    wildcard_constraints:
+        model="|".join(re.escape(model) for model in TRAINED if CLASSIFIES[model]) or "none",
     conda:
         "../envs/rockspace.yaml"
     params:
@@ -197,7 +199,8 @@ rule overview:
         expand(rules.contact_sheet.output.sheet, split=SPLITS),
         expand(rules.augmentation_preview.output.jpg, model=TRAINED),
         expand(rules.layer_profile.output.png, model=MODELS),
-        of_trainings(rules.curves.output.png, rules.mistakes.output.jpg),
+        of_trainings(rules.curves.output.png),
+        of_classifiers(rules.mistakes.output.jpg),
         rules.learning_curves.output if TRAINED else [],
         rules.comparison.output.png,
         manifests=expand(rules.download.output.manifest, files=["raw", "people"]),

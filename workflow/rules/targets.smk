@@ -9,7 +9,8 @@ EVERYTHING = [
     [file for split in SPLITS for file in tfrecords(split)],
     [file for training in TRAININGS for file in features_of("train", *training)],
     of_trainings(*rules.train_head.output, *rules.finetune.output, *rules.evaluate.output),
-    of_trainings(*rules.curves.output, *rules.mistakes.output, *rules.augmentation_preview.output),
+    of_trainings(*rules.curves.output, *rules.augmentation_preview.output),
+    of_classifiers(*rules.mistakes.output),
     every(
         *rules.extract_embeddings.output,
         *rules.procrustes.output,
@@ -17,6 +18,7 @@ EVERYTHING = [
         *rules.layer_profile.output,
     ),
     expand(rules.ensemble.output, ensemble=ENSEMBLES),
+    expand(rules.ensemble_confusion.output, ensemble=CLASSIFYING_ENSEMBLES),
     rules.comparison.output,
     rules.summary.output,
     rules.explorer.output,

@@ -4,10 +4,9 @@ from rockspace.artifacts import write_csv, write_json
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.data.catalog import SPLITS, read_catalog
+    from rockspace.data.catalog import SPLITS
     from rockspace.inference.ensembles import ensemble, ensemble_alignment
     from rockspace.inference.evaluation import Outputs, evaluation, in_words, predictions
-    from rockspace.report.confusion import confusion_of_predictions
 
     params, files, out = snakemake.params.settings, snakemake.input, snakemake.output
     resampling = {"resamples": params["bootstraps"], "seed": 0}
@@ -16,11 +15,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     figures = evaluation(outputs, **resampling)
     for split in SPLITS:
         log.info(in_words(figures, split))
-    table = predictions(outputs)
-    write_csv(out.predictions, table)
-    pictures = [out.confusion, out.confusion_svg, out.confusion_caption]
-    title = f"ensemble {snakemake.wildcards.ensemble}"
-    confusion_of_predictions(table, read_catalog(files.catalog), title, pictures)
+    write_csv(out.predictions, predictions(outputs))
     members = {key: params["members"][key] for key in ("models", "seeds")}
     write_json(out.metrics, {**figures, "selection": params["selection"], "members": members})
     aligned = {layer: ensemble_alignment(files[layer], **resampling) for layer in params["layers"]}

@@ -1,11 +1,12 @@
-"""From the archive's files to images filed by label, and their catalog."""
+"""From the archive's files to images filed by label, if they have labels, and their catalog."""
 
 from pathlib import Path
 
 from rockspace.artifacts import write_csv
-from rockspace.runlog import recorded
+from rockspace.runlog import NOTE, recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
+    from rockspace.data.catalog import label_names, left_out_of_accuracy
     from rockspace.data.manifest import verify
     from rockspace.data.restructuring import build_catalog, restructure
 
@@ -15,4 +16,12 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     catalog = build_catalog(raw, dataset)
     restructure(raw, catalog, Path(snakemake.output.images))
     write_csv(snakemake.output.catalog, catalog)
-    log.info("%d images of %d labels", len(catalog), catalog["label"].nunique())
+    log.info("%d images, %d labels", len(catalog), len(label_names(catalog)))
+    without, unseen = left_out_of_accuracy(catalog)
+    if label_names(catalog) and (without or unseen):
+        log.log(
+            NOTE,
+            "left out of accuracy: %d validation images without a label, %d with one that no training image has",
+            without,
+            unseen,
+        )

@@ -1,4 +1,4 @@
-"""The catalog: which image is of which split and label."""
+"""The catalog: which image is of which split, and of which label, if any."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,15 +10,17 @@ from rockspace.errors import RockspaceError
 
 SPLITS = ("train", "validation")
 COLUMNS = ["image_id", "split", "label", "superclass", "path", "file"]
+NO_LABEL = ""
+"""In the column ``label``; never a label among others."""
 
 
 def label_names(catalog: pd.DataFrame) -> list[str]:
-    """Return the labels in the order that a network's outputs have: sorted."""
-    return sorted(catalog["label"].unique())
+    """Return the labels of the training images in the order that a network's outputs have: sorted; empty without labels."""
+    return sorted(set(catalog.loc[catalog["split"] == "train", "label"]) - {NO_LABEL})
 
 
 def label_indices(catalog: pd.DataFrame, image_ids: Sequence[str]) -> np.ndarray:
-    """Return ``(n,)`` the place of each image's label in `label_names`.
+    """Return ``(n,)`` the place of each image's label in `label_names`; -1 for an image without a label, or with another one.
 
     Raises:
         RockspaceError: Where an image is not in the catalog.
@@ -28,7 +30,14 @@ def label_indices(catalog: pd.DataFrame, image_ids: Sequence[str]) -> np.ndarray
     for image in image_ids:
         if image not in label_of:
             raise RockspaceError(f"image '{image}' is not in catalog.csv; run again with `--forcerun tfrecords`")
-    return np.array([index_of[label_of[image]] for image in image_ids])
+    return np.array([index_of.get(label_of[image], -1) for image in image_ids], int)
+
+
+def left_out_of_accuracy(catalog: pd.DataFrame) -> tuple[int, int]:
+    """Return how many validation images have no label, and how many have one that no training image has."""
+    labels = catalog.loc[catalog["split"] == "validation", "label"]
+    without = labels == NO_LABEL
+    return int(without.sum()), int((~without & ~labels.isin(label_names(catalog))).sum())
 
 
 def read_catalog(path: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""From the archive's files to images filed by label, and their catalog.
+"""From the archive's files to images filed by label, if they have labels, and their catalog.
 
 Apart from `rockspace.data.catalog`, so that a change here trains nothing again that has the same catalog.
 """
@@ -6,7 +6,7 @@ Apart from `rockspace.data.catalog`, so that a change here trains nothing again 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,17 +16,18 @@ from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from rockspace.artifacts import link_or_copy, replacing
-from rockspace.data.catalog import COLUMNS, SPLITS
+from rockspace.config import source_of_labels
+from rockspace.data.catalog import COLUMNS, NO_LABEL, label_names
 from rockspace.data.directory import list_folder
 from rockspace.data.images import read_rgb
 from rockspace.data.pairing import images_by_table, pair
 from rockspace.data.patterns import MissingError
-from rockspace.data.tables import is_number, number, read_table
+from rockspace.data.tables import is_missing, is_number, number, read_table
 from rockspace.errors import RockspaceError
 
 
 def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
-    """Say which image belongs to which split, label and superclass.
+    """Say which image belongs to which split, and what its label and superclass are, if it has any.
 
     Args:
         raw: Folder with the archive's files.
@@ -34,7 +35,8 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
 
     Returns:
         One row an image with the columns of `COLUMNS`: ``image_id`` is the file's name without its suffix, with as many
-        folders before it as tell it from the others; ``path`` is where it will be below the study's folder, ``file`` where
+        folders before it as tell it from the others; ``label`` is empty for a validation image without one, and for all
+        images of a study without labels; ``path`` is where it will be below the study's folder, ``file`` where
         it is in the archive. Training images come first; within a split they are in plain order of their file names.
 
     Raises:
@@ -53,17 +55,19 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
             "dataset.splits.*.images, or draw validation images with dataset.splits.validation.fraction"
         )
     catalog["image_id"] = shortest_ends(catalog["file"].tolist())
-    has_label_column = dataset.get("columns", {}).get("label")
-    labels = _labels_in_tables(raw, dataset, sets) if has_label_column else _labels_in_names(dataset, sets)
-    catalog = catalog.merge(labels, on="file", validate="one_to_one")
+    source = source_of_labels(dataset)
+    catalog = catalog.merge(_labels(source, raw, dataset, sets), on="file", validate="one_to_one")
+    if source != "none":
+        _check_every_training_image_has_a_label(catalog)
     if "fraction" in dataset["splits"]["validation"]:
         catalog["split"] = _drawn_splits(catalog["label"], **dataset["splits"]["validation"])
     catalog = catalog.sort_values("split", kind="stable")  # training comes first
-    catalog["path"] = "images/" + catalog["split"] + "/" + catalog["label"] + "/" + catalog["image_id"]
-    catalog["path"] += catalog["file"].map(lambda file: PurePosixPath(file).suffix)
+    folder = "images/" + catalog["split"] + "/" + catalog["label"].map(lambda label: f"{label}/" if label else "")
+    catalog["path"] = folder + catalog["image_id"] + catalog["file"].map(lambda file: PurePosixPath(file).suffix)
     catalog = catalog[COLUMNS].reset_index(drop=True)
-    _check_superclasses(catalog)
-    _check_labels(catalog)
+    if source != "none":
+        _check_superclasses(catalog)
+        _check_labels(catalog)
     return catalog
 
 
@@ -77,7 +81,7 @@ def sorted_images(raw: Path, pattern: str) -> list[str]:
 
 
 def restructure(raw: Path, catalog: pd.DataFrame, images: Path) -> None:
-    """Lay the images out as ``images/{split}/{label}/``, each decoded once to see that it is whole.
+    """Lay the images out by split, and by label if they have one, each decoded once to see that it is whole.
 
     Args:
         raw: Folder with the archive's files.
@@ -102,77 +106,110 @@ def shortest_ends(files: Sequence[str]) -> list[str]:
     return ids
 
 
-def _labels_in_names(dataset: Mapping[str, Any], sets: Mapping[str, list[str]]) -> pd.DataFrame:
-    """Take the files' names apart, or their paths where the pattern has a slash."""
-    pattern, rows = dataset["filename"], []
-    for file in (file for files in sets.values() for file in files):
-        match = re.fullmatch(pattern, file if "/" in pattern else PurePosixPath(file).name)
-        if match is None:
-            raise RockspaceError(
-                f"{file}: the name does not match dataset.filename ({pattern}); rename it or change the key"
-            )
-        label = _checked_label(match["label"] or "", file, "dataset.filename")
-        rows.append({"file": file, "label": label, "superclass": match.groupdict().get("superclass") or ""})
-    return pd.DataFrame(rows)
+def _labels(source: str, raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, list[str]]) -> pd.DataFrame:
+    """Return ``file``, ``label``, ``superclass`` and ``where``, which says in an error where the label was looked for."""
+    files = [file for files in sets.values() for file in files]
+    match source:
+        case "table":
+            rows = _labels_in_tables(raw, dataset, sets)
+        case "names":
+            rows = (_labels_in_name(dataset["filename"], file) for file in files)
+        case "folders":
+            rows = ((file, PurePosixPath(file).parent.name, "", file) for file in files)
+        case _:
+            rows = ((file, NO_LABEL, "", file) for file in files)
+    labels = pd.DataFrame(rows, columns=["file", "label", "superclass", "where"])
+    labels["label"] = [_checked_label(*given) for given in zip(labels["label"], labels["where"], strict=True)]
+    labels["superclass"] = labels["superclass"].where(labels["label"] != NO_LABEL, "")
+    return labels
 
 
-def _labels_in_tables(raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, list[str]]) -> pd.DataFrame:
-    """Read labels from a column of a table: one of their own, or that of the coordinates."""
-    rows, columns = [], dataset["columns"]
+def _labels_in_name(pattern: str, file: str) -> tuple[str, str, str, str]:
+    """Take a file's name apart, or its path where the pattern has a slash."""
+    match = re.fullmatch(pattern, file if "/" in pattern else PurePosixPath(file).name)
+    if match is None:
+        raise RockspaceError(
+            f"{file}: the name does not match dataset.filename ({pattern}); rename it or change the key"
+        )
+    return file, match["label"] or NO_LABEL, match.groupdict().get("superclass") or "", file
+
+
+def _labels_in_tables(
+    raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, list[str]]
+) -> Iterator[tuple[str, str, str, str]]:
+    """Read labels from a column of a table: one of their own, which may lack images, or that of the coordinates."""
+    columns = dataset["columns"]
     superclass = columns.get("superclass")
     table_of = {
         split: given.get("labels") or given["coordinates"]
         for split, given in dataset["splits"].items()
         if split in sets
     }
+    own = {given.get("labels") for given in dataset["splits"].values()}
     for name, files, others in images_by_table(table_of, sets):
         table = read_table(raw / name)
-        pairing = pair(table, files, others=others, column=columns.get("image"), order=dataset.get("order"))
+        pairing = pair(
+            table, files, others=others, column=columns.get("image"), order=dataset.get("order"), partial=name in own
+        )
         for role in ("label", "superclass"):
             if role in columns:
                 table.require(columns[role], f"dataset.columns.{role}")
-        for file, (line, cells) in zip(files, table.cells.iloc[pairing.rows].iterrows(), strict=True):
-            label = _checked_label(cells[columns["label"]], f"{table.path}: row {line}", "it")
-            rows.append({"file": file, "label": label, "superclass": cells[superclass] if superclass else ""})
-    return pd.DataFrame(rows)
+        for file, row in zip(files, pairing.rows, strict=True):
+            if row < 0:
+                yield file, NO_LABEL, "", f"{table.path}: no row for image {file!r}"
+                continue
+            cells = table.cells.iloc[row]
+            label = NO_LABEL if is_missing(cells[columns["label"]]) else cells[columns["label"]]
+            where = f"{table.path}: row {cells.name}: column {columns['label']!r} holds {cells[columns['label']]!r}"
+            yield file, label, cells[superclass] if superclass else "", where
 
 
-def _checked_label(label: str, where: str, cause: str) -> str:
+def _checked_label(label: str, where: str) -> str:
     label = unicodedata.normalize("NFC", label.strip())  # macOS writes accents as letters of their own
-    if label in {"", ".", ".."} or "/" in label:
-        raise RockspaceError(f"{where}: the label is {label!r}, which is not a valid folder name; check {cause}")
+    if label in {".", ".."} or "/" in label:
+        raise RockspaceError(f"{where}: the label is {label!r}, which is not a valid folder name; check dataset.labels")
     return label
 
 
 def _drawn_splits(labels: pd.Series, fraction: float, seed: int, **_: Any) -> np.ndarray:
-    """Draw a stratified part of the images to validate with."""
+    """Draw a part of the images to validate with, stratified by label where there are labels."""
+    images = np.arange(len(labels))
+    strata = None if (labels == NO_LABEL).all() else labels
     try:
-        _, drawn = train_test_split(np.arange(len(labels)), test_size=fraction, stratify=labels, random_state=seed)
+        _, drawn = train_test_split(images, test_size=fraction, stratify=strata, random_state=seed)
     except ValueError as error:
+        each = "" if strata is None else f" of each of the {labels.nunique()} labels"
+        otherwise = "" if strata is None else ", or set dataset.labels to none"
         raise RockspaceError(
-            f"config: dataset.splits.validation.fraction: {fraction} of {len(labels)} images cannot hold one image of "
-            f"each of the {labels.nunique()} labels; raise it, add images, or check the labels ({error})"
+            f"config: dataset.splits.validation.fraction: {fraction} of {len(labels)} images cannot hold one image{each}; "
+            f"raise it, add images{otherwise} ({error})"
         ) from error
-    return np.where(np.isin(np.arange(len(labels)), drawn), "validation", "train")
+    return np.where(np.isin(images, drawn), "validation", "train")
+
+
+def _check_every_training_image_has_a_label(catalog: pd.DataFrame) -> None:
+    without = catalog[(catalog["split"] == "train") & (catalog["label"] == NO_LABEL)]
+    if len(without):
+        raise RockspaceError(
+            f"{without['where'].iloc[0]}: no label, which every training image needs ({len(without)} have none); add it, "
+            "or set dataset.labels to none"
+        )
 
 
 def _check_superclasses(catalog: pd.DataFrame) -> None:
-    superclasses = catalog.groupby("label")["superclass"].nunique()
+    superclasses = catalog[catalog["label"] != NO_LABEL].groupby("label")["superclass"].nunique()
     for label in superclasses.index[superclasses > 1]:
         raise RockspaceError(f"label '{label}' has images of several superclasses; check dataset.filename")
 
 
 def _check_labels(catalog: pd.DataFrame) -> None:
     spellings: dict[str | float, str] = {}
-    for label in catalog["label"].unique():
+    for label in catalog.loc[catalog["label"] != NO_LABEL, "label"].unique():
         key = number(label) if is_number(label) else " ".join(label.casefold().split())
         if (other := spellings.setdefault(key, label)) != label:
             raise RockspaceError(f"labels '{other}' and '{label}' differ in their spelling alone; write them alike")
-    labels = {split: set(catalog.loc[catalog["split"] == split, "label"]) for split in SPLITS}
-    unseen = sorted(labels["validation"] - labels["train"])
-    if unseen:
+    labels = label_names(catalog)
+    if len(labels) < 2:
         raise RockspaceError(
-            f"label '{unseen[0]}' has validation images but no training image; add some or remove the label"
+            f"only one label, {labels[0]!r}, which tells no images apart; check dataset.labels, or set it to none"
         )
-    if len(labels["train"]) < 2:
-        raise RockspaceError(f"only one label, '{next(iter(labels['train']))}'; a classifier needs at least two")

@@ -14,7 +14,7 @@ from rockspace.alignment.intervals import mean_intervals, proportion_interval
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.spaces import correlations
 from rockspace.artifacts import StoredArrays
-from rockspace.data.catalog import label_names
+from rockspace.data.catalog import NO_LABEL, label_names
 from rockspace.people.coordinates import coordinates_of
 
 TOP_K = 3
@@ -34,8 +34,8 @@ class Outputs(StoredArrays):
     Attributes:
         image_id: ``(n,)`` names.
         split: ``(n,)`` ``train`` or ``validation``.
-        label: ``(n,)`` label names.
-        labels: ``(n_labels,)`` all labels, in the order of the probabilities.
+        label: ``(n,)`` label names; empty for an image without a label.
+        labels: ``(n_labels,)`` the labels of the training images, in the order of the probabilities.
         probabilities: ``(n, n_labels)``, or None where there is no softmax.
         coordinates: ``(n, k)`` predicted, in the unit of the training images' file, or None where none are predicted.
         observed: ``(n, k)`` human coordinates, each split in the unit of its own file; None with ``coordinates``.
@@ -58,8 +58,8 @@ class Outputs(StoredArrays):
 
     @property
     def label_index(self) -> np.ndarray:
-        """``(n,)`` the index of each image's label."""
-        return np.searchsorted(self.labels, self.label)
+        """``(n,)`` the index of each image's label, -1 for an image without a label or with one that is not learnt."""
+        return pd.Index(self.labels).get_indexer(self.label)
 
 
 def outputs_of(outputs: Mapping[str, np.ndarray], catalog: pd.DataFrame, coordinates: pd.DataFrame | None) -> Outputs:
@@ -71,7 +71,7 @@ def outputs_of(outputs: Mapping[str, np.ndarray], catalog: pd.DataFrame, coordin
         coordinates: People's, indexed by ``image_id``; None where none are learnt.
     """
     columns = {name: catalog[name].to_numpy(str) for name in ("image_id", "split", "label")}
-    joined = Outputs(**columns, labels=np.array(label_names(catalog)), probabilities=outputs.get("predictions"))
+    joined = Outputs(**columns, labels=np.array(label_names(catalog), str), probabilities=outputs.get("predictions"))
     if "coordinates" not in outputs:
         return joined
     observed, dimensions = coordinates_of(coordinates, catalog["image_id"]), np.array(coordinates.columns, str)
@@ -159,22 +159,34 @@ def evaluation(outputs: Outputs, *, resamples: int, seed: int) -> dict[str, Any]
         seed: Decides every resample.
 
     Returns:
-        For each split what `metrics` says, with None in place of figures that need a softmax; and, where coordinates are
-        predicted, ``coordinates`` with what `coordinate_metrics` says of each split.
+        For each split what `metrics` says of the images whose label is one of the network's, ``n`` of them, with
+        ``n_without_label`` and ``n_unseen_label``, the numbers of other images; None in place of figures that need a
+        softmax, ``n`` then being all images; and, where coordinates are predicted, ``coordinates`` with what `coordinate_metrics` says of each split.
     """
     figures: dict[str, Any] = {}
     splits = {split: outputs.of_split(split) for split in dict.fromkeys(outputs.split.tolist())}
     for name, split in splits.items():
-        if split.probabilities is None:
-            figures[name] = {"n": len(split.label)} | dict.fromkeys(NEEDS_PROBABILITIES)
-        else:
-            figures[name] = metrics(split.probabilities, split.label_index)
+        figures[name] = {"n": len(split.label)} | dict.fromkeys(NEEDS_PROBABILITIES)
+        if split.probabilities is not None:
+            figures[name] |= _accuracy(split)
     if outputs.coordinates is not None:
         figures["coordinates"] = {
             name: coordinate_metrics(split.coordinates, split.observed, split.label, resamples=resamples, seed=seed)
             for name, split in splits.items()
         }
     return figures
+
+
+def _accuracy(split: Outputs) -> dict[str, Any]:
+    """Return what `metrics` says of the images whose label is one of the network's, and how many others there are."""
+    labels = split.label_index
+    known, without = labels >= 0, split.label == NO_LABEL
+    counts = {
+        "n": int(known.sum()),
+        "n_without_label": int(without.sum()),
+        "n_unseen_label": int((~known & ~without).sum()),
+    }
+    return counts | (metrics(split.probabilities[known], labels[known]) if known.any() else {})
 
 
 def leading_interval(scores: dict[str, Any], name: str) -> tuple[float, float, str] | None:
@@ -196,6 +208,11 @@ def in_words(figures: dict[str, Any], split: str) -> str:
             f"{100 * scores['top1']:.1f} % of {scores['n']} right (95 % interval over {over}: {100 * low:.1f} to "
             f"{100 * high:.1f} %; {guess:.1f} % have the most common label)"
         )
+        left_out = (
+            (scores["n_without_label"], "without a label"),
+            (scores["n_unseen_label"], "with a label of no training image"),
+        )
+        words += [f"left out {n} {why}" for n, why in left_out if n]
     if "coordinates" in figures:
         scores = figures["coordinates"][split]
         words.append(f"mean r of coordinates {scores['mean_r']:.3f}")
@@ -210,7 +227,8 @@ def predictions(outputs: Outputs) -> pd.DataFrame:
 
     Returns:
         ``image_id``, ``split``, ``label``; where there is a softmax, the best three guesses and their probabilities, that of
-        the label, and whether it is ``correct``; and coordinates beside the observed ones, where they are predicted.
+        the label, and whether it is ``correct``, both empty for an image whose label is none of the network's; and
+        coordinates beside the observed ones, where they are predicted.
     """
     table = pd.DataFrame({name: getattr(outputs, name) for name in ("image_id", "split", "label")})
     if outputs.probabilities is not None:
@@ -218,8 +236,9 @@ def predictions(outputs: Outputs) -> pd.DataFrame:
         for suffix, guess in zip(RANK_SUFFIXES, best.T, strict=False):
             table[f"predicted{suffix}"] = outputs.labels[guess]
             table[f"probability{suffix}"] = outputs.probabilities[np.arange(len(guess)), guess]
-        table["probability_of_label"] = outputs.probabilities[np.arange(len(table)), outputs.label_index]
-        table["correct"] = table["predicted"] == table["label"]
+        known, index = outputs.label_index >= 0, outputs.label_index
+        table["probability_of_label"] = np.where(known, outputs.probabilities[np.arange(len(table)), index], np.nan)
+        table["correct"] = (table["predicted"] == table["label"]).astype("boolean").where(known)
     if outputs.coordinates is None:
         return table
     names = outputs.dimensions.tolist()
@@ -230,4 +249,5 @@ def predictions(outputs: Outputs) -> pd.DataFrame:
 def read_predictions(path: str | Path) -> pd.DataFrame:
     """Read ``predictions.csv``; names and labels that look like numbers or like nothing stay text."""
     text = dict.fromkeys(["image_id", "split", "label", *(f"predicted{suffix}" for suffix in RANK_SUFFIXES)], str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False)
+    unknown = {name: [""] for name in ("probability_of_label", "correct")}
+    return pd.read_csv(path, dtype=text | {"correct": "boolean"}, keep_default_na=False, na_values=unknown)

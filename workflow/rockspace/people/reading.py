@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rockspace.data.catalog import SPLITS
+from rockspace.data.catalog import NO_LABEL, SPLITS
 from rockspace.data.pairing import counts, images_by_table, pair
 from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, number, numbers, read_table
 from rockspace.errors import RockspaceError, listed
@@ -326,6 +326,7 @@ def _refuse_codes_of_labels(readings: Sequence[Reading], label_of: pd.Series) ->
     """Refuse a dimension beside others on which all images of a label are the same: whatever it is called, it codes labels."""
     table = pd.concat([reading.table for reading in readings])
     labels = label_of[table.index].to_numpy()
+    table, labels = table[labels != NO_LABEL], labels[labels != NO_LABEL]
     if len(set(labels)) == len(labels):
         return
     constant = (table.groupby(labels).nunique() <= 1).all()

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import confusion_matrix
 
+from rockspace.data.catalog import label_names
 from rockspace.report.captions import caption, count, counted
 from rockspace.report.figures import COLUMN, LETTER, LINE, TWO_COLUMNS, column_style, letters, one_line, save, wrapped
 
@@ -23,7 +24,7 @@ NAME, CELL = 24, 0.104
 def confusion_of_predictions(
     predictions: pd.DataFrame, catalog: pd.DataFrame, title: str, outputs: Sequence[str | Path]
 ) -> None:
-    """Draw how many validation images of each label were taken for each label.
+    """Draw how many validation images of each label were taken for each label; images without a label of the network are left out.
 
     Args:
         predictions: As ``predictions.csv`` has them.
@@ -31,14 +32,15 @@ def confusion_of_predictions(
         title: What was trained.
         outputs: As for `confusion_matrix_figure`.
     """
-    shown = predictions[predictions["split"] == "validation"]
-    superclass = dict(zip(catalog["label"], catalog["superclass"], strict=True))
-    confusion_matrix_figure(shown["label"], shown.get("predicted"), superclass, title, outputs)
+    names = label_names(catalog)
+    shown = predictions[(predictions["split"] == "validation") & predictions["label"].isin(names)]
+    superclass = catalog[catalog["label"].isin(names)].set_index("label")["superclass"].to_dict()
+    confusion_matrix_figure(shown["label"], shown["predicted"], superclass, title, outputs)
 
 
 def confusion_matrix_figure(
     true_labels: Sequence[str],
-    predicted_labels: Sequence[str] | None,
+    predicted_labels: Sequence[str],
     superclass_of_label: Mapping[str, str],
     title: str,
     outputs: Sequence[str | Path],
@@ -47,14 +49,11 @@ def confusion_matrix_figure(
 
     Args:
         true_labels: Label of each image.
-        predicted_labels: What each image was taken for; None for a network without a softmax, which the picture says.
+        predicted_labels: What each image was taken for.
         superclass_of_label: Superclass of every label that can occur; labels are ordered by it, then by name.
         title: What was trained.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
-    if predicted_labels is None:
-        no_labels_figure(title, outputs)
-        return
     order = sorted(superclass_of_label, key=lambda label: (str(superclass_of_label[label]), label))
     counts = confusion_matrix(list(true_labels), list(predicted_labels), labels=order)
     right, total = int(np.trace(counts)), int(counts.sum())
@@ -104,16 +103,6 @@ def _write_counts(axis: Axes, counts: np.ndarray) -> None:
     for row, column in np.argwhere(counts):
         color = "white" if counts[row, column] > 0.55 * counts.max() else "black"
         axis.text(column, row, str(counts[row, column]), ha="center", va="center_baseline", color=color)
-
-
-def no_labels_figure(title: str, outputs: Sequence[str | Path]) -> None:
-    """Write in place of a picture of guesses that the model predicts no labels."""
-    words = "This network predicts coordinates, no labels."
-    with column_style():
-        figure, axis = plt.subplots(figsize=(COLUMN, 0.6), layout="constrained")
-        axis.set_axis_off()
-        axis.text(0.5, 0.5, f"{wrapped(title, COLUMN)}\n{words}", ha="center", va="center")
-        save(figure, outputs, f"{title}: {words}")
 
 
 def name_labels(axis: Axes, labels: Sequence[str], superclasses: Sequence[str], room: int, *, named: bool) -> None:

@@ -13,7 +13,6 @@ from matplotlib.figure import SubFigure
 from rockspace.data.images import WHITE, read_rgb, square
 from rockspace.inference.embeddings import Embeddings
 from rockspace.report.captions import caption, counted
-from rockspace.report.confusion import no_labels_figure
 from rockspace.report.figures import GREY, RESOLUTION, TWO_COLUMNS, column_style, one_line, save
 
 MAX_MISTAKES, COLUMNS = 12, 3  # in the picture, and in a row
@@ -34,7 +33,8 @@ def confident_mistakes(predictions: pd.DataFrame, embeddings: Embeddings, most: 
         A row for each error, the most confident first: `image_id`, `label`, `predicted`, `probability`, and
         `example`, the training image of the guessed label that is nearest in the embedding (Euclidean distance).
     """
-    wrong = predictions[(predictions["split"] == "validation") & ~predictions["correct"].astype(bool)]
+    scored = _scored(predictions)
+    wrong = scored[~scored["correct"].astype(bool)]
     chosen = wrong.sort_values(["probability", "image_id"], ascending=[False, True]).head(most)
     place = {
         (split, name): i for i, (split, name) in enumerate(zip(embeddings.split, embeddings.image_id, strict=True))
@@ -61,7 +61,7 @@ def mistakes_figure(
     """Draw the most confident errors: the photograph with its label, and the most similar image of the predicted label.
 
     Args:
-        predictions: As for `confident_mistakes`; of a network without a softmax, which the picture says.
+        predictions: As for `confident_mistakes`.
         embeddings: As for `confident_mistakes`.
         photographs: Image file of each `image_id`.
         title: What was trained.
@@ -69,11 +69,8 @@ def mistakes_figure(
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
         background: Around and behind the photographs, 0 to 255, as training sees them.
     """
-    if "predicted" not in predictions:
-        no_labels_figure(title, outputs)
-        return
     mistakes = confident_mistakes(predictions, embeddings)
-    validation = predictions[predictions["split"] == "validation"]
+    validation = _scored(predictions)
     wrong = int((~validation["correct"].astype(bool)).sum())
     rows = max(1, -(-len(mistakes) // COLUMNS))
     with column_style():
@@ -95,6 +92,11 @@ def mistakes_figure(
             else "",
         )
         save(figure, outputs, caption(*about))
+
+
+def _scored(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The validation images whose label is one of the network's, which alone can be right or wrong."""
+    return predictions[(predictions["split"] == "validation") & predictions["correct"].notna()]
 
 
 def _mistake(cell: SubFigure, mistake: Any, photographs: Mapping[str, Path], background: tuple[int, int, int]) -> None:
