@@ -11,8 +11,8 @@ import numpy as np
 from natsort import natsort_keygen, ns
 
 from rockspace.data.images import SUFFIXES
-from rockspace.data.tables import Table, are_integers, are_numbers, is_integer, number
-from rockspace.errors import RockspaceError
+from rockspace.data.tables import Table, are_integers, are_numbers, number
+from rockspace.errors import RockspaceError, listed
 
 OTHER_SUFFIXES = frozenset(  # of images that are not read
     {".heic", ".heif", ".svg", ".pdf", ".eps", ".psd", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".jp2"}
@@ -42,12 +42,14 @@ class Pairing:
         names: The column that names the images; None for rows without names.
         numbering: Columns that only number the rows.
         how: How rows were matched, in words.
+        left_out: The names in rows of no image.
     """
 
     rows: np.ndarray
     names: str | None
     numbering: tuple[str, ...]
     how: str
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,8 @@ def pair(
     """Find the row of each image.
 
     A column names the images if its cells are their paths, ends of paths, or file names, in whatever case and
-    Unicode form, with this, another or no image suffix; or else their numbers. Without such a column, rows follow the
+    Unicode form, with this, another or no image suffix; or else their numbers, or the folders that hold them, each with a row for
+    all its images. If all images have their rows by name, further rows are of other images. Without such a column, rows follow the
     images, provided that the plain order of names, the natural one (2 before 10) and the order of paths agree or ``order``
     says which it is; a column that counts 1, 2, 3, ... down the rows is then left out.
 
@@ -120,20 +123,25 @@ def pair(
     matches = [_by_text(table, name, known) for name in candidates]
     loosely = (_by_text(table, name, known, loosely=True) for name in candidates)
     by_number = (_by_number(table, name, known) for name in candidates)
-    for compared in (matches, loosely, by_number):
+    by_folder = (_by_folder(table, name, known) for name in candidates)
+    for compared in (matches, loosely, by_number, by_folder):
         whole = [match for match in compared if not match.fault]
         if not whole:
             continue
         best = whole[0]
         _refuse_two_columns(table, whole, known)
-        if not column and are_integers(table.cells[best.column]) and not _is_called_like_names(table, best.column):
+        if not column and are_integers(table.cells[best.column]) and not is_called_like_names(table, best.column):
             _refuse_names_or_dimensions(table, rest, known)  # ranks may stand in all columns
         rows = np.full(len(images), -1, dtype=np.int64)
-        for row, (image,) in enumerate(best.found):
-            if image < len(images):
-                rows[image] = row
+        for row, likely in enumerate(best.found):
+            for image in likely:
+                if image < len(images):
+                    rows[image] = row
         numbering = tuple(name for name in free if name != best.column and _may_number(table, name))
-        return Pairing(rows, best.column, numbering, f"{table.in_words(best.column)} names {best.what}")
+        left_out = [cell for cell, likely in zip(table.cells[best.column], best.found, strict=True) if not likely]
+        how = f"{table.in_words(best.column)} names {best.what}"
+        how += f" (rows of no image are left out: {listed(left_out)})" if left_out else ""
+        return Pairing(rows, best.column, numbering, how, tuple(left_out))
     matches = [match for match in matches if column or not _are_ratings(table, match.column)]
     closest = max(matches, key=_Match.recognised, default=None)
     if closest and (column or 2 * closest.recognised() >= min(len(closest.found), len(images))):
@@ -199,35 +207,69 @@ def _by_text(table: Table, column: str, images: _Images, loosely: bool = False) 
 
 
 def _by_number(table: Table, column: str, images: _Images) -> _Match:
-    """Match integers with the one number in which the images' names differ, if they differ in nothing else."""
-    pieces = [re.split(r"(\d+)", PurePosixPath(_folded(image)).stem) for image in images.paths]
-    image_of: dict[float, int] = {}
-    if len({tuple(words[::2]) for words in pieces}) == 1:
-        figures = zip(*([int(figure) for figure in words[1::2]] for words in pieces), strict=True)
-        differing = [position for position in figures if len(set(position)) > 1]
-        if len(differing) == 1 and len(set(differing[0])) == len(pieces):
-            image_of = {figure: i for i, figure in enumerate(differing[0])}
-    cells = table.cells[column]
-    found = [[image_of[number(cell)]] if is_integer(cell) and number(cell) in image_of else [] for cell in cells]
+    """Match numbers with the one in which the images' names differ, if these, and the cells, differ in nothing else.
+
+    Words around the numbers may be missing on one side: ``7`` and ``stim007``, ``stim7`` and ``007.png``.
+    """
+    words, figures = _numbered([PurePosixPath(_folded(image)).stem for image in images.paths])
+    cells = list(table.cells[column])
+    if are_integers(cells):
+        own_words, own = set(), [int(number(cell)) for cell in cells]
+    else:
+        own_words, own = _numbered(["".join(reversed(_parts(cell)[:1])) for cell in cells])
+    # Words of both sides that differ may tell of other images.
+    image_of = (
+        {figure: i for i, figure in enumerate(figures)} if not (words and own_words) or words == own_words else {}
+    )
+    found = [[image_of[figure]] if figure in image_of else [] for figure in own] or [[] for _ in cells]
     return _Match(column, found, _fault(table, column, found, images), "the numbers in the images' names")
 
 
-def _fault(table: Table, column: str, found: Sequence[Sequence[int]], images: _Images) -> str | None:
-    """The first reason, in one line, why a column with these matches does not name the images."""
+def _numbered(names: Sequence[str]) -> tuple[set[str], list[int]]:
+    """The words that all of these names have, and their numbers, if they differ in one number alone; else nothing."""
+    pieces = [re.split(r"(\d+)", name) for name in names]
+    if len({tuple(parts[::2]) for parts in pieces}) == 1:
+        positions = zip(*([int(figure) for figure in parts[1::2]] for parts in pieces), strict=True)
+        differing = [position for position in positions if len(set(position)) > 1]
+        if len(differing) == 1 and len(set(differing[0])) == len(pieces):
+            return {word for part in pieces[0][::2] for word in re.split(r"[\W_]+", part) if word}, list(differing[0])
+    return set(), []
+
+
+def _by_folder(table: Table, column: str, images: _Images) -> _Match:
+    """Match the names of the folders that directly hold the images, each with all its images."""
+    images_in: dict[str, list[int]] = defaultdict(list)
+    for i, image in enumerate(images.paths):
+        images_in[_folded(PurePosixPath(image).parent.name)].append(i)
+    found = [images_in.get(_folded(cell), []) if cell else [] for cell in table.cells[column]]
+    return _Match(column, found, _fault(table, column, found, images, alone=False), "the folders of the images")
+
+
+def _fault(
+    table: Table, column: str, found: Sequence[Sequence[int]], images: _Images, alone: bool = True
+) -> str | None:
+    """The first reason, in one line, why a column with these matches does not name the images.
+
+    Where all images that need a row are known, there may be rows of others; if not ``alone``, a row may be of several images.
+    """
     cells = table.cells[column]
+    known = {i for likely in found for i in likely}
+    are_names = not are_integers(cells) or is_called_like_names(table, column)
+    may_have_others = are_names and not images.partial and known >= set(range(images.needed))
     taken: dict[int, int] = {}
     for line, cell, likely in zip(cells.index, cells, found, strict=True):
         where = f"{table.path}: row {line}"
         if not cell:
             return f"{where}: no name in {table.in_words(column)}; write the image's or remove the row"
-        if not likely:
+        if not likely and not (may_have_others and PurePosixPath(cell).suffix.lower() not in OTHER_SUFFIXES):
             return f"{where}: image {cell!r} has a row but no file{_cause(cell, images.paths)}"
-        if len(likely) > 1:
+        if len(likely) > 1 and alone:
             names = " or ".join(repr(images.paths[i]) for i in likely[:2])
             return f"{where}: {cell!r} may be {names}; give more of its path"
-        if likely[0] in taken:
-            return f"{where}: duplicate row for image {cell!r}, as row {taken[likely[0]]}; keep one row"
-        taken[likely[0]] = line
+        for image in likely:
+            if image in taken:
+                return f"{where}: duplicate row for image {cell!r}, as row {taken[image]}; keep one row"
+            taken[image] = line
     missing = [image for i, image in enumerate(images.paths[: images.needed]) if i not in taken]
     if missing and not images.partial:
         more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
@@ -255,11 +297,12 @@ def _refuse_names_or_dimensions(table: Table, columns: Sequence[str], images: _I
 def _refuse_two_columns(table: Table, matches: Sequence[_Match], images: _Images) -> None:
     first, *others = matches
     for other in others:
-        for line, (one,), (two,) in zip(table.cells.index, first.found, other.found, strict=True):
+        for line, one, two in zip(table.cells.index, first.found, other.found, strict=True):
             if one != two:
+                names = [repr(images.paths[each[0]]) if each else "no image" for each in (one, two)]
                 raise RockspaceError(
-                    f"{table.path}: row {line}: column {first.column!r} names {images.paths[one]!r} and column "
-                    f"{other.column!r} {images.paths[two]!r}; set config key dataset.columns.image to the one that names the images"
+                    f"{table.path}: row {line}: {table.in_words(first.column)} names {names[0]} and "
+                    f"{table.in_words(other.column)} {names[1]}; set config key dataset.columns.image to the one that names the images"
                 )
 
 
@@ -270,7 +313,7 @@ def _refuse_unknown_names(table: Table, images: Sequence[str], known: Sequence[s
         numbers_images = (
             (are_integers(cells) or all(map(_SCIENTIFIC.fullmatch, cells)))
             and len(cells) >= SHORTEST_NUMBERING
-            and (_is_called_like_names(table, column) or (is_first and set(map(number, cells)) in counts(len(cells))))
+            and (is_called_like_names(table, column) or (is_first and set(map(number, cells)) in counts(len(cells))))
         )
         is_text = any(cells) and not are_numbers(cells)
         if numbers_images or (is_text and cells.is_unique and _is_mostly_text(cells)):
@@ -364,10 +407,10 @@ def _may_name(table: Table, column: str, numbering: Sequence[str]) -> bool:
         return False
     # Behind those that pandas or R put before a table's own.
     first = next((name for name in table.cells if not _is_index(table, name)), table.cells.columns[0])
-    return column in (first, table.cells.columns[0]) or _is_called_like_names(table, column)
+    return column in (first, table.cells.columns[0]) or is_called_like_names(table, column)
 
 
-def _is_called_like_names(table: Table, column: str) -> bool:
+def is_called_like_names(table: Table, column: str) -> bool:
     """Whether a column has a header such as those of columns that name or number images."""
     return _NUMBERING.fullmatch(column.lower()) is not None
 
@@ -382,14 +425,14 @@ def _counts_rows(table: Table, column: str) -> bool:
     cells = [re.sub(r"[.,]0+$", "", cell) for cell in table.cells[column]]
     counted = [str(i) for i in range(len(cells) + 1)]
     may_be_index = column == table.cells.columns[0] and not _RANKS.fullmatch(column.lower())
-    may_be_index |= _is_called_like_names(table, column)
+    may_be_index |= is_called_like_names(table, column)
     return may_be_index and len(cells) >= SHORTEST_NUMBERING and cells in (counted[1:], counted[:-1])
 
 
 def _may_number(table: Table, column: str) -> bool:
     """Whether a column beside one of names numbers its rows, in any order: pandas' index of rows that were shuffled."""
     cells = table.cells[column]
-    is_numbering = _is_called_like_names(table, column) and cells.is_unique
+    is_numbering = is_called_like_names(table, column) and cells.is_unique
     return are_integers(cells) and (is_numbering or _is_index(table, column))
 
 
@@ -397,7 +440,7 @@ def _are_ratings(table: Table, column: str) -> bool:
     """Whether these are whole numbers that repeat, under a header unlike those of image names."""
     cells = table.cells[column]
     repeat = not cells.is_unique and not any(re.match(r"0\d", cell) for cell in cells)
-    return repeat and not _is_called_like_names(table, column) and are_integers(cells)
+    return repeat and not is_called_like_names(table, column) and are_integers(cells)
 
 
 def _is_mostly_text(cells: Sequence[str]) -> bool:
@@ -411,6 +454,11 @@ def _name(path: str) -> str:
 def _end(path: str, length: int) -> str:
     """The last segments of a path."""
     return "/".join(path.replace("\\", "/").split("/")[-length:])
+
+
+def folded_name(name: str) -> str:
+    """The last segment of a path in lower case, without an image's suffix."""
+    return next(iter(_parts(name)), "")
 
 
 def _folded(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Text tables as written by R, pandas, NumPy, SPSS and spreadsheets, read as text, cell by cell."""
+"""Tables as written by R, pandas, NumPy, MATLAB, SPSS and spreadsheets, read as text, cell by cell."""
 
 import csv
 import re
@@ -13,6 +13,7 @@ import clevercsv.detect
 import numpy as np
 import pandas as pd
 
+from rockspace.data import arrays
 from rockspace.errors import RockspaceError, listed
 
 DELIMITERS = [",", ";", "\t", "|", " "]
@@ -67,24 +68,29 @@ class Table:
         return f"the {column}" if column in self.unnamed else f"column {column!r}"
 
 
-def read_table(path: Path, *, has_header: bool = False) -> Table:
+def read_table(path: Path, *, has_header: bool = False, variable: str | None = None) -> Table:
     """Read a table with any delimiter, encoding, header and decimal mark; every cell remains text.
+
+    Files of arrays (``.npy``, ``.npz``, ``.mat``, ``.parquet``, ``.json``) are read by `rockspace.data.arrays.read_frame`.
 
     Lines that start with ``#`` or ``%`` are comments; without a header, the last comment above the rows names the columns
     if it has as many words, as written by NumPy's ``savetxt``. Text above the table is skipped.
 
     Args:
-        path: A text file in UTF-8, UTF-16 with a byte order mark, or Windows-1252.
+        path: A text file in UTF-8, UTF-16 or Windows-1252, or a file of arrays.
         has_header: Whether it certainly has a header, whose names may be numbers; otherwise a header is detected.
+        variable: Which matrix of several in a ``.npz`` or ``.mat`` file.
 
     Raises:
         RockspaceError: With file and row: no text, no table, rows of unequal length, duplicate names in the header, or
             commas that may separate columns or decimals.
     """
-    text = _decoded(path)
-    lines = text.splitlines()
+    if path.suffix.lower() in arrays.SUFFIXES:
+        frame, unnamed = arrays.read_frame(path, variable)
+        return table_of_frame(path, frame, unnamed)
+    lines = read_lines(path)
     given = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
-    lines, comment = _without_comments(["", *lines[1:]] if given else lines)
+    lines, comment = without_comments(["", *lines[1:]] if given else lines)
     delimiter, quote = _dialect(lines)
     delimiter = given[1] if given else delimiter
     rows = _parsed(path, lines, delimiter, quote)
@@ -96,6 +102,12 @@ def read_table(path: Path, *, has_header: bool = False) -> Table:
     if delimiter == "," and not is_whole:
         _refuse_decimal_commas(path, rows, bare=header is None)
     return _table(path, header, rows)
+
+
+def table_of_frame(path: Path, frame: pd.DataFrame, unnamed: frozenset[str] = frozenset()) -> Table:
+    """Write the values of a data frame as the cells of a table."""
+    cells = {name: arrays.as_text(frame[name].tolist()) for name in frame}
+    return Table(path, pd.DataFrame(cells, index=range(1, len(frame) + 1), dtype=str), unnamed)
 
 
 def is_missing(cell: str) -> bool:
@@ -175,6 +187,11 @@ def _plain(cell: str) -> str:
     return _MINUS.sub("-", cell)
 
 
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a text file in UTF-8, UTF-16 or Windows-1252."""
+    return _decoded(path).splitlines()
+
+
 def _decoded(path: Path) -> str:
     try:
         content = path.read_bytes()
@@ -184,8 +201,7 @@ def _decoded(path: Path) -> str:
         raise RockspaceError(f"{path}: the file cannot be read: {error.strerror}") from error
     if content.startswith(b"PK\x03\x04"):
         raise RockspaceError(f"{path}: a workbook or archive, not a text file; save it as CSV")
-    utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if utf16 else ("utf-8-sig", "cp1252", "latin-1"):
+    for encoding in _encodings(content):
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError:
@@ -195,7 +211,18 @@ def _decoded(path: Path) -> str:
     raise RockspaceError(f"{path}: not a text file; save it as text in UTF-8")
 
 
-def _without_comments(lines: list[str]) -> tuple[list[str], str | None]:
+def _encodings(content: bytes) -> tuple[str, ...]:
+    """The encodings to try, UTF-16 by its byte order mark, or by half of the bytes being zero."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return ("utf-16",)
+    for encoding, start in (("utf-16-le", 1), ("utf-16-be", 0)):
+        half = content[start::2]
+        if half and 4 * half.count(0) > 3 * len(half):
+            return (encoding,)
+    return ("utf-8-sig", "cp1252", "latin-1")
+
+
+def without_comments(lines: list[str]) -> tuple[list[str], str | None]:
     """Blank comments, which keeps line numbers; also return the text of the last one above the rows."""
     comments = [i for i, line in enumerate(lines) if _COMMENT.match(line)]
     if 2 * len(comments) > sum(bool(line.strip()) for line in lines):

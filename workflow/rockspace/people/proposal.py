@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rockspace.data.images import SUFFIXES
-from rockspace.data.pairing import OTHER_SUFFIXES, images_by_table, pair, recognised
+from rockspace.data.pairing import OTHER_SUFFIXES, folded_name, images_by_table, pair, recognised
 from rockspace.data.patterns import select
 from rockspace.data.tables import Table, read_table
 from rockspace.errors import RockspaceError, listed
@@ -68,6 +68,7 @@ def propose_dataset(folder: Path) -> dict[str, Any]:
         other = next((f"; save {file} as CSV" for file in _with_suffix(files, OTHER_TABLES)), "")
         raise RockspaceError(f"{folder}: no file of coordinates ({', '.join(TABLES)}) there{other}")
     images_of, table_of = _splits(folder, images, tables, files)
+    _refuse_unread_images(folder, images_of, table_of, files)
     splits: dict[str, dict[str, Any]] = {
         split: {"images": _pattern(folder, images_of[split], files), "coordinates": table}
         for split, table in table_of.items()
@@ -84,6 +85,19 @@ def propose_dataset(folder: Path) -> dict[str, Any]:
     if len(splits) == 1:
         splits["validation"] = {"fraction": FRACTION, "seed": 0}
     return dataset
+
+
+def _refuse_unread_images(
+    folder: Path, images_of: Mapping[str, list[str]], table_of: Mapping[str, str], files: Sequence[str]
+) -> None:
+    """Refuse to leave out rows of images in a format that is not read."""
+    unread = {folded_name(file): file for file in _with_suffix(files, OTHER_SUFFIXES)}
+    for name, images, others in images_by_table(table_of, images_of) if unread else ():
+        left_out = pair(read_table(folder / name), images, others=others).left_out
+        if file := next((unread[folded_name(cell)] for cell in left_out if folded_name(cell) in unread), None):
+            raise RockspaceError(
+                f"{folder}: {name} has a row for {file}, which has a format that is not read; save it as JPEG or PNG"
+            )
 
 
 def _visible_files(folder: Path) -> list[str]:

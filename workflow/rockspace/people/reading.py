@@ -56,6 +56,7 @@ class Reading:
         named_by: What names the images, in words.
         labels: The columns of labels and superclasses.
         ignored: Why each other column was left out.
+        left_out: The names in rows of no image.
     """
 
     table: pd.DataFrame
@@ -63,6 +64,7 @@ class Reading:
     named_by: str
     labels: tuple[str, ...]
     ignored: Mapping[str, str]
+    left_out: tuple[str, ...] = ()
 
     def in_words(self) -> list[str]:
         """Three lines: file and names, labels and dimensions, what was ignored."""
@@ -161,7 +163,9 @@ def read_coordinates(
         _refuse_missing_codes(table, column, values[name].to_numpy())
     has_row = pairing.rows >= 0
     kept = values.iloc[pairing.rows[has_row]].set_axis(np.array(images, dtype=object)[has_row])
-    return Reading(kept.dropna() if partial else kept, path.name, pairing.how, labels, ignored)
+    return Reading(
+        kept.dropna() if partial else kept, path.name, pairing.how, labels, ignored, left_out=pairing.left_out
+    )
 
 
 def _dimensions(

@@ -1,0 +1,207 @@
+"""Arrays and data frames in files of NumPy, MATLAB, Parquet and JSON, with the columns of names beside them."""
+
+import json
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rockspace.errors import RockspaceError, listed
+
+SUFFIXES = frozenset({".npy", ".npz", ".mat", ".parquet", ".pq", ".json", ".jsonl", ".ndjson"})
+_STARTS = {".npy": b"\x93NUMPY", ".npz": b"PK"}
+_VARIABLE = "config key dataset.columns.variable"
+
+
+def read_frame(path: Path, variable: str | None = None) -> tuple[pd.DataFrame, frozenset[str]]:
+    """Read a file of arrays as a data frame with a row for each image, with its own types.
+
+    Args:
+        path: ``.npy`` (an array of rows, or of records), ``.npz`` and ``.mat`` (a matrix, and vectors with an item for each
+            of its rows), ``.parquet`` (columns of lists become several), ``.json`` (a mapping from names to rows, a list of
+            records, or a mapping of columns) or ``.jsonl`` (a record each line).
+        variable: Which matrix of several in a ``.npz`` or ``.mat`` file.
+
+    Returns:
+        The frame, and which of its columns have no name in the file; these are called ``column 1``, ``column 2``, ...
+
+    Raises:
+        RockspaceError: The file cannot be read, or which of its arrays is meant is open.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(6)
+        if not start.startswith(_STARTS.get(path.suffix.lower(), b"")):
+            raise ValueError("it starts otherwise")
+        match path.suffix.lower():
+            case ".npy":
+                return _of_array(path, np.load(path, allow_pickle=False))
+            case ".npz":
+                with np.load(path, allow_pickle=False) as arrays:
+                    return _of_variables(path, {name: arrays[name] for name in arrays.files}, variable)
+            case ".mat":
+                return _of_variables(path, _matlab_variables(path), variable)
+            case ".json" | ".jsonl" | ".ndjson":
+                return _of_json(path)
+            case _:
+                return _of_parquet(path)
+    except FileNotFoundError as error:
+        raise RockspaceError(f"{path}: the file is missing; check dataset.splits") from error
+    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        if "allow_pickle" in str(error):
+            raise RockspaceError(
+                f"{path}: holds Python objects; save numbers as an array of floats and names as an array of text (dtype=str)"
+            ) from error
+        raise RockspaceError(
+            f"{path}: cannot be read as a {path.suffix} file ({_line(error)}); save it again"
+        ) from error
+
+
+def as_text(values: Sequence[Any]) -> list[str]:
+    """Write each value of a column so that reading it gives the same number; missing values become empty."""
+    return [_cell(value) for value in values]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return " ".join(value.split())
+    if value is None or value is pd.NA or value is pd.NaT or value != value:  # NaN
+        return ""
+    return str(value)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _of_array(path: Path, array: np.ndarray) -> tuple[pd.DataFrame, frozenset[str]]:
+    if array.dtype.names:
+        return pd.DataFrame({name: array[name] for name in array.dtype.names}), frozenset()
+    frame = pd.DataFrame(_rows(path, "its array", array))
+    frame.columns = [f"column {i}" for i in range(1, frame.shape[1] + 1)]
+    return frame, frozenset(frame.columns)
+
+
+def _rows(path: Path, what: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "fiubUS" or array.ndim not in (1, 2) or not array.size:
+        shape = " x ".join(map(str, array.shape)) or "a single value"
+        raise RockspaceError(f"{path}: {what} is {shape} of type {array.dtype}; expected numbers, a row for each image")
+    return array
+
+
+def _of_variables(
+    path: Path, variables: Mapping[str, np.ndarray], wanted: str | None
+) -> tuple[pd.DataFrame, frozenset[str]]:
+    """Put the matrix and the vectors that have an item for each of its rows side by side."""
+    if wanted is not None and wanted not in variables:
+        raise RockspaceError(f"{path}: no variable {wanted!r} ({_VARIABLE}); it has {listed(variables)}")
+    is_number = {name: array.dtype.kind in "fiu" for name, array in variables.items()}
+    vectors = {name: array for name, array in variables.items() if array.ndim == 1 and array.size > 1}
+    matrices = [name for name, array in variables.items() if is_number[name] and array.ndim == 2 and array.size]
+    if wanted is None and len(matrices) > 1:
+        shapes = (f"{name} ({' x '.join(map(str, variables[name].shape))})" for name in matrices)
+        raise RockspaceError(f"{path}: several matrices, {listed(shapes)}; name one in {_VARIABLE}")
+    name = wanted or next(iter(matrices), None)
+    if name is None:
+        lengths = {len(vector) for vector in vectors.values()}
+        if len(lengths) != 1:
+            raise RockspaceError(f"{path}: no matrix of numbers in it; it has {listed(variables) or 'nothing'}")
+        if path.suffix == ".npz" and all(is_number[vector] for vector in vectors):
+            return _named_rows(vectors)
+        return pd.DataFrame(vectors), frozenset()
+    matrix, _ = _of_array(path, _rows(path, f"variable {name!r}", variables[name]))
+    beside = {other: vector for other, vector in vectors.items() if other != name and len(vector) == len(matrix)}
+    matrix.columns = [f"column {i}" for i in range(len(beside) + 1, len(beside) + matrix.shape[1] + 1)]
+    return pd.concat([pd.DataFrame(beside), matrix], axis=1), frozenset(matrix.columns)
+
+
+def _matlab_variables(path: Path) -> dict[str, np.ndarray]:
+    import scipy.io
+
+    try:
+        found = scipy.io.loadmat(path, simplify_cells=True)
+    except (scipy.io.matlab.MatReadError, zlib.error, KeyError) as error:
+        raise ValueError(error) from error
+    except NotImplementedError as error:
+        raise RockspaceError(
+            f"{path}: MATLAB's version 7.3, which is not read; save it with save(..., '-v7')"
+        ) from error
+    variables: dict[str, np.ndarray] = {}
+    for name, value in found.items():
+        if not name.startswith("__"):
+            # Fields of a structure by their name with its own before it.
+            fields = {f"{name}.{field}": part for field, part in value.items()} if isinstance(value, dict) else {}
+            variables |= {key: _plain(part) for key, part in (fields or {name: value}).items()}
+    return variables
+
+
+def _plain(value: Any) -> np.ndarray:
+    """A cell array of texts, or a matrix of characters, as an array of text without padding."""
+    array = np.asarray(value) if not isinstance(value, list) else np.array(value, dtype=object)
+    if array.dtype.kind == "O" and all(isinstance(item, str) for item in array.flat):
+        array = array.astype(str)
+    return np.char.strip(array) if array.dtype.kind == "U" else array
+
+
+def _named_rows(rows: Mapping[str, Sequence[Any]]) -> tuple[pd.DataFrame, frozenset[str]]:
+    """A mapping from the name of each image to its numbers."""
+    frame = pd.DataFrame(np.stack([np.asarray(row) for row in rows.values()]))
+    frame.columns = [f"column {i}" for i in range(2, frame.shape[1] + 2)]
+    frame.insert(0, "column 1", list(rows))
+    return frame, frozenset(frame.columns)
+
+
+def _of_parquet(path: Path) -> tuple[pd.DataFrame, frozenset[str]]:
+    try:
+        frame = pd.read_parquet(path)
+    except ImportError as error:
+        raise RockspaceError(
+            f"{path}: Parquet files need pyarrow (`pip install pyarrow`), or save it as CSV"
+        ) from error
+    return _of_frame(path, frame)
+
+
+def _of_frame(path: Path, frame: pd.DataFrame) -> tuple[pd.DataFrame, frozenset[str]]:
+    """Make columns of the index, and of each item of lists."""
+    if not isinstance(frame.index, pd.RangeIndex):
+        frame = frame.reset_index(names=[f"{name or ''}" for name in frame.index.names])
+    parts: dict[str, Any] = {}
+    for name, column in zip(map(str, frame), (frame.iloc[:, i] for i in range(frame.shape[1])), strict=True):
+        if len(column) and all(isinstance(value, list | np.ndarray) for value in column):
+            lengths = {len(value) for value in column}
+            if len(lengths) > 1:
+                raise RockspaceError(f"{path}: column {name!r} holds lists of {min(lengths)} to {max(lengths)} numbers")
+            items = np.stack([np.asarray(value) for value in column])
+            parts |= {f"{name} {i}": items[:, i - 1] for i in range(1, items.shape[1] + 1)}
+        else:
+            parts[name or f"column {len(parts) + 1}"] = column.to_numpy()
+    unnamed = {"column 1"} if "" in map(str, frame) else set()
+    return pd.DataFrame(parts), frozenset(unnamed)
+
+
+def _of_json(path: Path) -> tuple[pd.DataFrame, frozenset[str]]:
+    text = path.read_text(encoding="utf-8-sig")
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(value, dict) and value:
+        items = list(value.values())
+        if all(isinstance(item, dict) for item in items):
+            # A mapping from names to records, or pandas' mapping from columns to rows: the records have other keys.
+            value = [{"": name} | item for name, item in value.items()]
+        elif all(isinstance(item, list) for item in items):
+            if all(isinstance(cell, int | float) for item in items for cell in item) and len(set(map(len, items))) == 1:
+                return _named_rows(value)
+            return _of_frame(path, pd.DataFrame(value))
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return _of_frame(path, pd.DataFrame(value))
+    if isinstance(value, list) and value and len({type(item) for item in value} & {list, str}) == 1:
+        return _of_array(path, np.array(value))
+    raise RockspaceError(f"{path}: neither a mapping from images to numbers nor a list of records")

@@ -1,0 +1,194 @@
+"""Names of images that stand apart from what they name: the rows of another file, or a list of images."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rockspace.data import arrays
+from rockspace.data.pairing import Pairing, folded_name, is_called_like_names, pair, recognised
+from rockspace.data.tables import (
+    Table,
+    are_integers,
+    are_numbers,
+    is_integer,
+    number,
+    numbers,
+    read_lines,
+    read_table,
+    table_of_frame,
+    without_comments,
+)
+from rockspace.errors import RockspaceError
+
+
+def name_rows(
+    table: Table, names: Path, images: Sequence[str], *, others: Sequence[str] = (), column: str | None = None
+) -> tuple[Table, str]:
+    """Put the images that another file names before the rows of a table.
+
+    The file has one name for each row, in the order of the rows; or it is a key, with the images in one column and in another
+    one what the table has in a column of its own.
+
+    Args:
+        table: From `rockspace.data.tables.read_table`.
+        names: The file with the names of the images: one in each line, or any table.
+        images: Paths of the images that need a row, separated by ``/``.
+        others: Paths of images that may have one.
+        column: The column of ``names`` that names the images; None detects it.
+
+    Returns:
+        The table with a further first column, and what that is called.
+
+    Raises:
+        RockspaceError: The file names no images, has as few or as many names as no row, or fits the rows in two ways.
+    """
+    key, pairing = _naming(names, images, others=others, column=column)
+    named = pairing.names
+    cells = key.cells[named]
+    joined = _joined(table, key, named)
+    if joined is None:
+        if len(cells) != len(table.cells):
+            raise RockspaceError(
+                f"{names}: {len(cells)} names for the {len(table.cells)} rows of {table.path}, and no column that both have; "
+                "it needs a name for each row, or a column of the table's ids"
+            )
+        _refuse_numbered(key, named)
+        joined = pd.Series(cells.to_numpy(), table.cells.index)
+    title = f"column of {names.name}"
+    with_names = table.cells.copy()
+    with_names.insert(0, title, joined)
+    return Table(table.path, with_names, table.unnamed | {title}), title
+
+
+def listed_images(path: Path, images: Sequence[str]) -> list[str]:
+    """Return those of ``images`` that a list names, in their order.
+
+    Args:
+        path: A file with a name of an image in each line, or any table with a column of them.
+        images: Paths, separated by ``/``.
+
+    Raises:
+        RockspaceError: With the row, of a name that is no image, or twice there, or may be two images.
+    """
+    _, pairing = _naming(path, images, partial=True)
+    return [image for image, row in zip(images, pairing.rows, strict=True) if row >= 0]
+
+
+def read_matrix(path: Path, images: Sequence[str], *, names: Path | None = None) -> np.ndarray:
+    """Read a row of numbers for each image, such as an embedding.
+
+    Args:
+        path: ``.npy``, ``.npz``, ``.mat``, ``.parquet``, ``.json`` or a text table.
+        images: Paths of the images, separated by ``/``, each of which needs a row.
+        names: A file with the names of the rows, where ``path`` has none; see `name_rows`.
+
+    Returns:
+        ``(n, d)`` float64, in the order of the images.
+
+    Raises:
+        RockspaceError: With file and row, for the first thing that does not fit.
+    """
+    values = None
+    if path.suffix.lower() in arrays.SUFFIXES:
+        frame, unnamed = arrays.read_frame(path)
+        is_float = np.array([kind.kind == "f" for kind in frame.dtypes])
+        if is_float.any():  # thousands of columns need not become text
+            values, frame = frame.loc[:, is_float].to_numpy(np.float64), frame.loc[:, ~is_float]
+        table = table_of_frame(path, frame, unnamed & {*frame})
+    else:
+        table = read_table(path)
+    title = None
+    if names is not None:
+        table, title = name_rows(table, names, images)
+    if not table.cells.shape[1]:
+        raise RockspaceError(f"{path}: no column names the images; give the names of its rows in a file of their own")
+    pairing = pair(table, images, column=title)
+    if values is None:
+        left_out = {pairing.names, *pairing.numbering}
+        columns = [name for name in table.cells if name not in left_out and are_numbers(table.cells[name])]
+        if not columns:
+            raise RockspaceError(f"{path}: no column of numbers")
+        values = np.column_stack([numbers(table, name) for name in columns])
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0]) + 1
+        raise RockspaceError(f"{path}: row {row}: a number that is not finite; every image needs a whole row")
+    return values[pairing.rows]
+
+
+def _naming(path: Path, images: Sequence[str], **options: Any) -> tuple[Table, Pairing]:
+    """The reading of a file in which a column names images, with the fewest names of none, and how it does."""
+    found: list[tuple[Table, Pairing]] = []
+    fault = RockspaceError(f"{path}: no column names the images")
+    for table in reversed(_readings(path, images)):
+        try:
+            pairing = pair(table, images, **options)
+        except RockspaceError as error:
+            fault = error
+            continue
+        if pairing.names is not None:
+            found.append((table, pairing))
+    if not found:
+        raise fault
+    return min(reversed(found), key=lambda reading: len(reading[1].left_out))
+
+
+def _readings(path: Path, images: Sequence[str]) -> list[Table]:
+    """A file as names that fill its lines, without a first one that is a header, and as a table."""
+    if path.suffix.lower() in arrays.SUFFIXES:
+        return [read_table(path)]
+    lines = enumerate(without_comments(read_lines(path))[0], start=1)
+    names = {i: line.strip().strip("\"'") for i, line in lines if line.strip()}
+    if not names:
+        raise RockspaceError(f"{path}: the file is empty; expected names of images")
+    whole = Table(path, pd.DataFrame({"column 1": names}, dtype=str), frozenset({"column 1"}))
+    headless = Table(path, whole.cells.iloc[1:], whole.unnamed)
+    has_header = len(names) > 1 and not recognised(Table(path, whole.cells.iloc[:1], whole.unnamed), images)
+    try:
+        return [headless if has_header else whole, read_table(path)]
+    except RockspaceError:  # names with commas make no table
+        return [headless if has_header else whole]
+
+
+def _joined(table: Table, key: Table, named: str) -> pd.Series | None:
+    """The image of each row by a column of ids that a table and its key have in common, if there is one."""
+    found: dict[tuple[str, ...], str] = {}
+    for other in key.cells:
+        ids = [_identity(cell) for cell in key.cells[other]]
+        if len(set(ids)) < len(ids):
+            continue
+        image_of = dict(zip(ids, key.cells[named], strict=True))
+        for own in table.cells:
+            rows = [_identity(cell) for cell in table.cells[own]]
+            is_name = not are_numbers(table.cells[own]) or are_integers(table.cells[own])
+            if is_name and len(set(rows)) == len(rows) and set(rows) <= image_of.keys():
+                how = f"by {table.in_words(own)} and {key.in_words(other)}"
+                found.setdefault(tuple(image_of[row] for row in rows), how)
+                if are_integers(table.cells[own]) and not is_called_like_names(table, own) and len(rows) == len(ids):
+                    found.setdefault(tuple(key.cells[named]), "in the order of its rows")  # they may be ranks
+    if len(found) > 1:
+        one, two = list(found.values())[:2]
+        raise RockspaceError(
+            f"{key.path}: names the rows of {table.path} {one}, or otherwise {two}; leave one column of ids and one of images in it"
+        )
+    return pd.Series(next(iter(found)), table.cells.index) if found else None
+
+
+def _identity(cell: str) -> float | str:
+    return number(cell) if is_integer(cell) else folded_name(cell)
+
+
+def _refuse_numbered(key: Table, named: str) -> None:
+    """Refuse names by order if a column beside them numbers them in another order."""
+    for column in key.cells:
+        cells = key.cells[column]
+        if column == named or not are_integers(cells) or not cells.is_unique:
+            continue
+        values = [number(cell) for cell in cells]
+        if values != sorted(values):
+            raise RockspaceError(
+                f"{key.path}: {key.in_words(column)} numbers the images in another order than that of its rows, so which row of the "
+                "table belongs to which is open; sort it, or put the numbers into the table"
+            )
