@@ -154,6 +154,21 @@ def test_the_exchange_test_equals_a_plain_loop_over_swapped_predictions():
     assert ours == (1 + np.sum(np.array(exchanged) >= difference(a, b) - 1e-9)) / 200
 
 
+def test_networks_that_name_their_layers_differently_are_compared_in_their_last_layers_whatever_their_seeds():
+    predictions = [
+        *(prediction(0.5 + seed / 10, seed=seed, layer=layer, draw=seed) for seed in (0, 1) for layer in ("early", "late")),
+        prediction(0.8, model="clip", layer="embeddings", draw=7),
+    ]  # fmt: skip
+    last = Baselines(last_layers={"a": "late", "clip": "embeddings"})
+    table = comparison_table(scored(predictions, observed()), LABELS, QUICK, last)
+    (row,) = table[table["differs_in"] == "model"].to_dict("records")
+    assert [row[f"{part}_{side}"] for side in "ab" for part in ("model", "layer", "seed")] == [
+        "a", "late", "all", "clip", "embeddings", "0"
+    ]  # fmt: skip
+    each = [correlations(p.predicted, observed()).mean() for p in predictions]
+    assert row["difference"] == pytest.approx(np.mean([each[1], each[3]]) - each[4])
+
+
 def test_equally_good_models_differ_no_more_often_than_the_level():
     p = []
     for draw in range(100):

@@ -48,7 +48,7 @@ def test_a_sheet_of_a_large_split_has_a_limit_and_says_how_much_it_shows(study, 
     assert "Shown are 600" in caption
     assert len(given["captions"]) <= MAX_PICTURES
     assert (given["captions"][0], given["captions"][-1]) == ("L0000", "L0899")
-    assert given["title"] == "training: 600 of 2700 photographs, 900 labels"
+    assert given["title"] == "training: 600 of 2700 photographs of 900 labels"
 
 
 def test_the_preview_is_what_training_gets_pixel_for_pixel(train_set):

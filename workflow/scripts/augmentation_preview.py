@@ -3,7 +3,9 @@
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output, tensorflow=True):
-    from rockspace.data.catalog import label_names, read_catalog
+    from itertools import compress
+
+    from rockspace.data.catalog import read_catalog
     from rockspace.data.tfrecords import Geometry
     from rockspace.report.augmentation_preview import augmentation_figure, pipeline_views, preview_members
     from rockspace.training.augmentation import Augmentation
@@ -13,7 +15,8 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     images = ImageSet.open(snakemake.input.train, Geometry.from_config(params.geometry), catalog)
     shown = preview_members(images.labels)
     views = pipeline_views(images.subset(shown), Augmentation.from_config(params.augmentation), params.seed)
-    labels = [label_names(catalog)[label] for label in images.labels[shown]]
+    label_of = dict(zip(catalog["image_id"], catalog["label"], strict=True))
+    labels = [label_of[image] or image for image in compress(images.image_ids, shown)]
     title = f"what {snakemake.wildcards.model}, seed {params.seed}, sees in training"
     pictures = [snakemake.output.jpg, snakemake.output.caption]
     augmentation_figure(views, labels, title, params.augmentation, pictures)

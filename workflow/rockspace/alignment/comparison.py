@@ -75,8 +75,11 @@ class Baselines:
 
     def compare(self, a: Entry, b: Entry) -> bool:
         """Say whether `b` is a baseline of `a`, and both are the same layer or both the last one."""
-        last = [self.last_layers.get(entry.model) == entry.layer for entry in (a, b)]
-        return b.model in self.of_models.get(a.model, ()) and (a.layer == b.layer or all(last))
+        return b.model in self.of_models.get(a.model, ()) and self.are_alike(a, b)
+
+    def are_alike(self, a: Entry, b: Entry) -> bool:
+        """Say whether entries of two models are the same layer or both the last one: networks name their layers differently."""
+        return a.layer == b.layer or all(self.last_layers.get(each.model) == each.layer for each in (a, b))
 
 
 @dataclass(frozen=True)
@@ -171,7 +174,7 @@ def comparison_table(
 ) -> pd.DataFrame:
     """Compare all pairs that differ in one thing: the model, the layer, the seed, or training.
 
-    Models and layers are compared by the mean over their seeds, and so is each model with its own baselines, which enter no
+    Two models are compared in layers of one name, and in their last layers. Models and layers are compared by the mean over their seeds, and so is each model with its own baselines, which enter no
     other comparison. The difference of two mean r has paired
     intervals (both sides lose the same images) and a two-sided permutation test that exchanges the two
     predictions of random images, or of all images of random subtypes. p-values are adjusted after Holm over
@@ -224,10 +227,13 @@ def _pairs(entries: Sequence[Entry], baselines: Baselines) -> Iterator[tuple[str
     """Pairs that differ in one thing; seeds one by one, all else over all seeds."""
     averaged = _over_seeds(entries)
     yield from ((TRAINING, a, b) for a, b in permutations(averaged, 2) if baselines.compare(a, b))
-    for kind, candidates in (("model", averaged), ("layer", averaged), ("seed", entries)):
-        for a, b in combinations([entry for entry in candidates if entry.model not in baselines], 2):
-            if [name for name in ENTRY if getattr(a, name) != getattr(b, name)] == [kind]:
-                yield kind, a, b
+    own = [entry for entry in averaged if entry.model not in baselines]
+    yield from (
+        ("model", a, b) for a, b in combinations(own, 2) if a.model != b.model and baselines.are_alike(a, b)
+    )
+    yield from (("layer", a, b) for a, b in combinations(own, 2) if a.model == b.model)
+    each = [entry for entry in entries if entry.model not in baselines]
+    yield from (("seed", a, b) for a, b in combinations(each, 2) if (a.model, a.layer) == (b.model, b.layer))
 
 
 def _row(kind: str, a: Entry, b: Entry, labels: np.ndarray, resampling: Resampling) -> dict:

@@ -16,18 +16,18 @@ PHOTOGRAPHS, VIEWS = 6, 7  # rows, and augmented views beside the unchanged one
 
 
 def preview_members(labels: np.ndarray, count: int = PHOTOGRAPHS) -> np.ndarray:
-    """Choose images to preview: the first of each of ``count`` labels, spread evenly over all labels.
+    """Choose images to preview: the first of each of ``count`` labels, spread evenly over all labels, or over all images without labels.
 
     Args:
-        labels: ``(n,)`` label indices.
+        labels: ``(n,)`` label indices; -1 without labels.
         count: How many images at most.
 
     Returns:
         ``(n,)`` bool, true for the images chosen.
     """
-    present, first = np.unique(labels, return_index=True)
+    first = np.unique(labels, return_index=True)[1] if (labels >= 0).any() else np.arange(len(labels))
     chosen = np.zeros(len(labels), bool)
-    chosen[first[np.linspace(0, len(present) - 1, min(count, len(present))).round().astype(int)]] = True
+    chosen[first[np.linspace(0, len(first) - 1, min(count, len(first))).round().astype(int)]] = True
     return chosen
 
 
@@ -59,7 +59,7 @@ def augmentation_figure(
 
     Args:
         views: As from `pipeline_views`.
-        labels: What each photograph shows.
+        labels: What each photograph shows: its label, or its name where it has none.
         title: What sees them.
         augmentation: Settings of the augmentation, by their names in the configuration.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.

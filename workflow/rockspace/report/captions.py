@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rockspace.alignment.statistics import Estimate, doubt, written_p
+from rockspace.data.catalog import NO_LABEL
 
 # How an interval of a correlation is computed, by the unit that is resampled.
 METHODS = {
@@ -22,11 +23,22 @@ def counted(labels: Iterable[str], kind: str = "") -> str:
     """Return how many images of how many labels there are, such as ``120 validation images of 30 labels``.
 
     Args:
-        labels: Label of each image.
+        labels: Label of each image; the empty text where it has none.
         kind: What the images are, such as ``validation``.
     """
     each = list(labels)
-    return f"{count(len(each), f'{kind} image'.strip())} of {count(len(set(each)), 'label')}"
+    return f"{count(len(each), f'{kind} image'.strip())}{of_labels(each)}"
+
+
+def of_labels(labels: Iterable[str]) -> str:
+    """Return of how many labels images are, such as `` of 30 labels``; nothing of images without labels.
+
+    Args:
+        labels: Label of each image; the empty text where it has none.
+    """
+    each = list(labels)
+    names, without = {*each} - {NO_LABEL}, each.count(NO_LABEL)
+    return f" of {count(len(names), 'label')}{f' ({without} without one)' if without else ''}" if names else ""
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

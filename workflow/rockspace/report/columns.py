@@ -16,8 +16,9 @@ import pandas as pd
 from rockspace.alignment.statistics import BY_KEY, STATISTICS, UNITS, Estimate, Statistic, find, written_p
 
 NOTHING = "-"
-# Columns of the two figures that every page begins with.
+# Columns of the two figures that every page begins with, and all of accuracy.
 R, TOP1 = "held_out_mean_r", "validation_top1"
+ACCURACY = (TOP1, "validation_top3", "train_top1")
 TEXT = "{}"
 # Formats of shares (0 to 1) and p-values, in addition to those of `str.format`.
 SHARE, P_VALUE = "share", "p-value"
@@ -208,7 +209,7 @@ DIMENSIONS: tuple[Column, ...] = (
     *_ends("`r`"),
 )
 COMPARISON: tuple[Column, ...] = (
-    Column("differs_in", "differs in", "What the two entries differ in: model, layer or seed, or training: a model and its network without training.", TEXT),
+    Column("differs_in", "differs in", "What the two entries differ in: model (in layers of one name or in the last ones), layer or seed, or training: a model and its network without training.", TEXT),
     *_sides(),
     Column("difference", "difference", "Held-out mean r of the first entry minus that of the second."),
     *_ends("the difference"),
@@ -231,6 +232,11 @@ def read_table(path: str | Path) -> pd.DataFrame:
     """Read one of `TABLES`; names that look like numbers or missing values stay text."""
     text = {column.name: str for column in TABLES[Path(path).stem] if column.form == TEXT}
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
+
+
+def has_accuracy(row: Mapping[str, Any]) -> bool:
+    """Say whether a row of the summary is of a network that tells labels apart: only then a page speaks of accuracy."""
+    return not all(pd.isna(row[name]) for name in ACCURACY)
 
 
 def estimate_of(row: Mapping[str, Any], name: str) -> Estimate:

@@ -14,7 +14,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from rockspace.alignment.statistics import BY_KEY, LEVEL, Estimate
+from rockspace.alignment.statistics import BY_KEY, LEVEL, UNITS, Estimate
 from rockspace.report.captions import caption, count, counted, intervals, listed, whose
 from rockspace.report.dimensions import difference_of, is_clear
 from rockspace.report.figures import (
@@ -27,6 +27,7 @@ from rockspace.report.figures import (
     letters,
     one_line,
     save,
+    shortened,
     wrapped,
 )
 
@@ -145,24 +146,18 @@ def _names(entries: pd.DataFrame, longest: int) -> list[str]:
     parts = [column for column in ("model", "layer") if entries[column].nunique() > 1] or ["model"]
     names = [[str(entry[part]) for part in parts] for _, entry in entries.iterrows()]
     if len(names) <= MAX_TWO_LINES and max(letters(" ".join(name)) for name in names) > NAME:
-        return ["\n".join(_shortened(part, NAME) for part in name) for name in names]
-    return [_shortened(" ".join(name), longest) for name in names]
-
-
-def _shortened(name: str, longest: int) -> str:
-    """Leave out the middle of a long name: its end tells layers apart."""
-    name = one_line(name, 1000)
-    if letters(name) <= longest:
-        return name
-    return one_line(name, longest // 2) + one_line(name[::-1], longest // 2).removesuffix("…")[::-1]
+        return ["\n".join(shortened(part, NAME) for part in name) for name in names]
+    return [shortened(" ".join(name), longest) for name in names]
 
 
 def _forest(
     axis: Axes, entries: pd.DataFrame, names: Sequence[str], chance: Mapping[Entry, tuple[float, float, float]]
 ) -> None:
     y = np.arange(len(entries))
-    axis.hlines(y, entries["low_subtypes"], entries["high_subtypes"], color=BLUE, lw=0.8, label="over subtypes")
-    axis.hlines(y, entries["low_images"], entries["high_images"], color=BLUE, lw=2.6, alpha=0.55, label="over images")
+    for units, style in (("subtypes", {"lw": 0.8}), ("images", {"lw": 2.6, "alpha": 0.55})):
+        if entries[f"low_{units}"].notna().any():
+            ends = (entries[f"{end}_{units}"] for end in ("low", "high"))
+            axis.hlines(y, *ends, color=BLUE, label=f"over {units}", **style)
     axis.plot(entries["mean_r"], y, "o", color=BLUE, mfc="white", ms=4, label="mean r")
     if (entries["seeds_high"] > entries["seeds_low"]).any():
         for column, label in (("seeds_low", "lowest and highest seed"), ("seeds_high", None)):
@@ -250,7 +245,12 @@ def _matrix(axis: Axes, difference: np.ndarray, clear: np.ndarray, row: float) -
 def _caption(
     entries: pd.DataFrame, shown: pd.DataFrame, labels: Sequence[str], compared: bool, has_chance: bool
 ) -> str:
-    units = "subtypes" if shown["low_subtypes"].notna().all() else "images" if shown["low_images"].notna().all() else ""
+    units = next((each for each in UNITS if shown[f"low_{each}"].notna().all()), "")
+    exchanged = (
+        "random subtypes (of random images where intervals are over images), adjusted by Holm's method; with too few subtypes for a test the interval decides"
+        if units == "subtypes"
+        else "random images, adjusted by Holm's method"
+    )
     chosen = (
         f"The closest layer of each model and the closest of the other layers, {len(shown)} of {len(entries)}; comparison.csv has all."
         if len(shown) < len(entries)
@@ -273,16 +273,15 @@ def _caption(
         chosen,
         intervals("Lines", units),
         both,
-        "Grey bands and diamonds: middle 95 % and mean of r by chance, with images or subtypes paired with coordinates at random and "
-        "the analysis repeated for each pairing."
+        "Grey bands and diamonds: middle 95 % and mean of r by chance, with "
+        f"{'images or subtypes' if units == 'subtypes' else 'images'} paired with coordinates at random and the analysis repeated for each pairing."
         if has_chance
         else "",
         "Grey ticks are the lowest and the highest seed." if (shown["seeds_high"] > shown["seeds_low"]).any() else "",
-        "Right: how much the model or layer of a row exceeds that of a column, for pairs that differ in the model or the layer alone, and for models and their baselines; "
+        "Right: how much the model or layer of a row exceeds that of a column, for pairs that differ in the model or the layer alone, for the last layers of models, and for models and their baselines; "
         "the numbers on the diagonal number rows and columns. Hatched: not compared. "
         f"Blue with a star: a clear difference, of which the paired 95 % interval excludes 0 and p ≤ {LEVEL} by a two-sided test that exchanges the two "
-        "predictions of random subtypes (of random images where intervals are over images), adjusted by Holm's method; with too few subtypes for a test the interval decides. White: compared, "
-        "and no clear difference."
+        f"predictions of {exchanged}. White: compared, and no clear difference."
         if compared
         else _nothing_compared(entries),
     )

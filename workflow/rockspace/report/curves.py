@@ -21,6 +21,7 @@ ABOUT_PHASES = {
     "refit": "fine-tuning again, on all training images, for as many epochs as were best",
 }
 QUANTITIES = {"accuracy": (100, "accuracy (%)"), "loss": (1, "loss")}
+TOP = {"accuracy": 105}  # upper ends of scales
 # What early stopping watches, by `finetune.selection`.
 WATCHED_WORDS = {"holdout": "stopping set", "validation": "validation images", "none": "nothing"}
 ABOUT_WATCHED = {
@@ -43,7 +44,7 @@ def learning_curves(
     title: str,
     outputs: Sequence[str | Path],
 ) -> None:
-    """Draw accuracy and loss over the epochs of both phases, training and watched images.
+    """Draw accuracy, where the network has one, and loss over the epochs of both phases, training and watched images.
 
     Args:
         head: History of the first phase: ``phase, epoch, loss, accuracy, val_loss, val_accuracy``.
@@ -54,19 +55,20 @@ def learning_curves(
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
     history = _joined(head, finetune)
+    quantities = _quantities(history)
     with column_style():
-        figure, axes = plt.subplots(2, 1, figsize=(COLUMN, COLUMN), sharex=True, layout="constrained")
-        for axis, quantity in zip(axes, QUANTITIES, strict=True):
+        size = (COLUMN, COLUMN * (1 + len(quantities)) / 3)
+        figure, axes = plt.subplots(len(quantities), 1, figsize=size, sharex=True, squeeze=False, layout="constrained")
+        axes = axes[:, 0]
+        for axis, quantity in zip(axes, quantities, strict=True):
             _lines(axis, history, quantity, watched)
             axis.set_ylabel(QUANTITIES[quantity][1])
-            axis.set_ylim(bottom=0)
-        axes[0].set_ylim(0, 105)
+            axis.set_ylim(0, TOP.get(quantity))
         axes[0].set_title(wrapped(title, 0.85 * COLUMN), loc="left", pad=4 + PHASE_LINE * history["phase"].nunique())
-        axes[1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        axes[1].set_xlabel("epoch")
-        axes[1].set_xlim(0.5, len(history) + 0.5)
-        # A network without a softmax has a loss alone.
-        figure.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+        axes[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes[-1].set_xlabel("epoch")
+        axes[-1].set_xlim(0.5, len(history) + 0.5)
+        figure.legend(*axes[-1].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         _phases(axes, history)
         save(figure, outputs, _caption(f"Learning curves of {title}", history, labels, watched))
 
@@ -95,35 +97,37 @@ def all_learning_curves(
     columns = min(len(histories), MAX_COLUMNS * (1 + (len(histories) > MANY)))
     rows = -(-len(histories) // columns)
     width = COLUMN if columns <= 2 else TWO_COLUMNS
+    together = pd.concat([_joined(*pair) for pair in histories.values()])
+    quantities = _quantities(together)
+    panels = len(quantities)  # of a network
     with column_style():
-        figure = plt.figure(figsize=(width, 2.5 * rows + 4 * LINE), layout="constrained")
-        axes = figure.subplots(2 * rows, columns, squeeze=False)
+        figure = plt.figure(figsize=(width, 1.25 * panels * rows + 4 * LINE), layout="constrained")
+        axes = figure.subplots(panels * rows, columns, squeeze=False)
         for number, (name, (head, finetune)) in enumerate(histories.items()):
             row, column = divmod(number, columns)
-            pair = axes[2 * row : 2 * row + 2, column]
+            own = axes[panels * row : panels * (row + 1), column]
             history = _joined(head, finetune)
-            for axis, quantity in zip(pair, QUANTITIES, strict=True):
+            for axis, quantity in zip(own, quantities, strict=True):
                 _lines(axis, history, quantity, watched)
                 axis.set_xlim(0.5, len(history) + 0.5)
                 axis.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
                 axis.tick_params(labelbottom=quantity == "loss", labelleft=column == 0)
                 axis.set_ylabel(QUANTITIES[quantity][1] if column == 0 else "")
-            pair[0].set_title(name, loc="left", wrap=True)
-            _boundaries(pair, history)
-            pair[0].sharex(pair[1])
-        for axis in axes[0::2].flat:
-            axis.set_ylim(0, 105)
-        highest = max(axis.get_ylim()[1] for axis in axes[1::2].flat)
-        for axis in axes[1::2].flat:
-            axis.set_ylim(0, highest)
-        for axis in [*axes[0::2].flat[len(histories) :], *axes[1::2].flat[len(histories) :]]:
-            axis.set_visible(False)
-        together = pd.concat([_joined(*pair) for pair in histories.values()])
+            own[0].set_title(name, loc="left", wrap=True)
+            _boundaries(own, history)
+            own[0].sharex(own[-1])
+        for i, quantity in enumerate(quantities):
+            same = axes[i::panels].ravel()
+            highest = TOP.get(quantity) or max(axis.get_ylim()[1] for axis in same)
+            for axis in same:
+                axis.set_ylim(0, highest)
+            for axis in same[len(histories) :]:
+                axis.set_visible(False)
         words = ", ".join(dict.fromkeys(PHASES[phase] for phase in together["phase"]))
         separated = f"\nvertical lines separate the phases:\n{words}" if ", " in words else ""
         figure.supxlabel(f"epoch{separated}")
         figure.legend(
-            *axes[1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2 if width == COLUMN else 3
+            *axes[panels - 1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2 if width == COLUMN else 3
         )
         networks = list(histories) if len(histories) <= MAX_COLUMNS else [f"{len(histories)} networks"]
         start = f"Learning curves of {listed(networks)}, with the same scales"
@@ -133,9 +137,14 @@ def all_learning_curves(
 def _caption(start: str, history: pd.DataFrame, labels: Sequence[str], watched: str) -> str:
     phases = list(dict.fromkeys(ABOUT_PHASES[phase] for phase in history["phase"]))
     selected = (history["best"].astype(bool) & (history["phase"] == "select")).any()
+    has_accuracy = "accuracy" in _quantities(history)
+    shown = (
+        "accuracy (top, share of images whose label is the most probable one) and loss (bottom, the one that training minimizes)"
+        if has_accuracy
+        else "the loss that training minimizes"
+    )
     return caption(
-        f"{start}: accuracy (top, share of images whose label is the most probable one) and loss (bottom, the one that training "
-        "minimizes) over the epochs.",
+        f"{start}: {shown} over the epochs.",
         f"Phases, separated by vertical lines: {'; '.join(phases)}." if len(phases) > 1 else f"Phase: {phases[0]}.",
         f"Solid: training images ({counted(labels)}), as augmented in training.",
         ABOUT_WATCHED[watched] if history["val_loss"].notna().any() else "",
@@ -143,9 +152,16 @@ def _caption(start: str, history: pd.DataFrame, labels: Sequence[str], watched: 
         "of the frozen base are not among those to choose from."
         if selected
         else "",
-        "Where the network predicts no labels, there is no accuracy." if history["accuracy"].isna().any() else "",
+        "Where the network predicts no labels, there is no accuracy."
+        if has_accuracy and history["accuracy"].isna().any()
+        else "",
         "Each line is one network, without error bars.",
     )
+
+
+def _quantities(history: pd.DataFrame) -> list[str]:
+    """What there is to draw: a network that predicts no labels has a loss alone."""
+    return [quantity for quantity in QUANTITIES if history[quantity].notna().any()]
 
 
 def _joined(head: pd.DataFrame, finetune: pd.DataFrame) -> pd.DataFrame:

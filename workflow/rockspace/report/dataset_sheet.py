@@ -1,15 +1,18 @@
-"""A contact sheet of the dataset: photographs of every label."""
+"""A contact sheet of the dataset: photographs of every label, or by name where there are no labels."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from rockspace.data.catalog import NO_LABEL
 from rockspace.data.images import WHITE
-from rockspace.report.captions import caption, counted
+from rockspace.report.captions import caption, counted, of_labels
 from rockspace.report.contact_sheet import contact_sheet
+from rockspace.report.figures import shortened
 
 COLUMNS, TILE = 12, 96  # pictures in a row, and their side (pixels)
+NAME = 15  # letters of an image's name that fit below it
 MAX_OF_A_LABEL, MAX_PICTURES = 12, 600  # a sheet with more is too large to look over
 
 
@@ -19,7 +22,7 @@ def dataset_sheet(
     """Lay out the photographs of a split, label by label, the labels of a superclass side by side.
 
     A sheet holds at most 12 photographs of a label and 600 in all; of a larger split it shows every so
-    many labels and photographs, and says so.
+    many labels and photographs, and says so. Without labels the photographs stand in the order of the catalog, each with its name.
 
     Args:
         catalog: As from `rockspace.data.catalog.read_catalog`.
@@ -31,25 +34,35 @@ def dataset_sheet(
     Returns:
         The caption of the sheet.
     """
-    images = catalog[catalog["split"] == split].sort_values(["superclass", "label", "image_id"])
-    labels = images["label"].unique()
-    shown = _spread(labels, MAX_PICTURES)
+    images = catalog[catalog["split"] == split]
+    has_labels = (images["label"] != NO_LABEL).any()
+    if has_labels:
+        # Images without a label come last.
+        images = images.assign(last=images["label"] == NO_LABEL).sort_values(["last", "superclass", "label", "image_id"])
+        chosen, columns = _of_each_label(images), _columns((images["label"] == images["label"].iloc[0]).sum())
+        names = chosen["label"].replace(NO_LABEL, "no label")
+    else:
+        chosen, columns = images.iloc[_spread(np.arange(len(images)), MAX_PICTURES)], COLUMNS
+        names = chosen["image_id"].map(lambda name: shortened(name, NAME))
+    of = "" if len(chosen) == len(images) else f" of {len(images)}"
+    kind = "training" if split == "train" else split
+    title = f"{kind}: {len(chosen)}{of} photographs{of_labels(images['label'])}"
+    paths = [root / path for path in chosen["path"]]
+    contact_sheet(paths, names.tolist(), output, columns=columns, tile=TILE, title=title, background=background)
+    order = "the labels in the order of their superclasses, each named below its images"
+    return caption(
+        f"{counted(images['label'], kind).capitalize()}, {order if has_labels else 'each with its name below it'}.",
+        f"Shown are {len(chosen)}, spread evenly over {'labels and images' if has_labels else 'all'}." if of else "",
+    )
+
+
+def _of_each_label(images: pd.DataFrame) -> pd.DataFrame:
+    """At most so many images of each label, of at most so many labels."""
+    shown = _spread(images["label"].unique(), MAX_PICTURES)
     each = max(1, min(MAX_OF_A_LABEL, MAX_PICTURES // len(shown)))
-    chosen = pd.concat(
+    return pd.concat(
         rows.iloc[_spread(np.arange(len(rows)), each)]
         for _, rows in images[images["label"].isin(shown)].groupby("label", sort=False)
-    )
-    of = "" if len(chosen) == len(images) else f" of {len(images)}"
-    title = f"{'training' if split == 'train' else split}: {len(chosen)}{of} photographs, {len(labels)} labels"
-    paths = [root / path for path in chosen["path"]]
-    columns = _columns(len(images[images["label"] == labels[0]]))
-    contact_sheet(
-        paths, chosen["label"].tolist(), output, columns=columns, tile=TILE, title=title, background=background
-    )
-    kind = "training" if split == "train" else split
-    return caption(
-        f"{counted(images['label'], kind).capitalize()}, the labels in the order of their superclasses, each named below its images.",
-        f"Shown are {len(chosen)}, spread evenly over labels and images." if of else "",
     )
 
 

@@ -114,6 +114,14 @@ def one_line(text: str, longest: int = 40) -> str:
     return f"{text}…"
 
 
+def shortened(name: str, longest: int) -> str:
+    """Leave out the middle of a name that is wider than ``longest`` Latin letters: the end tells names apart that begin alike."""
+    name = one_line(name, 1000)
+    if letters(name) <= longest:
+        return name
+    return one_line(name, longest // 2) + one_line(name[::-1], longest // 2).removesuffix("…")[::-1]
+
+
 def letters(text: str) -> int:
     """How many Latin letters a text is about as wide as; Chinese characters, for example, take two each."""
     return sum(1 + (unicodedata.east_asian_width(character) in "WF") for character in text)
