@@ -228,9 +228,7 @@ def _pairs(entries: Sequence[Entry], baselines: Baselines) -> Iterator[tuple[str
     averaged = _over_seeds(entries)
     yield from ((TRAINING, a, b) for a, b in permutations(averaged, 2) if baselines.compare(a, b))
     own = [entry for entry in averaged if entry.model not in baselines]
-    yield from (
-        ("model", a, b) for a, b in combinations(own, 2) if a.model != b.model and baselines.are_alike(a, b)
-    )
+    yield from (("model", a, b) for a, b in combinations(own, 2) if a.model != b.model and baselines.are_alike(a, b))
     yield from (("layer", a, b) for a, b in combinations(own, 2) if a.model == b.model)
     each = [entry for entry in entries if entry.model not in baselines]
     yield from (("seed", a, b) for a, b in combinations(each, 2) if (a.model, a.layer) == (b.model, b.layer))

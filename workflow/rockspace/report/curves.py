@@ -127,7 +127,9 @@ def all_learning_curves(
         separated = f"\nvertical lines separate the phases:\n{words}" if ", " in words else ""
         figure.supxlabel(f"epoch{separated}")
         figure.legend(
-            *axes[panels - 1, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2 if width == COLUMN else 3
+            *axes[panels - 1, 0].get_legend_handles_labels(),
+            loc="outside upper left",
+            ncols=2 if width == COLUMN else 3,
         )
         networks = list(histories) if len(histories) <= MAX_COLUMNS else [f"{len(histories)} networks"]
         start = f"Learning curves of {listed(networks)}, with the same scales"

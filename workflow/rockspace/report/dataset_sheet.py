@@ -38,7 +38,9 @@ def dataset_sheet(
     has_labels = (images["label"] != NO_LABEL).any()
     if has_labels:
         # Images without a label come last.
-        images = images.assign(last=images["label"] == NO_LABEL).sort_values(["last", "superclass", "label", "image_id"])
+        images = images.assign(last=images["label"] == NO_LABEL).sort_values(
+            ["last", "superclass", "label", "image_id"]
+        )
         chosen, columns = _of_each_label(images), _columns((images["label"] == images["label"].iloc[0]).sum())
         names = chosen["label"].replace(NO_LABEL, "no label")
     else:
