@@ -25,7 +25,6 @@ from rockspace.report.figures import (
     TWO_COLUMNS,
     column_style,
     letters,
-    one_line,
     save,
     shortened,
     wrapped,
