@@ -48,6 +48,17 @@ def test_what_changes_the_features_makes_another_baseline_and_its_name_is_free(c
     assert names["efficientnet_lite0-pretrained-2"]["pretrained"] == "efficientnet_lite0-pretrained-3"
 
 
+def test_a_baseline_has_the_layers_of_all_models_that_it_is_of_and_the_features_where_one_is_trained():
+    def layers(*models: dict) -> dict[str, list[str]]:
+        found, _ = baselines(validated(CONFIG | {"models": list(models)}))
+        return {model["name"].removeprefix("efficientnet_lite0-"): model["layers"] for model in found}
+
+    first, second = LITE | {"layers": ["block2b_add"]}, LITE | {"name": "b", "layers": ["block3b_add"]}
+    both = ["block2b_add", "penultimate", "block3b_add"]
+    assert layers(first, second) == {"pretrained": both, "untrained": both}
+    assert layers(first | {"objective": "none"}) == {"untrained": ["block2b_add"]}
+
+
 def test_no_network_is_its_own_baseline():
     assert of(LITE | {"weights": "none"})[0] == ["efficientnet_lite0-untrained"]
     assert of(LITE | {"objective": "none"})[0] == ["efficientnet_lite0-untrained"]

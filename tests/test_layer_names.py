@@ -73,7 +73,21 @@ def test_named_layers_are_sorted_by_depth_however_they_are_named():
     ]  # fmt: skip
 
 
+def test_a_model_has_layers_of_its_own_in_place_of_those_of_all_models():
+    mixed = {"backbone": "resnet50", "layers": ["conv2_block1_out", "all-blocks", "head_dense_1"]}
+    as_it_is = {"objective": "none", "layers": ["block3b_add", "block1a_bn"]}
+    layers = embedded_layers(configured(["pooled"], {"layers": ["block3b_add"]}, mixed, as_it_is, {}))
+    assert layers["m0"] == ["block3b_add"]
+    assert [*layers["m1"][:2], *layers["m1"][-2:]] == ["conv2_block1_out", "conv2_block2_out", "head_dense_1", "penultimate"]
+    assert layers["m2"] == ["block1a_bn", "block3b_add"]
+    assert layers["m3"] == ["pooled"]
+
+
 WRONG = {
+    "a layer of its own that a model lacks": (
+        configured(["penultimate"], {}, {"layers": ["block9z_add"]}),
+        r"layers.*: model 'm1' .* no layer 'block9z_add'",
+    ),
     "a layer to embed that one of two models lacks": (
         configured(["block3b_add", "penultimate"], {}, {"backbone": "resnet50"}),
         r"embeddings\.layers: model 'm1' \(resnet50\) has no layer 'block3b_add'; similar ones: \w+",

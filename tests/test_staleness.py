@@ -65,6 +65,7 @@ TABLE = {
     "models[].name": ("other", FEATURES | {"augmentation_preview"}),
     "models[].backbone": ("efficientnet_lite1", {"pretrained_weights"} | FEATURES),
     "models[].weights": ("none", FEATURES),
+    "models[].layers": (["penultimate", "block1a_project_bn"], INFER),
     "models[].output_layer": ("block5c_add", FEATURES),
     "models[].preprocessing": ("unit", FEATURES),
     "models[].feature_layers": (["block1a_project_bn"], FEATURES),

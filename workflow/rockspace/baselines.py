@@ -4,18 +4,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-NO_OBJECTIVE = "none"
-"""The objective of a network that is taken as it is, without a head and without training."""
+from rockspace.network_kinds import NO_OBJECTIVE, PENULTIMATE, RANDOM, file_name, is_trained, kind_of
 
 PRETRAINED_BASELINE, RANDOM_BASELINE = "pretrained", "untrained"
 
 # What the features of a network without training depend on, besides its weights and its views.
 _NETWORK = ("backbone", "image_size", "output_layer", "preprocessing", "feature_layers", "pooling")
-
-
-def is_trained(model: dict[str, Any]) -> bool:
-    """Say whether a model of a validated configuration is trained."""
-    return bool(model["objective"] != NO_OBJECTIVE)
 
 
 def with_default_objective(models: Any, objective: str) -> Any:
@@ -49,20 +43,25 @@ def baselines(config: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, d
         for kind, weights in _kinds(model, config["baselines"]):
             key = _features_of(model | {"weights": weights})
             if key not in models:
-                name = _free_name(f"{model['backbone']}-{kind}", taken)
+                name = _free_name(f"{file_name(model['backbone'])}-{kind}", taken)
                 taken.add(name)
-                models[key] = model | {"name": name, "weights": weights, "objective": NO_OBJECTIVE}
+                models[key] = model | {"name": name, "weights": weights, "objective": NO_OBJECTIVE, "layers": []}
+            # The features are the last layer that a trained network and one without a head both have.
+            layers = [*models[key]["layers"], *model["layers"], *([PENULTIMATE] if is_trained(model) else [])]
+            models[key]["layers"] = list(dict.fromkeys(layers))
             names[model["name"]][kind] = models[key]["name"]
     return list(models.values()), names
 
 
 def _kinds(model: dict[str, Any], wanted: list[str]) -> Iterator[tuple[str, str]]:
     """The kinds of baselines that a model has, and the weights of each."""
-    has_weights = model["weights"] != "none"
+    if not kind_of(model["backbone"]).in_keras:
+        return
+    has_weights = model["weights"] != RANDOM
     if PRETRAINED_BASELINE in wanted and has_weights and is_trained(model):
         yield PRETRAINED_BASELINE, model["weights"]
     if RANDOM_BASELINE in wanted and (has_weights or is_trained(model)):
-        yield RANDOM_BASELINE, "none"
+        yield RANDOM_BASELINE, RANDOM
 
 
 def _features_of(model: dict[str, Any]) -> str:

@@ -14,8 +14,9 @@ import yaml
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError, best_match
 
-from rockspace.baselines import classifies, is_trained
+from rockspace.baselines import classifies
 from rockspace.errors import RockspaceError
+from rockspace.network_kinds import is_trained, settle
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
 MOST_VALUES, DEEPEST = 100_000, 50
@@ -64,8 +65,11 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
     filled = _fill(config, schema)
     _check_finite(filled)
     _check(filled, schema)
-    for model in filled["models"]:
+    for i, model in enumerate(filled["models"]):
+        settle(model, f"config: models[{i}]")
         own = model["recipe"]
+        layers = filled["embeddings"]["layers"] if model["layers"] is None else model["layers"]
+        model["layers"] = [layers] if isinstance(layers, str) else layers
         model["recipe"] = {name: laid_over(filled[name], own.get(name, {})) for name in RECIPE_SECTIONS}
     _check(filled, _with_whole_recipes(schema))
     filled["dataset"]["labels"] = source_of_labels(filled["dataset"])

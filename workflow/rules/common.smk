@@ -14,7 +14,8 @@ try:
     from rockspace.data.archive import check_source, source_files
     from rockspace.data.manifest import lost_files
     from rockspace.errors import RockspaceError
-    from rockspace.baselines import NO_OBJECTIVE, baselines, classifies, is_trained, with_default_objective
+    from rockspace.baselines import NO_OBJECTIVE, baselines, classifies, with_default_objective
+    from rockspace.network_kinds import RANDOM, READY, file_name, files_of, is_trained, kind_of
     from rockspace.networks.layer_names import embedded_layers
     from rockspace.sources import digest_of
 except ModuleNotFoundError as error:
@@ -58,7 +59,7 @@ REGRESSES = {name: model["objective"] in ("coordinates", "joint") for name, mode
 SEEDS = settings["seeds"]
 # A pretrained network is the same for every seed, unless it is trained.
 SEEDS_OF = {
-    name: SEEDS if is_trained(model) or model["weights"] == "none" else SEEDS[:1] for name, model in MODELS.items()
+    name: SEEDS if is_trained(model) or model["weights"] == RANDOM else SEEDS[:1] for name, model in MODELS.items()
 }
 SPLITS = list(settings["dataset"]["splits"])
 COORDINATES = {split: f"{STUDY}/coordinates/{split}.csv" for split in SPLITS}
@@ -113,11 +114,10 @@ wildcard_constraints:
 
 
 for model in settings["models"]:
-    if model["weights"] not in ("imagenet", "none") and not Path(model["weights"]).is_file():
-        raise WorkflowError(
-            f"config: models: {model['name']}: weights: no file '{model['weights']}'; "
-            "allowed: imagenet, none, or the path of a .weights.h5 file"
-        )
+    for key, file in files_of(model).items():
+        if not file.is_file():
+            allowed = "imagenet, none, or the path of a .weights.h5 file" if key == "weights" else "the path of a file"
+            raise WorkflowError(f"config: models: {model['name']}: {key}: no file '{file}'; allowed: {allowed}")
 
 for split, path in RESPONSES.items():
     if not path.is_file():
@@ -140,7 +140,7 @@ def features_of(split, model, seed):
     Random weights are drawn for each seed, pretrained ones are the same for all.
     """
     first = SHARES_FEATURES_OF[model]
-    draw = f"seed-{seed}/" if MODELS[first]["weights"] == "none" else ""
+    draw = f"seed-{seed}/" if MODELS[first]["weights"] == RANDOM else ""
     return expand(shards(split, rules.features.output.features), model=first, draw=draw)
 
 
@@ -149,15 +149,13 @@ def features(split):
 
 
 def weights(wildcards):
-    """The file with the pretrained weights of a model, if it has any."""
+    """The file with the weights of a model, if it has any."""
     model = MODELS[wildcards.model]
-    match model["weights"]:
-        case "none":
-            return []
-        case "imagenet":
-            return f"results/weights/{model['backbone']}.weights.h5"
-        case path:
-            return path
+    if model["weights"] == RANDOM:
+        return []
+    files = files_of(model)
+    fetched = f"results/weights/{file_name(model['backbone'])}.weights.h5"
+    return str(files.get("weights") or files.get("backbone") or fetched)
 
 
 def digest(record, files_of):
@@ -176,13 +174,7 @@ def digest(record, files_of):
     return of_job
 
 
-def weights_of_user(wildcards):
-    """The weights file that the user gives for a model, if any."""
-    path = MODELS[wildcards.model]["weights"]
-    return {} if path in ("imagenet", "none") else {"weights": Path(path)}
-
-
-digest_of_weights = digest("weights-{wildcards.model}", weights_of_user)
+digest_of_weights = digest("weights-{wildcards.model}", lambda wildcards: files_of(MODELS[wildcards.model]))
 
 
 def backbone(wildcards):
@@ -308,10 +300,15 @@ def code(stage):
     return lambda wildcards: code_fingerprint(script)
 
 
+# Backbones that Keras runs, by what the files are called that belong to each.
+BACKBONES = {file_name(model["backbone"]): model["backbone"] for model in models if kind_of(model["backbone"]).in_keras}
+
+
 def precision(wildcards):
     """The file with the precision of a backbone, if it depends on the hardware."""
     backbone = MODELS[wildcards.model]["backbone"]
-    return f"{STUDY}/precision/{backbone}.json" if settings["precision"] == "auto" else []
+    decided = settings["precision"] == "auto" and kind_of(backbone).in_keras
+    return f"{STUDY}/precision/{file_name(backbone)}.json" if decided else []
 
 
 def source_of(files):

@@ -135,6 +135,7 @@ rule pretrained_weights:
     resources:
         mem_mb=2000,
     params:
+        backbone=lambda wildcards: BACKBONES[wildcards.backbone],
         code=code("pretrained_weights"),
     message:
         "Getting the pretrained weights of {wildcards.backbone}"

@@ -28,7 +28,9 @@ rule cross_validate:
         mem_mb=memory_of_fold,
         runtime=480,
     params:
-        model=lambda wildcards: {key: value for key, value in MODELS[wildcards.model].items() if key != "name"},
+        model=lambda wildcards: {
+            key: value for key, value in MODELS[wildcards.model].items() if key not in ("name", "layers")
+        },
         geometry=geometry,
         precision=settings["precision"],
         folds=settings["search"]["folds"],

@@ -18,12 +18,10 @@ import keras
 from rockspace.errors import RockspaceError
 from rockspace.networks import lite
 from rockspace.networks.flattening import flat
-from rockspace.networks.layer_names import check_backbone
+from rockspace.networks.layer_names import Layers, check_backbone
 from rockspace.networks.layers import find_layer
 from rockspace.networks.preprocessing import IMAGENET_STD, MODES
 from rockspace.networks.weight_files import load_weights
-
-PREPROCESSING_MODES = ("backbone", "unit")
 
 
 class Backbone(NamedTuple):
@@ -97,7 +95,7 @@ def build(
         weights: a Keras ``.weights.h5`` file for the whole network without its classifier or for the network
             cut at ``output_layer``; None for weights drawn at random.
         output_layer: the layer whose output the model returns; None for the last feature map.
-        preprocessing: "backbone" for what the published weights expect, "unit" for pixels / 255.
+        preprocessing: "backbone" for what the published weights expect, or a key of ``preprocessing.MODES``.
         seed: of the random weights.
 
     Returns:
@@ -108,8 +106,6 @@ def build(
         RockspaceError: an unknown name or layer, an image too small, or a file that does not fit.
     """
     backbone = look_up(name)
-    if preprocessing not in PREPROCESSING_MODES:
-        raise RockspaceError(f"preprocessing: {preprocessing!r} is not one of {', '.join(PREPROCESSING_MODES)}")
     with _random_weights_from(seed):
         try:
             network = backbone.build(input_shape=(image_size, image_size, 3))
@@ -117,8 +113,8 @@ def build(
             raise RockspaceError(f"image_size: {image_size} does not suit {name}: {error}") from error
         if weights is not None:
             load_weights(_whole_and_cut(network, output_layer), Path(weights))
-        if preprocessing == "unit":
-            constants = MODES["unit"]
+        if preprocessing != "backbone":
+            constants = MODES[preprocessing]
         elif weights is not None and backbone.built_in:
             constants = _loaded_normalization(network)
         else:
@@ -133,6 +129,14 @@ def look_up(name: str) -> Backbone:
     """The backbone of that name; a RockspaceError that suggests similar names if there is none."""
     check_backbone(name)
     return BACKBONES[name]
+
+
+def layers(name: str) -> Layers:
+    """Return the names of a backbone's layers, without weights."""
+    # Initializing the weights would take minutes for the largest networks.
+    with keras.StatelessScope(initialize_variables=False):
+        network = build(name, image_size=96, weights=None)
+    return Layers([layer.name for layer in network.layers], block_ends(network))
 
 
 def block_ends(model: keras.Model) -> list[str]:

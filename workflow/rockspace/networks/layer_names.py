@@ -20,14 +20,20 @@ from typing import Any, NamedTuple
 import platformdirs
 
 from rockspace.artifacts import read_json, replacing
-from rockspace.baselines import is_trained
 from rockspace.errors import RockspaceError
 from rockspace.library_settings import standard_settings
-
-PENULTIMATE = "penultimate"
-POOLED = "pooled"
-"""The features of the backbone, which the head stands on; the last layer of a network without a head."""
-ALL_BLOCKS = "all-blocks"
+from rockspace.network_kinds import (
+    ALL_BLOCKS,
+    NAMED,
+    PENULTIMATE,
+    POOLED,
+    READY,
+    READY_LAYER,
+    file_name,
+    is_trained,
+    kind_of,
+    layer_name,
+)
 
 PUBLISHED = Path(__file__).with_name("published_weights.json")
 """By backbone, address and checksum of the file that `keras.applications` downloads for it."""
@@ -40,12 +46,16 @@ class Layers(NamedTuple):
     """Layers of a backbone, from the input on.
 
     Attributes:
-        names: names of all layers.
-        block_ends: names of the last layers of blocks.
+        names: Names of all layers.
+        block_ends: Names of the last layers of blocks; empty where none can be told.
+        last: Name of the layer that the backbone ends with where the configuration names none; None for the last of ``names``.
+        image_size: Side of the images that it takes (pixels); None where that can be chosen.
     """
 
     names: list[str]
     block_ends: list[str]
+    last: str | None = None
+    image_size: int | None = None
 
 
 def embedded_layers(config: dict[str, Any], compared: Collection[str] = ()) -> dict[str, list[str]]:
@@ -59,25 +69,27 @@ def embedded_layers(config: dict[str, Any], compared: Collection[str] = ()) -> d
         The layers of each model, by its name, from the input on.
 
     Raises:
-        RockspaceError: A backbone is unknown or a model has no such layer; the message names key, model and similar
-            names.
+        RockspaceError: A backbone is unknown, a model has no such layer, or its network takes images of another size; the message
+            names key, model and similar names.
     """
-    for model in config["models"]:
-        check_backbone(model["backbone"])
-    wanted, models = config["embeddings"]["layers"], config["models"]
-    layers = layers_of(model["backbone"] for model in models if _names_layers(model, wanted))
-    embedded = {model["name"]: _embedded(model, wanted, layers.get(model["backbone"])) for model in models}
+    models = config["models"]
     for model in models:
+        check_backbone(model["backbone"])
+    layers = layers_of(model["backbone"] for model in models if _needs_layers(model))
+    embedded = {model["name"]: _embedded(model, layers.get(model["backbone"])) for model in models}
+    for model in models:
+        if model["backbone"] in layers:
+            _check_image_size(model, layers[model["backbone"]], config["tfrecords"]["image_size"])
         # Without dense layers, the penultimate layer is the features.
         if model["name"] in compared and is_trained(model) and model["recipe"]["head"]["units"]:
             embedded[model["name"]] = _with_features(embedded[model["name"]])
     return embedded
 
 
-def check_backbone(name: str) -> None:
+def check_backbone(name: str | None) -> None:
     """Raise a RockspaceError with similar names if there is no such backbone."""
-    if name not in BACKBONE_NAMES:
-        similar = difflib.get_close_matches(name, BACKBONE_NAMES, n=3) or BACKBONE_NAMES
+    if kind_of(name) is NAMED and name not in BACKBONE_NAMES:
+        similar = difflib.get_close_matches(str(name), BACKBONE_NAMES, n=3) or BACKBONE_NAMES
         raise RockspaceError(f"config: models: backbone: {name!r} is unknown; did you mean {', '.join(similar)}?")
 
 
@@ -90,50 +102,76 @@ def check_layer(name: str, names: Sequence[str], model_name: str, key: str | Non
 
 
 def layers_of(backbones: Iterable[str]) -> dict[str, Layers]:
-    """Return the layers of backbones, by name; those not in the cache take a few seconds."""
+    """Return the layers of backbones, by name; those not in the cache take a few seconds.
+
+    Raises:
+        RockspaceError: A file holds no network that can be used.
+    """
     backbones = list(dict.fromkeys(backbones))
-    cached = {name: platformdirs.user_cache_path("rockspace") / f"{name}-{_fingerprint()}.json" for name in backbones}
+    cached = {name: platformdirs.user_cache_path("rockspace") / f"{_key(name)}.json" for name in backbones}
     missing = [name for name, path in cached.items() if not path.is_file()]
     found: dict[str, Any] = {}
     if missing:
-        command = [sys.executable, "-m", "rockspace.networks.layer_names", *missing]
+        command = [sys.executable, "-m", "rockspace.networks.layer_names", *(_whole(name) for name in missing)]
         # The folder of this package, so that the other process imports the same one.
         with standard_settings():
             process = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)}: {process.stderr[-2000:]}")
-        found = json.loads(process.stdout)
+        # Whatever a library prints comes before.
+        found = dict(zip(missing, json.loads(process.stdout.splitlines()[-1]), strict=True))
         for name in missing:
+            if isinstance(found[name], str):
+                raise RockspaceError(f"config: models: backbone: {found[name]}")
             # Without a writable cache, the next start takes as long.
             with suppress(OSError), replacing(cached[name]) as partial:
                 partial.write_text(json.dumps(found[name]), encoding="utf-8")
     return {name: Layers(*(found.get(name) or read_json(path))) for name, path in cached.items()}
 
 
-def _embedded(model: dict[str, Any], wanted: list[str] | str, layers: Layers | None) -> list[str]:
+def _embedded(model: dict[str, Any], layers: Layers | None) -> list[str]:
     """The layers that a model embeds; ``layers`` is None if the configuration names none but the penultimate."""
+    wanted = model["layers"]
+    if kind_of(model["backbone"]) is READY:
+        return [READY_LAYER]
     if layers is None:
         return list(wanted) if is_trained(model) else [POOLED]
     described = f"model {model['name']!r} ({model['backbone']})"
-    names, output_layer = layers.names, model["output_layer"]
+    names = layers.names
+    output_layer = model["output_layer"] or layers.last
     for key, last in (("output_layer", output_layer and [output_layer]), ("feature_layers", model["feature_layers"])):
         if last:
             for name in last:
-                check_layer(name, names, described, f"models: {key}")
+                check_layer(layer_name(name), names, described, f"models: {key}")
             # Layers after the last one are not part of the model.
-            names = names[: max(map(names.index, last)) + 1]
+            names = names[: max(names.index(layer_name(name)) for name in last) + 1]
     dense = [f"head_dense_{i + 1}" for i in range(len(model["recipe"]["head"]["units"]) - 1)]
     with_head = [*names, POOLED, *dense, PENULTIMATE]
     if from_layer := model["recipe"]["finetune"]["from_layer"]:
         check_layer(from_layer, with_head, described, "finetune.from_layer")
-    if wanted == ALL_BLOCKS:
-        wanted = [*(name for name in layers.block_ends if name in names), PENULTIMATE]
+    ends = [name for name in layers.block_ends if name in names]
+    if ALL_BLOCKS in wanted and not ends:
+        raise RockspaceError(
+            f"config: models: layers: {described} has no blocks that can be told; name its layers instead"
+        )
+    wanted = [each for name in wanted for each in ([*ends, PENULTIMATE] if name == ALL_BLOCKS else [layer_name(name)])]
     for name in wanted:
-        check_layer(name, with_head, described, "embeddings.layers")
+        check_layer(name, with_head, described, "models: layers, or embeddings.layers")
     if not is_trained(model):
         # What lies in the head stands on the features, which are the last layer of a network without one.
-        wanted = [*(name for name in wanted if name in names), POOLED]
-    return sorted(wanted, key=with_head.index)
+        wanted = [name if name in names else POOLED for name in wanted]
+    return sorted(set(wanted), key=with_head.index)
+
+
+def _check_image_size(model: dict[str, Any], layers: Layers, of_study: int) -> None:
+    """Refuse images of another size than a network takes."""
+    size = model["image_size"] or of_study
+    if layers.image_size not in (None, size):
+        raise RockspaceError(
+            f"config: models: image_size: {model['backbone']} takes images of {layers.image_size} x {layers.image_size} pixels, and "
+            f"would get {size} x {size}; give model {model['name']!r} image_size: {layers.image_size}"
+            + (f" and tfrecords.image_size at least {layers.image_size}" if layers.image_size > of_study else "")
+        )
 
 
 def _with_features(layers: list[str]) -> list[str]:
@@ -142,28 +180,38 @@ def _with_features(layers: list[str]) -> list[str]:
     return [*(name for name in layers if name not in (POOLED, *head)), POOLED, *head]
 
 
-def _names_layers(model: dict[str, Any], wanted: list[str] | str) -> bool:
-    """Whether a configuration names any layer of a model besides the penultimate one."""
-    from_layer = model["recipe"]["finetune"]["from_layer"]
-    return wanted != [PENULTIMATE] or any((model["output_layer"], model["feature_layers"], from_layer))
+def _needs_layers(model: dict[str, Any]) -> bool:
+    """Whether the layers of a model have to be known: a file has to be read, or one besides the penultimate is named."""
+    if kind_of(model["backbone"]) in (NAMED, READY):
+        from_layer = model["recipe"]["finetune"]["from_layer"]
+        named = model["layers"] != [PENULTIMATE] or any((model["output_layer"], model["feature_layers"], from_layer))
+        return named and model["backbone"] is not None
+    return True
 
 
-def _fingerprint() -> str:
-    """A digest of what the names depend on besides the backbone: Keras and the modules of this package."""
+def _whole(backbone: str) -> str:
+    """A backbone as another process finds it: a file with its whole path."""
+    return str(Path(backbone).resolve()) if Path(backbone).is_file() else backbone
+
+
+def _key(backbone: str) -> str:
+    """What the layers of a backbone depend on: Keras and the modules of this package, and the content of a file."""
     modules = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    return f"{version('keras')}-{hashlib.sha256(modules).hexdigest()[:12]}"
+    digest = hashlib.sha256(modules)
+    if Path(backbone).is_file():
+        digest.update(Path(backbone).read_bytes())
+    return f"{file_name(backbone)}-{version('keras')}-{digest.hexdigest()[:12]}"
 
 
-def _layers_by_building(backbone: str) -> Layers:
-    import keras
+def _layers(backbone: str) -> Layers | str:
+    """The layers of a backbone, or why it has none."""
+    from rockspace.networks.by_kind import module_of
 
-    from rockspace.networks.backbones import block_ends, build
-
-    # Initializing the weights would take minutes for the largest networks.
-    with keras.StatelessScope(initialize_variables=False):
-        network = build(backbone, image_size=96, weights=None)
-    return Layers([layer.name for layer in network.layers], block_ends(network))
+    try:
+        return module_of(backbone).layers(backbone)
+    except RockspaceError as error:
+        return str(error)
 
 
 if __name__ == "__main__":
-    print(json.dumps({name: _layers_by_building(name) for name in sys.argv[1:]}))
+    print(json.dumps([_layers(name) for name in sys.argv[1:]]))

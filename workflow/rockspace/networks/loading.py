@@ -9,7 +9,7 @@ import keras
 
 from rockspace.artifacts import read_json, replacing
 from rockspace.errors import RockspaceError
-from rockspace.networks.backbones import build
+from rockspace.networks.by_kind import module_of
 from rockspace.networks.classifier import pooled_backbone
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def starting_backbone(model: dict[str, Any], image_size: int, weights: str | Pat
         weights: Weights file; None or empty for random weights.
         seed: Of the random weights.
     """
-    backbone = build(
+    backbone = module_of(model["backbone"]).build(
         model["backbone"],
         image_size=image_size,
         weights=Path(weights) if weights else None,

@@ -31,7 +31,7 @@ def preprocess(
 
 MODES: dict[str, dict[str, Any]] = {
     "unit": {"scale": [1 / 255] * 3, "offset": [0.0] * 3},
-    "raw": {"scale": [1.0] * 3, "offset": [0.0] * 3},
+    "none": {"scale": [1.0] * 3, "offset": [0.0] * 3},
     # The modes of keras.applications.imagenet_utils.preprocess_input.
     "tf": {"scale": [1 / 127.5] * 3, "offset": [-1.0] * 3},
     "caffe": {"scale": [1.0] * 3, "offset": [-103.939, -116.779, -123.68], "swap_channels": True},

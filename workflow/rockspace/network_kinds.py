@@ -1,0 +1,161 @@
+"""Kinds of networks: how a model of the configuration names one, and what can be done with it.
+
+This is the only place that tells kinds apart. It imports nothing that builds networks, since every start of the workflow asks it.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rockspace.errors import RockspaceError
+
+NO_OBJECTIVE = "none"
+"""The objective of a network that is taken as it is, without a head and without training."""
+
+RANDOM = "none"
+"""The value of ``weights`` for random ones."""
+
+PENULTIMATE = "penultimate"
+"""What the outputs stand on: the last dense layer of the head, or the features where there is none."""
+
+POOLED = "pooled"
+"""The features of the backbone, which the head stands on; the last layer of a network without a head."""
+
+ALL_BLOCKS = "all-blocks"
+"""Stands for the ends of all blocks among the names of layers."""
+
+READY_LAYER = "embeddings"
+"""The only layer of a model whose embeddings are ready."""
+
+
+class Kind(NamedTuple):
+    """A kind of networks.
+
+    Attributes:
+        name: In words, for messages.
+        module: The module of `rockspace.networks` that knows such networks, None where there is none to build. It has
+
+            - ``layers(backbone) -> Layers``: the names of all layers, and of those that end blocks, from the input on; run once, in
+              a process of its own, before any job (`rockspace.networks.layer_names`);
+            - if Keras runs it, ``build(backbone, *, image_size, weights, output_layer, preprocessing, seed) -> keras.Model``: a flat
+              functional float32 model from RGB pixels in 0..255 to a feature map or a vector (`rockspace.networks.backbones.build`);
+            - if its weights are fetched, ``fetch(backbone, destination)``, which writes the file that ``build`` gets as ``weights``.
+        in_keras: Whether Keras runs it, so that it can be trained and have random weights.
+        fetched: Whether the weights that it comes with are a file that a stage of its own gets.
+        defaults: What null stands for, by key of a model.
+        allowed: The values that there are, by key of a model, where not all are that the schema allows.
+    """
+
+    name: str
+    module: str | None
+    in_keras: bool
+    fetched: bool
+    defaults: dict[str, Any]
+    allowed: dict[str, list[Any]]
+
+
+_SCALES = ["unit", "none", "tf", "torch", "caffe"]
+_TRAINED = {"preprocessing": "backbone", "objective": "classification"}
+_AS_IT_IS = {"weights": "file", "objective": NO_OBJECTIVE}
+
+NAMED = Kind("a network of keras.applications", "backbones", True, True, _TRAINED | {"weights": "imagenet"}, {})
+HUB = Kind("a preset of KerasHub", "hub", True, True, _TRAINED | {"weights": "preset"}, {})
+KERAS_FILE = Kind(
+    "a .keras file", "keras_file", True, False,
+    {"weights": "file", "objective": "classification"},
+    {"weights": ["file", RANDOM], "preprocessing": _SCALES},
+)  # fmt: skip
+ONNX_FILE = Kind(
+    "an .onnx file", "onnx_file", False, False,
+    _AS_IT_IS,
+    {"weights": ["file"], "preprocessing": _SCALES, "objective": [NO_OBJECTIVE], "feature_layers": [None]},
+)  # fmt: skip
+READY = Kind(
+    "ready embeddings", None, False, False,
+    _AS_IT_IS | {"preprocessing": "none"},
+    {"weights": ["file"], "objective": [NO_OBJECTIVE]} | {key: [None] for key in ("layers", "output_layer", "feature_layers")},
+)  # fmt: skip
+
+HUB_PREFIX = "keras_hub:"
+"""What the names of KerasHub's presets begin with."""
+
+OTHER_FILES = {
+    (".h5", ".hdf5"): "open it with Keras and save it as a .keras file (model.save)",
+    (
+        ".pt",
+        ".pth",
+        ".bin",
+        ".safetensors",
+        ".ckpt",
+    ): "export the network with torch.onnx.export, and give the .onnx file",
+    (".pb", ".tflite"): "export the network as an .onnx file, and give that",
+}
+"""Files of networks that are no backbones, by suffix, and what to do with them."""
+
+
+def kind_of(backbone: str | None) -> Kind:
+    """Return the kind of a backbone; None stands for ready embeddings.
+
+    Raises:
+        RockspaceError: It is a file of another kind.
+    """
+    if backbone is None:
+        return READY
+    if backbone.startswith(HUB_PREFIX):
+        return HUB
+    suffix = Path(backbone).suffix.lower()
+    for suffixes, remedy in OTHER_FILES.items():
+        if suffix in suffixes:
+            raise RockspaceError(f"config: models: backbone: {backbone!r} is no .keras or .onnx file; {remedy}")
+    return {".keras": KERAS_FILE, ".onnx": ONNX_FILE}.get(suffix, NAMED)
+
+
+def layer_name(name: str) -> str:
+    """Return the name of a layer as it can stand in names of files: ``/layer1/Relu`` of an ONNX graph as ``layer1.Relu``."""
+    return re.sub(r"[^A-Za-z0-9._-]+", ".", name).lstrip("._-")
+
+
+def is_trained(model: dict[str, Any]) -> bool:
+    """Say whether a model of a validated configuration is trained."""
+    return bool(model["objective"] != NO_OBJECTIVE)
+
+
+def files_of(model: dict[str, Any]) -> dict[str, Path]:
+    """Return the user's own files that a model of a validated configuration is made of, by the keys that name them."""
+    named = [] if kind_of(model["backbone"]) in (NAMED, HUB) else ["backbone"]
+    if model["weights"] not in (RANDOM, kind_of(model["backbone"]).defaults["weights"]):
+        named.append("weights")
+    named += ["embeddings", "embeddings_names"]
+    return {key: Path(model[key]) for key in named if model[key]}
+
+
+def file_name(backbone: str) -> str:
+    """Return a backbone's name as it can stand in names of files and models: ``keras_hub:a/b`` as ``b``, ``c/d.onnx`` as ``d``."""
+    stem = backbone if kind_of(backbone) is NAMED else re.sub(r"\.(keras|onnx)$", "", re.split(r"[/\\:]", backbone)[-1])
+    return re.sub(r"[^A-Za-z0-9._-]+|^[._-]+", "-", stem).strip("-")[:80] or "network"
+
+
+def settle(model: dict[str, Any], where: str) -> None:
+    """Fill in what the kind of a model's network decides, and refuse what does not suit it.
+
+    Args:
+        model: An item of the configuration's ``models`` that suits the schema; changed in place.
+        where: What messages begin with.
+    """
+    if (model["backbone"] is None) == (model["embeddings"] is None):
+        raise RockspaceError(
+            f"{where}: found {'neither' if model['backbone'] is None else 'both'} of backbone and embeddings; allowed: one of them"
+        )
+    kind = kind_of(model["backbone"])
+    for key, value in kind.defaults.items():
+        model[key] = value if model[key] is None else model[key]
+    for key, allowed in kind.allowed.items():
+        if model[key] not in allowed:
+            raise RockspaceError(
+                f"{where}.{key}: found {json.dumps(model[key])}; allowed for {kind.name}: {', '.join(map(json.dumps, allowed))}"
+            )
+    if kind is not READY and model["embeddings_names"]:
+        raise RockspaceError(
+            f"{where}.embeddings_names: found a file; allowed: null, since the model has no embeddings"
+        )

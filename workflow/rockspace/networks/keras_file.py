@@ -1,0 +1,1 @@
+"""Networks in ``.keras`` files as backbones."""
