@@ -78,7 +78,12 @@ def test_a_model_has_layers_of_its_own_in_place_of_those_of_all_models():
     as_it_is = {"objective": "none", "layers": ["block3b_add", "block1a_bn"]}
     layers = embedded_layers(configured(["pooled"], {"layers": ["block3b_add"]}, mixed, as_it_is, {}))
     assert layers["m0"] == ["block3b_add"]
-    assert [*layers["m1"][:2], *layers["m1"][-2:]] == ["conv2_block1_out", "conv2_block2_out", "head_dense_1", "penultimate"]
+    assert [*layers["m1"][:2], *layers["m1"][-2:]] == [
+        "conv2_block1_out",
+        "conv2_block2_out",
+        "head_dense_1",
+        "penultimate",
+    ]
     assert layers["m2"] == ["block1a_bn", "block3b_add"]
     assert layers["m3"] == ["pooled"]
 
