@@ -28,6 +28,9 @@ SCRIPTS = re.compile(r"<(/script|!--)", re.IGNORECASE)
 RECIPE_SECTIONS = ("head", "train_head", "finetune", "augmentation", "evaluate")
 """Sections that a model may lay its own values over, under its key ``recipe``."""
 
+VALIDATION_RULES = ("fraction", "list", "tokens", "column")
+"""Keys of the validation split that pick its images out of the training images."""
+
 REMOVED = {
     "mixup": "it gained nothing on photographs of eight a kind (docs/rocks-study.md)",
     "cutmix": "it gained nothing on photographs of eight a kind (docs/rocks-study.md)",
@@ -258,6 +261,18 @@ def _check_across_keys(config: dict[str, Any]) -> None:
                 f"config: dataset.splits.{split}.responses: found {json.dumps(files['responses'])}; allowed: nothing, since "
                 "people chose among labels and dataset.labels is none"
             )
+    columns = dataset["columns"]
+    for role, other in (("dimension", "value"), ("value", "dimension")):
+        if role in columns and other not in columns:
+            raise RockspaceError(
+                f"config: dataset.columns.{other}: missing; a long table needs it beside columns.{role}"
+            )
+    tokens = dataset["splits"]["validation"].get("tokens")
+    if tokens is not None and "token" not in re.compile(dataset["filename"] or "").groupindex:
+        raise RockspaceError(
+            f"config: dataset.splits.validation.tokens: found {json.dumps(tokens)}; allowed: nothing, unless dataset.filename has "
+            "a group (?P<token>...)"
+        )
     names = [model["name"] for model in config["models"]]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -335,12 +350,18 @@ def _check_model(config: dict[str, Any], model: dict[str, Any], where: str) -> N
 
 
 def _settle_validation(splits: dict[str, Any]) -> None:
-    """Keep either the fraction or the files of the validation split: of two config files, each may have given one."""
-    validation = splits["validation"]
-    if validation.get("fraction") is not None:
-        people = {"individual": splits["train"]["individual"]} if "individual" in splits["train"] else {}
-        people |= {"responses": validation["responses"]} if "responses" in validation else {}
-        splits["validation"] = {"fraction": validation["fraction"], "seed": validation.get("seed", 0)} | people
+    """Keep either a rule or the files of the validation split: of two config files, each may have given one."""
+    train, validation = splits["train"], splits["validation"]
+    rules = {key: validation[key] for key in VALIDATION_RULES if validation.get(key) is not None}
+    if len(rules) > 1:
+        raise RockspaceError(
+            f"config: dataset.splits.validation: found {' and '.join(rules)}; allowed: one of {', '.join(VALIDATION_RULES)}"
+        )
+    if rules:
+        rules |= {"seed": validation.get("seed", 0)} if "fraction" in rules else {}
+        rules |= {"individual": train["individual"]} if "individual" in train else {}
+        rules |= {"responses": validation["responses"]} if "responses" in validation else {}
+        splits["validation"] = rules
         return
     for key in ("images", "coordinates"):
         if key not in validation:
@@ -348,7 +369,12 @@ def _settle_validation(splits: dict[str, Any]) -> None:
                 f"config: dataset.splits.validation.{key}: missing; name the validation images and their coordinates, "
                 "or write 'validation: {fraction: 0.25}' to draw them from the training images"
             )
-    for key in ("fraction", "seed"):
+    if "list" in train:
+        raise RockspaceError(
+            f"config: dataset.splits.train.list: found {json.dumps(train['list'])}; allowed: nothing where the validation images "
+            "have a pattern; write a pattern of all images in train.images, and validation.list"
+        )
+    for key in (*VALIDATION_RULES, "seed"):
         validation.pop(key, None)
 
 
@@ -360,12 +386,17 @@ def _settle_dimensions(dataset: dict[str, Any]) -> None:
         dataset["dimensions"] = names[0] if names[0] and all(each == names[0] for each in names) else []
 
 
+def validation_rule(dataset: Mapping[str, Any]) -> str | None:
+    """Return the key that picks validation images out of the training images; None if they have a pattern of their own."""
+    return next((key for key in VALIDATION_RULES if key in dataset["splits"].get("validation", {})), None)
+
+
 def is_one_solution(dataset: Mapping[str, Any], files: str) -> bool:
-    """Return whether both splits' coordinates come from one scaling solution: one file, or images drawn from one file.
+    """Return whether both splits' coordinates come from one scaling solution: one file, or images picked from one file.
 
     Args:
         dataset: The section of the configuration.
         files: ``coordinates`` of the group, or those of an ``individual``.
     """
     train, validation = dataset["splits"]["train"], dataset["splits"]["validation"]
-    return "fraction" in validation or train.get(files) == validation.get(files)
+    return validation_rule(dataset) is not None or train.get(files) == validation.get(files)

@@ -10,7 +10,7 @@ from snakemake.logging import logger
 
 try:
     from rockspace.code_fingerprint import code_fingerprint
-    from rockspace.config import is_one_solution, needs_pixels, validated
+    from rockspace.config import VALIDATION_RULES, is_one_solution, needs_pixels, validated, validation_rule
     from rockspace.data.archive import check_source, source_files
     from rockspace.data.manifest import lost_files
     from rockspace.errors import RockspaceError
@@ -84,9 +84,10 @@ def keys_of_splits(*keys):
     return {split: {key: files[key] for key in keys if files.get(key) is not None} for split, files in splits}
 
 
-# The keys of the files that determine the images: with labels in a table, also the tables.
+# The keys of the files that determine the images: with labels or splits in a table, also the tables.
 LABELS_IN_TABLE = settings["dataset"]["labels"] == "table"
-IMAGE_FILES = ("images", "labels", "coordinates") if LABELS_IN_TABLE else ("images",)
+IN_TABLE = LABELS_IN_TABLE or validation_rule(settings["dataset"]) == "column"
+IMAGE_FILES = ("images", "list", *(("labels", "coordinates", "names") if IN_TABLE else ()))
 # Splits with response counts, and splits with coordinates of individuals.
 RESPONSES = {split: Path(files["responses"]) for split, files in keys_of_splits("responses").items() if files}
 INDIVIDUALS = [split for split, files in keys_of_splits("individual").items() if files]
@@ -317,7 +318,7 @@ def source_of(files):
     return {
         "source": dataset["source"],
         dataset["source"]: dataset.get(dataset["source"]),
-        "splits": keys_of_splits(*{"raw": IMAGE_FILES, "people": ("coordinates", "individual")}[files]),
+        "splits": keys_of_splits(*{"raw": IMAGE_FILES, "people": ("coordinates", "names", "individual")}[files]),
     }
 
 

@@ -45,8 +45,8 @@ rule restructure:
         dataset={
             "filename": settings["dataset"]["filename"],
             "labels": settings["dataset"]["labels"],
-            "columns": settings["dataset"]["columns"] if LABELS_IN_TABLE else {},
-            "splits": keys_of_splits(*IMAGE_FILES, "fraction", "seed"),
+            **({key: settings["dataset"][key] for key in ("columns", "order")} if IN_TABLE else {}),
+            "splits": keys_of_splits(*IMAGE_FILES, *VALIDATION_RULES, "seed"),
         },
         code=code("restructure"),
     message:
@@ -70,7 +70,7 @@ rule coordinates:
     conda:
         "../envs/rockspace.yaml"
     params:
-        dataset=people("coordinates"),
+        dataset=people("coordinates", "names"),
         code=code("coordinates"),
     message:
         "Matching human coordinates to images"
@@ -93,7 +93,7 @@ rule individuals:
     conda:
         "../envs/rockspace.yaml"
     params:
-        dataset=people("individual", "fraction", "coordinates"),
+        dataset=people("individual", "coordinates", "names", *VALIDATION_RULES),
         code=code("individuals"),
     message:
         "Reading the {wildcards.split} coordinates of individuals"

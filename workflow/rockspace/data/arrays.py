@@ -149,7 +149,7 @@ def _plain(value: Any) -> np.ndarray:
     return np.char.strip(array) if array.dtype.kind == "U" else array
 
 
-def _named_rows(rows: Mapping[str, Sequence[Any]]) -> tuple[pd.DataFrame, frozenset[str]]:
+def _named_rows(rows: Mapping[str, Any]) -> tuple[pd.DataFrame, frozenset[str]]:
     """A mapping from the name of each image to its numbers."""
     frame = pd.DataFrame(np.stack([np.asarray(row) for row in rows.values()]))
     frame.columns = [f"column {i}" for i in range(2, frame.shape[1] + 2)]

@@ -3,9 +3,10 @@
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import TypeVar
 
 import numpy as np
 from natsort import natsort_keygen, ns
@@ -31,6 +32,8 @@ _PEOPLE = re.compile(
 )
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+\d+")  # as spreadsheets shorten long numbers
 _natural = natsort_keygen(alg=ns.IGNORECASE)
+
+TableFile = TypeVar("TableFile", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -152,19 +155,24 @@ def pair(
 
 
 def images_by_table(
-    table_of: Mapping[str, str], images_of: Mapping[str, Sequence[str]]
-) -> Iterator[tuple[str, list[str], list[str]]]:
+    table_of: Mapping[str, TableFile], images_of: Mapping[str, Sequence[str]]
+) -> Iterator[tuple[TableFile, list[str], list[str]]]:
     """Yield each table with the images of all splits that it is for, and all other images.
 
     A name that images of several splits share is ambiguous in a table that is for all of them.
 
     Args:
         table_of: The table of each split.
-        images_of: The paths of the images of each split.
+        images_of: The paths of the images of each split, and of any others.
     """
     for table in dict.fromkeys(table_of.values()):
         own, others = (
-            [image for split, images in images_of.items() if (table_of[split] == table) == is_own for image in images]
+            [
+                image
+                for split, images in images_of.items()
+                if (table_of.get(split) == table) == is_own
+                for image in images
+            ]
             for is_own in (True, False)
         )
         yield table, own, others
@@ -214,7 +222,7 @@ def _by_number(table: Table, column: str, images: _Images) -> _Match:
     words, figures = _numbered([PurePosixPath(_folded(image)).stem for image in images.paths])
     cells = list(table.cells[column])
     if are_integers(cells):
-        own_words, own = set(), [int(number(cell)) for cell in cells]
+        own_words, own = set[str](), [int(number(cell)) for cell in cells]
     else:
         own_words, own = _numbered(["".join(reversed(_parts(cell)[:1])) for cell in cells])
     # Words of both sides that differ may tell of other images.

@@ -22,6 +22,10 @@ log = logging.getLogger(__name__)
 class MissingError(RockspaceError):
     """A pattern matches no file."""
 
+    def __init__(self, message: str, pattern: str):
+        super().__init__(message)
+        self.pattern = pattern
+
 
 class Child(NamedTuple, Generic[Item]):
     """One entry of a folder, local or remote; ``item`` identifies it to the caller."""
@@ -35,17 +39,18 @@ def wanted_patterns(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return the patterns of the splits of the config, each once, in their order.
 
     Args:
-        splits: the config's ``dataset.splits``: a mapping with ``images``, ``coordinates`` and, where given,
-            ``labels`` and ``individual`` each.
+        splits: the config's ``dataset.splits``: a mapping with ``images`` (one pattern or several), ``coordinates`` and, where
+            given, ``list``, ``names``, ``labels`` and ``individual`` each.
 
     Raises:
         RockspaceError: a pattern is absolute or climbs out of the archive.
     """
     patterns = [
-        split[key]
+        pattern
         for split in splits.values()
-        for key in ("images", "labels", "coordinates", "individual")
+        for key in ("images", "list", "labels", "coordinates", "names", "individual")
         if split.get(key)
+        for pattern in several(split[key])
     ]
     for pattern in patterns:
         if any(segment in ("", ".", "..") for segment in pattern.split("/")):
@@ -54,6 +59,11 @@ def wanted_patterns(splits: Mapping[str, Mapping[str, Any]]) -> list[str]:
                 "such as '360 Rocks/*.jpg'"
             )
     return list(dict.fromkeys(patterns))
+
+
+def several(patterns: str | Sequence[str]) -> list[str]:
+    """Return the patterns of a config key that holds one or several."""
+    return [patterns] if isinstance(patterns, str) else list(patterns)
 
 
 def matches(path: str, pattern: str) -> bool:
@@ -128,7 +138,7 @@ def find(
     for pattern in patterns:
         if pattern not in named:
             raise MissingError(
-                f"{pattern!r} matches no file in {where}; found: {_nearby(seen, pattern)}{_hint(pattern)}"
+                f"{pattern!r} matches no file in {where}; found: {_nearby(seen, pattern)}{_hint(pattern)}", pattern
             )
     return dict(sorted(found.items()))
 

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 from tqdm import tqdm
 
 from rockspace.artifacts import link_or_copy, replacing
@@ -21,8 +19,10 @@ from rockspace.data.catalog import COLUMNS, NO_LABEL, label_names
 from rockspace.data.directory import list_folder
 from rockspace.data.images import read_rgb
 from rockspace.data.pairing import images_by_table, pair
-from rockspace.data.patterns import MissingError
-from rockspace.data.tables import is_missing, is_number, number, read_table
+from rockspace.data.patterns import MissingError, several
+from rockspace.data.row_names import read_image_table
+from rockspace.data.splits import divided, drawn_splits
+from rockspace.data.tables import is_missing, is_number, number
 from rockspace.errors import RockspaceError
 
 
@@ -42,9 +42,9 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
     Raises:
         RockspaceError: With the file, for the first thing that does not fit.
     """
-    sets = {
-        split: sorted_images(raw, given["images"]) for split, given in dataset["splits"].items() if "images" in given
-    }
+    splits = dataset["splits"]
+    pools = {split: sorted_images(raw, given["images"]) for split, given in splits.items() if "images" in given}
+    sets = pools if "validation" in pools else divided(raw, dataset, pools["train"])
     catalog = pd.concat(
         [pd.DataFrame({"file": files, "split": split}) for split, files in sets.items()], ignore_index=True
     )
@@ -52,15 +52,17 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
     if len(twice):
         raise RockspaceError(
             f"{twice.iloc[0]} is a training image and a validation image ({len(twice)} such images); narrow the patterns in "
-            "dataset.splits.*.images, or draw validation images with dataset.splits.validation.fraction"
+            "dataset.splits.*.images, or pick validation images with dataset.splits.validation.fraction, list, tokens or column"
         )
     catalog["image_id"] = shortest_ends(catalog["file"].tolist())
     source = source_of_labels(dataset)
-    catalog = catalog.merge(_labels(source, raw, dataset, sets), on="file", validate="one_to_one")
+    unused = set(pools["train"]).difference(catalog["file"])
+    labels = _labels(source, raw, dataset, sets, [file for file in pools["train"] if file in unused])
+    catalog = catalog.merge(labels, on="file", validate="one_to_one")
     if source != "none":
         _check_every_training_image_has_a_label(catalog)
-    if "fraction" in dataset["splits"]["validation"]:
-        catalog["split"] = _drawn_splits(catalog["label"], **dataset["splits"]["validation"])
+    if "fraction" in splits["validation"]:
+        catalog["split"] = drawn_splits(catalog["label"], **splits["validation"])
     catalog = catalog.sort_values("split", kind="stable")  # training comes first
     folder = "images/" + catalog["split"] + "/" + catalog["label"].map(lambda label: f"{label}/" if label else "")
     catalog["path"] = folder + catalog["image_id"] + catalog["file"].map(lambda file: PurePosixPath(file).suffix)
@@ -71,12 +73,12 @@ def build_catalog(raw: Path, dataset: dict[str, Any]) -> pd.DataFrame:
     return catalog
 
 
-def sorted_images(raw: Path, pattern: str) -> list[str]:
-    """Return the files that ``pattern`` names, relative to ``raw``, in plain order of their names."""
+def sorted_images(raw: Path, patterns: str | Sequence[str]) -> list[str]:
+    """Return the files that one of several patterns names, relative to ``raw``, in plain order of their names."""
     try:
-        files = sorted(map(PurePosixPath, list_folder(raw, [pattern])))
-    except MissingError:
-        raise RockspaceError(f"{raw}: no image matches '{pattern}'; check dataset.splits.*.images") from None
+        files = sorted(map(PurePosixPath, list_folder(raw, several(patterns))))
+    except MissingError as error:
+        raise RockspaceError(f"{raw}: no image matches {error.pattern!r}; check dataset.splits.*.images") from None
     return list(map(str, sorted(files, key=lambda file: file.name)))
 
 
@@ -106,12 +108,14 @@ def shortest_ends(files: Sequence[str]) -> list[str]:
     return ids
 
 
-def _labels(source: str, raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, list[str]]) -> pd.DataFrame:
+def _labels(
+    source: str, raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, list[str]], unused: list[str]
+) -> pd.DataFrame:
     """Return ``file``, ``label``, ``superclass`` and ``where``, which says in an error where the label was looked for."""
     files = [file for files in sets.values() for file in files]
     match source:
         case "table":
-            rows = _labels_in_tables(raw, dataset, sets)
+            rows = _labels_in_tables(raw, dataset, sets, unused)
         case "names":
             rows = (_labels_in_name(dataset["filename"], file) for file in files)
         case "folders":
@@ -135,22 +139,22 @@ def _labels_in_name(pattern: str, file: str) -> tuple[str, str, str, str]:
 
 
 def _labels_in_tables(
-    raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, list[str]]
+    raw: Path, dataset: Mapping[str, Any], sets: Mapping[str, list[str]], unused: list[str]
 ) -> Iterator[tuple[str, str, str, str]]:
     """Read labels from a column of a table: one of their own, which may lack images, or that of the coordinates."""
     columns = dataset["columns"]
     superclass = columns.get("superclass")
-    table_of = {
-        split: given.get("labels") or given["coordinates"]
-        for split, given in dataset["splits"].items()
-        if split in sets
-    }
+    table_of = {}
+    for split in sets:
+        # Of images that a rule picks, everything stands in the tables of the images that they are picked from.
+        given = dataset["splits"][split if "images" in dataset["splits"][split] else "train"]
+        table_of[split] = (given["labels"], None) if "labels" in given else (given["coordinates"], given.get("names"))
     own = {given.get("labels") for given in dataset["splits"].values()}
-    for name, files, others in images_by_table(table_of, sets):
-        table = read_table(raw / name)
-        pairing = pair(
-            table, files, others=others, column=columns.get("image"), order=dataset.get("order"), partial=name in own
+    for (name, names), files, others in images_by_table(table_of, {**sets, "unused": unused}):
+        table, image = read_image_table(
+            raw / name, files, others=others, columns=columns, names=raw / names if names else None
         )
+        pairing = pair(table, files, others=others, column=image, order=dataset.get("order"), partial=name in own)
         for role in ("label", "superclass"):
             if role in columns:
                 table.require(columns[role], f"dataset.columns.{role}")
@@ -169,22 +173,6 @@ def _checked_label(label: str, where: str) -> str:
     if label in {".", ".."} or "/" in label:
         raise RockspaceError(f"{where}: the label is {label!r}, which is not a valid folder name; check dataset.labels")
     return label
-
-
-def _drawn_splits(labels: pd.Series, fraction: float, seed: int, **_: Any) -> np.ndarray:
-    """Draw a part of the images to validate with, stratified by label where there are labels."""
-    images = np.arange(len(labels))
-    strata = None if (labels == NO_LABEL).all() else labels
-    try:
-        _, drawn = train_test_split(images, test_size=fraction, stratify=strata, random_state=seed)
-    except ValueError as error:
-        each = "" if strata is None else f" of each of the {labels.nunique()} labels"
-        otherwise = "" if strata is None else ", or set dataset.labels to none"
-        raise RockspaceError(
-            f"config: dataset.splits.validation.fraction: {fraction} of {len(labels)} images cannot hold one image{each}; "
-            f"raise it, add images{otherwise} ({error})"
-        ) from error
-    return np.where(np.isin(images, drawn), "validation", "train")
 
 
 def _check_every_training_image_has_a_label(catalog: pd.DataFrame) -> None:

@@ -1,6 +1,6 @@
 """Names of images that stand apart from what they name: the rows of another file, or a list of images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rockspace.data import arrays
+from rockspace.data.long_tables import widened
 from rockspace.data.pairing import Pairing, folded_name, is_called_like_names, pair, recognised
 from rockspace.data.tables import (
     Table,
@@ -46,7 +47,7 @@ def name_rows(
         RockspaceError: The file names no images, has as few or as many names as no row, or fits the rows in two ways.
     """
     key, pairing = _naming(names, images, others=others, column=column)
-    named = pairing.names
+    named = str(pairing.names)
     cells = key.cells[named]
     joined = _joined(table, key, named)
     if joined is None:
@@ -61,6 +62,41 @@ def name_rows(
     with_names = table.cells.copy()
     with_names.insert(0, title, joined)
     return Table(table.path, with_names, table.unnamed | {title}), title
+
+
+def read_image_table(
+    path: Path,
+    images: Sequence[str],
+    *,
+    others: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    names: Path | None = None,
+) -> tuple[Table, str | None]:
+    """Read a table with a row for each image, whose names may be in another file, or with one for each image and dimension.
+
+    Args:
+        path: Anything that `rockspace.data.tables.read_table` reads.
+        images: Paths of the images that need a row, separated by ``/``.
+        others: Paths of images that may have one.
+        columns: ``dataset.columns`` of the configuration.
+        names: The file with the names of the rows; see `name_rows`.
+
+    Returns:
+        The table with a row for each image, and the column that names them, where that is known.
+
+    Raises:
+        RockspaceError: With file and row, for the first thing that does not fit.
+    """
+    columns = columns or {}
+    table = read_table(path, variable=columns.get("variable"))
+    if "dimension" in columns and {columns["dimension"], columns["value"]} & {*table.cells}:
+        for role in ("dimension", "value"):
+            table.require(columns[role], f"dataset.columns.{role}")
+        table = widened(table, columns)
+    if names is None:
+        return table, columns.get("image")
+    in_names = columns.get("image") if columns.get("image") not in table.cells else None
+    return name_rows(table, names, images, others=others, column=in_names)
 
 
 def listed_images(path: Path, images: Sequence[str]) -> list[str]:

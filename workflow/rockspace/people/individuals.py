@@ -1,11 +1,13 @@
 """Coordinates of single people, or of halves of them, where a study gives them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
 
+from rockspace.config import validation_rule
 from rockspace.data.directory import list_folder
 from rockspace.data.patterns import MissingError
 from rockspace.data.restructuring import shortest_ends
@@ -21,7 +23,7 @@ def individual_coordinates(
     Args:
         raw: Folder with the archive's files.
         dataset: The section of the configuration; ``splits.{split}.individual`` names the files. Where the
-            validation split is a fraction of the training images, or has the same pattern, each file may hold the images
+            validation images are picked from the training images, or has the same pattern, each file may hold the images
             of both.
         catalog: From `rockspace.data.catalog.read_catalog`.
         split: Which images.
@@ -50,16 +52,19 @@ def individual_coordinates(
             )
     own = catalog["split"] == split
     splits = dataset["splits"]
-    patterns = [given["individual"] for given in splits.values() if "individual" in given]
-    are_of_both = "fraction" in splits.get("validation", {}) or len(patterns) > len(set(patterns))
+    patterns = [each["individual"] for each in splits.values() if "individual" in each]
+    are_of_both = validation_rule(dataset) is not None or len(patterns) > len(set(patterns))
     expected = own | are_of_both
+    given = splits.get(split if "names" in splits[split] else "train", {})
+    names = raw / given["names"] if "names" in given else None  # of the rows of the group's table
     tables: list[pd.DataFrame] = []
     as_in_group = {name.casefold(): name for name in group}
     people = shortest_ends(list(files))
     if len({PurePosixPath(person).name for person in people}) == 1 < len(people):
         people = [str(PurePosixPath(person).parent) for person in people]  # a folder for each
     for person, file in zip(people, files.values(), strict=True):
-        table = read_coordinates(
+        read = partial(
+            read_coordinates,
             file,
             catalog.loc[expected, "file"].tolist(),
             others=catalog.loc[~expected, "file"].tolist(),
@@ -67,7 +72,13 @@ def individual_coordinates(
             columns=dataset.get("columns"),
             order=dataset.get("order"),
             partial=True,
-        ).table
+        )
+        try:
+            table = read(names=names).table
+        except RockspaceError:
+            if names is None:
+                raise
+            table = read().table  # it names its images itself
         if len(as_in_group) == len(group) and not set(group) & set(table):
             table = table.rename(columns={name: as_in_group.get(name.casefold(), name) for name in table})
         if set(group) <= set(table):

@@ -14,7 +14,8 @@ import pandas as pd
 
 from rockspace.data.catalog import NO_LABEL, SPLITS
 from rockspace.data.pairing import counts, images_by_table, pair
-from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, number, numbers, read_table
+from rockspace.data.row_names import read_image_table
+from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, number, numbers
 from rockspace.errors import RockspaceError, listed
 
 LABEL_COLUMNS = ("label", "subtype", "category", "class", "kind", "type", "species", "concept")
@@ -93,11 +94,14 @@ def people_coordinates(
     Raises:
         RockspaceError: With file and row, for the first thing that does not fit.
     """
-    given = {split: files["coordinates"] for split, files in dataset["splits"].items() if "coordinates" in files}
+    splits = dataset["splits"]
+    given = {
+        split: (files["coordinates"], files.get("names")) for split, files in splits.items() if "coordinates" in files
+    }
     file_of = {split: given.get(split, given["train"]) for split in SPLITS}
     images_of = {split: catalog.loc[catalog["split"] == split, "file"].tolist() for split in SPLITS}
     readings = []
-    for file, images, others in images_by_table(file_of, images_of):
+    for (file, names), images, others in images_by_table(file_of, images_of):
         reading = read_coordinates(
             raw / file,
             images,
@@ -105,6 +109,7 @@ def people_coordinates(
             dimensions=dataset["dimensions"],
             columns=dataset.get("columns", {}),
             order=dataset.get("order"),
+            names=raw / names if names else None,
         )
         readings.append(replace(reading, file=file))  # with its folder
     _check_dimensions(readings)
@@ -123,6 +128,7 @@ def read_coordinates(
     dimensions: Sequence[str] = (),
     columns: Mapping[str, str] | None = None,
     order: str | None = None,
+    names: Path | None = None,
     partial: bool = False,
 ) -> Reading:
     """Read a coordinates file: find the row of each image, and the columns that are dimensions.
@@ -130,13 +136,14 @@ def read_coordinates(
     A column is a dimension if it holds numbers that differ and that are neither names nor numbers of images, nor labels.
 
     Args:
-        path: Anything that `rockspace.data.tables.read_table` reads.
+        path: Anything that `rockspace.data.row_names.read_image_table` reads.
         images: Paths of the images that need a row, separated by ``/``.
         others: Paths of images that may have one.
-        dimensions: Of a file with a header, the columns to take; of one without, their names. Empty takes all, and
+        dimensions: Where the file names its columns, those to take; where it does not, their names. Empty takes all, and
             names them ``dimension 1``, ... where the file does not.
-        columns: By ``image``, ``label`` and ``superclass``, which column is which, where that is known.
+        columns: ``dataset.columns`` of the configuration: which column is which, where that is known.
         order: The order of rows without names, one of `rockspace.data.pairing.ORDERS`.
+        names: The file with the names of the rows; see `rockspace.data.row_names.name_rows`.
         partial: Whether images, or single numbers of them, may be missing; such images are then left out.
 
     Returns:
@@ -146,16 +153,19 @@ def read_coordinates(
         RockspaceError: With file and row, for the first thing that does not fit.
     """
     columns = columns or {}
-    table = read_table(path)
+    table, image = read_image_table(path, images, others=others, columns=columns, names=names)
     _refuse_matrix(table, images)
-    own = dimensions if table.has_header else ()
-    # Names that dataset.dimensions lists are refused as such before they are missed as names.
-    for name in own:
-        if name in table.cells:
+    own = [name for name in dimensions if name in table.cells]
+    try:
+        pairing = pair(table, images, others=others, column=image, dimensions=own, order=order, partial=partial)
+    except RockspaceError:
+        # Names that dataset.dimensions lists are refused as such before they are missed as names.
+        for name in own:
             numbers(table, name, gaps=partial)
-    pairing = pair(
-        table, images, others=others, column=columns.get("image"), dimensions=own, order=order, partial=partial
-    )
+        raise
+    if pairing.left_out:
+        rows, positions = np.unique(pairing.rows, return_inverse=True)
+        table, pairing = replace(table, cells=table.cells.iloc[rows]), replace(pairing, rows=positions)
     labels = tuple(columns[role] for role in ("label", "superclass") if columns.get(role) in table.cells)
     taken, ignored = _dimensions(table, {pairing.names, *labels}, pairing.numbering, dimensions, partial)
     values = pd.DataFrame({name: numbers(table, column, gaps=partial) for name, column in taken.items()})
@@ -172,7 +182,9 @@ def _dimensions(
     table: Table, known: set[str | None], numbering: Sequence[str], wanted: Sequence[str], partial: bool
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The column of each dimension, and why each other column is none."""
-    if wanted and table.has_header:
+    # Columns of numbers that only their order tells apart.
+    bare = [name for name in table.unnamed if name not in {*known, *numbering} and are_numbers(table.cells[name])]
+    if wanted and (not bare or {*wanted} & {*table.cells}):
         for name in wanted:
             table.require(name, "dataset.dimensions")
         others = [name for name in table.cells if name not in wanted and name not in known]
@@ -193,8 +205,9 @@ def _dimensions(
         )
     if not wanted:
         _refuse_doubtful(table, taken, partial)
-    names = taken if table.has_header else wanted or [f"dimension {i}" for i in range(1, len(taken) + 1)]
-    return dict(zip(names, taken, strict=True)), ignored
+    if {*taken} <= table.unnamed:
+        return dict(zip(wanted or [f"dimension {i}" for i in range(1, len(taken) + 1)], taken, strict=True)), ignored
+    return dict(zip(wanted or taken, taken, strict=True)), ignored
 
 
 def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], constant: bool) -> str | None:

@@ -345,8 +345,8 @@ def applicable(
         Those without a checksum of the coordinates, or with that of this study's.
     """
     validation = dataset["splits"]["validation"]
-    # No published result has validation images that were drawn from the training images.
-    coordinates = None if validation.get("fraction") else validation["coordinates"]
+    # No published result has validation images that were picked from the training images.
+    coordinates = validation.get("coordinates")
     ours = {None} | {
         entry.sha256 for manifest in manifests for entry in read_manifest(manifest) if entry.path == coordinates
     }
