@@ -127,7 +127,7 @@ HOLDOUT = {"selection": "holdout", "holdout_fraction": 0.25}
 
 def test_the_head_learns_what_is_there_and_repeats_itself_to_the_last_digit():
     features = drawn_features()
-    learning, watched = training_members(features, None, features.label, HOLDOUT, seed=0)
+    learning, watched = training_members(features, None, Objective(), HOLDOUT, seed=0)
     assert {*learning.image_id, *watched.image_id} == {*features.image_id}
     assert len(learning.image_id) + len(watched.image_id) == 60
     histories, weights = [], []
@@ -143,7 +143,7 @@ def test_the_head_learns_what_is_there_and_repeats_itself_to_the_last_digit():
 
 def test_the_head_says_how_every_epoch_went(caplog):
     features = drawn_features()
-    learning, watched = training_members(features, None, features.label, HOLDOUT, seed=0)
+    learning, watched = training_members(features, None, Objective(), HOLDOUT, seed=0)
     with caplog.at_level("INFO", logger="rockspace"):
         _, history = a_head(learning, watched, epochs=3)
     lines = [message for message in caplog.messages if message.startswith("head epoch")]
@@ -162,14 +162,14 @@ def test_a_trained_head_takes_features_as_they_are_also_where_their_scales_diffe
 
 def test_with_selection_validation_the_head_trains_on_all_and_watches_the_validation_split():
     train, validation = drawn_features(30), drawn_features(12)
-    learning, watched = training_members(train, validation, train.label, {"selection": "validation"}, seed=0)
+    learning, watched = training_members(train, validation, Objective(), {"selection": "validation"}, seed=0)
     assert learning is train
     assert watched is validation
 
 
 def test_with_selection_none_the_head_trains_on_all_and_watches_nothing():
     train = drawn_features(30)
-    assert training_members(train, None, train.label, {"selection": "none"}, seed=0) == (train, None)
+    assert training_members(train, None, Objective(), {"selection": "none"}, seed=0) == (train, None)
 
 
 def test_features_of_views_are_those_of_the_network_on_the_pipelines_views(train_set):

@@ -16,6 +16,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
         entries_table,
         scored,
     )
+    from rockspace.alignment.spaces import subtypes_of
     from rockspace.report.comparison import chances, comparison_figure
     from rockspace.report.tables import write_table_page
 
@@ -25,12 +26,12 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     runs = zip(snakemake.params.runs, tables, strict=True)
     predictions = [Prediction(*run, predicted) for run, (_, _, predicted) in runs]
     resampling = Resampling(settings["permutations"], settings["bootstraps"])
-    labels, baselines = images["label"].to_numpy(), Baselines(**snakemake.params.baselines)
-    given = scored(predictions, observed), labels, resampling
+    subtypes, baselines = subtypes_of(images["label"], images["image_id"]), Baselines(**snakemake.params.baselines)
+    given = scored(predictions, observed), subtypes, resampling
     shown = scored([each for each in predictions if each.layer == baselines.last_layers[each.model]], observed)
     entries, comparisons = entries_table(*given), comparison_table(*given, baselines)
     write_csv(out.entries, entries)
-    write_csv(out.dimensions, dimensions_table(shown, dimensions_of(images), labels, resampling))
+    write_csv(out.dimensions, dimensions_table(shown, dimensions_of(images), subtypes, resampling))
     write_csv(out.table, comparisons)
     write_table_page(Path(out.table), Path(out.page), f"{snakemake.params.study}: comparison")
     chance = chances(snakemake.params.runs, [read_json(path) for path in snakemake.input.figures])

@@ -23,9 +23,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     known = read_catalog(inputs.catalog), read_coordinates_tables(inputs.coordinates)
     train = Features.load(inputs.train, *known)
     validation = Features.load(inputs.validation, *known) if inputs.validation else None
-    learning, watched = training_members(train, validation, train.label, params.selection, seed)
-    recipe = {"head": params.head, "training": params.train_head, "seed": seed}
-    recipe |= {"objective": Objective.of(params.objective, train.coordinates)}
+    objective = Objective.of(params.objective, train.coordinates)
+    learning, watched = training_members(train, validation, objective, params.selection, seed)
+    recipe = {"head": params.head, "training": params.train_head, "seed": seed, "objective": objective}
     backbone = starting_backbone(params.backbone, params.geometry["image_size"], inputs.weights, seed)
 
     head, history = train_head(learning, watched, **recipe, checkpoints=checkpoints / "select")

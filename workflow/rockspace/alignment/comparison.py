@@ -121,12 +121,12 @@ def scored(predictions: Sequence[Prediction], observed: np.ndarray) -> list[Entr
     ]
 
 
-def entries_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resampling) -> pd.DataFrame:
+def entries_table(entries: Sequence[Entry], subtypes: np.ndarray | None, resampling: Resampling) -> pd.DataFrame:
     """Return the held-out mean r of each model and layer, over all its seeds, with intervals.
 
     Args:
         entries: As from `scored`.
-        labels: Subtype of each image, shape (n,).
+        subtypes: Subtype of each image, shape (n,), or None without subtypes.
         resampling: See `Resampling`.
 
     Returns:
@@ -137,20 +137,20 @@ def entries_table(entries: Sequence[Entry], labels: np.ndarray, resampling: Resa
     for entry in _over_seeds(entries):
         each = correlations_from_moments(entry.moments.sum(axis=0)).mean(axis=-1)
         row = {name: getattr(entry, name) for name in ENTRY} | {"mean_r": each.mean()}
-        row |= _intervals(entry.moments[:, None], labels, resampling, mean_r, (-1.0, 1.0))[0]
+        row |= _intervals(entry.moments[:, None], subtypes, resampling, mean_r, (-1.0, 1.0))[0]
         rows.append(row | {"seeds_low": each.min(), "seeds_high": each.max()})
     return pd.DataFrame(rows)
 
 
 def dimensions_table(
-    entries: Sequence[Entry], names: Sequence[str], labels: np.ndarray, resampling: Resampling
+    entries: Sequence[Entry], names: Sequence[str], subtypes: np.ndarray | None, resampling: Resampling
 ) -> pd.DataFrame:
     """Return the held-out r of each dimension, for each model and layer over all its seeds, with intervals.
 
     Args:
         entries: As from `scored`.
         names: Names of the human dimensions, k of them.
-        labels: Subtype of each image, shape (n,).
+        subtypes: Subtype of each image, shape (n,), or None without subtypes.
         resampling: See `Resampling`.
 
     Returns:
@@ -162,7 +162,7 @@ def dimensions_table(
 
     rows = []
     for entry in _over_seeds(entries):
-        ends = _intervals(entry.moments, labels, resampling, over_seeds, (-1.0, 1.0))
+        ends = _intervals(entry.moments, subtypes, resampling, over_seeds, (-1.0, 1.0))
         parts = {part: getattr(entry, part) for part in ENTRY}
         r = over_seeds(entry.moments.sum(axis=0))
         rows += [parts | {"dimension": name, "r": r[i]} | ends[i] for i, name in enumerate(names)]
@@ -170,7 +170,7 @@ def dimensions_table(
 
 
 def comparison_table(
-    entries: Sequence[Entry], labels: np.ndarray, resampling: Resampling, baselines: Baselines | None = None
+    entries: Sequence[Entry], subtypes: np.ndarray | None, resampling: Resampling, baselines: Baselines | None = None
 ) -> pd.DataFrame:
     """Compare all pairs that differ in one thing: the model, the layer, the seed, or training.
 
@@ -182,7 +182,7 @@ def comparison_table(
 
     Args:
         entries: As from `scored`.
-        labels: Subtype of each image, shape (n,).
+        subtypes: Subtype of each image, shape (n,), or None without subtypes.
         resampling: See `Resampling`.
         baselines: See `Baselines`; None for none.
 
@@ -197,7 +197,7 @@ def comparison_table(
         kind: replace(resampling, permutations=max(resampling.permutations, PERMUTATIONS_PER_TEST * count))
         for kind, count in counts.items()
     }
-    rows = [_row(kind, a, b, labels, enough[kind]) for kind, a, b in tqdm(pairs, desc="comparing", **PROGRESS)]
+    rows = [_row(kind, a, b, subtypes, enough[kind]) for kind, a, b in tqdm(pairs, desc="comparing", **PROGRESS)]
     table = pd.DataFrame(rows, columns=_columns())
     for units in ("images", "subtypes"):
         p = table[f"p_{units}"].astype(float).groupby(table["differs_in"], sort=False)
@@ -234,16 +234,16 @@ def _pairs(entries: Sequence[Entry], baselines: Baselines) -> Iterator[tuple[str
     yield from (("seed", a, b) for a, b in combinations(each, 2) if (a.model, a.layer) == (b.model, b.layer))
 
 
-def _row(kind: str, a: Entry, b: Entry, labels: np.ndarray, resampling: Resampling) -> dict:
+def _row(kind: str, a: Entry, b: Entry, subtypes: np.ndarray | None, resampling: Resampling) -> dict:
     # A network that is the same for every seed stands against each seed of the other.
     seeds = max(a.moments.shape[1], b.moments.shape[1])
     both = np.stack([np.broadcast_to(x.moments, (len(x.moments), seeds, *x.moments.shape[2:])) for x in (a, b)], axis=1)
     each = mean_r(both.sum(axis=0))
     sides = {f"{name}_{side}": getattr(entry, name) for side, entry in (("a", a), ("b", b)) for name in ENTRY}
     row = {"differs_in": kind, **sides, "mean_r_a": each[0], "mean_r_b": each[1], "difference": each[0] - each[1]}
-    row |= _intervals(both, labels, resampling, _difference, (-2.0, 2.0))[0]
-    for units, groups in (("images", None), ("subtypes", labels)):
-        row[f"p_{units}"] = exchange_test(unit_sums(both, groups), resampling)
+    row |= _intervals(both, subtypes, resampling, _difference, (-2.0, 2.0))[0]
+    row["p_images"] = exchange_test(both, resampling)
+    row["p_subtypes"] = None if subtypes is None else exchange_test(unit_sums(both, subtypes), resampling)
     return row
 
 
@@ -288,14 +288,14 @@ def _difference(totals: np.ndarray) -> np.ndarray:
 
 def _intervals(
     moments: np.ndarray,
-    labels: np.ndarray,
+    subtypes: np.ndarray | None,
     resampling: Resampling,
     figure: Callable[[np.ndarray], np.ndarray],
     bounds: tuple[float, float],
 ) -> list[dict[str, float]]:
     """The intervals of each of the values ``(..., m)`` that `figure` computes from total moments, as cells of a row."""
     ends = by_units(
-        confidence_interval, moments, figure, labels,
+        confidence_interval, moments, figure, subtypes,
         resamples=resampling.bootstraps, seed=resampling.seed, bounds=bounds,
     )  # fmt: skip
     return [

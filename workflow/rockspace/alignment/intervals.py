@@ -44,16 +44,17 @@ def unit_sums(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarra
 
 
 def by_units(interval: Callable[..., Ends], *given: Any, **resampling: Any) -> dict[str, Ends]:
-    """Return an interval over images and over subtypes, by unit: `images` and `subtypes`.
+    """Return an interval over images and over subtypes, by unit: `images` and `subtypes`, None without subtypes.
 
     Args:
         interval: Function like `confidence_interval`, `correlation_intervals` or `disparity_interval`.
-        *given: Its arguments; the last is the subtype of each image, shape (n,).
+        *given: Its arguments; the last is the subtype of each image, shape (n,), or None without subtypes.
         **resampling: Its keyword arguments.
     """
-    *spaces, labels = given
+    *spaces, subtypes = given
     return {
-        units: interval(*spaces, groups, **resampling) for units, groups in (("images", None), ("subtypes", labels))
+        "images": interval(*spaces, None, **resampling),
+        "subtypes": None if subtypes is None else interval(*spaces, subtypes, **resampling),
     }
 
 
@@ -263,18 +264,18 @@ def correlation_intervals(
 
 
 def mean_intervals(
-    predicted: np.ndarray, observed: np.ndarray, labels: np.ndarray, *, resamples: int, seed: int
+    predicted: np.ndarray, observed: np.ndarray, subtypes: np.ndarray | None, *, resamples: int, seed: int
 ) -> dict[str, list[float] | None]:
     """Return both intervals of mean r by their keys in a JSON: `mean_r_ci` over images, `mean_r_ci_subtypes`.
 
     Args:
         predicted: As for `correlation_intervals`, like the next.
         observed: Shape (n, k).
-        labels: Subtype of each image, shape (n,).
+        subtypes: Subtype of each image, shape (n,), or None without subtypes.
         resamples: Bootstrap resamples of the images.
         seed: Seed of the resamples.
     """
-    return of_the_mean(by_units(correlation_intervals, predicted, observed, labels, resamples=resamples, seed=seed))
+    return of_the_mean(by_units(correlation_intervals, predicted, observed, subtypes, resamples=resamples, seed=seed))
 
 
 def of_the_mean(intervals: dict[str, np.ndarray | None]) -> dict[str, list[float] | None]:

@@ -87,7 +87,7 @@ def _on_rank(train: Spaces, validation: Spaces) -> list[str]:
 
 
 def _on_subtypes(validation: Spaces, figures: Mapping[str, Any]) -> list[str]:
-    subtypes = len(np.unique(validation.label))
+    subtypes = len(validation) if validation.subtype is None else len(np.unique(validation.subtype))
     if subtypes == len(validation):
         return []
     if subtypes == 1:

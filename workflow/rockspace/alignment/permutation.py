@@ -48,7 +48,7 @@ def _image_orders(sizes: Sequence[int], count: int, seed: int) -> Pairings:
         yield tuple(rng.permuted(np.tile(np.arange(n), (size, 1)), axis=1) for n in sizes)
 
 
-def subtype_pairings(labels: Sequence[np.ndarray], count: int, seed: int) -> Pairings | None:
+def subtype_pairings(labels: Sequence[np.ndarray | None], count: int, seed: int) -> Pairings | None:
     """Yield batches of orders in which whole subtypes change places.
 
     Images of one subtype resemble each other in any sensible space, so shuffling single images asks only
@@ -57,15 +57,18 @@ def subtype_pairings(labels: Sequence[np.ndarray], count: int, seed: int) -> Pai
     images than the one whose coordinates it gets takes some of them again, one of fewer takes as many at random.
 
     Args:
-        labels: Subtype of each image, an array for each split, the one that is scored last.
+        labels: Subtype of each image, an array for each split, the one that is scored last; None for a split without
+            subtypes.
         count: Number of pairings in all.
         seed: Decides every order.
 
     Returns:
-        Batches as from `image_pairings`, or None where the subtypes that are scored can change places in fewer than
-        `MIN_EXCHANGES` ways. Subtypes that are in other splits than most stay in place unless others are in the
+        Batches as from `image_pairings`, or None where a split has no subtypes, or those that are scored can change places
+        in fewer than `MIN_EXCHANGES` ways. Subtypes that are in other splits than most stay in place unless others are in the
         same ones.
     """
+    if any(split is None for split in labels):
+        return None
     names = sorted(set().union(*(set(split) for split in labels)))
     positions = [[np.flatnonzero(split == name) for split in labels] for name in names]
     alike: dict[tuple[bool, ...], list[list[np.ndarray]]] = {}

@@ -117,7 +117,7 @@ def ridge_readout(train: Spaces, validation: Spaces, settings: Settings) -> dict
     model = ridge().fit(train.features, train.coordinates)
     predicted = np.reshape(model.predict(validation.features), validation.coordinates.shape)
     folds = KFold(min(FOLDS, len(train)), shuffle=True, random_state=settings.seed)
-    subtypes = len(np.unique(train.label))
+    subtypes = 0 if train.subtype is None else len(np.unique(train.subtype))
     summary: dict[str, Any] = {
         "penalty": np.broadcast_to(model[-1].alpha_, train.coordinates.shape[1]).tolist(),
         "nested_cv": _nested(train, folds),
@@ -128,7 +128,7 @@ def ridge_readout(train: Spaces, validation: Spaces, settings: Settings) -> dict
     if subtypes >= 3:
         grouped = GroupKFold(min(FOLDS, subtypes), shuffle=True, random_state=settings.seed)
         summary["nested_cv_new_subtypes"] = _nested(train, grouped)
-    given = predicted, validation.coordinates, validation.label
+    given = predicted, validation.coordinates, validation.subtype
     summary["held_out"] |= mean_intervals(*given, **settings.resampling)
     summary["held_out"] |= keyed("disparity_ci", by_units(disparity_interval, predicted, *given, **settings.resampling))
     scorer = ReadoutScorer(train.features, validation.features)
@@ -138,7 +138,7 @@ def ridge_readout(train: Spaces, validation: Spaces, settings: Settings) -> dict
 
 
 def _nested(train: Spaces, folds: BaseCrossValidator) -> dict[str, Any]:
-    splits = list(folds.split(train.features, groups=train.label if isinstance(folds, GroupKFold) else None))
+    splits = list(folds.split(train.features, groups=train.subtype if isinstance(folds, GroupKFold) else None))
     predicted = cross_val_predict(ridge(), train.features, train.coordinates, cv=splits)
     return _figures(np.reshape(predicted, train.coordinates.shape), train.coordinates)
 

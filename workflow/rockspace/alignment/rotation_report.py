@@ -73,7 +73,7 @@ def rotation_report(
     held-out figures are learnt on the training images and scored on the validation images. `train_cv` is
     learnt and scored on different training images, so its difference from held-out is due to the two
     scaling solutions; `new_subtypes` is learnt on training images of other subtypes than the
-    validation images that it is scored on.
+    validation images that it is scored on, which are those with a label.
 
     Args:
         train: Images to learn on.
@@ -98,11 +98,13 @@ def rotation_report(
     on_train = RotationScorer(learn, learn, settings.reflection)
     fitted, predicted = on_train.predict(targets[0]), across.predict(targets[0])
     summary["train"] = _figures(on_train(targets[0], targets[0]))
+    # Of an image without a label, nobody knows which training images are of its subtype.
+    labelled = validation.labelled()
     moved = {
         "in_sample": (within.predict(targets[1]), validation),
         "held_out": (predicted, validation),
         "train_cv": (predict_folds(train, train, reduction, settings, by_subtype=False), train),
-        "new_subtypes": (predict_folds(train, validation, reduction, settings, by_subtype=True), validation),
+        "new_subtypes": (predict_folds(train, labelled, reduction, settings, by_subtype=True), labelled),
     }
     intervals = {}
     for name, (space, images) in moved.items():
@@ -110,7 +112,7 @@ def rotation_report(
             summary[name] = None
             continue
         r = correlations(space, images.coordinates)
-        given = space, images.coordinates, images.label
+        given = space, images.coordinates, images.subtype
         intervals[name] = by_units(correlation_intervals, *given, **settings.resampling)
         summary.setdefault(name, {"r": r.tolist(), "mean_r": float(r.mean())})
         summary[name] |= of_the_mean(intervals[name])
@@ -161,7 +163,7 @@ def pairings_by_units(splits: Sequence[Spaces], settings: Settings) -> dict[str,
     """Return random pairings of single images and of whole subtypes in each split; the last split is scored."""
     return {
         "images": image_pairings([len(split) for split in splits], settings.permutations, settings.seed),
-        "subtypes": subtype_pairings([split.label for split in splits], settings.permutations, settings.seed),
+        "subtypes": subtype_pairings([split.subtype for split in splits], settings.permutations, settings.seed),
     }
 
 
@@ -172,7 +174,7 @@ def predict_folds(
 
     Args:
         train: Images to learn on.
-        images: Images to predict: `train` itself, or others if `by_subtype`.
+        images: Images to predict: `train` itself, or others, each with a label, if `by_subtype`.
         reduction: See `rockspace.alignment.reduction.reducer`.
         settings: See `Settings`.
         by_subtype: Whether folds are made of subtypes, rather than of images.

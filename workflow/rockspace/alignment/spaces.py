@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from rockspace.errors import RockspaceError
 
@@ -23,7 +24,7 @@ class Spaces:
 
     Attributes:
         image_id: Name of each image, shape (n,).
-        label: Subtype of each image, shape (n,).
+        label: Subtype of each image, empty for an image without one, shape (n,).
         features: The model's space, shape (n, d).
         coordinates: The human space, shape (n, k).
     """
@@ -35,6 +36,34 @@ class Spaces:
 
     def __len__(self) -> int:
         return len(self.image_id)
+
+    @property
+    def subtype(self) -> np.ndarray | None:
+        """What each image is resampled and exchanged with; see `subtypes_of`."""
+        return subtypes_of(self.label, self.image_id)
+
+    def labelled(self) -> Spaces:
+        """Return the images that have a label."""
+        rows = self.label != ""
+        return Spaces(self.image_id[rows], self.label[rows], self.features[rows], self.coordinates[rows])
+
+
+def subtypes_of(labels: ArrayLike, image_ids: ArrayLike) -> np.ndarray | None:
+    """Return what each image is resampled and exchanged with: the images of its label, or, without one, itself alone.
+
+    Args:
+        labels: Label of each image, empty for an image without one, shape (n,).
+        image_ids: Name of each image, shape (n,).
+
+    Returns:
+        A text for each image, shape (n,); None if no image has a label, so that there is nothing but images.
+    """
+    labels = np.asarray(labels, str)
+    without = labels == ""
+    if without.all():
+        return None
+    # A label is the name of a folder, so none has a slash.
+    return np.where(without, np.char.add("/", np.asarray(image_ids, str)), labels)
 
 
 def checked_space(space: np.ndarray, name: str, minimum: int = 3, spread: bool = True) -> np.ndarray:

@@ -238,7 +238,7 @@ def _resampled(
 ) -> dict[str, Any]:
     """Intervals and nulls over both units, from functions of the images' subtypes (None: over images) and of pairings."""
     nulls = {units: orders and null(orders) for units, orders in pairings_by_units([validation], settings).items()}
-    return keyed("ci", by_units(interval, validation.label)) | keyed("permutation", nulls)
+    return keyed("ci", by_units(interval, validation.subtype)) | keyed("permutation", nulls)
 
 
 def _of_spaces(statistic: Callable[[np.ndarray, np.ndarray], float]) -> Compute:
@@ -258,7 +258,7 @@ def _rsa_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str,
             validation,
             settings,
             lambda groups: rsa_intervals(*spaces, groups, **settings.resampling, metric=metric),
-            lambda pairings: rsa_null(*spaces, pairings, metric, validation.label),
+            lambda pairings: rsa_null(*spaces, pairings, metric, validation.subtype),
         ),
     }
 
@@ -304,7 +304,7 @@ def _cka_section(_: Spaces, validation: Spaces, settings: Settings) -> dict[str,
             validation,
             settings,
             lambda groups: cka_interval(*spaces, groups, **settings.resampling),
-            lambda pairings: cka_null(*spaces, pairings, validation.label),
+            lambda pairings: cka_null(*spaces, pairings, validation.subtype),
         ),
     }
 

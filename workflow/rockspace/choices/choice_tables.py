@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
-from rockspace.alignment.intervals import confidence_interval
-from rockspace.alignment.spaces import Spaces
+from rockspace.alignment.intervals import by_units, confidence_interval
+from rockspace.alignment.spaces import Spaces, subtypes_of
 from rockspace.choices.human_choices import Choices, ChoiceSpace, category_indices, choice_report, read_choices
 
 PEOPLE = "people"
@@ -200,10 +200,8 @@ def _beyond(ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int, seed: int)
     gain = ours["log_likelihood"].to_numpy() - theirs["log_likelihood"].to_numpy()
     each = np.stack([gain, ours["responses"].to_numpy()], axis=1)
     row = {"beyond_people": gain.sum() / each[:, 1].sum()}
-    for units, groups in (("images", None), ("subtypes", ours["label"].to_numpy())):
-        ends = confidence_interval(
-            each, lambda sums: sums[..., :1] / sums[..., 1:], groups, resamples=resamples, seed=seed
-        )
+    given = each, lambda sums: sums[..., :1] / sums[..., 1:], subtypes_of(ours["label"], ours["image_id"])
+    for units, ends in by_units(confidence_interval, *given, resamples=resamples, seed=seed).items():
         low, high = (np.nan, np.nan) if ends is None else ends[:, 0]
         row |= {f"beyond_people_low_{units}": low, f"beyond_people_high_{units}": high}
     return row

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
 from rockspace.alignment.intervals import (
+    by_units,
     confidence_interval,
     correlation_moments,
     correlations_from_moments,
+    keyed,
 )
 from rockspace.alignment.reduction import reduced_procrustes, reducer
-from rockspace.alignment.spaces import Spaces, UnusableSpaces, correlations
+from rockspace.alignment.spaces import Spaces, UnusableSpaces, correlations, subtypes_of
 from rockspace.choices.exemplar_model import ExemplarModel
 
 FOLDS = 10
@@ -51,13 +53,15 @@ class Choices:
         images: Rows of the split that were shown, shape (n,).
         counts: How often each category was chosen for each, shape (n, categories).
         category: Index of the category that is right for each, -1 where it was not on offer, shape (n,).
-        label: Subtype of each, shape (n,).
+        label: Subtype of each, empty for an image without one, shape (n,).
+        subtype: What each is resampled with, or None without labels; see `rockspace.alignment.spaces.subtypes_of`.
     """
 
     images: np.ndarray
     counts: np.ndarray
     category: np.ndarray
     label: np.ndarray
+    subtype: np.ndarray | None
 
 
 def read_choices(responses: pd.DataFrame, images: Spaces, category_of: Mapping[str, str]) -> Choices:
@@ -66,7 +70,8 @@ def read_choices(responses: pd.DataFrame, images: Spaces, category_of: Mapping[s
     if (rows < 0).any():
         raise UnusableSpaces(f"responses: no image {str(responses.index[rows < 0][0])!r} in this split")
     labels = images.label[rows]
-    return Choices(rows, responses.to_numpy(), category_indices(labels, category_of, responses.columns), labels)
+    categories = category_indices(labels, category_of, responses.columns)
+    return Choices(rows, responses.to_numpy(), categories, labels, subtypes_of(labels, images.image_id[rows]))
 
 
 def category_indices(
@@ -178,13 +183,13 @@ def choice_report(
 
 def _folds(model: ExemplarModel, places: np.ndarray, chosen: Choices, seed: int) -> np.ndarray | None:
     """Log-probabilities by parameters fitted to choices of other subtypes, all exemplars staying what they are."""
-    subtypes = len(np.unique(chosen.label))
+    subtypes = 0 if chosen.subtype is None else len(np.unique(chosen.subtype))
     if subtypes < 3:
         return None
     whole = model.sensitivity_, model.weights_
     predicted = np.empty(chosen.counts.shape)
     folds = GroupKFold(min(FOLDS, subtypes), shuffle=True, random_state=seed)
-    for learn, held in folds.split(places, groups=chosen.label):
+    for learn, held in folds.split(places, groups=chosen.subtype):
         model.fit(places[learn], chosen.counts[learn], start=whole)
         predicted[held] = model.predict_log_proba(places[held])
     return predicted
@@ -206,13 +211,14 @@ def _figures(log_p: np.ndarray, chosen: Choices, resamples: int, seed: int) -> d
         "r": float(correlations(p.reshape(-1, 1), observed.reshape(-1, 1))[0]),
         **_accuracy(p, observed, chosen.category),
     }
-    for suffix, groups in (("", None), ("_subtypes", chosen.label)):
-        for key, values, statistic, bounds in (
-            ("log_likelihood_per_response", each, lambda sums: sums[..., :1] / sums[..., 1:], None),
-            ("r", moments, correlations_from_moments, (-1.0, 1.0)),
-        ):
-            ends = confidence_interval(values, statistic, groups, resamples=resamples, seed=seed, bounds=bounds)
-            figures[f"{key}_ci{suffix}"] = None if ends is None else ends[:, 0].tolist()
+    for key, values, statistic, bounds in (
+        ("log_likelihood_per_response", each, lambda sums: sums[..., :1] / sums[..., 1:], None),
+        ("r", moments, correlations_from_moments, (-1.0, 1.0)),
+    ):
+        given = values, statistic, chosen.subtype
+        intervals = by_units(confidence_interval, *given, resamples=resamples, seed=seed, bounds=bounds)
+        ends = {units: None if found is None else found[:, 0].tolist() for units, found in intervals.items()}
+        figures |= keyed(f"{key}_ci", ends)
     return figures
 
 

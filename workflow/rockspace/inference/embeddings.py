@@ -15,7 +15,7 @@ class Embeddings(StoredArrays):
     Attributes:
         image_id: ``(n,)`` names.
         split: ``(n,)`` ``train`` or ``validation``.
-        label: ``(n,)`` label names.
+        label: ``(n,)`` label names; empty for an image without one.
         embedding: ``(n, d)`` float32.
     """
 

@@ -12,7 +12,7 @@ import numpy as np
 from rockspace.alignment.aligned import read_aligned
 from rockspace.alignment.intervals import mean_intervals
 from rockspace.alignment.procrustes import remaining_disparity
-from rockspace.alignment.spaces import centred, correlations
+from rockspace.alignment.spaces import centred, correlations, subtypes_of
 from rockspace.errors import RockspaceError
 from rockspace.inference.evaluation import Outputs
 
@@ -111,5 +111,7 @@ def ensemble_alignment(paths: Sequence[str | Path], *, resamples: int, seed: int
         "r": r.tolist(),
         "mean_r": float(r.mean()),
     }
-    held_out |= mean_intervals(mean, observed, images["label"].to_numpy(), resamples=resamples, seed=seed)
+    held_out |= mean_intervals(
+        mean, observed, subtypes_of(images["label"], images["image_id"]), resamples=resamples, seed=seed
+    )
     return {"n_members": len(tables), "held_out": held_out}

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from rockspace.alignment.aligned import aligned_table
 from rockspace.alignment.intervals import mean_intervals, proportion_interval
 from rockspace.alignment.procrustes import Procrustes
-from rockspace.alignment.spaces import correlations
+from rockspace.alignment.spaces import correlations, subtypes_of
 from rockspace.artifacts import StoredArrays
 from rockspace.data.catalog import NO_LABEL, label_names
 from rockspace.people.coordinates import coordinates_of
@@ -121,14 +121,14 @@ def losses(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def coordinate_metrics(
-    predicted: np.ndarray, observed: np.ndarray, labels: np.ndarray, *, resamples: int, seed: int
+    predicted: np.ndarray, observed: np.ndarray, subtypes: np.ndarray | None, *, resamples: int, seed: int
 ) -> dict[str, Any]:
     """Score predicted coordinates against people's, which may come in another unit.
 
     Args:
         predicted: ``(n, k)``.
         observed: ``(n, k)``.
-        labels: ``(n,)`` label of each image.
+        subtypes: ``(n,)`` as from `rockspace.alignment.spaces.subtypes_of`, or None without labels.
         resamples: Bootstrap resamples behind the interval over images.
         seed: Decides every resample.
 
@@ -144,7 +144,7 @@ def coordinate_metrics(
         "n": len(predicted),
         "r": r.tolist(),
         "mean_r": float(r.mean()),
-        **mean_intervals(predicted, observed, labels, resamples=resamples, seed=seed),
+        **mean_intervals(predicted, observed, subtypes, resamples=resamples, seed=seed),
         "r2": (np.maximum(r, 0) ** 2).tolist(),
         "disparity": Procrustes().fit(predicted, observed).disparity_,
     }
@@ -171,7 +171,13 @@ def evaluation(outputs: Outputs, *, resamples: int, seed: int) -> dict[str, Any]
             figures[name] |= _accuracy(split)
     if outputs.coordinates is not None:
         figures["coordinates"] = {
-            name: coordinate_metrics(split.coordinates, split.observed, split.label, resamples=resamples, seed=seed)
+            name: coordinate_metrics(
+                split.coordinates,
+                split.observed,
+                subtypes_of(split.label, split.image_id),
+                resamples=resamples,
+                seed=seed,
+            )
             for name, split in splits.items()
         }
     return figures

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rockspace.data.catalog import NO_LABEL
 from rockspace.data.pairing import pair
 from rockspace.data.tables import is_integer, number, read_table
 from rockspace.errors import RockspaceError
@@ -32,7 +33,7 @@ def read_responses(path: Path, catalog: pd.DataFrame, split: str) -> pd.DataFram
         RockspaceError: With file and row, where something is missing, doubled, unknown or not a count.
     """
     table, own = read_table(path, has_header=True), catalog["split"] == split
-    known = [name for name in table.cells if name in {*catalog["label"], *catalog["superclass"]}]
+    known = [name for name in table.cells if name in {*catalog["label"], *catalog["superclass"]} - {NO_LABEL}]
     pairing = pair(table, catalog["file"].tolist(), dimensions=known, partial=True)
     if pairing.names is None:
         raise RockspaceError(f"{path}: no column names the images; expected one, and one column a category")
@@ -87,7 +88,7 @@ def category_of_label(catalog: pd.DataFrame, categories: list[str], path: Path) 
     Raises:
         RockspaceError: A category is neither, or there is only one.
     """
-    superclass_of = dict(zip(catalog["label"], catalog["superclass"], strict=True))
+    superclass_of = catalog[catalog["label"] != NO_LABEL].set_index("label")["superclass"].to_dict()
     for belongs in ({label: label for label in superclass_of}, superclass_of):
         if set(categories) <= set(belongs.values()):
             if len(set(categories)) < 2:

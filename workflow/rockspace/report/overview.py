@@ -325,8 +325,9 @@ def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame, predictions: Sequence[
     for row in entry.to_dict("records"):
         merged |= {f"{R}_{part}": value for part, value in interval_in(row, "{end}_{units}").items()}
     if predictions and all("correct" in table for table in predictions):
-        hits = np.mean([table["correct"].to_numpy(dtype=float) for table in predictions], axis=0)
-        if ends := proportion_interval(hits, predictions[0]["label"].to_numpy()):
+        scored = [table[table["correct"].notna()] for table in predictions]
+        hits = np.mean([table["correct"].to_numpy(dtype=float) for table in scored], axis=0)
+        if ends := proportion_interval(hits, scored[0]["label"].to_numpy()):
             merged |= {f"{TOP1}_low": ends[0], f"{TOP1}_high": ends[1], f"{TOP1}_interval_over": UNITS[0]}
     return merged | {"seeds": len(rows), "each": rows}
 

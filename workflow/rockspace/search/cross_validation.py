@@ -96,6 +96,6 @@ def _heads(
     finetuning, head = recipe["finetune"], None
     refits = finetuning["selection"] == "holdout" and finetuning["refit"]
     if finetuning["epochs"] or not refits:
-        first, watched = training_members(learning, None, learning.label, finetuning, seed)
+        first, watched = training_members(learning, None, objective, finetuning, seed)
         head, _ = train_head(first, watched, **options)
     return head, train_head(learning, None, phase="head refit", **options)[0] if refits else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold
 
 from rockspace.alignment.comparison import mean_r
 from rockspace.alignment.intervals import confidence_interval, correlation_moments
@@ -21,25 +21,28 @@ from rockspace.inference.evaluation import TOP_K, losses, ranks
 
 
 def left_out_of(labels: np.ndarray, folds: int, number: int) -> np.ndarray:
-    """Return ``(n,)`` bool: the images of one fold of a stratified cross-validation.
+    """Return ``(n,)`` bool: the images of one fold of a cross-validation, stratified by label where there are labels.
 
     All recipes and seeds share the folds, so they are compared on the same images.
 
     Args:
-        labels: ``(n,)`` label indices of the training images.
+        labels: ``(n,)`` label indices of the training images; all -1 without labels.
         folds: Folds in one repeat.
         number: Which fold, counted through the repeats; each repeat has a different division.
 
     Raises:
-        RockspaceError: Where a label has fewer images than there are folds.
+        RockspaceError: Where there are fewer images, or a label has fewer, than there are folds.
     """
+    has_labels = bool((labels >= 0).any())
     fewest = np.unique(labels, return_counts=True)[1].min()
     if fewest < folds:
+        of = " of the rarest label" if has_labels else ""
         raise RockspaceError(
-            f"config: search.folds: found {folds}; allowed: at most {fewest}, the number of training images of the rarest label"
+            f"config: search.folds: found {folds}; allowed: at most {fewest}, the number of training images{of}"
         )
     repeat, fold = divmod(number, folds)
-    splits = StratifiedKFold(folds, shuffle=True, random_state=repeat).split(labels, labels)
+    splitter = StratifiedKFold if has_labels else KFold
+    splits = splitter(folds, shuffle=True, random_state=repeat).split(labels, labels)
     mask = np.zeros(len(labels), bool)
     mask[list(splits)[fold][1]] = True
     return mask
@@ -51,7 +54,7 @@ class LeftOut(StoredArrays):
 
     Attributes:
         position: ``(m,)`` positions of the images in the training split.
-        label: ``(m,)`` label indices.
+        label: ``(m,)`` label indices; all -1 without labels.
         n_features: Length of the pooled features.
         seconds: Time of training and prediction (wall clock).
         probabilities: ``(m, n_labels)``, or None.

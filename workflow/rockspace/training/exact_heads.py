@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
+from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from rockspace.errors import RockspaceError
@@ -65,7 +65,8 @@ def solve(head: keras.Model, features: Features, targets: Any, seed: int) -> dic
         head: From `classifier.build_head` without dense layers; its outputs get their weights.
         features: Of the images to train on, standardized.
         targets: As from `objectives.Objective.targets` for these images.
-        seed: Seed of the folds that choose the penalty: stratified, and all views of an image in one of them.
+        seed: Seed of the folds that choose the penalty: stratified by label, if there are labels, and all views of an
+            image in one of them.
 
     Returns:
         The penalties that were chosen, as columns of a history of one row.
@@ -186,15 +187,20 @@ def _axes(x: np.ndarray) -> np.ndarray:
 
 
 def _folds(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Return the fold ``(n,)`` of each image, by which the penalty is chosen."""
+    """Return the fold ``(n,)`` of each image, by which the penalty is chosen; stratified where there are labels."""
+    if (labels < 0).all():
+        return _fold_of_each(KFold(min(FOLDS, len(labels)), shuffle=True, random_state=seed), labels)
     fewest = np.unique(labels, return_counts=True)[1].min()
     if fewest < 2:
         raise RockspaceError(
             "config: train_head.solver: found exact; a label has a single image to train on, so its penalty cannot be "
             "chosen by cross-validation; add images or set it to gradient"
         )
+    return _fold_of_each(StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=seed), labels)
+
+
+def _fold_of_each(splitter: BaseCrossValidator, labels: np.ndarray) -> np.ndarray:
     folds = np.empty(len(labels), int)
-    splitter = StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=seed)
     for fold, (_, left_out) in enumerate(splitter.split(labels, labels)):
         folds[left_out] = fold
     return folds

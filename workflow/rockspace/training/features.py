@@ -28,7 +28,7 @@ class Features:
 
     Attributes:
         image_id: ``(n,)`` names.
-        label: ``(n,)`` label indices; empty where none are known.
+        label: ``(n,)`` label indices, -1 for an image without a label of the network; empty where none are known.
         plain: ``(n, d)`` float32, of the images as they are.
         views: ``(n, n_views, d)`` float32, of augmented views; ``n_views`` may be 0.
         coordinates: ``(n, k)`` float32, people's coordinates; ``k`` is 0 where none are known.

@@ -65,8 +65,7 @@ def finetune(
     training = recipe.training
     if training["epochs"] == 0:
         return network if refit is None else refit, pd.DataFrame(columns=HISTORY)
-    labels = images.labels[images.members]
-    learning, watched = training_members(images, validation, labels, training, recipe.seed)
+    learning, watched = training_members(images, validation, recipe.objective, training, recipe.seed)
     if watched is None:
         return train_for(network, learning, [training["learning_rate"]] * training["epochs"], recipe, "train")
     network, history = train_with_early_stopping(network, learning, watched, recipe)

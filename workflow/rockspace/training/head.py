@@ -74,7 +74,7 @@ def train_head(
     coordinates in the unit of the training images' file.
 
     Args:
-        features: Of the images to train on, some of every label, with augmented views.
+        features: Of the images to train on, some of every label if there are labels, with augmented views.
         watched: Of images whose plain view is scored after each epoch, or None; nothing is decided by them.
         head: The ``head`` section of the configuration.
         training: The ``train_head`` section of the configuration.
@@ -122,7 +122,8 @@ def train_head(
 
 
 def _targets(features: Features, n_labels: int, objective: Objective) -> Any:
-    return objective.targets(np.eye(n_labels, dtype=np.float32)[features.label], features.coordinates)
+    one_hot = (features.label[:, None] == np.arange(n_labels)).astype(np.float32)
+    return objective.targets(one_hot, features.coordinates)
 
 
 def _scores(network: keras.Model, data: tuple[np.ndarray, Any], prefix: str) -> dict[str, list[float]]:

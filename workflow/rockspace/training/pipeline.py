@@ -39,7 +39,8 @@ class ImageSet:
         image_ids: Names of all stored images, in the catalog's order, like all that follows.
         members: ``(n_stored,)`` bool, which images belong to this set.
         n_labels: Number of labels in the whole study; 0 where none are known.
-        labels: ``(n_stored,)`` label indices of all stored images; empty where none are known.
+        labels: ``(n_stored,)`` label indices of all stored images, -1 for an image without a label of the network; empty
+            where none are known.
         coordinates: ``(n_stored, k)`` float32, people's coordinates of all stored images; ``k`` is 0 where none are known.
         positions: ``(n_stored,)`` their positions in the catalog's split, rising; not all of them where one shard is read.
         stored: ``(n_stored,)`` which of them each record of the files is, one record after the other.
@@ -106,6 +107,11 @@ class ImageSet:
 
     def __len__(self) -> int:
         return int(self.members.sum())
+
+    @property
+    def label(self) -> np.ndarray:
+        """``(n,)`` label indices of the images of this set."""
+        return self.labels[self.members]
 
     def steps(self, batch_size: int) -> int:
         """Return the number of batches in an epoch; the last may be smaller."""
