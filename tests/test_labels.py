@@ -1,10 +1,29 @@
 """Studies without labels, or with labels of some images: no image without one is ever of a label called ""."""
 
-import pytest
-import yaml
+from dataclasses import replace
 
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn.metrics
+import yaml
+from scipy import stats
+
+from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, scored
+from rockspace.alignment.layer_report import layer_report
+from rockspace.alignment.procrustes import Procrustes
+from rockspace.alignment.rotation_report import Settings
+from rockspace.alignment.spaces import Spaces, subtypes_of
 from rockspace.config import validated
+from rockspace.data.catalog import COLUMNS, label_indices, label_names, left_out_of_accuracy, read_catalog
 from rockspace.errors import RockspaceError
+from rockspace.inference.evaluation import Outputs, evaluation, in_words, predictions, read_predictions
+from rockspace.networks.device import repeatable
+from rockspace.networks.objectives import Objective
+from rockspace.search.search import left_out_of
+from rockspace.training.features import Features
+from rockspace.training.head import train_head
+from rockspace.training.stopping_set import stopping_set, training_members
 from workflow_runs import ROOT, TINY, Workplace
 
 WITHOUT_LABELS = yaml.safe_load(TINY) | {
@@ -54,3 +73,203 @@ def test_mistakes_and_confusions_are_planned_for_models_that_learn_labels_alone(
     labelled["models"][0]["objective"] = "joint"
     planned = Workplace(tmp_path / "names", yaml.safe_dump(labelled)).planned()
     assert (planned["evaluate"], planned["mistakes"], planned["ensemble_confusion"]) == (2, 1, 1)
+
+
+NAMES = ["size", "hue"]
+QUICK = Settings(permutations=99, bootstraps=99)
+WITHOUT = np.full(24, -1)
+
+
+def spaces(seed: int = 0) -> tuple[Spaces, Spaces]:
+    """Two splits of eight subtypes, of which every validation image has a label."""
+    rng = np.random.default_rng(seed)
+    mix = rng.normal(size=(2, 9))
+
+    def split(name: str, each: int) -> Spaces:
+        label = np.repeat([f"subtype {i}" for i in range(8)], each)
+        coordinates = rng.normal(size=(len(label), 2))
+        features = coordinates @ mix + rng.normal(size=(len(label), 9))
+        return Spaces(np.array([f"{name} {i}" for i in range(len(label))]), label, features, coordinates)
+
+    return split("train", 4), split("validation", 3)
+
+
+def relabelled(images: Spaces, rows: np.ndarray | slice, labels: object) -> Spaces:
+    label = images.label.astype("U40")
+    label[rows] = labels
+    return replace(images, label=label)
+
+
+def differing(one: object, other: object, path: str = "") -> dict[str, tuple]:
+    """By its path, each value of nested mappings in which two of them differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        assert one.keys() == other.keys()
+        return {name: pair for key in one for name, pair in differing(one[key], other[key], f"{path}.{key}").items()}
+    return {} if one == other else {path.removeprefix("."): (one, other)}
+
+
+def test_without_labels_all_figures_over_images_are_those_of_images_with_a_label_each_and_there_are_no_others():
+    train, validation = spaces()
+    each = [relabelled(split, slice(None), split.image_id) for split in (train, validation)]
+    none = [relabelled(split, slice(None), "") for split in (train, validation)]
+    expected, found = (layer_report(*splits, NAMES, QUICK).figures for splits in (each, none))
+    different = differing(found, expected)
+    assert all("subtypes" in key for key in different), different
+    assert all(value is None for value, _ in different.values())
+    assert {
+        "new_subtypes",
+        "permutation.subtypes",
+        "held_out.mean_r_ci_subtypes",
+        "rsa.ci_subtypes",
+    } <= different.keys()
+
+
+def test_an_image_without_a_label_is_resampled_and_exchanged_as_if_its_label_were_its_own():
+    train, validation = spaces()
+    rows = np.array([0, 4, 5, 17])
+    partly = relabelled(validation, rows, "")
+    own = relabelled(validation, rows, [f"own {i}" for i in rows])
+    different = differing(*(layer_report(train, split, NAMES, QUICK).figures for split in (partly, own)))
+    # Whether training images are of its subtype is unknown, so it is left out there alone.
+    assert all("new_subtypes" in key for key in different), different
+    keep = np.setdiff1d(np.arange(len(validation)), rows)
+    labelled = Spaces(*(part[keep] for part in vars(validation).values()))
+    expected = layer_report(train, labelled, NAMES, QUICK).figures["new_subtypes"]
+    assert layer_report(train, partly, NAMES, QUICK).figures["new_subtypes"] == pytest.approx(expected)
+
+
+def test_the_interval_over_subtypes_of_some_images_is_a_jackknife_that_leaves_out_each_label_and_each_image_without_one():
+    train, validation = spaces()
+    rows = np.array([1, 2, 20])
+    partly = relabelled(validation, rows, "")
+    predicted = Procrustes().fit(train.features, train.coordinates).transform(validation.features)
+    units = [*(np.flatnonzero(partly.label == name) for name in np.unique(partly.label) if name), *rows[:, None]]
+    assert len(units) == 11
+
+    def mean_r(kept: np.ndarray) -> float:
+        return np.mean([stats.pearsonr(predicted[kept, i], validation.coordinates[kept, i])[0] for i in range(2)])
+
+    everything = np.arange(len(validation))
+    without = np.arctanh([mean_r(np.setdiff1d(everything, unit)) for unit in units])
+    error = np.sqrt(10 / 11 * np.sum((without - without.mean()) ** 2))
+    middle, reach = np.arctanh(mean_r(everything)), stats.t.ppf(0.975, 10) * error
+    found = layer_report(train, partly, NAMES, QUICK).figures["held_out"]["mean_r_ci_subtypes"]
+    assert found == pytest.approx(np.tanh([middle - reach, middle + reach]), abs=1e-9)
+
+
+def test_two_networks_are_compared_over_images_alone_where_no_image_has_a_label():
+    _, validation = spaces()
+    draws = (np.random.default_rng(i).normal(size=(24, 2)) for i in (1, 2))
+    entries = scored([Prediction(f"m{i}", 0, "last", draw) for i, draw in enumerate(draws)], validation.coordinates)
+    none = subtypes_of([""] * 24, validation.image_id)
+    found, expected = (
+        comparison_table(entries, subtypes, Resampling(199, 99)).iloc[0] for subtypes in (none, validation.image_id)
+    )
+    over_subtypes = found.index.str.contains("subtypes")
+    assert found[over_subtypes].isna().all()
+    assert expected[over_subtypes].notna().all()
+    pd.testing.assert_series_equal(found[~over_subtypes], expected[~over_subtypes])
+
+
+def outputs(labels: list[str], learnt: str = "abc") -> Outputs:
+    n = len(labels)
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(len(learnt)), n).astype(np.float32)
+    names = np.array([str(i) for i in range(n)])
+    return Outputs(names, np.full(n, "validation"), np.array(labels), np.array(list(learnt)), probabilities)
+
+
+def test_images_without_a_label_or_with_one_that_is_not_learnt_are_left_out_of_accuracy_and_counted(tmp_path):
+    labels = ["", "a", "b", "c", "z", "aa", "", "b", "c", "a"]
+    given = outputs(labels)
+    figures = evaluation(given, resamples=99, seed=0)["validation"]
+    known = np.isin(labels, list("abc"))
+    guesses = given.labels[given.probabilities.argmax(axis=1)]
+    assert figures["top1"] == sklearn.metrics.accuracy_score(np.array(labels)[known], guesses[known])
+    expected = sklearn.metrics.log_loss(np.array(labels)[known], given.probabilities[known], labels=list("abc"))
+    assert figures["loss"] == pytest.approx(expected, rel=1e-5)
+    assert (figures["n"], figures["n_without_label"], figures["n_unseen_label"]) == (6, 2, 2)
+    assert "left out 2 without a label, left out 2 with a label of no training image" in in_words(
+        {"validation": figures}, "validation"
+    )
+    predictions(given).to_csv(tmp_path / "predictions.csv", index=False)
+    read = read_predictions(tmp_path / "predictions.csv")
+    assert read["label"].tolist() == labels
+    assert read["correct"].notna().tolist() == read["probability_of_label"].notna().tolist() == known.tolist()
+    assert read.loc[known, "correct"].tolist() == (guesses == labels)[known].tolist()
+
+
+def test_where_no_image_has_a_label_that_is_learnt_there_is_no_accuracy():
+    figures = evaluation(outputs(["", "z"]), resamples=99, seed=0)["validation"]
+    assert (figures["n"], figures["top1"], figures["chance"]) == (0, None, None)
+    assert "left out" in in_words({"validation": figures}, "validation")
+
+
+def catalog(train: list[str], validation: list[str]) -> pd.DataFrame:
+    rows = [
+        (str(i), split, label)
+        for split, labels in (("train", train), ("validation", validation))
+        for i, label in enumerate(labels)
+    ]
+    table = pd.DataFrame(rows, columns=["image_id", "split", "label"])
+    return table.assign(image_id=table["split"] + table["image_id"]).reindex(columns=COLUMNS, fill_value="")
+
+
+def test_the_labels_of_a_network_are_those_of_the_training_images(tmp_path):
+    catalog(["b", "a", "b"], ["", "z", "a"]).to_csv(tmp_path / "catalog.csv", index=False)
+    read = read_catalog(tmp_path / "catalog.csv")
+    assert label_names(read) == ["a", "b"]
+    assert label_indices(read, read["image_id"]).tolist() == [1, 0, 1, -1, -1, 0]
+    assert left_out_of_accuracy(read) == (1, 1)
+    assert label_names(catalog([""] * 3, [""])) == []
+    assert set(label_indices(catalog([""] * 3, [""]), ["train0", "validation0"])) == {-1}
+
+
+def features(labels: np.ndarray, seed: int = 0) -> Features:
+    rng = np.random.default_rng(seed)
+    plain = rng.normal(size=(len(labels), 6)).astype(np.float32)
+    coordinates = (plain[:, :2] + 0.1 * rng.normal(size=(len(labels), 2))).astype(np.float32)
+    return Features(
+        np.arange(len(labels)).astype(str), labels, plain, np.empty((len(labels), 0, 6), np.float32), coordinates
+    )
+
+
+def test_without_labels_stopping_set_and_folds_are_drawn_over_images():
+    chosen = stopping_set(WITHOUT, 0.25, 3)
+    assert chosen.sum() == 6
+    assert chosen.tolist() == stopping_set(WITHOUT, 0.25, 3).tolist() != stopping_set(WITHOUT, 0.25, 4).tolist()
+    folds = np.stack([left_out_of(WITHOUT, 4, number) for number in range(8)])
+    assert folds[:4].sum(axis=0).tolist() == folds[4:].sum(axis=0).tolist() == [1] * 24
+    assert folds[:4].sum(axis=1).tolist() == [6] * 4
+    assert not (folds[:4] == folds[4:]).all()
+    with pytest.raises(
+        RockspaceError, match=r"search\.folds: found 25; allowed: at most 24, the number of training images$"
+    ):
+        left_out_of(WITHOUT, 25, 0)
+
+
+def test_what_stops_a_classifier_are_validation_images_with_a_label_that_it_knows():
+    train, validation = features(np.arange(24) % 3), features(np.array([0, -1, 2, -1]))
+    selection = {"selection": "validation"}
+    assert training_members(train, validation, Objective(), selection, 0)[1].label.tolist() == [0, 2]
+    assert training_members(train, validation, Objective("joint"), selection, 0)[1].label.tolist() == [0, 2]
+    assert training_members(train, validation, Objective("coordinates"), selection, 0)[1] is validation
+    with pytest.raises(RockspaceError, match=r"finetune\.selection: found validation; allowed: holdout or none"):
+        training_members(train, features(np.array([-1, -1])), Objective(), selection, 0)
+
+
+@pytest.mark.parametrize("solver", ["gradient", "exact"])
+def test_a_head_learns_coordinates_without_labels_as_it_does_with_labels_that_it_does_not_learn(solver):
+    schema = validated(config())
+    training = schema["train_head"] | {"solver": solver, "epochs": 3, "batch_size": 8}
+    head = schema["head"] | {"units": [], "dropout": 0.0}
+    weights = []
+    for given in (features(WITHOUT), features(np.arange(24) % 3)):
+        repeatable(0)
+        objective = Objective.of({"objective": "coordinates"}, given.coordinates)
+        network, history = train_head(given, given, head=head, training=training, seed=0, objective=objective)
+        weights.append(network.get_weights())
+    assert [layer.name for layer in network.layers if layer.weights] == ["coordinates"]
+    assert history["accuracy"].isna().all()
+    # The exact solution differs by the folds that choose its penalties.
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=0 if solver == "gradient" else 0.1)

@@ -24,6 +24,7 @@ from rockspace.networks.classifier import (
 from rockspace.networks.device import repeatable
 from rockspace.networks.layers import find_layer
 from rockspace.networks.loading import load_classifier
+from rockspace.networks.objectives import Objective
 from rockspace.training.augmentation import Augmentation, View
 from rockspace.training.features import Features, compute_features
 from rockspace.training.finetune import (

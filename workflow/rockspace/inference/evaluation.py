@@ -214,11 +214,8 @@ def in_words(figures: dict[str, Any], split: str) -> str:
             f"{100 * scores['top1']:.1f} % of {scores['n']} right (95 % interval over {over}: {100 * low:.1f} to "
             f"{100 * high:.1f} %; {guess:.1f} % have the most common label)"
         )
-        left_out = (
-            (scores["n_without_label"], "without a label"),
-            (scores["n_unseen_label"], "with a label of no training image"),
-        )
-        words += [f"left out {n} {why}" for n, why in left_out if n]
+    counts = (("n_without_label", "without a label"), ("n_unseen_label", "with a label of no training image"))
+    words += [f"left out {n} {why}" for name, why in counts if (n := figures[split].get(name))]
     if "coordinates" in figures:
         scores = figures["coordinates"][split]
         words.append(f"mean r of coordinates {scores['mean_r']:.3f}")
