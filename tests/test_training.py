@@ -165,7 +165,7 @@ def test_with_selection_validation_the_head_trains_on_all_and_watches_the_valida
     train, validation = drawn_features(30), drawn_features(12)
     learning, watched = training_members(train, validation, Objective(), {"selection": "validation"}, seed=0)
     assert learning is train
-    assert watched is validation
+    assert watched.image_id.tolist() == validation.image_id.tolist()
 
 
 def test_with_selection_none_the_head_trains_on_all_and_watches_nothing():

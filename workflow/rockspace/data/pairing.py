@@ -263,7 +263,7 @@ def _fault(
     cells = table.cells[column]
     known = {i for likely in found for i in likely}
     are_names = not are_integers(cells) or is_called_like_names(table, column)
-    may_have_others = are_names and not images.partial and known >= set(range(images.needed))
+    may_have_others = are_names and known >= set(range(images.needed))
     taken: dict[int, int] = {}
     for line, cell, likely in zip(cells.index, cells, found, strict=True):
         where = f"{table.path}: row {line}"

@@ -143,7 +143,6 @@ def _labels_in_tables(
 ) -> Iterator[tuple[str, str, str, str]]:
     """Read labels from a column of a table: one of their own, which may lack images, or that of the coordinates."""
     columns = dataset["columns"]
-    superclass = columns.get("superclass")
     table_of = {}
     for split in sets:
         # Of images that a rule picks, everything stands in the tables of the images that they are picked from.
@@ -163,9 +162,9 @@ def _labels_in_tables(
                 yield file, NO_LABEL, "", f"{table.path}: no row for image {file!r}"
                 continue
             cells = table.cells.iloc[row]
-            label = NO_LABEL if is_missing(cells[columns["label"]]) else cells[columns["label"]]
-            where = f"{table.path}: row {cells.name}: column {columns['label']!r} holds {cells[columns['label']]!r}"
-            yield file, label, cells[superclass] if superclass else "", where
+            label, above = (cells[columns[role]] if role in columns else "" for role in ("label", "superclass"))
+            where = f"{table.path}: row {cells.name}: column {columns['label']!r} holds {label!r}"
+            yield file, NO_LABEL if is_missing(label) else label, "" if is_missing(above) else above, where
 
 
 def _checked_label(label: str, where: str) -> str:
