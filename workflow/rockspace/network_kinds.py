@@ -43,6 +43,7 @@ class Kind(NamedTuple):
             - if its weights are fetched, ``fetch(backbone, destination)``, which writes the file that ``build`` gets as ``weights``.
         in_keras: Whether Keras runs it, so that it can be trained and have random weights.
         fetched: Whether the weights that it comes with are a file that a stage of its own gets.
+        described: Whether that file says what layers there are, so that it is needed for random weights, too.
         defaults: What null stands for, by key of a model.
         allowed: The values that there are, by key of a model, where not all are that the schema allows.
     """
@@ -51,6 +52,7 @@ class Kind(NamedTuple):
     module: str | None
     in_keras: bool
     fetched: bool
+    described: bool
     defaults: dict[str, Any]
     allowed: dict[str, list[Any]]
 
@@ -59,20 +61,20 @@ _SCALES = ["unit", "none", "tf", "torch", "caffe"]
 _TRAINED = {"preprocessing": "backbone", "objective": "classification"}
 _AS_IT_IS = {"weights": "file", "objective": NO_OBJECTIVE}
 
-NAMED = Kind("a network of keras.applications", "backbones", True, True, _TRAINED | {"weights": "imagenet"}, {})
-HUB = Kind("a preset of KerasHub", "hub", True, True, _TRAINED | {"weights": "preset"}, {})
+NAMED = Kind("a network of keras.applications", "backbones", True, True, False, _TRAINED | {"weights": "imagenet"}, {})
+HUB = Kind("a preset of KerasHub", "hub", True, True, True, _TRAINED | {"weights": "preset"}, {})
 KERAS_FILE = Kind(
-    "a .keras file", "keras_file", True, False,
+    "a .keras file", "keras_file", True, False, False,
     {"weights": "file", "objective": "classification"},
     {"weights": ["file", RANDOM], "preprocessing": _SCALES},
 )  # fmt: skip
 ONNX_FILE = Kind(
-    "an .onnx file", "onnx_file", False, False,
+    "an .onnx file", "onnx_file", False, False, False,
     _AS_IT_IS,
     {"weights": ["file"], "preprocessing": _SCALES, "objective": [NO_OBJECTIVE], "feature_layers": [None]},
 )  # fmt: skip
 READY = Kind(
-    "ready embeddings", None, False, False,
+    "ready embeddings", None, False, False, False,
     _AS_IT_IS | {"preprocessing": "none"},
     {"weights": ["file"], "objective": [NO_OBJECTIVE]} | {key: [None] for key in ("layers", "output_layer", "feature_layers")},
 )  # fmt: skip
@@ -128,6 +130,11 @@ def files_of(model: dict[str, Any]) -> dict[str, Path]:
         named.append("weights")
     named += ["embeddings", "embeddings_names"]
     return {key: Path(model[key]) for key in named if model[key]}
+
+
+def fetched_weights(backbone: str) -> Path:
+    """Return where the weights are that a backbone comes with, for a kind whose weights are fetched."""
+    return Path("results/weights") / f"{file_name(backbone)}.weights.h5"
 
 
 def file_name(backbone: str) -> str:

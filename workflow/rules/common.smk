@@ -15,7 +15,7 @@ try:
     from rockspace.data.manifest import lost_files
     from rockspace.errors import RockspaceError
     from rockspace.baselines import NO_OBJECTIVE, baselines, classifies, with_default_objective
-    from rockspace.network_kinds import RANDOM, READY, file_name, files_of, is_trained, kind_of
+    from rockspace.network_kinds import RANDOM, READY, fetched_weights, file_name, files_of, is_trained, kind_of
     from rockspace.networks.layer_names import embedded_layers
     from rockspace.sources import digest_of
 except ModuleNotFoundError as error:
@@ -152,11 +152,10 @@ def features(split):
 def weights(wildcards):
     """The file with the weights of a model, if it has any."""
     model = MODELS[wildcards.model]
-    if model["weights"] == RANDOM:
+    if model["weights"] == RANDOM and not kind_of(model["backbone"]).described:
         return []
     files = files_of(model)
-    fetched = f"results/weights/{file_name(model['backbone'])}.weights.h5"
-    return str(files.get("weights") or files.get("backbone") or fetched)
+    return str(files.get("weights") or files.get("backbone") or fetched_weights(model["backbone"]))
 
 
 def digest(record, files_of):
@@ -181,7 +180,9 @@ digest_of_weights = digest("weights-{wildcards.model}", lambda wildcards: files_
 def backbone(wildcards):
     """The settings that features depend on, except the weights, which are an input."""
     model = MODELS[wildcards.model]
-    return {key: model[key] for key in ("backbone", "output_layer", "preprocessing", "feature_layers", "pooling")}
+    keys = ("backbone", "output_layer", "preprocessing", "feature_layers", "pooling")
+    random = model["weights"] == RANDOM and kind_of(model["backbone"]).described
+    return {key: model[key] for key in (*keys, *(["weights"] if random else []))}
 
 
 def objective(wildcards):

@@ -106,7 +106,7 @@ def build(
         RockspaceError: an unknown name or layer, an image too small, or a file that does not fit.
     """
     backbone = look_up(name)
-    with _random_weights_from(seed):
+    with random_weights_from(seed):
         try:
             network = backbone.build(input_shape=(image_size, image_size, 3))
         except ValueError as error:
@@ -166,7 +166,7 @@ _BLOCK = re.compile(
 
 
 @contextmanager
-def _random_weights_from(seed: int) -> Iterator[None]:
+def random_weights_from(seed: int) -> Iterator[None]:
     """Make layers that have no seed of their own draw from ``seed``; Keras gives them one from ``random``."""
     state = random.getstate()
     random.seed(seed)

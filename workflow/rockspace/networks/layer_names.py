@@ -24,11 +24,14 @@ from rockspace.errors import RockspaceError
 from rockspace.library_settings import standard_settings
 from rockspace.network_kinds import (
     ALL_BLOCKS,
+    HUB,
+    HUB_PREFIX,
     NAMED,
     PENULTIMATE,
     POOLED,
     READY,
     READY_LAYER,
+    fetched_weights,
     file_name,
     is_trained,
     kind_of,
@@ -50,12 +53,14 @@ class Layers(NamedTuple):
         block_ends: Names of the last layers of blocks; empty where none can be told.
         last: Name of the layer that the backbone ends with where the configuration names none; None for the last of ``names``.
         image_size: Side of the images that it takes (pixels); None where that can be chosen.
+        multiple_of: What that side has to be a multiple of (pixels).
     """
 
     names: list[str]
     block_ends: list[str]
     last: str | None = None
     image_size: int | None = None
+    multiple_of: int = 1
 
 
 def embedded_layers(config: dict[str, Any], compared: Collection[str] = ()) -> dict[str, list[str]]:
@@ -80,6 +85,7 @@ def embedded_layers(config: dict[str, Any], compared: Collection[str] = ()) -> d
     for model in models:
         if model["backbone"] in layers:
             _check_image_size(model, layers[model["backbone"]], config["tfrecords"]["image_size"])
+            _check_multiple(model, layers[model["backbone"]], config["tfrecords"]["image_size"])
         # Without dense layers, the penultimate layer is the features.
         if model["name"] in compared and is_trained(model) and model["recipe"]["head"]["units"]:
             embedded[model["name"]] = _with_features(embedded[model["name"]])
@@ -104,15 +110,17 @@ def check_layer(name: str, names: Sequence[str], model_name: str, key: str | Non
 def layers_of(backbones: Iterable[str]) -> dict[str, Layers]:
     """Return the layers of backbones, by name; those not in the cache take a few seconds.
 
+    A preset of KerasHub is left out where nothing is known of it yet and its hub cannot be reached.
+
     Raises:
         RockspaceError: A file holds no network that can be used.
     """
     backbones = list(dict.fromkeys(backbones))
-    cached = {name: platformdirs.user_cache_path("rockspace") / f"{_key(name)}.json" for name in backbones}
+    cached = {name: _cached(name) for name in backbones}
     missing = [name for name, path in cached.items() if not path.is_file()]
     found: dict[str, Any] = {}
     if missing:
-        command = [sys.executable, "-m", "rockspace.networks.layer_names", *(_whole(name) for name in missing)]
+        command = [sys.executable, "-m", "rockspace.networks.layer_names", *(_source(name) for name in missing)]
         # The folder of this package, so that the other process imports the same one.
         with standard_settings():
             process = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
@@ -123,10 +131,13 @@ def layers_of(backbones: Iterable[str]) -> dict[str, Layers]:
         for name in missing:
             if isinstance(found[name], str):
                 raise RockspaceError(f"config: models: backbone: {found[name]}")
+            if found[name] is None:
+                continue
             # Without a writable cache, the next start takes as long.
             with suppress(OSError), replacing(cached[name]) as partial:
                 partial.write_text(json.dumps(found[name]), encoding="utf-8")
-    return {name: Layers(*(found.get(name) or read_json(path))) for name, path in cached.items()}
+    known = [name for name in backbones if name not in found or found[name] is not None]
+    return {name: Layers(*(found.get(name) or read_json(cached[name]))) for name in known}
 
 
 def _embedded(model: dict[str, Any], layers: Layers | None) -> list[str]:
@@ -134,9 +145,15 @@ def _embedded(model: dict[str, Any], layers: Layers | None) -> list[str]:
     wanted = model["layers"]
     if kind_of(model["backbone"]) is READY:
         return [READY_LAYER]
-    if layers is None:
-        return list(wanted) if is_trained(model) else [POOLED]
     described = f"model {model['name']!r} ({model['backbone']})"
+    if layers is None:
+        if ALL_BLOCKS in wanted:
+            raise RockspaceError(
+                f"config: models: layers: the blocks of {described} are not known before its preset is here, and its hub cannot be "
+                "reached; name layers (block_1, ...) instead, or run again with a connection"
+            )
+        # Layers that are named are checked as soon as the preset is here.
+        return [name for name in wanted if is_trained(model) or name != PENULTIMATE] or [POOLED]
     names = layers.names
     output_layer = model["output_layer"] or layers.last
     for key, last in (("output_layer", output_layer and [output_layer]), ("feature_layers", model["feature_layers"])):
@@ -174,6 +191,16 @@ def _check_image_size(model: dict[str, Any], layers: Layers, of_study: int) -> N
         )
 
 
+def _check_multiple(model: dict[str, Any], layers: Layers, of_study: int) -> None:
+    """Refuse images that the patches of a vision transformer do not fill."""
+    size, patch = model["image_size"] or of_study, layers.multiple_of
+    if size % patch:
+        raise RockspaceError(
+            f"config: models: image_size: {model['backbone']} takes images of a multiple of {patch} x {patch} pixels, and would get "
+            f"{size} x {size}; give model {model['name']!r} image_size: {max(size // patch, 1) * patch}"
+        )
+
+
 def _with_features(layers: list[str]) -> list[str]:
     """Insert the features before the layers of the head."""
     head = [name for name in layers if name == PENULTIMATE or name.startswith("head_dense_")]
@@ -182,29 +209,36 @@ def _with_features(layers: list[str]) -> list[str]:
 
 def _needs_layers(model: dict[str, Any]) -> bool:
     """Whether the layers of a model have to be known: a file has to be read, or one besides the penultimate is named."""
-    if kind_of(model["backbone"]) in (NAMED, READY):
+    backbone, kind = model["backbone"], kind_of(model["backbone"])
+    if kind is READY:
+        return False
+    if kind is NAMED or (kind is HUB and _source(backbone) == backbone and not _cached(backbone).is_file()):
         from_layer = model["recipe"]["finetune"]["from_layer"]
-        named = model["layers"] != [PENULTIMATE] or any((model["output_layer"], model["feature_layers"], from_layer))
-        return named and model["backbone"] is not None
+        return model["layers"] != [PENULTIMATE] or any((model["output_layer"], model["feature_layers"], from_layer))
     return True
 
 
-def _whole(backbone: str) -> str:
-    """A backbone as another process finds it: a file with its whole path."""
-    return str(Path(backbone).resolve()) if Path(backbone).is_file() else backbone
+def _source(backbone: str) -> str:
+    """Where another process reads a backbone's layers: the whole path of a file or folder, or the backbone as it is."""
+    hub = kind_of(backbone) is HUB
+    path = Path(backbone.removeprefix(HUB_PREFIX) if hub else backbone)
+    if hub and not path.exists():
+        path = fetched_weights(backbone)
+    return f"{HUB_PREFIX if hub else ''}{path.resolve()}" if path.exists() else backbone
 
 
-def _key(backbone: str) -> str:
-    """What the layers of a backbone depend on: Keras and the modules of this package, and the content of a file."""
+def _cached(backbone: str) -> Path:
+    """Where the layers of a backbone are stored; named for what they depend on: Keras, this package, the content of a file."""
     modules = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    digest = hashlib.sha256(modules)
-    if Path(backbone).is_file():
-        digest.update(Path(backbone).read_bytes())
-    return f"{file_name(backbone)}-{version('keras')}-{digest.hexdigest()[:12]}"
+    digest = hashlib.sha256(modules + backbone.encode())
+    for file in (Path(backbone), Path(backbone.removeprefix(HUB_PREFIX), "config.json")):
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return platformdirs.user_cache_path("rockspace") / f"{file_name(backbone)}-{version('keras')}-{digest.hexdigest()[:12]}.json"
 
 
-def _layers(backbone: str) -> Layers | str:
-    """The layers of a backbone, or why it has none."""
+def _layers(backbone: str) -> Layers | str | None:
+    """The layers of a backbone, or why it has none; None where nothing can be known of it yet."""
     from rockspace.networks.by_kind import module_of
 
     try:

@@ -9,6 +9,7 @@ import keras
 
 from rockspace.artifacts import read_json, replacing
 from rockspace.errors import RockspaceError
+from rockspace.network_kinds import RANDOM
 from rockspace.networks.by_kind import module_of
 from rockspace.networks.classifier import pooled_backbone
 
@@ -20,11 +21,13 @@ def starting_backbone(model: dict[str, Any], image_size: int, weights: str | Pat
 
     Args:
         model: ``backbone``, ``output_layer``, ``preprocessing``, ``feature_layers`` and ``pooling``, as in an item of the
-            configuration's ``models``.
+            configuration's ``models``, and ``weights`` if they are random although there is a file.
         image_size: Side of the images (pixels).
         weights: Weights file; None or empty for random weights.
         seed: Of the random weights.
     """
+    # A file that also says what layers there are is read for random weights, too.
+    options = {"pretrained": False} if model.get("weights") == RANDOM else {}
     backbone = module_of(model["backbone"]).build(
         model["backbone"],
         image_size=image_size,
@@ -32,6 +35,7 @@ def starting_backbone(model: dict[str, Any], image_size: int, weights: str | Pat
         output_layer=model["output_layer"],
         preprocessing=model["preprocessing"],
         seed=seed,
+        **options,
     )
     return pooled_backbone(backbone, model["feature_layers"], model["pooling"])
 

@@ -108,8 +108,8 @@ def dtype_policies(model: keras.Model, precision: str) -> dict[str, str]:
     """Keras' dtype policy of each layer, by name: preprocessing, head and outputs are float32 whatever the precision."""
     head: set[str] = set()
     for layer in model.layers:
-        # What follows the last feature map; squeeze-and-excitation is followed by more of those.
-        if len(layer.output.shape) == 4:
+        # What follows the last feature map or the last tokens; squeeze-and-excitation is followed by more of those.
+        if len(layer.output.shape) > 2:
             head.clear()
         else:
             head.add(layer.name)

@@ -1,0 +1,89 @@
+"""The tokens of vision transformers: those of the patches as a feature map, and the class token.
+
+A layer of tokens is read as its patches, which are places like those of any feature map. ``block_3_class_token`` stands for the class
+token after that block, ``patch_mean`` for the mean of the patches after the last normalization.
+"""
+
+import re
+from typing import NamedTuple
+
+import keras
+
+from rockspace.networks.layers import find_layer
+from rockspace.networks.vision_transformer import CLASS_TOKEN, NORM, PATCH_MEAN, POSITIONS, PREFIX
+
+PATCHES = "patches"
+
+_NOT_OF_IMAGES = re.compile(r"corner|one$|positions$|prefix_alone$|pooling_query$|rotary_|block_\d+_scale_\d$")
+"""Layers of a vision transformer that give the same for all images."""
+
+
+class Reading(NamedTuple):
+    """What a name stands for in a network.
+
+    Attributes:
+        layer: The layer.
+        part: ``patches``, ``class_token`` or ``patch_mean`` of its tokens; None for all that it gives.
+        prefix: Number of tokens before the patches.
+    """
+
+    layer: keras.layers.Layer
+    part: str | None
+    prefix: int
+
+
+def reading(model: keras.Model, name: str, key: str | None = None) -> Reading:
+    """Return what ``name`` stands for in a network; arguments and errors as for `find_layer`."""
+    names = {layer.name for layer in model.layers}
+    if POSITIONS not in names:
+        return Reading(find_layer(model, name, key), None, 0)
+    prefix = model.get_layer(PREFIX).padding[0] if PREFIX in names else 0
+    if name not in names:
+        tokens_of = NORM if name == PATCH_MEAN else name.removesuffix(f"_{CLASS_TOKEN}")
+        if tokens_of != name and tokens_of in names:
+            part = PATCH_MEAN if name == PATCH_MEAN else CLASS_TOKEN
+            return Reading(model.get_layer(tokens_of), part, prefix)
+    layer = find_layer(model, name, key)
+    return Reading(layer, PATCHES if len(layer.output.shape) == 3 else None, prefix)
+
+
+def output_of(model: keras.Model, name: str, key: str | None = None) -> keras.KerasTensor:
+    """Return the output that a name stands for: a feature map or a vector, by Keras' own layers.
+
+    Arguments and errors as for `find_layer`.
+    """
+    layer, part, prefix = reading(model, name, key)
+    match part:
+        case None:
+            return layer.output
+        case "class_token":
+            tokens, width = layer.output.shape[1:]
+            first = keras.layers.Cropping1D((0, tokens - 1), name=f"{name}_alone")(layer.output)
+            return keras.layers.Reshape((width,), name=name)(first)
+        case _:
+            patches = _patches(layer.output, prefix, layer.name)
+            return keras.layers.GlobalAveragePooling2D(name=name)(patches) if part == PATCH_MEAN else patches
+
+
+def _patches(tokens: keras.KerasTensor, prefix: int, name: str) -> keras.KerasTensor:
+    """The patches among tokens as a feature map ``(n, side, side, width)``."""
+    patches = keras.layers.Cropping1D((prefix, 0), name=f"{name}_patches")(tokens) if prefix else tokens
+    _, count, width = patches.shape
+    side = round(count**0.5)
+    return keras.layers.Reshape((side, side, width), name=f"{name}_map")(patches)
+
+
+def names_of(model: keras.Model) -> list[str]:
+    """Return the names that can be read in a vision transformer, from the input on."""
+    _, prefix = reading(model, NORM)[1:]
+    names = []
+    for layer in model.layers:
+        if _NOT_OF_IMAGES.match(layer.name):
+            continue
+        # Before the layer, so that both are known in a network that ends there.
+        if layer.name == NORM:
+            names.append(PATCH_MEAN)
+        if prefix and re.fullmatch(r"block_\d+", layer.name):
+            names.append(f"{layer.name}_{CLASS_TOKEN}")
+        names.append(layer.name)
+    return names
