@@ -20,6 +20,7 @@ from vision_weights import (
     drawn,
 )
 
+FAMILIES = ("dinov2", "dinov2_with_registers", "dinov3", "clip", "siglip", "vit", "deit")
 SIDES = {"image_shape": (NATIVE, NATIVE, 3)}
 POSITIONS = {"position_embedding_shape": (NATIVE, NATIVE)}
 TEXT = {

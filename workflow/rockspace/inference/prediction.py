@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from rockspace.inference.one_pass import LAYER, OUTPUT
 from rockspace.networks.classifier import outputs_by_name
-from rockspace.networks.layers import find_layer
+from rockspace.networks.tokens import CLASS_TOKEN, PATCH_MEAN, reading
 from rockspace.training.augmentation import Augmentation, Stream, View
 from rockspace.training.pipeline import BATCH_SIZE, ImageSet, outputs_by_view
 
@@ -59,35 +59,39 @@ def one_pass_model(network: keras.Model, layers: Sequence[str], pooling: str) ->
     Raises:
         RockspaceError: Where the network has no such layer.
     """
-    found = {name: find_layer(network, name, "embeddings.layers") for name in layers}
+    found = {name: reading(network, name, "embeddings.layers") for name in layers}
     outputs = {f"{OUTPUT}{name}": tensor for name, tensor in outputs_by_name(network).items()}
     pooled = {
-        f"{LAYER}{name}": _Pooled(pooling, name=f"embedding_of_{name}", dtype="float32")(layer.output)
-        for name, layer in found.items()
+        f"{LAYER}{name}": _Pooled(pooling, part, prefix, name=f"embedding_of_{name}", dtype="float32")(layer.output)
+        for name, (layer, part, prefix) in found.items()
     }
     return keras.Model(network.input, outputs | pooled)
 
 
 class _Pooled(keras.layers.Layer):
-    """What a layer gives, pooled over places to a float32 vector.
+    """What a layer gives, pooled over places to a float32 vector; of tokens, the part that `reading` says.
 
     A layer with a name of its own: Keras numbers the names of bare operations anew in each process, so these could
     have the names of operations in a network that was loaded from a file.
     """
 
-    def __init__(self, pooling: str, **options: Any) -> None:
+    def __init__(self, pooling: str, part: str | None, prefix: int, **options: Any) -> None:
         super().__init__(**options)
-        self.pooling = pooling
+        self.pooling, self.part, self.prefix = pooling, part, prefix
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"pooling": self.pooling}
+        return super().get_config() | {"pooling": self.pooling, "part": self.part, "prefix": self.prefix}
 
     def call(self, activation: keras.KerasTensor) -> keras.KerasTensor:
         activation = keras.ops.cast(activation, "float32")
         places = tuple(range(1, len(activation.shape) - 1))
         if not places:
             return activation
+        if self.part == CLASS_TOKEN:
+            return activation[:, 0]
+        if self.part is not None:
+            activation = activation[:, self.prefix :]
         mean = keras.ops.mean(activation, axis=places)
-        if self.pooling == "mean":
+        if self.pooling == "mean" or self.part == PATCH_MEAN:
             return mean
         return keras.ops.concatenate([mean, keras.ops.std(activation, axis=places)], axis=-1)

@@ -6,10 +6,10 @@ from typing import Any
 import keras
 
 from rockspace.networks.layer_names import PENULTIMATE, POOLED
-from rockspace.networks.layers import find_layer
 from rockspace.networks.objectives import COORDINATES, PREDICTIONS, Objective
 from rockspace.networks.pooling import deviation_pooling, foreground, foreground_pooling
 from rockspace.networks.rewiring import copy_of
+from rockspace.networks.tokens import output_of, places_of
 
 OUTPUTS = (PREDICTIONS, COORDINATES)
 STANDARDIZE = "head_standardize"
@@ -62,7 +62,7 @@ def pooled_backbone(
     """Return ``backbone`` up to its features.
 
     Args:
-        backbone: From images to a feature map.
+        backbone: From images to a feature map, to tokens of a vision transformer or to a vector.
         feature_layers: Layers that are pooled and put side by side; None for the output alone.
         pooling: ``mean`` over places; ``mean_std``: means followed by standard deviations; or ``foreground``: both, over
             what differs from the background that the picture's corners show.
@@ -71,10 +71,9 @@ def pooled_backbone(
         From images to features ``(n, n_features)``; the last layer is named ``pooled``.
     """
     if feature_layers is None:
-        maps = {"": backbone.output}
+        maps = {"": places_of(backbone, backbone.output, "last")}
     else:
-        found = {name: find_layer(backbone, name, "models: feature_layers") for name in feature_layers}
-        maps = {f"_{name}": layer.output for name, layer in found.items()}
+        maps = {f"_{name}": output_of(backbone, name, "models: feature_layers") for name in feature_layers}
     shown = foreground(backbone.input) if pooling == "foreground" else None
     alone = len(maps) == 1 and pooling == "mean"
     parts = []

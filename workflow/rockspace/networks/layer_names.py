@@ -234,7 +234,10 @@ def _cached(backbone: str) -> Path:
     for file in (Path(backbone), Path(backbone.removeprefix(HUB_PREFIX), "config.json")):
         if file.is_file():
             digest.update(file.read_bytes())
-    return platformdirs.user_cache_path("rockspace") / f"{file_name(backbone)}-{version('keras')}-{digest.hexdigest()[:12]}.json"
+    return (
+        platformdirs.user_cache_path("rockspace")
+        / f"{file_name(backbone)}-{version('keras')}-{digest.hexdigest()[:12]}.json"
+    )
 
 
 def _layers(backbone: str) -> Layers | str | None:

@@ -35,48 +35,51 @@ class Reading(NamedTuple):
 def reading(model: keras.Model, name: str, key: str | None = None) -> Reading:
     """Return what ``name`` stands for in a network; arguments and errors as for `find_layer`."""
     names = {layer.name for layer in model.layers}
-    if POSITIONS not in names:
+    if not _is_transformer(model):
         return Reading(find_layer(model, name, key), None, 0)
-    prefix = model.get_layer(PREFIX).padding[0] if PREFIX in names else 0
     if name not in names:
         tokens_of = NORM if name == PATCH_MEAN else name.removesuffix(f"_{CLASS_TOKEN}")
         if tokens_of != name and tokens_of in names:
             part = PATCH_MEAN if name == PATCH_MEAN else CLASS_TOKEN
-            return Reading(model.get_layer(tokens_of), part, prefix)
+            return Reading(model.get_layer(tokens_of), part, _prefix(model))
     layer = find_layer(model, name, key)
-    return Reading(layer, PATCHES if len(layer.output.shape) == 3 else None, prefix)
+    return Reading(layer, PATCHES if len(layer.output.shape) == 3 else None, _prefix(model))
 
 
 def output_of(model: keras.Model, name: str, key: str | None = None) -> keras.KerasTensor:
-    """Return the output that a name stands for: a feature map or a vector, by Keras' own layers.
+    """Return the output that a name stands for, a feature map or a vector, by Keras' own layers.
 
     Arguments and errors as for `find_layer`.
     """
-    layer, part, prefix = reading(model, name, key)
-    match part:
-        case None:
-            return layer.output
-        case "class_token":
-            tokens, width = layer.output.shape[1:]
-            first = keras.layers.Cropping1D((0, tokens - 1), name=f"{name}_alone")(layer.output)
-            return keras.layers.Reshape((width,), name=name)(first)
-        case _:
-            patches = _patches(layer.output, prefix, layer.name)
-            return keras.layers.GlobalAveragePooling2D(name=name)(patches) if part == PATCH_MEAN else patches
+    layer, part, _ = reading(model, name, key)
+    if part == CLASS_TOKEN:
+        tokens, width = layer.output.shape[1:]
+        first = keras.layers.Cropping1D((0, tokens - 1), name=f"{name}_alone")(layer.output)
+        return keras.layers.Reshape((width,), name=name)(first)
+    places = places_of(model, layer.output, layer.name)
+    return keras.layers.GlobalAveragePooling2D(name=name)(places) if part == PATCH_MEAN else places
 
 
-def _patches(tokens: keras.KerasTensor, prefix: int, name: str) -> keras.KerasTensor:
-    """The patches among tokens as a feature map ``(n, side, side, width)``."""
-    patches = keras.layers.Cropping1D((prefix, 0), name=f"{name}_patches")(tokens) if prefix else tokens
-    _, count, width = patches.shape
+def places_of(model: keras.Model, output: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    """Return an output of ``model`` as it is, or the patches among tokens as a feature map ``(n, side, side, width)``.
+
+    Args:
+        model: The network.
+        output: What a layer of it gives.
+        name: What the names of new layers begin with.
+    """
+    if len(output.shape) != 3 or not _is_transformer(model):
+        return output
+    if prefix := _prefix(model):
+        output = keras.layers.Cropping1D((prefix, 0), name=f"{name}_patches")(output)
+    _, count, width = output.shape
     side = round(count**0.5)
-    return keras.layers.Reshape((side, side, width), name=f"{name}_map")(patches)
+    return keras.layers.Reshape((side, side, width), name=f"{name}_map")(output)
 
 
 def names_of(model: keras.Model) -> list[str]:
     """Return the names that can be read in a vision transformer, from the input on."""
-    _, prefix = reading(model, NORM)[1:]
-    names = []
+    prefix, names = _prefix(model), []
     for layer in model.layers:
         if _NOT_OF_IMAGES.match(layer.name):
             continue
@@ -87,3 +90,12 @@ def names_of(model: keras.Model) -> list[str]:
             names.append(f"{layer.name}_{CLASS_TOKEN}")
         names.append(layer.name)
     return names
+
+
+def _is_transformer(model: keras.Model) -> bool:
+    return any(layer.name == POSITIONS for layer in model.layers)
+
+
+def _prefix(model: keras.Model) -> int:
+    """The number of tokens before the patches."""
+    return next((layer.padding[0] for layer in model.layers if layer.name == PREFIX), 0)
