@@ -313,7 +313,7 @@ def test_bare_rows_are_taken_where_all_orders_agree(photos):
 
 
 @pytest.mark.parametrize("header", ["filename\n", "", "nr,filename\n"])
-def test_names_in_a_second_file_and_another_order_are_refused(photos, header):
+def test_rows_without_names_have_those_of_a_list_in_a_second_file(photos, header):
     fill(photos, NAMES)
     own = own_rows(NAMES)
     (photos / "mds.txt").write_text(written(own, None, None, delimiter=" "))
@@ -321,11 +321,18 @@ def test_names_in_a_second_file_and_another_order_are_refused(photos, header):
     random.Random(0).shuffle(order)
     lines = [f"{i},{image}" if "nr" in header else image for i, image in enumerate(order, start=1)]
     (photos / "names.csv").write_text(header + "\n".join(lines) + "\n")
-    assert "the rows of mds.txt have no names, and names.csv lists the images in another order" in refusal(photos)
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[0] == "mds.txt: the column of names.csv names the images, 12 images"
+
+
+def test_rows_without_names_beside_a_table_in_another_order_are_refused(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
     (photos / "mds.txt").write_text(written(own, None, None, shuffled=False, delimiter=" "))
-    (photos / "names.csv").write_text(
-        header + "\n".join(f"{i},{n}" if "nr" in header else n for i, n in enumerate(sorted(own), 1)) + "\n"
-    )
+    (photos / "kinds.csv").write_text("image,kind\n" + "".join(f"{image},{image[:3]}\n" for image in NAMES[::-1]))
+    assert "the rows of mds.txt have no names, and kinds.csv lists the images in another order" in refusal(photos)
+    (photos / "kinds.csv").write_text("image,kind\n" + "".join(f"{image},{image[:3]}\n" for image in sorted(NAMES)))
     assert read(photos)[1] == own
 
 
@@ -370,8 +377,9 @@ def test_a_list_of_pairs_is_no_coordinates(photos):
 def test_1_7_two_tables_that_fit_are_refused_and_named(photos, other):
     fill(photos, NAMES)
     (photos / other).parent.mkdir(exist_ok=True)
-    for file in (other, "mds.csv"):
-        (photos / file).write_text(written(own_rows(NAMES)))
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(written(own))
+    (photos / other).write_text(written({image: (y, x) for image, (x, y) in own.items()}))
     line = refusal(photos)
     assert other in line
     assert "mds.csv" in line
@@ -991,7 +999,8 @@ def test_a_whole_study_is_planned_from_a_folder_alone_or_refused_in_one_line(pho
         return dry_run(tmp_path, arguments, dict(os.environ))
 
     assert planned().returncode == 0
-    (photos / "norms.csv").write_text(written(own_rows(NUMBERED), stem, "id,familiarity,beauty"))
+    others = {image: (y, x) for image, (x, y) in own_rows(NUMBERED).items()}
+    (photos / "norms.csv").write_text(written(others, stem, "id,familiarity,beauty"))
     refused = planned()
     assert refused.returncode == 1
     assert "mds.csv, norms.csv each give all images coordinates" in refused.stdout

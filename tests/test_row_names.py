@@ -126,16 +126,18 @@ def test_a_file_of_another_format_than_its_suffix_says_is_refused_in_a_line(tmp_
 def test_names_by_line_keep_their_spaces_and_commas(tmp_path, header, write):
     np.savetxt(tmp_path / "spose.txt", ROWS)
     (tmp_path / "unique_id.txt").write_text("\n".join([*header, *map(write, NAMES)]) + "\n")
-    table, title = name_rows(read_table(tmp_path / "spose.txt"), tmp_path / "unique_id.txt", IMAGES)
+    table, title, by_ids = name_rows(read_table(tmp_path / "spose.txt"), tmp_path / "unique_id.txt", IMAGES)
     assert [cell.lower().removesuffix(".png") for cell in table.cells[title]] == NAMES
     assert table.in_words(title) == "the column of unique_id.txt"
+    assert not by_ids
 
 
 def keyed(folder: Path, ids: list, key_ids: list, **options: object) -> list[str]:
     """The image of each row, by a key in another order."""
     pd.DataFrame({"id": ids, "x": ROWS[:, 0]}).to_csv(folder / "mds.csv", index=False)
     pd.DataFrame({"stimulus": key_ids, "file": NAMES}).iloc[::-1].to_csv(folder / "key.csv", **options)
-    table, title = name_rows(read_table(folder / "mds.csv"), folder / "key.csv", IMAGES)
+    table, title, by_ids = name_rows(read_table(folder / "mds.csv"), folder / "key.csv", IMAGES)
+    assert by_ids
     return list(table.cells[title])
 
 

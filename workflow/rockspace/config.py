@@ -92,6 +92,17 @@ def laid_over(config: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return config | other | both
 
 
+def differing(config: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what ``config`` says that ``default`` does not: `laid_over` the default, it gives ``config``."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, Mapping) and isinstance(default.get(key), Mapping):
+            value = differing(value, default[key]) or default[key]
+        if key not in default or value != default[key]:
+            found[key] = value
+    return found
+
+
 def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
     error = best_match(Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(config))
     if error is not None:

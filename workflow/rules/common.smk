@@ -26,10 +26,10 @@ except ModuleNotFoundError as error:
 
 try:
     given = dict(config)
-    if isinstance(given.get("dataset"), str):
-        from rockspace.people.proposal import propose_dataset
+    if isinstance(given.get("dataset"), str) or "folder" in (given.get("dataset") or {}):
+        from rockspace.people.proposal import with_proposed_dataset
 
-        given["dataset"] = propose_dataset(Path(given["dataset"]))
+        given = with_proposed_dataset(config, Path("config/config.yaml"))
         if given["dataset"].get("labels") == "none":
             given["models"] = with_default_objective(given.get("models"), NO_OBJECTIVE)
             if workflow.is_main_process:

@@ -338,9 +338,7 @@ def _by_order(table: Table, images: Sequence[str], order: str | None, numbering:
         raise RockspaceError(
             f"{table.path}: {len(table.cells)} rows without names for {len(images)} images in '{folder}'; each image needs one row"
         )
-    first = table.cells.columns[0]
-    if _PEOPLE.fullmatch(first.lower()):
-        raise RockspaceError(f"{table.path}: its rows seem to be people ({table.in_words(first)}), not images")
+    refuse_people(table)
     sequence = ordered(images, order or "name")
     rows = np.empty(len(images), dtype=np.int64)
     rows[sequence] = np.arange(len(images))
@@ -355,6 +353,13 @@ def _by_order(table: Table, images: Sequence[str], order: str | None, numbering:
                     )
         _refuse_words_of_others(table, images, rows)
     return Pairing(rows, None, numbering, f"rows without names, in the {_WORDS[order or 'name']}")
+
+
+def refuse_people(table: Table) -> None:
+    """Refuse a table without names of images whose first column numbers people."""
+    first = next(iter(table.cells), "")
+    if _PEOPLE.fullmatch(first.lower()):
+        raise RockspaceError(f"{table.path}: its rows seem to be people ({table.in_words(first)}), not images")
 
 
 def _refuse_words_of_others(table: Table, images: Sequence[str], rows: np.ndarray) -> None:

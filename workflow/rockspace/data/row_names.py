@@ -9,7 +9,7 @@ import pandas as pd
 
 from rockspace.data import arrays
 from rockspace.data.long_tables import widened
-from rockspace.data.pairing import Pairing, folded_name, is_called_like_names, pair, recognised
+from rockspace.data.pairing import Pairing, folded_name, is_called_like_names, pair, recognised, refuse_people
 from rockspace.data.tables import (
     Table,
     are_integers,
@@ -27,7 +27,7 @@ from rockspace.errors import RockspaceError
 
 def name_rows(
     table: Table, names: Path, images: Sequence[str], *, others: Sequence[str] = (), column: str | None = None
-) -> tuple[Table, str]:
+) -> tuple[Table, str, bool]:
     """Put the images that another file names before the rows of a table.
 
     The file has one name for each row, in the order of the rows; or it is a key, with the images in one column and in another
@@ -41,7 +41,7 @@ def name_rows(
         column: The column of ``names`` that names the images; None detects it.
 
     Returns:
-        The table with a further first column, and what that is called.
+        The table with a further first column, what that is called, and whether ids led to the names rather than their order.
 
     Raises:
         RockspaceError: The file names no images, has as few or as many names as no row, or fits the rows in two ways.
@@ -49,19 +49,19 @@ def name_rows(
     key, pairing = _naming(names, images, others=others, column=column)
     named = str(pairing.names)
     cells = key.cells[named]
-    joined = _joined(table, key, named)
-    if joined is None:
+    by_ids = _joined(table, key, named)
+    if by_ids is None:
         if len(cells) != len(table.cells):
             raise RockspaceError(
                 f"{names}: {len(cells)} names for the {len(table.cells)} rows of {table.path}, and no column that both have; "
                 "it needs a name for each row, or a column of the table's ids"
             )
+        refuse_people(table)
         _refuse_numbered(key, named)
-        joined = pd.Series(cells.to_numpy(), table.cells.index)
     title = f"column of {names.name}"
     with_names = table.cells.copy()
-    with_names.insert(0, title, joined)
-    return Table(table.path, with_names, table.unnamed | {title}), title
+    with_names.insert(0, title, list(cells) if by_ids is None else by_ids)
+    return Table(table.path, with_names, table.unnamed | {title}), title, by_ids is not None
 
 
 def read_image_table(
@@ -96,7 +96,8 @@ def read_image_table(
     if names is None:
         return table, columns.get("image")
     in_names = columns.get("image") if columns.get("image") not in table.cells else None
-    return name_rows(table, names, images, others=others, column=in_names)
+    table, title, _ = name_rows(table, names, images, others=others, column=in_names)
+    return table, title
 
 
 def listed_images(path: Path, images: Sequence[str]) -> list[str]:
@@ -138,7 +139,7 @@ def read_matrix(path: Path, images: Sequence[str], *, names: Path | None = None)
         table = read_table(path)
     title = None
     if names is not None:
-        table, title = name_rows(table, names, images)
+        table, title, _ = name_rows(table, names, images)
     if not table.cells.shape[1]:
         raise RockspaceError(f"{path}: no column names the images; give the names of its rows in a file of their own")
     pairing = pair(table, images, column=title)
@@ -152,6 +153,17 @@ def read_matrix(path: Path, images: Sequence[str], *, names: Path | None = None)
         row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0]) + 1
         raise RockspaceError(f"{path}: row {row}: a number that is not finite; every image needs a whole row")
     return values[pairing.rows]
+
+
+def is_list_of_names(path: Path, images: Sequence[str]) -> bool:
+    """Say whether a file that names all images holds at most ids or numbers beside their names.
+
+    Raises:
+        RockspaceError: It does not name all images.
+    """
+    table, pairing = _naming(path, images)
+    columns = (cells for name, cells in table.cells.items() if name != pairing.names)
+    return all(cells.is_unique and (are_integers(cells) or not are_numbers(cells)) for cells in columns)
 
 
 def _naming(path: Path, images: Sequence[str], **options: Any) -> tuple[Table, Pairing]:
@@ -188,7 +200,7 @@ def _readings(path: Path, images: Sequence[str]) -> list[Table]:
         return [headless if has_header else whole]
 
 
-def _joined(table: Table, key: Table, named: str) -> pd.Series | None:
+def _joined(table: Table, key: Table, named: str) -> list[str] | None:
     """The image of each row by a column of ids that a table and its key have in common, if there is one."""
     found: dict[tuple[str, ...], str] = {}
     for other in key.cells:
@@ -209,7 +221,7 @@ def _joined(table: Table, key: Table, named: str) -> pd.Series | None:
         raise RockspaceError(
             f"{key.path}: names the rows of {table.path} {one}, or otherwise {two}; leave one column of ids and one of images in it"
         )
-    return pd.Series(next(iter(found)), table.cells.index) if found else None
+    return list(next(iter(found))) if found else None
 
 
 def _identity(cell: str) -> float | str:

@@ -4,32 +4,33 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from rockspace.data.images import SUFFIXES
-from rockspace.data.pairing import OTHER_SUFFIXES, folded_name, images_by_table, pair, recognised
-from rockspace.data.patterns import select
-from rockspace.data.tables import Table, read_table
-from rockspace.errors import RockspaceError, listed
-from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, read_coordinates
+import numpy as np
+import yaml
 
-TABLES = (".csv", ".dat", ".tab", ".tsv", ".txt")
-OTHER_TABLES = (
-    ".xlsx",
-    ".xls",
-    ".ods",
-    ".numbers",
-    ".npy",
-    ".npz",
-    ".mat",
-    ".rds",
-    ".rdata",
-    ".sav",
-    ".json",
-    ".parquet",
-)
+from rockspace.config import VALIDATION_RULES, differing, source_of_labels
+from rockspace.data import arrays
+from rockspace.data.images import SUFFIXES
+from rockspace.data.long_tables import long_columns
+from rockspace.data.pairing import OTHER_SUFFIXES, Pairing, folded_name, pair, recognised
+from rockspace.data.patterns import select, several
+from rockspace.data.row_names import is_list_of_names, listed_images, name_rows, read_image_table
+from rockspace.data.splits import split_of
+from rockspace.data.tables import Table, is_missing, read_table
+from rockspace.errors import RockspaceError, listed
+from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, Reading, read_coordinates
+
+TEXTS = (".csv", ".dat", ".tab", ".tsv", ".txt")
+TABLES = (*TEXTS, *sorted(arrays.SUFFIXES))
+OTHER_TABLES = (".xlsx", ".xls", ".ods", ".numbers", ".rds", ".rdata", ".sav", ".h5", ".hdf5", ".pkl", ".pt")
+SPLIT_COLUMNS = ("split", "set", "partition", "subset", "phase")
 FRACTION = 0.25  # of a single set of images that is drawn for validation
+GIVEN = ("dimensions", "columns", "labels", "order", "filename", "splits")
+"""Keys of a ``dataset`` section that may be given beside ``folder``."""
 
 # How labels are read from file names, the most specific expression first; the last one is for labels that are numbers.
 _STEMS = (
@@ -38,65 +39,167 @@ _STEMS = (
     r"(?P<label>[^_-]+)[_-].+",
     r"(?P<label>\d+)[_-]\d+",
 )
-_LABEL_FOLDERS = "(?:.*/)?(?P<label>[^/]+)/[^/]+"
 _TRAINING, _VALIDATION = r"train(ing|ed)?", r"(val(id(ation)?)?|test(ing)?|held.?out|dev)"
+_LIST = r"(?:.*[\W_])?(?:{})(?:[\W_]*(?:list|files?|images?|names?|ids?|set|split|stimuli))?"
 _BY_HAND = "write the section 'dataset' by hand (docs/own-data.md)"
 
 
-def propose_dataset(folder: Path) -> dict[str, Any]:
+def with_proposed_dataset(config: Mapping[str, Any], default: Path) -> dict[str, Any]:
+    """Return a configuration whose ``dataset`` is a folder, or has a ``folder``, with what `propose_dataset` says of it.
+
+    Args:
+        config: As Snakemake hands it over, laid over the default configuration.
+        default: The file of that; what is the same there was not given by the user.
+
+    Raises:
+        RockspaceError: As for `propose_dataset`, or a key is given that the folder decides.
+    """
+    dataset = config.get("dataset")
+    if isinstance(dataset, str):
+        dataset = {"folder": dataset}
+    if not isinstance(dataset, Mapping) or "folder" not in dataset:
+        return dict(config)
+    defaults = yaml.safe_load(default.read_text(encoding="utf-8")) if default.is_file() else {}
+    given = differing({**dataset}, defaults.get("dataset") or {})
+    folder = given.pop("folder")
+    if others := [key for key in given if key not in GIVEN]:
+        raise RockspaceError(
+            f"config: dataset.{others[0]}: found beside dataset.folder, from which it is detected; allowed there: {', '.join(GIVEN)}"
+        )
+    return {**config, "dataset": propose_dataset(Path(str(folder)), given)}
+
+
+def propose_dataset(folder: Path, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Look through a folder of images with coordinates, and say how it can be read.
 
     Labels come from a column that is called so, from the folders of the images, or from the file names up to a
-    number. Two sets of images with a table each, or folders called ``train`` and ``validation``, become the two splits; of
-    a single set, a quarter of the images of each label is drawn for validation.
+    number; where none of these groups the images, there are none. Two sets of images with a table each, folders called ``train``
+    and ``validation``, a column ``split`` or lists called so become the two splits; else a quarter of the images (of each label)
+    is drawn for validation.
 
     Args:
         folder: Anything with images (below it too) and one table of coordinates for each set; links are followed.
+        given: Keys of the section that are known: they stand.
 
     Returns:
         The ``dataset`` section of a config.
 
     Raises:
-        RockspaceError: No images, no labels, or no coordinates for the images, or two tables that may hold them.
+        RockspaceError: No images, or no coordinates for the images, or two tables that may hold them.
     """
+    given = given or {}
     files = _visible_files(folder)
-    images = _with_suffix(files, SUFFIXES)
-    if not images:
-        raise RockspaceError(f"{folder}: no images there (looked for {', '.join(sorted(SUFFIXES))})")
-    tables = _with_suffix(files, TABLES)
-    if not tables:
-        other = next((f"; save {file} as CSV" for file in _with_suffix(files, OTHER_TABLES)), "")
-        raise RockspaceError(f"{folder}: no file of coordinates ({', '.join(TABLES)}) there{other}")
-    images_of, table_of = _splits(folder, images, tables, files)
-    _refuse_unread_images(folder, images_of, table_of, files)
+    look = _Folder(folder, files, given)
+    images_of, source_of = _splits(look)
+    _refuse_unread_images(look, images_of, source_of)
     splits: dict[str, dict[str, Any]] = {
-        split: {"images": _pattern(folder, images_of[split], files), "coordinates": table}
-        for split, table in table_of.items()
+        split: {"images": _patterns(folder, images_of[split], files), "coordinates": source.table}
+        | ({"names": source.names} if source.names else {})
+        for split, source in source_of.items()
     }
+    columns: dict[str, str] = {}
+    for source in source_of.values():
+        columns |= source.columns
     dataset: dict[str, Any] = {"source": "directory", "directory": str(folder), "splits": splits, "dimensions": []}
-    faults: list[str] = []
-    labels = _label_columns(folder, images_of, table_of, tables, faults)
-    if labels:
-        dataset["columns"], labels_of = labels
-        for split, table in labels_of.items():
-            splits[split] |= {"labels": table} if table != table_of[split] else {}
-    else:
-        dataset["filename"] = _filename(folder, images, [split["images"] for split in splits.values()], faults)
+    dataset |= {key: value for key, value in given.items() if key in ("dimensions", "order", "labels", "filename")}
+    dataset |= _labels(look, images_of, source_of, splits, columns | given.get("columns", {}))
     if len(splits) == 1:
-        splits["validation"] = {"fraction": FRACTION, "seed": 0}
+        splits["validation"] = {}
+    for split in splits:
+        splits[split] |= given.get("splits", {}).get(split, {})
+    if not {"images", *VALIDATION_RULES} & {*splits["validation"]}:
+        splits["validation"] |= _rule(look, images_of["train"], source_of["train"], splits)
     return dataset
 
 
-def _refuse_unread_images(
-    folder: Path, images_of: Mapping[str, list[str]], table_of: Mapping[str, str], files: Sequence[str]
-) -> None:
+class _AmbiguousError(RockspaceError):
+    """A table can be read in two ways, so that it is not passed over for another."""
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where coordinates come from: a table, the file with the names of its rows, and the columns of a long table."""
+
+    table: str
+    names: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder, its visible files, and what is known of it."""
+
+    path: Path
+    files: list[str]
+    given: Mapping[str, Any]
+
+    @cached_property
+    def images(self) -> list[str]:
+        """The images, or those that the given patterns match."""
+        images = _with_suffix(self.files, SUFFIXES)
+        if not images:
+            raise RockspaceError(f"{self.path}: no images there (looked for {', '.join(sorted(SUFFIXES))})")
+        patterns = [
+            pattern
+            for split in self.given.get("splits", {}).values()
+            if isinstance(split, Mapping)
+            for pattern in several(split.get("images", []))
+        ]
+        wanted = {image for pattern in patterns for image in select(images, pattern)}
+        return [image for image in images if image in wanted] if wanted else images
+
+    @cached_property
+    def tables(self) -> list[str]:
+        """The files that may be tables, or those that are given as coordinates."""
+        tables = _with_suffix(self.files, TABLES)
+        if not tables:
+            other = next((f"; save {file} as CSV" for file in _with_suffix(self.files, OTHER_TABLES)), "")
+            raise RockspaceError(f"{self.path}: no file of coordinates ({', '.join(TABLES)}) there{other}")
+        wanted = [
+            split.get("coordinates") for split in self.given.get("splits", {}).values() if isinstance(split, Mapping)
+        ]
+        return [table for table in wanted if table in self.files] or tables
+
+    def read(self, source: _Source, images: Sequence[str], others: Sequence[str] = ()) -> Reading:
+        return read_coordinates(
+            self.path / source.table,
+            images,
+            others=others,
+            dimensions=self.given.get("dimensions", ()),
+            columns=source.columns | self.given.get("columns", {}),
+            order=self.given.get("order"),
+            names=self.path / source.names if source.names else None,
+        )
+
+    def rows(self, source: _Source, images: Sequence[str], others: Sequence[str]) -> tuple[Table, Pairing]:
+        """The cells of a source, and the row of each image in them."""
+        names = self.path / source.names if source.names else None
+        columns = source.columns | self.given.get("columns", {})
+        table, image = read_image_table(self.path / source.table, images, others=others, columns=columns, names=names)
+        return table, pair(table, images, others=others, column=image, order=self.given.get("order"))
+
+    @cached_property
+    def listings(self) -> dict[str, bool | RockspaceError]:
+        """The files that name at least half of the images, and whether they do nothing else, or what is wrong with them."""
+        found: dict[str, bool | RockspaceError] = {}
+        for file in _with_suffix(self.files, TABLES):
+            try:
+                found[file] = is_list_of_names(self.path / file, self.images)
+            except RockspaceError as error:
+                if 2 * _closeness(self.path / file, self.images)[0] >= len(self.images):
+                    found[file] = error
+        return found
+
+
+def _refuse_unread_images(look: _Folder, images_of: Mapping[str, list[str]], source_of: Mapping[str, _Source]) -> None:
     """Refuse to leave out rows of images in a format that is not read."""
-    unread = {folded_name(file): file for file in _with_suffix(files, OTHER_SUFFIXES)}
-    for name, images, others in images_by_table(table_of, images_of) if unread else ():
-        left_out = pair(read_table(folder / name), images, others=others).left_out
+    unread = {folded_name(file): file for file in _with_suffix(look.files, OTHER_SUFFIXES)}
+    for split, source in source_of.items() if unread else ():
+        others = [image for other, images in images_of.items() if other != split for image in images]
+        left_out = look.read(source, images_of[split], others).left_out
         if file := next((unread[folded_name(cell)] for cell in left_out if folded_name(cell) in unread), None):
             raise RockspaceError(
-                f"{folder}: {name} has a row for {file}, which has a format that is not read; save it as JPEG or PNG"
+                f"{look.path}: {source.table} has a row for {file}, which has a format that is not read; save it as JPEG or PNG"
             )
 
 
@@ -145,81 +248,126 @@ def _named_splits(folder: Path, tops: Mapping[str, list[str]]) -> dict[str, list
     return {"train": tops[training[0]], "validation": tops[others[0]]}
 
 
-def _splits(
-    folder: Path, images: Sequence[str], tables: Sequence[str], files: Sequence[str]
-) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """The images of each split, and the table that gives them coordinates."""
-    tops = _top_folders(images)
-    splits = _named_splits(folder, tops)
+def _splits(look: _Folder) -> tuple[dict[str, list[str]], dict[str, _Source]]:
+    """The images of each split, and what gives them coordinates."""
+    tops = _top_folders(look.images)
+    splits = _given_splits(look) or _named_splits(look.path, tops)
     reasons: dict[str, str] = {}
-    if table := _table_for(folder, tables, images, (), reasons):
-        splits = splits or {"train": list(images)}
-        return splits, dict.fromkeys(splits, table)
-    if len(tops) == 2:
+    if source := _source_for(look, look.tables, look.images, (), reasons):
+        splits = splits or {"train": look.images}
+        return splits, dict.fromkeys(splits, source)
+    if len(tops) == 2 or len(splits) == 2:
         larger_first = sorted(tops.values(), key=len, reverse=True)
         splits = splits or dict(zip(("train", "validation"), larger_first, strict=True))
-        chosen: dict[str, str] = {}
+        chosen: dict[str, _Source] = {}
         for split, other in (("train", "validation"), ("validation", "train")):
             # A table of one split fits the other as well if their images have the same names.
-            left = [table for table in tables if table not in chosen.values()]
-            if table := _table_for(folder, left, splits[split], splits[other], reasons):
-                chosen[split] = table
+            taken = {source.table for source in chosen.values()}
+            left = [table for table in look.tables if table not in taken]
+            if source := _source_for(look, left, splits[split], splits[other], reasons):
+                chosen[split] = source
         if len(chosen) == 2:
             return splits, chosen
-    closest = max(reasons, key=lambda table: _closeness(folder / table, images))
+    closest = max(reasons, key=lambda table: _closeness(look.path / table, look.images))
     counts = ", ".join(f"{len(found)} in '{top or '.'}'" for top, found in list(tops.items())[:5])
-    unreadable = _with_suffix(files, OTHER_SUFFIXES)
+    unreadable = _with_suffix(look.files, OTHER_SUFFIXES)
     hint = (
         f"; {len(unreadable)} files such as '{unreadable[0]}' have a format that is not read, so save them as JPEG or PNG"
         if unreadable
         else ""
     )
-    raise RockspaceError(f"{folder}: no table fits the images ({counts}): {reasons[closest]}{hint}")
+    raise RockspaceError(f"{look.path}: no table fits the images ({counts}): {reasons[closest]}{hint}")
 
 
-def _table_for(
-    folder: Path, tables: Sequence[str], images: Sequence[str], others: Sequence[str], reasons: dict[str, str]
-) -> str | None:
-    """The table with coordinates of these images, if there is one; why others do not fit goes to ``reasons``."""
-    fitting = []
-    # A file with far fewer lines than there are images is not their table; there may be hundreds of such files.
-    likely = [table for table in tables if 2 * _count_lines(folder / table) >= len(images)] or tables[:1]
+def _given_splits(look: _Folder) -> dict[str, list[str]]:
+    """The images of each split, if the configuration has patterns for both."""
+    given = look.given.get("splits", {})
+    patterns = {split: given.get(split, {}).get("images") for split in ("train", "validation")}
+    if not all(patterns.values()):
+        return {}
+    return {split: [i for each in several(own) for i in select(look.images, each)] for split, own in patterns.items()}
+
+
+def _source_for(
+    look: _Folder, tables: Sequence[str], images: Sequence[str], others: Sequence[str], reasons: dict[str, str]
+) -> _Source | None:
+    """What gives these images coordinates, if there is one; why other tables do not goes to ``reasons``."""
+    fitting: dict[str, tuple[_Source, Reading]] = {}
+    # A file with far fewer lines than there are images, or folders of them, is not their table; there may be hundreds of such.
+    folders = len({PurePosixPath(image).parent for image in images})
+    fewest = min(len(images), folders if folders > 1 else len(images))
+    likely = [table for table in tables if 2 * _count_lines(look.path / table) >= fewest] or tables[:1]
     for table in likely:
         try:
-            read_coordinates(folder / table, images, others=others)
-            fitting.append(table)
+            fitting[table] = _read(look, table, images, others)
+        except _AmbiguousError:
+            raise
         except RockspaceError as error:
             reasons.setdefault(table, str(error))
-    if len(fitting) > 1:
+    first = next(iter(fitting.values()), None)
+    if first and any(not np.array_equal(first[1].table, reading.table) for _, reading in fitting.values()):
         raise RockspaceError(
-            f"{folder}: {listed(fitting)} each give all images coordinates; name one in dataset.splits.train.coordinates, "
+            f"{look.path}: {listed(fitting)} each give all images coordinates; name one in dataset.splits.train.coordinates, "
             "or take the others out of the folder"
         )
-    if fitting:
-        _refuse_other_lists(folder, fitting[0], [table for table in likely if table not in fitting], images, others)
-    return fitting[0] if fitting else None
+    return first[0] if first else None
 
 
-def _refuse_other_lists(
-    folder: Path, chosen: str, tables: Sequence[str], images: Sequence[str], others: Sequence[str]
-) -> None:
-    """Refuse rows without names if another table, which may be their names, lists the images in another order."""
-    rows = pair(read_table(folder / chosen), images, others=others)
-    for table in tables if rows.names is None else ():
-        try:
-            names = pair(read_table(folder / table), images, others=others)
-        except RockspaceError:
-            if 2 * _closeness(folder / table, images)[0] >= len(images):
-                raise  # it names images, but not all of them
+def _read(look: _Folder, table: str, images: Sequence[str], others: Sequence[str]) -> tuple[_Source, Reading]:
+    """Read a table, with the names of its rows from another file where they are there."""
+    path = look.path / table
+    columns = {} if "dimension" in look.given.get("columns", {}) else long_columns(read_table(path))
+    given = look.given.get("splits", {}).get("train", {}).get("names")
+    source = _Source(table, given, columns)
+    reading, fault = None, None
+    try:
+        reading = look.read(source, images, others)
+    except RockspaceError as error:
+        fault = error
+    if given or (reading and reading.has_names):
+        if reading is None:
+            raise fault or RockspaceError(f"{path}: cannot be read")
+        return source, reading
+    found: dict[str, tuple[_Source, Reading]] = {}
+    for listing, kind in look.listings.items():
+        if listing == table:
             continue
-        if names.names is not None and (names.rows != rows.rows).any():
-            raise RockspaceError(
-                f"{folder}: the rows of {chosen} have no names, and {table} lists the images in another order than that of "
+        if isinstance(kind, RockspaceError):
+            raise fault or kind
+        named = _Source(table, listing, columns)
+        try:
+            other = look.read(named, images, others)
+        except RockspaceError:
+            continue
+        if reading and np.array_equal(other.table, reading.table):
+            continue
+        if kind or _is_joined(look, named, images, others):
+            found[listing] = named, other
+        elif reading:
+            raise _AmbiguousError(
+                f"{look.path}: the rows of {table} have no names, and {listing} lists the images in another order than that of "
                 "their names; put names and coordinates into one table"
             )
+    first = next(iter(found.values()), None)
+    if first and any(not np.array_equal(first[1].table, other.table) for _, other in found.values()):
+        raise _AmbiguousError(
+            f"{look.path}: {listed(found)} each name the rows of {table}, in different ways; name one in "
+            "dataset.splits.train.names, or take the others out of the folder"
+        )
+    if first:
+        return first
+    if reading is None:
+        raise fault or RockspaceError(f"{path}: cannot be read")
+    return source, reading
 
 
-def _closeness(path: Path, images: Sequence[str]) -> tuple[int, int]:
+def _is_joined(look: _Folder, source: _Source, images: Sequence[str], others: Sequence[str]) -> bool:
+    """Whether the names of another file belong to the rows of a table by ids that both have."""
+    table = read_table(look.path / source.table)
+    return name_rows(table, look.path / str(source.names), images, others=others)[2]
+
+
+def _closeness(path: Path, images: Sequence[str]) -> tuple[int, float]:
     """How close a table comes to one of these images: by the number that it names, then by its length."""
     try:
         named = recognised(read_table(path), images)
@@ -228,53 +376,97 @@ def _closeness(path: Path, images: Sequence[str]) -> tuple[int, int]:
     return named, -abs(_count_lines(path) - len(images))
 
 
-def _count_lines(path: Path) -> int:
+def _count_lines(path: Path) -> float:
+    """The number of lines of a text, or of a bound on the rows of another file."""
+    if path.suffix.lower() not in TEXTS:
+        return np.inf
     return len(path.read_bytes().replace(b"\r", b"\n").split(b"\n"))
 
 
-def _label_columns(
-    folder: Path,
+def _labels(
+    look: _Folder,
     images_of: Mapping[str, list[str]],
-    table_of: Mapping[str, str],
-    tables: Sequence[str],
+    source_of: Mapping[str, _Source],
+    splits: dict[str, dict[str, Any]],
+    columns: dict[str, str],
+) -> dict[str, Any]:
+    """The keys that say where labels come from; a table of labels goes into ``splits``."""
+    roles = {"columns": columns} if columns else {}
+    given = (
+        source_of_labels({**look.given, "columns": columns})
+        if look.given.get("labels") or columns.get("label")
+        else None
+    )
+    if given in ("none", "folders") or look.given.get("filename"):
+        return roles
+    faults: list[str] = []
+    if given in ("table", None) and (found := _label_columns(look, images_of, source_of, columns, faults)):
+        own, labels_of = found
+        for split, table in labels_of.items():
+            splits[split] |= {"labels": table} if table != source_of[split].table else {}
+        return {"columns": columns | own}
+    if given is None and _are_labels(_folders(images_of), "the folders", faults):
+        return roles | {"labels": "folders"}
+    if given in ("names", None) and (filename := _filename(look.images, faults)):
+        return roles | {"filename": filename}
+    if faults or given:
+        fault = next(iter(faults), "no labels found")
+        raise RockspaceError(f"{look.path}: {fault}; mend it, set dataset.labels to none, or {_BY_HAND}")
+    return roles | {"labels": "none"}
+
+
+def _label_columns(
+    look: _Folder,
+    images_of: Mapping[str, list[str]],
+    source_of: Mapping[str, _Source],
+    columns: Mapping[str, str],
     faults: list[str],
 ) -> tuple[dict[str, str], Mapping[str, str]] | None:
     """The columns of labels, and the table of each split that has them: that of the coordinates, or one of their own.
 
     Why columns with such a name are no labels goes to ``faults``.
     """
-    if columns := _columns_of_labels(folder, images_of, table_of, faults):
-        return columns, table_of
-    found = {table: _columns_of_labels(folder, images_of, dict.fromkeys(images_of, table), faults) for table in tables}
-    having = [table for table in tables if found[table]]
+    if found := _columns_of_labels(look, images_of, source_of, columns, faults):
+        return found, {split: source.table for split, source in source_of.items()}
+    used = {name for source in source_of.values() for name in (source.table, source.names)}
+    tables = [table for table in _with_suffix(look.files, TABLES) if table not in used]
+    own = {
+        table: _columns_of_labels(look, images_of, dict.fromkeys(images_of, _Source(table)), columns, faults)
+        for table in tables
+    }
+    having = [table for table in tables if own[table]]
     if len(having) > 1:
-        raise RockspaceError(f"{folder}: {listed(having)} each give all images a label; {_BY_HAND}")
-    return (found[having[0]], dict.fromkeys(images_of, having[0])) if having else None
+        raise RockspaceError(f"{look.path}: {listed(having)} each give all images a label; {_BY_HAND}")
+    return (own[having[0]], dict.fromkeys(images_of, having[0])) if having else None
 
 
 def _columns_of_labels(
-    folder: Path, images_of: Mapping[str, list[str]], table_of: Mapping[str, str], faults: list[str]
+    look: _Folder,
+    images_of: Mapping[str, list[str]],
+    source_of: Mapping[str, _Source],
+    given: Mapping[str, str],
+    faults: list[str],
 ) -> dict[str, str]:
     """Columns that are called labels, if the tables of the splits have them for all images."""
     labels: Counter[str] = Counter()
     columns: dict[str, str] = {}
-    for name, images, others in images_by_table(table_of, images_of):
+    words = {"label": LABEL_COLUMNS, "superclass": SUPERCLASS_COLUMNS}
+    words |= {role: (given[role].strip().lower(),) for role in words if role in given}
+    for split, source in source_of.items():
+        others = [image for other, images in images_of.items() if other != split for image in images]
         try:
-            table = read_table(folder / name)
-            pairing = pair(table, images, others=others)
+            table, pairing = look.rows(source, images_of[split], others)
         except RockspaceError:
             return {}
-        roles = {"label": LABEL_COLUMNS, "superclass": SUPERCLASS_COLUMNS}
-        called = {role: _column_called(table, words) for role, words in roles.items()}
+        called = {role: _column_called(table, names) for role, names in words.items()}
         columns = {role: name for role, name in called.items() if name and name != pairing.names}
         if "label" not in columns or pairing.names is None:
             return {}
-        labels.update(table.cells[columns["label"]].iloc[pairing.rows])
-    if fault := _fault_of_labels(labels):
-        faults.append(
-            f"column {columns['label']!r} of {listed(sorted(set(table_of.values())))} gives no labels: {fault}"
-        )
-    return {} if fault else columns
+        labels.update("" if is_missing(cell) else cell for cell in table.cells[columns["label"]].iloc[pairing.rows])
+    where = (
+        f"the cells of column {columns['label']!r} of {listed(sorted({source.table for source in source_of.values()}))}"
+    )
+    return columns if _are_labels(labels, where, faults) else {}
 
 
 def _column_called(table: Table, words: Sequence[str]) -> str | None:
@@ -283,13 +475,106 @@ def _column_called(table: Table, words: Sequence[str]) -> str | None:
     return next((named[word] for word in words if word in named), None)
 
 
-def _pattern(folder: Path, images: Sequence[str], files: Sequence[str]) -> str:
-    """The glob that matches these images and no other file."""
+def _folders(images_of: Mapping[str, list[str]]) -> Counter[str]:
+    """The folders that directly hold the images, where they divide the images of each split."""
+    of_split = {split: [PurePosixPath(image).parent.name for image in images] for split, images in images_of.items()}
+    are_several = all(len(set(folders)) > 1 for folders in of_split.values())
+    return Counter(folder for folders in of_split.values() for folder in folders) if are_several else Counter()
+
+
+def _filename(images: Sequence[str], faults: list[str]) -> str | None:
+    """The expression that finds labels in the file names, if one does."""
+    names = [PurePosixPath(image).name for image in images]
+    suffixes = sorted({PurePosixPath(name).suffix.lstrip(".") for name in names})
+    ending = rf"\.{suffixes[0]}" if len(suffixes) == 1 else rf"\.(?:{'|'.join(suffixes)})"
+    for stem in _STEMS:
+        matches = [re.fullmatch(stem + ending, name) for name in names]
+        labels = Counter(match["label"] for match in matches if match)
+        are_words = all(re.search(r"[^\W\d_]", label) for label in labels)
+        if not all(matches) or not (are_words or stem == _STEMS[-1]):
+            continue
+        if _are_labels(labels, f"names such as '{names[0]}'", faults):
+            return stem + ending
+    return None
+
+
+def _are_labels(counts: Counter[str], where: str, faults: list[str]) -> bool:
+    """Whether these are labels: several, each of several images. If some of them alone are not, the reason is a fault."""
+    without, labels = counts[""], {label: count for label, count in counts.items() if label}
+    lonely = [label for label, count in labels.items() if count < 2]
+    if len(labels) < 2 or 2 * len(lonely) >= counts.total():
+        return False
+    if without:
+        faults.append(f"{where} give no labels: {without} of {counts.total()} images have none")
+    elif lonely:
+        faults.append(f"{where} give no labels: {lonely[0]!r} has a single image ({len(lonely)} such labels)")
+    return not without and not lonely
+
+
+def _rule(look: _Folder, images: list[str], source: _Source, splits: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """What picks validation images out of one set: a column of splits, a list, or else a draw."""
+    tables = [source, *([_Source(splits["train"]["labels"])] if "labels" in splits["train"] else [])]
+    for each in tables:
+        table, pairing = look.rows(each, images, ())
+        for column in (name for name in table.cells if name.strip().lower() in SPLIT_COLUMNS):
+            kinds = {cell: split_of(cell) for cell in table.cells[column].iloc[pairing.rows]}
+            unknown = [cell for cell, split in kinds.items() if split is None]
+            if unknown and len(unknown) < len(kinds):
+                raise RockspaceError(
+                    f"{look.path}: column {column!r} of {each.table} has {listed(sorted(kinds))}, and {unknown[0]!r} is no split; "
+                    "write train or validation (or test, held-out)"
+                )
+            if not unknown and len(set(kinds.values())) > 1:
+                return {"column": column}
+    used = {source.table, source.names, splits["train"].get("labels")}
+    lists = {
+        split: [file for file in _lists(look, words, images) if file not in used]
+        for split, words in (("train", _TRAINING), ("validation", _VALIDATION))
+    }
+    if not lists["train"] and not lists["validation"]:
+        return {"fraction": FRACTION, "seed": 0}
+    if len(lists["validation"]) != 1 or len(lists["train"]) > 1:
+        raise RockspaceError(
+            f"{look.path}: {listed([*lists['train'], *lists['validation']])} look like lists of splits, and a study has two, one to train "
+            "and one to validate; name one in dataset.splits.validation.list"
+        )
+    if lists["train"]:
+        splits["train"]["list"] = lists["train"][0]
+    return {"list": lists["validation"][0]}
+
+
+def _lists(look: _Folder, words: str, images: Sequence[str]) -> list[str]:
+    """The files called by one of these words that list some of the images."""
+    found = []
+    for file in _with_suffix(look.files, TABLES):
+        if re.fullmatch(_LIST.format(words), PurePosixPath(file).stem, re.IGNORECASE):
+            try:
+                listed_images(look.path / file, images)
+            except RockspaceError:
+                continue
+            found.append(file)
+    return found
+
+
+def _patterns(folder: Path, images: Sequence[str], files: Sequence[str]) -> str | list[str]:
+    """The fewest globs that match these images and no other file: one, or one for each depth and suffix."""
+    if pattern := _pattern(images, files):
+        return pattern
+    groups: dict[tuple[int, str], list[str]] = {}
+    for image in images:
+        path = PurePosixPath(image)
+        groups.setdefault((len(path.parts), path.suffix.lower()), []).append(image)
+    patterns = [pattern for group in groups.values() if (pattern := _pattern(group, files))]
+    if len(patterns) < len(groups):
+        raise RockspaceError(f"{folder}: no patterns match the images alone; put them in a folder of their own")
+    return patterns
+
+
+def _pattern(images: Sequence[str], files: Sequence[str]) -> str | None:
+    """The glob that matches these images and no other file, if there is one."""
     folders = [PurePosixPath(image).parent.parts for image in images]
     if len(set(map(len, folders))) > 1:
-        raise RockspaceError(
-            f"{folder}: images lie at different depths, such as {images[0]} and {images[-1]}; {_BY_HAND}"
-        )
+        return None
     levels = [names[0] if len(set(names)) == 1 else "*" for names in zip(*folders, strict=True)]
     suffix = min(PurePosixPath(image).suffix for image in images)
     any_case = "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in suffix.lower())
@@ -297,36 +582,4 @@ def _pattern(folder: Path, images: Sequence[str], files: Sequence[str]) -> str:
         pattern = "/".join([*levels, name])
         if set(select(files, pattern)) == set(images):
             return pattern
-    raise RockspaceError(f"{folder}: no single pattern matches the images alone; put them in a folder of their own")
-
-
-def _filename(folder: Path, images: Sequence[str], patterns: Sequence[str], faults: Sequence[str]) -> str:
-    """The expression that finds the labels: in the folders that a pattern leaves open, or in the file names."""
-    if all(PurePosixPath(pattern).parent.name == "*" for pattern in patterns):
-        return _LABEL_FOLDERS
-    names = [PurePosixPath(image).name for image in images]
-    suffixes = sorted({PurePosixPath(name).suffix.lstrip(".") for name in names})
-    ending = rf"\.{suffixes[0]}" if len(suffixes) == 1 else rf"\.(?:{'|'.join(suffixes)})"
-    of_names: list[str] = []
-    for stem in _STEMS:
-        matches = [re.fullmatch(stem + ending, name) for name in names]
-        labels = Counter(match["label"] for match in matches if match)
-        are_words = all(re.search(r"[^\W\d_]", label) for label in labels)
-        if not all(matches) or not (are_words or stem == _STEMS[-1]):
-            continue
-        fault = _fault_of_labels(labels)
-        if not fault:
-            return stem + ending
-        of_names.append(f"names such as '{names[0]}' give no labels: {fault}")
-    unknown = f"no label found in names such as '{names[0]}', and no column called {', '.join(LABEL_COLUMNS[:4])}"
-    raise RockspaceError(f"{folder}: {next(iter((*faults, *of_names)), unknown)}; {_BY_HAND}")
-
-
-def _fault_of_labels(counts: Counter[str]) -> str | None:
-    """Why these are no labels: there must be several, each of several images, and none may be empty."""
-    if "" in counts:
-        return "an image has none"
-    if len(counts) < 2:
-        return f"{next(iter(counts))!r} is the only one"
-    lonely = next((label for label, count in counts.items() if count < 2), None)
-    return lonely and f"{lonely!r} has a single image"
+    return None

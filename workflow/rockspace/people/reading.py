@@ -55,6 +55,7 @@ class Reading:
         table: One float64 column a dimension; the index holds the images' paths.
         file: Name of the file.
         named_by: What names the images, in words.
+        has_names: Whether anything does, rather than the order of the rows.
         labels: The columns of labels and superclasses.
         ignored: Why each other column was left out.
         left_out: The names in rows of no image.
@@ -63,6 +64,7 @@ class Reading:
     table: pd.DataFrame
     file: str
     named_by: str
+    has_names: bool
     labels: tuple[str, ...]
     ignored: Mapping[str, str]
     left_out: tuple[str, ...] = ()
@@ -174,7 +176,13 @@ def read_coordinates(
     has_row = pairing.rows >= 0
     kept = values.iloc[pairing.rows[has_row]].set_axis(np.array(images, dtype=object)[has_row])
     return Reading(
-        kept.dropna() if partial else kept, path.name, pairing.how, labels, ignored, left_out=pairing.left_out
+        table=kept.dropna() if partial else kept,
+        file=path.name,
+        named_by=pairing.how,
+        has_names=pairing.names is not None,
+        labels=labels,
+        ignored=ignored,
+        left_out=pairing.left_out,
     )
 
 
