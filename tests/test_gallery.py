@@ -11,6 +11,7 @@ from rockspace.inference.embeddings import Embeddings
 from rockspace.inference.evaluation import read_predictions
 from rockspace.report import curves
 from rockspace.report.augmentation_preview import augmentation_figure, pipeline_views, preview_members
+from rockspace.report.confusion import confusion_of_predictions
 from rockspace.report.curves import all_learning_curves, learning_curves
 from rockspace.report.dataset_sheet import MAX_PICTURES, TILE, dataset_sheet
 from rockspace.report.figures import COLUMN, RESOLUTION, TWO_COLUMNS
@@ -111,6 +112,16 @@ def test_the_most_confident_errors_come_first_each_with_the_most_similar_image_o
     assert chosen["predicted"].tolist() == ["B", "A"]
     assert chosen["example"].tolist() == ["t3", "t1"]
     assert confident_mistakes(predictions, embeddings, most=1)["image_id"].tolist() == ["v3"]
+
+
+def test_an_image_whose_label_is_not_learnt_is_no_error(predictions, embeddings, tmp_path):
+    unknown = predictions.assign(correct=predictions["correct"].astype("boolean"))
+    unknown.loc[unknown["image_id"] == "v3", ["label", "correct"]] = ["", pd.NA]
+    assert confident_mistakes(unknown, embeddings)["image_id"].tolist() == ["v1"]
+    catalog = predictions[["image_id", "split"]].assign(label=unknown["label"], superclass="")
+    confusion_of_predictions(unknown, catalog, "lite0, seed 0", [tmp_path / "confusion.svg", tmp_path / "caption.txt"])
+    assert "1 of 2 right" in (tmp_path / "confusion.svg").read_text()
+    assert "of 2 labels" in (tmp_path / "caption.txt").read_text()
 
 
 @pytest.mark.parametrize("wrong", [True, False])

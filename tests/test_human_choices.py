@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from rockspace.choices.choice_tables import (
     spaces_table,
 )
 from rockspace.choices.exemplar_model import ExemplarModel
-from rockspace.choices.human_choices import space_of_people, spaces_of_layer
+from rockspace.choices.human_choices import choice_report, read_choices, space_of_people, spaces_of_layer
 from rockspace.config import is_one_solution
 from rockspace.data.catalog import read_catalog
 from rockspace.errors import RockspaceError
@@ -252,6 +253,38 @@ def test_images_of_labels_that_were_not_on_offer_have_no_right_choice(study):
     figures, table = explain(spaces, train, validation, {"validation": some}, on_offer, resamples=99, seed=0)
     assert set(table["category"]) == {"L0", "L1", "L2", ""}
     json.dumps(figures, allow_nan=False)
+
+
+def test_an_image_without_a_label_has_no_right_choice_and_counts_as_a_subtype_of_its_own(study):
+    train, validation, responses = study
+    found = []
+    for labels in (["", ""], ["0", "1"]):
+        partly = replace(validation, label=np.r_[labels, validation.label[2:]])
+        spaces = [space_of_people(train, partly, NAMES, one_solution=False)]
+        given = {"validation": responses["validation"]}
+        found.append(
+            explain(spaces, train, partly, given, dict(zip(LABELS, LABELS, strict=True)), resamples=99, seed=0)
+        )
+    assert found[0][0] == found[1][0]
+    assert found[0][1]["category"].tolist()[:3] == ["", "", "L0"]
+    none = replace(validation, label=np.full(len(validation), ""))
+    choices = read_choices(responses["validation"], none, dict(zip(LABELS, LABELS, strict=True)))
+    assert choices.subtype is None
+    space = space_of_people(train, none, NAMES, one_solution=False)
+    figures, _ = choice_report(
+        space, np.arange(30), np.repeat(np.arange(6), 5), {"validation": choices}, resamples=99, seed=0
+    )
+    assert figures["validation"]["cross_validated"] is None
+    assert figures["validation"]["in_sample"]["r_ci_subtypes"] is None
+    assert figures["validation"]["in_sample"]["r_ci"] is not None
+
+
+def test_no_column_of_responses_stands_for_images_without_a_label():
+    table = catalog()
+    table.loc[table["label"] == "L5", ["label", "superclass"]] = ""
+    assert category_of_label(table, ["I", "S", "M"], "r.csv") == dict(zip(LABELS[:5], "IIMMS", strict=True))
+    with pytest.raises(RockspaceError, match="column 'L5' is no label of the study"):
+        category_of_label(table, ["L4", "L5"], "r.csv")
 
 
 def test_splits_with_other_categories_are_refused(tmp_path):

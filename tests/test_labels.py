@@ -20,7 +20,9 @@ from rockspace.errors import RockspaceError
 from rockspace.inference.evaluation import Outputs, evaluation, in_words, predictions, read_predictions
 from rockspace.networks.device import repeatable
 from rockspace.networks.objectives import Objective
-from rockspace.search.search import left_out_of
+from rockspace.report.search import search_figure
+from rockspace.search.cross_validation import predict_fold
+from rockspace.search.search import left_out_of, search_table
 from rockspace.training.features import Features
 from rockspace.training.head import train_head
 from rockspace.training.stopping_set import stopping_set, training_members
@@ -273,3 +275,20 @@ def test_a_head_learns_coordinates_without_labels_as_it_does_with_labels_that_it
     # The exact solution differs by the folds that choose its penalties.
     for one, other in zip(*weights, strict=True):
         np.testing.assert_allclose(one, other, atol=0 if solver == "gradient" else 0.1)
+
+
+def test_recipes_for_coordinates_are_compared_by_cross_validation_over_images_without_labels(tmp_path):
+    model = validated(config())["models"][0] | {"objective": "coordinates"}
+    model["recipe"]["head"] |= {"units": [], "dropout": 0.0}
+    model["recipe"]["train_head"]["solver"] = "exact"
+    model["recipe"]["finetune"]["epochs"] = 0
+    images, folds = features(WITHOUT), {}
+    for fold in range(4):
+        members = left_out_of(WITHOUT, 4, fold)
+        given = {"backbone": lambda: None, "precisions": {}, "seed": 0}
+        folds["lite", 0, fold] = predict_fold(model, images, None, members, **given)
+    table = search_table(folds, {"lite": "coordinates"}, [], NAMES, folds=4, resamples=99)
+    assert table["mean_r"].item() > 0.9
+    assert table["top1"].isna().all()
+    search_figure(table, [tmp_path / "search.svg"])
+    assert "top-1" not in (tmp_path / "search.svg").read_text()
