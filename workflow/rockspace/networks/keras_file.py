@@ -1,1 +1,288 @@
-"""Networks in ``.keras`` files as backbones."""
+"""Networks in ``.keras`` files as backbones: loaded without running code of theirs, taken apart into one flat graph.
+
+Layers keep their names, as far as these can stand in names of files and mean nothing else here.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from rockspace.errors import RockspaceError
+from rockspace.network_kinds import PENULTIMATE, POOLED, layer_name
+from rockspace.networks import backbones
+from rockspace.networks.layer_names import Layers
+from rockspace.networks.layers import find_layer
+from rockspace.networks.preprocessing import MODES, PREPROCESSING, preprocess
+from rockspace.networks.rewiring import copy_of
+
+ANY_SIZE = 224
+"""Side (pixels) at which a network for images of any size is looked at."""
+
+PIXELS = "pixels"
+TAKEN = (PIXELS, PREPROCESSING, POOLED, PENULTIMATE, "predictions", "coordinates")
+"""Names that layers have here; one of a file's that has such a name is called after the file."""
+
+CLASSES = ("softmax", "sigmoid")
+"""Activations of a layer that tells classes."""
+
+
+def layers(backbone: str) -> Layers:
+    """Return the names of a file's layers, where its features end, and the size of the images that it takes."""
+    network = _load(Path(backbone))
+    side = network.inputs[0].shape[1]
+    whole = _flat(network, backbone, side or ANY_SIZE, MODES["none"], with_weights=True)
+    names = [layer.name for layer in whole.layers if isinstance(layer.output, keras.KerasTensor)]
+    return Layers(names, block_ends(whole), _end_of_features(whole), side)
+
+
+def build(
+    backbone: str,
+    *,
+    image_size: int,
+    weights: Path | None,
+    output_layer: str | None = None,
+    preprocessing: str,
+    seed: int = 0,
+) -> keras.Model:
+    """Build the network of a file; see `rockspace.networks.backbones.build`.
+
+    Args:
+        backbone: Path of a ``.keras`` file.
+        image_size: Side of the images (pixels).
+        weights: The file, for its weights; None for weights drawn at random.
+        output_layer: The layer that the network ends with; None for its end, or what the closing layer stands on if that tells
+            classes (softmax or sigmoid).
+        preprocessing: A key of `MODES`.
+        seed: Of random weights.
+    """
+    network = _load(Path(backbone))
+    side = network.inputs[0].shape[1]
+    if side not in (None, image_size):
+        raise RockspaceError(
+            f"{backbone}: takes images of {side} x {side} pixels, not {image_size}; give the model image_size: {side}"
+        )
+    with backbones.random_weights_from(seed):
+        whole = _flat(network, backbone, image_size, MODES[preprocessing], with_weights=weights is not None)
+    end = find_layer(whole, layer_name(output_layer or _end_of_features(whole)), "models: output_layer")
+    return keras.Model(whole.input, end.output, name=whole.name)
+
+
+def block_ends(model: keras.Model) -> list[str]:
+    """The layers at which blocks end, from the input to the output.
+
+    Blocks are told by the names of `keras.applications`; else each sum ends one, together with the activation after it; and in a
+    network without sums, the last layer at each size of the feature map.
+    """
+    if named := backbones.block_ends(model):
+        return named
+    layers = [
+        layer for layer in model.layers if isinstance(layer.output, keras.KerasTensor) and layer.name not in TAKEN
+    ]
+    activations = {
+        id(layer.input): layer.name
+        for layer in layers
+        if isinstance(layer, keras.layers.ReLU | keras.layers.Activation)
+    }
+    sums = [layer for layer in layers if isinstance(layer, keras.layers.Add)]
+    if sums:
+        return [activations.get(id(layer.output), layer.name) for layer in sums]
+    return list({layer.output.shape[1:3]: layer.name for layer in layers if len(layer.output.shape) == 4}.values())
+
+
+def _load(path: Path) -> keras.Model:
+    """Load a network from one image to one output."""
+    _refuse_foreign_classes(path)
+    try:
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+        if not network.inputs:
+            raise ValueError("its layers are not known before it is called; build it as a functional model")
+    except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError) as error:
+        raise RockspaceError(
+            f"{path}: cannot be loaded ({' '.join(str(error).split())[:200]}); save it again with Keras 3"
+        ) from error
+    for what, tensors in (("inputs", network.inputs), ("outputs", network.outputs)):
+        if len(tensors) != 1:
+            raise RockspaceError(
+                f"{path}: has {len(tensors)} {what}; save one with one image as input and one output: "
+                "keras.Model(network.inputs[0], network.outputs[0]).save(...)"
+            )
+    shape = tuple(network.inputs[0].shape)
+    if len(shape) != 4 or shape[3] != 3:
+        found = "takes channels first" if len(shape) == 4 and shape[1] == 3 else "takes no images in colour"
+        raise RockspaceError(f"{path}: {found}; its input is {shape}, where (n, height, width, 3) is needed")
+    if shape[1] != shape[2]:
+        raise RockspaceError(f"{path}: takes images of {shape[1]} x {shape[2]} pixels; only squares are supported")
+    return network
+
+
+def _refuse_foreign_classes(path: Path) -> None:
+    """Refuse what Keras cannot load without the code of others, or would load by running code out of the file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise RockspaceError(f"{path}: no .keras file of Keras 3 ({error}); save it with model.save") from error
+    for part in _objects(config):
+        name, home = part["class_name"], str(part.get("module") or "").partition(".")[0]
+        if name in ("Lambda", "__lambda__"):
+            raise RockspaceError(
+                f"{path}: holds code of its own (Lambda), which is not run; write it with layers or keras.ops and save again, or "
+                "export the network as an .onnx file"
+            )
+        if home == "keras_hub":
+            try:
+                import keras_hub  # noqa: F401 (it registers its classes)
+            except ModuleNotFoundError:
+                raise RockspaceError(f"{path}: holds {name!r} of KerasHub; pip install 'rockspace[hub]'") from None
+        elif home not in ("keras", "builtins") and not name.startswith("__"):
+            raise RockspaceError(
+                f"{path}: holds the class {name!r}, which Keras does not have; write it with Keras' own layers as a functional "
+                "model and save again, or export the network as an .onnx file"
+            )
+
+
+def _objects(config: Any) -> Iterator[dict[str, Any]]:
+    """All serialized objects in a configuration, but how it was compiled."""
+    if isinstance(config, dict):
+        if "class_name" in config and "config" in config:
+            yield config
+        for key, value in config.items():
+            if key not in ("compile_config", "build_config"):
+                yield from _objects(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _objects(value)
+
+
+def _flat(
+    network: keras.Model, path: str, side: int, preprocessing: dict[str, Any], *, with_weights: bool
+) -> keras.Model:
+    """Rebuild a network out of new float32 layers that all can train, behind preprocessing, with nested models taken apart."""
+    pixels = keras.Input((side, side, 3), name=PIXELS)
+    copies = _Copies(path, with_weights)
+    output = _applied(network, pixels, preprocess(pixels, **preprocessing), copies)
+    return keras.Model(pixels, output, name=layer_name(Path(path).stem) or "network")
+
+
+def _applied(
+    network: keras.Model, pixels: keras.KerasTensor, x: keras.KerasTensor, copies: "_Copies"
+) -> keras.KerasTensor:
+    """Apply copies of a network's layers to ``x``, which is made from ``pixels``."""
+    if len(network.inputs) != 1 or len(network.outputs) != 1:
+        raise RockspaceError(
+            f"{copies.path}: {network.name!r} inside has several inputs or outputs; put its layers into one model"
+        )
+
+    def call(operation: keras.Operation, *args: Any, **options: Any) -> Any:
+        args, options = keras.tree.map_structure(lambda value: x if value is pixels else value, (args, options))
+        if isinstance(operation, keras.Model) and operation.inputs:
+            return _applied(operation, pixels, args[0], copies)
+        # What a layer does at inference is what counts, whatever the file says of this call.
+        options = {name: value for name, value in options.items() if value is not None and name != "training"}
+        return copies.call(operation, args, options)
+
+    # Keras makes graphs from inputs alone, so it gets the pixels, for which `call` puts ``x``.
+    plain = keras.Model(network.inputs[0], network.outputs[0])
+    return keras.models.clone_model(plain, pixels, clone_function=lambda layer: layer, call_function=call).outputs[0]
+
+
+class _Copies:
+    """Copies of the layers of a file, with names of their own."""
+
+    def __init__(self, path: str, with_weights: bool) -> None:
+        self.path, self.with_weights = path, with_weights
+        self.names: set[str] = set()
+        self.called: set[int] = set()
+
+    def call(self, operation: keras.Operation, args: tuple, options: dict[str, Any]) -> Any:
+        """Call a copy of a layer or operation."""
+        if not isinstance(operation, keras.layers.Layer):
+            shapes = {getattr(value, "shape", None) for value in args}
+            if type(operation).__name__ == "Add" and len(args) == 2 and len(shapes) == 1 and None not in shapes:
+                # A sum written with ``+``, as a layer that can be named.
+                return keras.layers.Add(name=self._name("add"))(list(args))
+            return copy_of(operation)(*args, **options)
+        layer = operation
+        if getattr(layer, "data_format", None) == "channels_first":
+            raise RockspaceError(
+                f"{self.path}: layer {layer.name!r} computes channels first; build the network channels last"
+            )
+        if _augments(layer):
+            return args[0]
+        if id(layer) in self.called and layer.weights:
+            raise RockspaceError(
+                f"{self.path}: layer {layer.name!r} is used several times with the same weights; export the network as an .onnx file"
+            )
+        self.called.add(id(layer))
+        drawn = not self.with_weights and not isinstance(layer, keras.layers.Normalization)
+        copy = copy_of(
+            _Unseeded(layer) if drawn else layer,
+            type(layer),
+            name=self._name(layer.name),
+            dtype="float32",
+            trainable=True,
+        )
+        output = copy(*args, **options)
+        if not drawn:
+            copy.set_weights(layer.get_weights())
+        return output
+
+    def _name(self, wanted: str) -> str:
+        name = layer_name(wanted) or "layer"
+        if name in TAKEN or name.startswith(("head_", "pooled_", "embedding_of_")):
+            name = f"file_{name}"
+        number = 1
+        while (free := name if number == 1 else f"{name}_{number}") in self.names:
+            number += 1
+        self.names.add(free)
+        return free
+
+
+class _Unseeded:
+    """The configuration of a layer without the seeds in it, which would draw the same weights for every seed of a study."""
+
+    def __init__(self, layer: keras.layers.Layer) -> None:
+        self.layer = layer
+
+    def get_config(self) -> dict[str, Any]:
+        return _without_seeds(self.layer.get_config())
+
+
+def _without_seeds(config: Any) -> Any:
+    if isinstance(config, dict):
+        return {key: None if key == "seed" else _without_seeds(value) for key, value in config.items()}
+    return [_without_seeds(value) for value in config] if isinstance(config, list) else config
+
+
+def _augments(layer: keras.layers.Layer) -> bool:
+    """Whether a layer changes images at random in training alone, which is done before the network here."""
+    return type(layer).__name__.startswith("Random") and layer.input.shape == layer.output.shape
+
+
+def _end_of_features(network: keras.Model) -> str:
+    """The layer that a network ends with, without what turns features into classes."""
+    makers: dict[int, keras.layers.Layer] = {
+        id(layer.output): layer for layer in network.layers if isinstance(layer.output, keras.KerasTensor)
+    }
+    last = makers.get(id(network.outputs[0]))
+    if last is None:
+        raise RockspaceError(
+            f"{network.name}: ends with an operation that is no layer; name the layer to end with in output_layer"
+        )
+    if not _tells_classes(last):
+        return last.name
+    closing = (keras.layers.Dense,) if not isinstance(last, keras.layers.Dense) else ()
+    end = makers.get(id(last.input))
+    while isinstance(end, (*closing, keras.layers.Dropout)):
+        closing = () if isinstance(end, keras.layers.Dense) else closing
+        end = makers.get(id(end.input))
+    return end.name if end is not None else last.name
+
+
+def _tells_classes(layer: keras.layers.Layer) -> bool:
+    activation = getattr(layer, "activation", None)
+    return isinstance(layer, keras.layers.Softmax) or getattr(activation, "__name__", "") in CLASSES
