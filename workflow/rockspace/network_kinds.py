@@ -71,12 +71,13 @@ KERAS_FILE = Kind(
 ONNX_FILE = Kind(
     "an .onnx file", "onnx_file", False, False, False,
     _AS_IT_IS,
-    {"weights": ["file"], "preprocessing": _SCALES, "objective": [NO_OBJECTIVE], "feature_layers": [None]},
+    {"weights": ["file"], "preprocessing": _SCALES, "objective": [NO_OBJECTIVE], "feature_layers": [None],
+     "pooling": ["mean", "mean_std"]},
 )  # fmt: skip
 READY = Kind(
     "ready embeddings", None, False, False, False,
     _AS_IT_IS | {"preprocessing": "none"},
-    {"weights": ["file"], "objective": [NO_OBJECTIVE]} | {key: [None] for key in ("layers", "output_layer", "feature_layers")},
+    {"weights": ["file"], "objective": [NO_OBJECTIVE]} | {key: [None] for key in ("layers", "feature_layers")},
 )  # fmt: skip
 
 HUB_PREFIX = "keras_hub:"
@@ -128,8 +129,15 @@ def files_of(model: dict[str, Any]) -> dict[str, Path]:
     named = [] if kind_of(model["backbone"]) in (NAMED, HUB) else ["backbone"]
     if model["weights"] not in (RANDOM, kind_of(model["backbone"]).defaults["weights"]):
         named.append("weights")
-    named += ["embeddings", "embeddings_names"]
-    return {key: Path(model[key]) for key in named if model[key]}
+    if kind_of(model["backbone"]) is ONNX_FILE and (data := Path(f"{model['backbone']}.data")).is_file():
+        # Where PyTorch puts the weights.
+        return {"backbone": Path(model["backbone"]), "data": data}
+    files = {key: Path(model[key]) for key in (*named, "embeddings", "embeddings_names") if model[key]}
+    # As thingsvision writes them.
+    names = Path(model["embeddings"] or "").with_name("file_names.txt") if model["embeddings"] else None
+    if names and "embeddings_names" not in files and files["embeddings"].suffix == ".npy" and names.is_file():
+        files["embeddings_names"] = names
+    return files
 
 
 def fetched_weights(backbone: str) -> Path:

@@ -81,6 +81,8 @@ rule extract_embeddings:
         f"{STUDY}/logs/extract_embeddings/{{model}}-{{seed}}-{{layer}}.log",
     benchmark:
         f"{STUDY}/benchmarks/extract_embeddings/{{model}}-{{seed}}-{{layer}}.tsv"
+    wildcard_constraints:
+        model=any_of(name for name in MODELS if name not in READY_MODELS),
     conda:
         "../envs/rockspace.yaml"
     params:
@@ -89,6 +91,33 @@ rule extract_embeddings:
         "{wildcards.model}, seed {wildcards.seed}: the embedding in layer {wildcards.layer}"
     script:
         "../scripts/extract_embeddings.py"
+
+
+rule ready_embeddings:
+    input:
+        files=lambda wildcards: list(files_of(MODELS[wildcards.model]).values()),
+        catalog=rules.restructure.output.catalog,
+    output:
+        embeddings=f"{RUN}/embeddings/{{layer}}.npz",
+        csv=f"{RUN}/embeddings/{{layer}}.csv",
+    log:
+        f"{STUDY}/logs/ready_embeddings/{{model}}-{{seed}}-{{layer}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/ready_embeddings/{{model}}-{{seed}}-{{layer}}.tsv"
+    # Errors in the file should be reported before a network is trained.
+    priority: 1
+    wildcard_constraints:
+        model=any_of(READY_MODELS),
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        array=lambda wildcards: MODELS[wildcards.model]["output_layer"],
+        digest=digest_of_weights,
+        code=code("ready_embeddings"),
+    message:
+        "{wildcards.model}: matching its ready embeddings to images"
+    script:
+        "../scripts/ready_embeddings.py"
 
 
 rule summary:

@@ -55,6 +55,7 @@ RUN = f"{MODEL}/seed-{{seed}}"
 MODELS = {model["name"]: model for model in models}
 TRAINED = [name for name, model in MODELS.items() if is_trained(model)]
 CLASSIFIES = {name: classifies(model) for name, model in MODELS.items()}
+READY_MODELS = [name for name, model in MODELS.items() if kind_of(model["backbone"]) is READY]
 REGRESSES = {name: model["objective"] in ("coordinates", "joint") for name, model in MODELS.items()}
 SEEDS = settings["seeds"]
 # A pretrained network is the same for every seed, unless it is trained.
@@ -76,6 +77,11 @@ RUNS = [(model, seed, layer) for model, seed in NETWORKS for layer in LAYERS[mod
 LAST_LAYERS = {model: layers[-1] for model, layers in LAYERS.items()}
 WATCHES_VALIDATION = settings["finetune"]["selection"] == "validation"
 REFITS = settings["finetune"]["refit"] and settings["finetune"]["selection"] == "holdout"
+
+
+def any_of(names):
+    """A pattern of a wildcard for these values alone."""
+    return "|".join(map(re.escape, names)) or "none"
 
 
 def keys_of_splits(*keys):

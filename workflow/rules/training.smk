@@ -63,7 +63,7 @@ rule train_head:
     benchmark:
         f"{STUDY}/benchmarks/train_head/{{model}}-{{seed}}.tsv"
     wildcard_constraints:
-        model="|".join(map(re.escape, TRAINED)) or "none",
+        model=any_of(TRAINED),
     conda:
         "../envs/rockspace.yaml"
     threads: 8

@@ -24,6 +24,8 @@ from rockspace.data.tables import (
 )
 from rockspace.errors import RockspaceError
 
+log = logging.getLogger(__name__)
+
 
 def name_rows(
     table: Table, names: Path, images: Sequence[str], *, others: Sequence[str] = (), column: str | None = None
@@ -114,13 +116,16 @@ def listed_images(path: Path, images: Sequence[str]) -> list[str]:
     return [image for image, row in zip(images, pairing.rows, strict=True) if row >= 0]
 
 
-def read_matrix(path: Path, images: Sequence[str], *, names: Path | None = None) -> np.ndarray:
-    """Read a row of numbers for each image, such as an embedding.
+def read_matrix(
+    path: Path, images: Sequence[str], *, names: Path | None = None, variable: str | None = None
+) -> np.ndarray:
+    """Read a row of numbers for each image, such as an embedding; rows of no image may hold anything.
 
     Args:
         path: ``.npy``, ``.npz``, ``.mat``, ``.parquet``, ``.json`` or a text table.
         images: Paths of the images, separated by ``/``, each of which needs a row.
         names: A file with the names of the rows, where ``path`` has none; see `name_rows`.
+        variable: Which matrix of several in a ``.npz`` or ``.mat`` file.
 
     Returns:
         ``(n, d)`` float64, in the order of the images.
@@ -130,7 +135,7 @@ def read_matrix(path: Path, images: Sequence[str], *, names: Path | None = None)
     """
     values = None
     if path.suffix.lower() in arrays.SUFFIXES:
-        frame, unnamed = arrays.read_frame(path)
+        frame, unnamed = arrays.read_frame(path, variable)
         is_float = np.array([kind.kind == "f" for kind in frame.dtypes])
         if is_float.any():  # thousands of columns need not become text
             values, frame = frame.loc[:, is_float].to_numpy(np.float64), frame.loc[:, ~is_float]
@@ -143,16 +148,22 @@ def read_matrix(path: Path, images: Sequence[str], *, names: Path | None = None)
     if not table.cells.shape[1]:
         raise RockspaceError(f"{path}: no column names the images; give the names of its rows in a file of their own")
     pairing = pair(table, images, column=title)
+    log.info("%s: %d rows for %d images; %s", path, len(table.cells), len(images), pairing.how)
+    if pairing.names is None:
+        raise RockspaceError(f"{path}: no column names the images; give the names of its rows in a file of their own")
     if values is None:
         left_out = {pairing.names, *pairing.numbering}
         columns = [name for name in table.cells if name not in left_out and are_numbers(table.cells[name])]
         if not columns:
             raise RockspaceError(f"{path}: no column of numbers")
         values = np.column_stack([numbers(table, name) for name in columns])
-    if not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values).all(axis=1))[0]) + 1
-        raise RockspaceError(f"{path}: row {row}: a number that is not finite; every image needs a whole row")
-    return values[pairing.rows]
+    rows = values[pairing.rows]
+    for image, row, place in zip(images, rows, pairing.rows, strict=True):
+        if not np.isfinite(row).all():
+            raise RockspaceError(
+                f"{path}: row {place + 1}, of {image!r}: a number that is missing or not finite; every image needs a whole row"
+            )
+    return rows
 
 
 def is_list_of_names(path: Path, images: Sequence[str]) -> bool:

@@ -1,6 +1,6 @@
 """Outputs of a network for images, averaged over several views of each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from rockspace.inference.one_pass import LAYER, OUTPUT
+from rockspace.networks import onnx_file
 from rockspace.networks.classifier import outputs_by_name
 from rockspace.networks.tokens import CLASS_TOKEN, PATCH_MEAN, reading
 from rockspace.training.augmentation import Augmentation, Stream, View
@@ -66,6 +67,14 @@ def one_pass_model(network: keras.Model, layers: Sequence[str], pooling: str) ->
         for name, (layer, part, prefix) in found.items()
     }
     return keras.Model(network.input, outputs | pooled)
+
+
+def one_pass_onnx(
+    model: Mapping[str, Any], layers: Sequence[str], pooling: str, *, image_size: int, threads: int
+) -> Callable[[tf.Tensor], dict[str, np.ndarray]]:
+    """Return the network of an ``.onnx`` file as `one_pass_model` gives one; arguments as for `onnx_file.network`."""
+    network = onnx_file.network(model, layers, pooling, image_size=image_size, threads=threads)
+    return lambda images: {f"{LAYER}{name}": values for name, values in network(images).items()}
 
 
 class _Pooled(keras.layers.Layer):

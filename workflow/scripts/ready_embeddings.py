@@ -1,0 +1,18 @@
+"""Embeddings that another tool computed, in the catalog's order."""
+
+from pathlib import Path
+
+from rockspace.artifacts import write_csv
+from rockspace.runlog import recorded
+
+with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output):
+    from rockspace.data.catalog import read_catalog
+    from rockspace.data.row_names import read_matrix
+    from rockspace.inference.embeddings import Embeddings
+
+    catalog = read_catalog(snakemake.input.catalog)
+    file, names = (*map(Path, snakemake.input.files), None)[:2]
+    matrix = read_matrix(file, catalog["file"].tolist(), names=names, variable=snakemake.params.array)
+    embeddings = Embeddings.of(catalog, matrix.astype("float32"))
+    embeddings.save(Path(snakemake.output.embeddings))
+    write_csv(snakemake.output.csv, embeddings.table())
