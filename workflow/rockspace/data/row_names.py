@@ -1,5 +1,6 @@
 """Names of images that stand apart from what they name: the rows of another file, or a list of images."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

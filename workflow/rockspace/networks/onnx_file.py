@@ -8,7 +8,7 @@ import numpy as np
 
 from rockspace.errors import RockspaceError, listed
 from rockspace.network_kinds import POOLED, layer_name
-from rockspace.networks.layer_names import Layers
+from rockspace.networks.layer_names import Layers, check_layer
 from rockspace.networks.preprocessing import MODES
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def network(
     tensors = _tensors(graph, takes)
     outputs = {output.name for output in graph.graph.output}
     end = layer_name(model["output_layer"] or [name for name, tensor in tensors.items() if tensor.name in outputs][-1])
+    check_layer(end, list(tensors), model["backbone"], "models: output_layer")
     wanted = {name: (tensors[end], model["pooling"]) if name == POOLED else (tensors[name], pooling) for name in layers}
     names = list(dict.fromkeys(tensor.name for tensor, _ in wanted.values()))
     session = _session(graph, model["backbone"], names, threads)
@@ -267,7 +268,13 @@ def _batches(pixels: np.ndarray, size: int | None) -> list[np.ndarray]:
 
 
 def _run(session: Any, takes: Input, batch: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
-    return dict(zip(names, session.run(names, {takes.name: batch}), strict=True))
+    found = dict(zip(names, session.run(names, {takes.name: batch}), strict=True))
+    for name, values in found.items():
+        if np.shape(values)[:1] != (len(batch),):
+            raise RockspaceError(
+                f"layer {layer_name(name)!r} is {np.shape(values)} for {len(batch)} images; name one with a row for each"
+            )
+    return found
 
 
 def _pooled(values: np.ndarray, channels: str, pooling: str, described: str) -> np.ndarray:

@@ -1,0 +1,148 @@
+"""Networks in .onnx files: against plain onnxruntime, and against the same network in Keras."""
+
+import re
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from onnx_networks import SIDE, keras_resnet, onnx_resnet
+from rockspace.errors import RockspaceError
+from rockspace.networks import onnx_file
+from rockspace.networks.preprocessing import MODES
+
+ALL = {"preprocessing": "torch", "output_layer": None, "pooling": "mean"}
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (5, SIDE, SIDE, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def twin() -> keras.Model:
+    return keras_resnet()
+
+
+def of_keras(network: keras.Model, images: np.ndarray, layer: str, mode: str = "torch") -> np.ndarray:
+    """A layer of the network in Keras, as a map or a vector."""
+    prepared = images * np.array(MODES[mode]["scale"]) + np.array(MODES[mode]["offset"])
+    return keras.Model(network.input, network.get_layer(layer).output).predict(prepared, verbose=0)
+
+
+def embedded(path, images, layers, **keys) -> dict[str, np.ndarray]:
+    return onnx_file.network(
+        ALL | {"backbone": str(path)} | keys, layers, keys.get("pool", "mean"), image_size=images.shape[1], threads=1
+    )(images)
+
+
+@pytest.mark.parametrize(
+    ("form", "tolerance"),
+    [
+        ({}, 1e-4),
+        ({"batch": 2}, 1e-4),
+        ({"batch": 5, "side": None}, 1e-4),
+        ({"channels_first": False}, 1e-4),
+        ({"channels_first": False, "side": None}, 1e-4),
+        ({"dtype": "float16"}, 2e-2),
+    ],
+)
+def test_layers_are_those_of_the_same_network_in_keras(tmp_path, images, twin, form, tolerance):
+    path = onnx_resnet(tmp_path / "r.onnx", twin, **form)
+    found = embedded(path, images, ["stem_relu.out", "block0_add.out", "block1_relu.out", "mean.out", "pooled"])
+    for layer, name in (
+        ("stem_relu", "stem_relu.out"),
+        ("block0_add", "block0_add.out"),
+        ("block1_relu", "block1_relu.out"),
+    ):
+        np.testing.assert_allclose(
+            found[name], of_keras(twin, images, layer).mean(axis=(1, 2)), atol=tolerance, rtol=tolerance
+        )
+    for layer, name in (("mean", "mean.out"), ("logits", "pooled")):
+        np.testing.assert_allclose(found[name], of_keras(twin, images, layer), atol=tolerance, rtol=tolerance)
+
+
+def test_outputs_are_those_of_plain_onnxruntime_to_the_last_digit(tmp_path, images):
+    path = onnx_resnet(tmp_path / "r.onnx")
+    pixels = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    (plain,) = onnxruntime.InferenceSession(str(path), options).run(None, {"pixels": pixels})
+    assert np.array_equal(embedded(path, images, ["pooled"], preprocessing="none")["pooled"], plain)
+
+
+def test_a_graph_of_whole_numbers_gets_the_pixels(tmp_path, images, twin):
+    path = onnx_resnet(tmp_path / "r.onnx", twin, dtype="uint8")
+    found = embedded(path, images, ["pooled"], preprocessing="none")["pooled"]
+    np.testing.assert_allclose(found, of_keras(twin, images, "logits", "none"), rtol=1e-4, atol=1e-3)
+    with pytest.raises(RockspaceError, match=r"uint8.*preprocessing: none"):
+        embedded(path, images, ["pooled"])
+
+
+@pytest.mark.parametrize("channels_first", [True, False])
+def test_feature_maps_and_tokens_are_pooled_over_places_wherever_their_channels_are(
+    tmp_path, images, twin, channels_first
+):
+    path = onnx_resnet(tmp_path / "r.onnx", twin, channels_first=channels_first)
+    of_map = of_keras(twin, images, "block1_relu")
+    expected = np.concatenate([of_map.mean(axis=(1, 2)), of_map.std(axis=(1, 2))], axis=1)
+    names = ["block1_relu.out", "flat.out", "tokens.out", *([] if channels_first else ["last.out"])]
+    for name, values in embedded(path, images, names, pool="mean_std").items():
+        np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-4, err_msg=name)
+
+
+def test_layers_blocks_end_and_size_are_read_from_the_graph(tmp_path):
+    found = onnx_file.layers(str(onnx_resnet(tmp_path / "r.onnx", outputs=("logits", "/mean/out"))))
+    assert found.block_ends == ["block0_relu.out", "block1_relu.out"]
+    assert found.names.index("stem.out") < found.names.index("block0_add.out") < found.names.index("logits")
+    assert (found.last, found.image_size) == ("logits", SIDE)
+    assert onnx_file.layers(str(onnx_resnet(tmp_path / "s.onnx", side=None))).image_size is None
+
+
+def test_weights_beside_the_file_are_found_and_missed(tmp_path, images):
+    path = onnx_resnet(tmp_path / "r.onnx")
+    expected = embedded(path, images, ["pooled"])["pooled"]
+    beside = tmp_path / "beside.onnx"
+    onnx.save(onnx.load(path), beside, save_as_external_data=True, location="beside.onnx.data", size_threshold=100)
+    assert np.array_equal(embedded(beside, images, ["pooled"])["pooled"], expected)
+    (tmp_path / "beside.onnx.data").unlink()
+    with pytest.raises(RockspaceError, match=r"weights are in .*beside\.onnx\.data, which is missing"):
+        onnx_file.layers(str(beside))
+
+
+def one_node(path, inputs: dict[str, list], kind: int = TensorProto.FLOAT) -> str:
+    infos = [helper.make_tensor_value_info(name, kind, shape) for name, shape in inputs.items()]
+    node = helper.make_node("Identity", [next(iter(inputs))], ["y"])
+    graph = helper.make_graph([node], "g", infos, [helper.make_tensor_value_info("y", kind, None)])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "kind", "message"),
+    [
+        ({"a": ["n", 3, 8, 8], "b": ["n", 4]}, TensorProto.FLOAT, r"has 2 inputs \(a, b\)"),
+        ({"a": ["n", 10]}, TensorProto.FLOAT, r"'a' is float32 \(n, 10\); images in colour"),
+        ({"a": ["n", 1, 28, 28]}, TensorProto.FLOAT, "images in colour"),
+        ({"a": ["n", "c", "h", "w"]}, TensorProto.FLOAT, "images in colour"),
+        ({"a": ["n", 3, 8, 8]}, TensorProto.INT64, "int64 .*float32, float16, float64 or uint8"),
+        ({"a": ["n", 3, 8, 9]}, TensorProto.FLOAT, "only squares"),
+    ],
+)
+def test_a_graph_that_takes_no_images_is_one_line(tmp_path, inputs, kind, message):
+    with pytest.raises(RockspaceError, match=message) as caught:
+        onnx_file.layers(one_node(tmp_path / "g.onnx", inputs, kind))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_no_graph_or_of_another_size_is_one_line(tmp_path, images):
+    (tmp_path / "torn.onnx").write_bytes(b"\x08\x09nothing of a graph")
+    with pytest.raises(RockspaceError, match="no ONNX file that can be read"):
+        onnx_file.layers(str(tmp_path / "torn.onnx"))
+    with pytest.raises(
+        RockspaceError, match=re.escape("takes images of 24 x 24 pixels, not 32; give the model image_size: 24")
+    ):
+        embedded(onnx_resnet(tmp_path / "r.onnx", side=24), images, ["pooled"])
