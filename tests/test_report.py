@@ -124,7 +124,8 @@ def test_the_overview_and_the_tables_are_pages_of_their_own(visit, finished):
         table = pd.read_csv(results / f"{name}.csv")
         assert page.locator("tbody tr").count() == len(table)
         if name == "summary":
-            assert page.locator("thead th").count() == len(cells(table.to_dict("records"), TABLES[name]))
+            # The seed stands in the name of a network that has several.
+            assert page.locator("thead th").count() == len(cells(table.to_dict("records"), TABLES[name])) - 1
         with page.expect_download() as download:
             page.get_by_role("link", name=f"{name}.csv").click()
         assert Path(download.value.path()).read_bytes() == (results / f"{name}.csv").read_bytes()

@@ -8,6 +8,7 @@ from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.data.catalog import SPLITS, read_catalog
+    from rockspace.report.captions import origin
     from rockspace.report.explorer.page import explorer_page
     from rockspace.report.explorer.photographs import embed_photographs
     from rockspace.report.explorer.study import Run, describe_study
@@ -16,7 +17,8 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     catalog, folder = read_catalog(files.catalog), Path(files.catalog).parent
     predictions = dict(zip(map(tuple, params.trainings), map(Path, files.predictions), strict=True))
     artifacts = zip(params.runs, files.figures, files.aligned, files.embeddings, strict=True)
-    runs = [Run(*run, *map(Path, paths), predictions.get(tuple(run[:2]))) for run, *paths in artifacts]
+    origins = {name: origin(model) for name, model in params.models.items()}
+    runs = [Run(*run, *map(Path, paths), predictions.get(tuple(run[:2])), origins[run[0]]) for run, *paths in artifacts]
     coordinates = {split: Path(files[split]) for split in SPLITS}
     study = describe_study(
         catalog,

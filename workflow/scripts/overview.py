@@ -16,7 +16,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     runs = {"trainings": params.trainings, "networks": params.networks}
     study = Study.read(params.config, params.layers, params.baselines, runs, files)
     closest = study.profile(study.best["model"])
-    title = f"{params.config['study']}: {closest.model}, layer {closest.layer}, {study.seeds_in_words(closest.model)}"
+    title = f"{params.config['study']}: {study.title(closest.model)}"
     dimensions_figure(closest, title, [out.dimensions_png, out.dimensions_svg, out.caption], study.is_drawn)
     write_text(out.answer, answer(study) + "\n")
     paper = results(study)

@@ -68,14 +68,14 @@ def predicted_against_observed(
     found, each = BY_KEY["held_out.mean_r"].estimate(figures), [_estimate(row) for row in dimensions.to_dict("records")]
     units = found.interval_over or each[0].interval_over
     brackets = f"; brackets: 95 % intervals over {units}" if units else ""
-    heading = wrapped(f"{title}: held-out mean r = {found.value:.2f}{interval(found)}{brackets}", width)
+    heading = wrapped(f"{title}: held-out mean r = {found.value:z.2f}{interval(found)}{brackets}", width)
     with column_style():
         # Panels are about square; above each there are two lines.
         height = rows * ((width - 0.3) / columns - 0.25 + 3 * LINE) + (4 + heading.count("\n")) * LINE
         figure, axes = plt.subplots(rows, columns, figsize=(width, height), squeeze=False, layout="constrained")
         for axis, name, estimate in zip(axes.flat, dimensions["dimension"], each, strict=False):
             _panel(axis, aligned[OBSERVED.format(name)], aligned[PREDICTED.format(name)], pictures)
-            axis.set_title(f"{one_line(str(name), NAME)}\nr = {estimate.value:.2f}{interval(estimate)}", pad=2)
+            axis.set_title(f"{one_line(str(name), NAME)}\nr = {estimate.value:z.2f}{interval(estimate)}", pad=2)
         for axis in axes.flat[len(dimensions) :]:
             axis.set_visible(False)
         figure.supxlabel(whose("people's coordinate", drawn))
@@ -108,7 +108,7 @@ def _caption_of_predictions(
         f"{figures['n_images']['train']} training images ({REDUCTIONS[figures['reduction']]}), scaled as suits these; it has the "
         "centre and the unit of the validation images' coordinates, and how well both agree plays no part in that.",
         "r: Pearson correlation over the validation images, of each dimension above its panel.",
-        f"Their mean is {found.value:.2f}{interval(found)}.",
+        f"Their mean is {found.value:z.2f}{interval(found)}.",
         intervals("Brackets", units),
         chance(found),
     )

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from rockspace.alignment.statistics import Estimate, doubt, written_p
-from rockspace.report.captions import count, listed
-from rockspace.report.columns import R, estimate_of
+from rockspace.report.captions import count, listed, of_labels
+from rockspace.report.columns import R, estimate_of, has_accuracy
 from rockspace.report.dimensions import BASELINES, Profiled, digits_of, is_clear
 from rockspace.report.summary import notes_of
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Networks beyond which those that cannot be told apart are counted and not named.
 MOST_NAMES = 3
+PRETRAINING = "Pretraining"
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,12 @@ class Difference:
         how = difference_in_words(self.found)
         if self.is_same_layer:
             return (
-                f"{self.training} took the r of the same layer ({self.layer}) from {self.baseline:.2f} {BASELINES[self.kind]} to "
-                f"{self.trained:.2f}: {how}."
+                f"{self.training} took the r of the same layer ({self.layer}) from {self.baseline:z.2f} {BASELINES[self.kind]} to "
+                f"{self.trained:z.2f}: {how}."
             )
         return (
-            f"The last layer ({self.layer}) has {self.trained:.2f}, against {self.baseline:.2f} {BASELINES[self.kind]} ({self.of}): {how}; "
-            "the layers are not the same, so not by training alone."
+            f"The last layer ({self.layer}) has {self.trained:z.2f}, against {self.baseline:z.2f} {BASELINES[self.kind]} ({self.of}): {how}; "
+            f"the layers are not the same, so not by {'pretraining' if self.training == PRETRAINING else 'training'} alone."
         )
 
 
@@ -95,10 +96,9 @@ def added(study: Study, model: str) -> list[Difference]:
 def _training(study: Study, model: str, kind: str) -> str:
     """What a model has had and its baseline has not."""
     weights = study.settings(model)["weights"]
-    is_trained = any(name == model for name, _ in study.metrics)
     if kind == "pretrained" or weights == "none":
         return "Training on these images"
-    return "Pretraining and training together" if is_trained else "Pretraining"
+    return "Pretraining and training together" if study.is_trained(model) else PRETRAINING
 
 
 def answer(study: Study) -> str:
@@ -107,16 +107,23 @@ def answer(study: Study) -> str:
     found, n = estimate_of(best, R), _n_dimensions(study)
     labels = study.catalog.loc[study.catalog["split"] == "validation", "label"]
     units = {"subtypes": labels.nunique(), "images": len(labels)}
-    where = f"on {units['images']} {'drawn ' if study.is_drawn else ''}images that it was not trained on"
+    name, origin, drawn = best["model"], study.origin(best["model"]), "drawn " if study.is_drawn else ""
+    where = (
+        f"on {units['images']} held-out {drawn}images"
+        if origin
+        else f"on {units['images']} {drawn}images that it was not trained on"
+    )
+    who = f"{name} ({origin})" if origin else name
     layer = "penultimate layer" if best["layer"] == "penultimate" else f"layer {best['layer']}"
     baselines = [(kind, study.record(name)) for kind, name in study.baselines.get(best["model"], {}).items()]
-    start = (
-        f"Of {len(study.networks)} networks{', baselines apart,' if baselines else ','} {best['model']} comes closest{'' if study.is_drawn else ' to people'}: {where}, its {layer}"
-        if len(study.networks) > 1
-        else f"{where[0].upper()}{where[1:]}, {best['model']}'s {layer}"
-    )
+    if len(study.networks) > 1:
+        apart, people = ", baselines apart," if study.kinds else ",", "" if study.is_drawn else " to people"
+        start = f"Of {len(study.networks)} networks{apart} {who} comes closest{people}: {where}, {'it' if study.is_ready(name) else f'its {layer}'}"
+    else:
+        alone = who if study.is_ready(name) else f"the {layer} of {who}" if origin else f"{name}'s {layer}"
+        start = f"{where[0].upper()}{where[1:]}, {alone}"
     interval = (
-        f" (95 % interval {found.low:.2f} to {found.high:.2f} over {units[found.interval_over]} {found.interval_over})"
+        f" (95 % interval {found.low:z.2f} to {found.high:z.2f} over {units[found.interval_over]} {found.interval_over})"
         if found.has_interval
         else ""
     )
@@ -124,16 +131,16 @@ def answer(study: Study) -> str:
         f"the {n} drawn dimension{'' if n == 1 else 's'}" if study.is_drawn else f"people's {count(n, 'dimension')}"
     )
     said = [
-        f"{start} follows {dimensions} with a {'mean ' if n > 1 else ''}correlation of r = {found.value:.2f}{interval}, "
+        f"{start} follows {dimensions} with a {'mean ' if n > 1 else ''}correlation of r = {found.value:z.2f}{interval}, "
         f"{above_chance(found) or 'with too few images to say what chance gives'}."
     ]
     after = {
-        gain.kind: f", and {gain.trained:.2f} after training"
+        gain.kind: f", and {gain.trained:z.2f} after training"
         for gain in added(study, best["model"])
         if gain.is_same_layer and gain.kind == "pretrained"
     }
     each = [
-        f"{BASELINES[kind]}, {who} has r = {baseline[R]:.2f}{chance and f', {chance}'}{after.get(kind, '')}"
+        f"{BASELINES[kind]}, {who} has r = {baseline[R]:z.2f}{chance and f', {chance}'}{after.get(kind, '')}"
         for i, (kind, baseline) in enumerate(baselines)
         for who in ["it" if i else f"the same network's layer {baseline['layer']}"]
         for chance in [above_chance(estimate_of(baseline, R))]
@@ -149,15 +156,17 @@ def above_chance(found: Estimate) -> str:
     if not found.has_null:
         return ""
     if why := doubt(found):
-        return f"not clearly above chance ({found.null:.2f}): {why}"
-    return f"{found.value - found.null:.2f} above chance ({found.null:.2f})"
+        return f"not clearly above chance ({found.null:z.2f}): {why}"
+    return f"{found.value - found.null:z.2f} above chance ({found.null:z.2f})"
 
 
 def points(study: Study) -> list[tuple[str, str]]:
     """Return what else to know about the closest network: headings, and a few sentences below each."""
     said = {
         "Closest to the drawn dimensions" if study.is_drawn else "Closest to people": closest_in_words(study),
-        "What training added": training_in_words(study),
+        f"What {'training' if study.is_trained(study.best['model']) else 'pretraining'} added": training_in_words(
+            study
+        ),
         "Dimensions": dimensions_in_words(study),
         "New subtypes": new_subtypes_in_words(study),
     }
@@ -173,12 +182,12 @@ def dimensions_in_words(study: Study) -> list[str]:
     unclear = [row for row in rows if doubt(row.found)]
     if len(unclear) == len(rows):
         return [
-            f"The r of {name} is highest on {first.name} ({first.found.value:.2f}) and lowest on {last.name} ({last.found.value:.2f}).",
+            f"The r of {name} is highest on {first.name} ({first.found.value:z.2f}) and lowest on {last.name} ({last.found.value:z.2f}).",
             "On no single dimension is it clearly above chance.",
         ]
-    best = f"{f'The r of {name} is highest on' if first in unclear else f'{name} is strongest on'} {first.name} (r = {first.found.value:.2f})"
+    best = f"{f'The r of {name} is highest on' if first in unclear else f'{name} is strongest on'} {first.name} (r = {first.found.value:z.2f})"
     said = [
-        f"{best} and weakest on {_with_doubt(last) if last in unclear else f'{last.name} (r = {last.found.value:.2f})'}."
+        f"{best} and weakest on {_with_doubt(last) if last in unclear else f'{last.name} (r = {last.found.value:z.2f})'}."
     ]
     if others := [row for row in unclear if row is not last]:
         said.append(f"Nor is it clearly above chance on {listed([_with_chance(row) for row in others])}.")
@@ -188,11 +197,13 @@ def dimensions_in_words(study: Study) -> list[str]:
 
 
 def _with_doubt(row: Profiled) -> str:
-    return f"{row.name} (r = {row.found.value:.2f}{_ends(row.found)}), where it is not clearly above chance ({row.found.null:.2f}): {doubt(row.found)}"
+    return f"{row.name} (r = {row.found.value:z.2f}{_ends(row.found)}), where it is not clearly above chance ({row.found.null:z.2f}): {doubt(row.found)}"
 
 
 def _with_chance(row: Profiled) -> str:
-    return f"{row.name} (r = {row.found.value:.2f}{_ends(row.found)}; chance {row.found.null:.2f}: {doubt(row.found)})"
+    return (
+        f"{row.name} (r = {row.found.value:z.2f}{_ends(row.found)}; chance {row.found.null:z.2f}: {doubt(row.found)})"
+    )
 
 
 def new_subtypes_in_words(study: Study) -> list[str]:
@@ -205,7 +216,7 @@ def new_subtypes_in_words(study: Study) -> list[str]:
     if pd.isna(new) or not found.has_null or not new <= found.null < found.value:
         return []
     return [
-        f"For subtypes that the rotation had not seen, r is {new:.2f}, no higher than the chance of the held-out r ({found.null:.2f}): "
+        f"For subtypes that the rotation had not seen, r is {new:z.2f}, no higher than the chance of the held-out r ({found.null:z.2f}): "
         "the rotation has learnt where these subtypes are rather than the dimensions in general."
     ]
 
@@ -230,17 +241,15 @@ def closest_in_words(study: Study) -> list[str]:
         first = order[0]["model"]
         said += _ranked(study, order)
         if first in study.kinds:
-            trained = [
-                name for name, names in study.baselines.items() if first in names.values() and name in study.layers
-            ]
-            said += [_without_training(study, name, first) for name in trained[:MOST_NAMES]]
+            of = [name for name, names in study.baselines.items() if first in names.values() and name in study.layers]
+            said += [_without_training(study, name, first) for name in of[:MOST_NAMES]]
             if len(study.networks) > 1:
                 said.append("Baselines apart:")
                 said += _ranked(study, study.networks)
     for each in study.models:
         if each["model"] not in study.layers and not pd.isna(each[R]):
             ends = _ends(estimate_of(each, R))
-            said.append(f"The ensemble {each['model']}, an average of several networks, has r = {each[R]:.2f}{ends}.")
+            said.append(f"The ensemble {each['model']}, an average of several networks, has r = {each[R]:z.2f}{ends}.")
     return said
 
 
@@ -257,14 +266,14 @@ def _ranked(study: Study, order: Sequence[Mapping[str, Any]]) -> list[str]:
             if is_clear(pair)
             else "not clearly different"
         )
-        groups[group].append(f"{other['model']} ({other[R]:.2f})")
+        groups[group].append(f"{other['model']} ({other[R]:z.2f})")
     standing = [
         f"{group}: {listed(names) if len(names) <= MOST_NAMES else f'{listed(names[:MOST_NAMES])} and {len(names) - MOST_NAMES} more'}"
         for group, names in groups.items()
         if names
     ]
     baseline = f", {_what(study, first['model'])}" if first["model"] in study.kinds else ""
-    return [f"{first['model']} (r = {first[R]:.2f}){baseline}; {'; '.join(standing)}."]
+    return [f"{first['model']} (r = {first[R]:z.2f}){baseline}; {'; '.join(standing)}."]
 
 
 def _what(study: Study, baseline: str) -> str:
@@ -278,28 +287,34 @@ def _without_training(study: Study, model: str, baseline: str) -> str:
     pair = study.paired((baseline, study.layers[baseline]), (model, study.layers[model]))
     before, people = BASELINES[study.kinds[baseline]], "" if study.is_drawn else " to people"
     closer = f"is clearly closer{people}" if pair and is_clear(pair) else "has a higher r, but not clearly,"
-    said = f"So the network {before} {closer} in its last layer than the trained one, {model}"
+    trained = "trained" if study.is_trained(model) else "pretrained"
+    said = f"So the network {before} {closer} in its last layer than the {trained} one, {model}"
     same = next(
         (each for each in added(study, model) if each.kind == study.kinds[baseline] and each.is_same_layer), None
     )
     if same is None or study.layers[model] == study.layers[baseline]:
         return f"{said}."
     clearly = "clearly" if is_clear(same.found) else "not clearly"
-    return f"{said}; in the same layer the trained one is {clearly} {'closer' if same.found.value > 0 else 'less close'} ({same.trained:.2f})."
+    return f"{said}; in the same layer the {trained} one is {clearly} {'closer' if same.found.value > 0 else 'less close'} ({same.trained:z.2f})."
 
 
 def about(study: Study) -> str:
     """Say what was trained on what."""
-    counts, labels = study.catalog["split"].value_counts(), study.catalog["label"].nunique()
-    networks = count(len(study.layers) - len(study.kinds), "network")
+    counts, labels = study.catalog["split"].value_counts(), of_labels(study.catalog["label"])
+    own = [name for name in study.layers if name not in study.kinds]
+    networks, trained = count(len(own), "network"), sum(map(study.is_trained, own))
     drawn = (
         " The program drew the images; their coordinates are those they were drawn with, plus noise: no person judged them."
         if study.is_drawn
         else ""
     )
+    if not trained:
+        as_is = f"{networks} as {'it is' if len(own) == 1 else 'they are'}"
+        return f"{as_is}; rotations were learnt on {counts['train']} training images and scored on {counts['validation']} validation images{labels}.{drawn}"
+    some = f", {trained} of them trained on these images" if trained < len(own) else ""
     return (
-        f"{networks}, {count(len(study.config['seeds']), 'seed')}; {counts['train']} training and "
-        f"{counts['validation']} validation images of {count(labels, 'label')}.{drawn}"
+        f"{networks}{some}, {count(len(study.config['seeds']), 'seed')}; {counts['train']} training and "
+        f"{counts['validation']} validation images{labels}.{drawn}"
     )
 
 
@@ -309,15 +324,19 @@ def notes(study: Study) -> tuple[list[str], list[str]]:
     reports = [study.alignments[model, seed] for model, seed, _ in runs]
     limits = notes_of(runs, reports)
     if any(figures["selection"] == "validation" for figures in study.metrics.values()):
-        limits.insert(0, "the validation images decided when to stop training, so their accuracy is too good to report")
+        figures = "their accuracy" if any(map(has_accuracy, study.models)) else "what is said of them"
+        limits.insert(0, f"the validation images decided when to stop training, so {figures} is too good to report")
     if len(study.networks) > 1:
         limits.append(
             f"the closest of {len(study.networks)} networks was found on the images that it is scored on, so its r is somewhat too high; "
             "cross-validation within the training images (the target `search`) chooses without them"
         )
-    return [_sentence(note) for note in limits], [
-        _sentence(note) for note in notes_of(runs, reports, "technical_notes")
-    ]
+    names = tuple(f"{model}{end}" for model in study.layers for end in ":,;")  # whose case stays as it is
+
+    def written(texts: Sequence[str]) -> list[str]:
+        return [f"{text}." if text.startswith(names) else _sentence(text) for text in texts]
+
+    return written(limits), written(notes_of(runs, reports, "technical_notes"))
 
 
 def _n_dimensions(study: Study) -> int:
@@ -325,7 +344,7 @@ def _n_dimensions(study: Study) -> int:
 
 
 def _ends(found: Estimate) -> str:
-    return f", {found.low:.2f} to {found.high:.2f}" if found.has_interval else ""
+    return f", {found.low:z.2f} to {found.high:z.2f}" if found.has_interval else ""
 
 
 def _signed(value: float, digits: int = 2) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from rockspace.alignment.statistics import Estimate, doubt, written_p
+from rockspace.baselines import is_trained
 from rockspace.data.catalog import NO_LABEL
 
+# Suffixes of files that hold a network.
+NETWORK_FILES = {".keras", ".onnx"}
 # How an interval of a correlation is computed, by the unit that is resampled.
 METHODS = {
     "subtypes": "jackknife that leaves out one subtype, all images of a label, at a time",
@@ -41,6 +48,43 @@ def of_labels(labels: Iterable[str]) -> str:
     return f" of {count(len(names), 'label')}{f' ({without} without one)' if without else ''}" if names else ""
 
 
+def left_out_of_accuracy(predictions: pd.DataFrame) -> str:
+    """Say in one sentence which validation images accuracy is not of; nothing where it is of all.
+
+    Args:
+        predictions: As from `rockspace.inference.evaluation.read_predictions`.
+    """
+    validation = predictions[predictions["split"] == "validation"]
+    labels = validation.loc[validation["correct"].isna(), "label"]
+    without = int((labels == NO_LABEL).sum())
+    numbers = {"no label": without, "a label that no training image has": len(labels) - without}
+    why = [f"{n} {'has' if n == 1 else 'have'} {what}" for what, n in numbers.items() if n]
+    if not why:
+        return ""
+    return f"Accuracy is of {len(validation) - len(labels)} of the {len(validation)} validation images: {listed(why)}."
+
+
+def origin(model: Mapping[str, Any]) -> str:
+    """Say in a few words what a network is that is not trained; nothing of one that is.
+
+    Args:
+        model: An item of ``models`` of a validated configuration.
+    """
+    if is_trained(model):
+        return ""
+    if model.get("embeddings"):
+        return f"ready embeddings from {Path(model['embeddings']).name}"
+    if model["weights"] == "none":
+        return "with random weights"
+    return f"as it is in {file.name}" if (file := network_file(model)) else "as pretrained"
+
+
+def network_file(model: Mapping[str, Any]) -> Path | None:
+    """Return the file that holds the network of a model, and not its weights alone; None of a network that has a name."""
+    file = Path(model["backbone"])
+    return file if file.suffix in NETWORK_FILES else None
+
+
 def listed(words: Sequence[str], last: str = "and") -> str:
     """Join words to a list: ``a``, ``a and b``, ``a, b and c``; `last` stands before the last one."""
     return f" {last} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
@@ -48,7 +92,7 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 def interval(found: Estimate) -> str:
     """Return the ends of an interval in brackets; nothing where there is none."""
-    return f" [{found.low:.2f}, {found.high:.2f}]" if found.has_interval else ""
+    return f" [{found.low:z.2f}, {found.high:z.2f}]" if found.has_interval else ""
 
 
 def intervals(name: str, units: str) -> str:
@@ -69,7 +113,7 @@ def chance(found: Estimate) -> str:
         return ""
     return (
         f"By chance, with {found.null_over} paired at random and the analysis repeated for each pairing, mean r is "
-        f"{found.null:.2f} (middle 95 %: {found.null_low:.2f} to {found.null_high:.2f}; p {written_p(found.p)}, one-sided): this is "
+        f"{found.null:z.2f} (middle 95 %: {found.null_low:z.2f} to {found.null_high:z.2f}; p {written_p(found.p)}, one-sided): this is "
         f"{'not ' if doubt(found) else ''}clearly above chance."
     )
 

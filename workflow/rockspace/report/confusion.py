@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from sklearn.metrics import confusion_matrix
 
 from rockspace.data.catalog import label_names
-from rockspace.report.captions import caption, count, counted
+from rockspace.report.captions import caption, count, counted, left_out_of_accuracy
 from rockspace.report.figures import COLUMN, LETTER, LINE, TWO_COLUMNS, column_style, letters, one_line, save, wrapped
 
 # Letters of a label that are shown, and the side of a cell (inches) from which on labels and counts are.
@@ -35,7 +35,8 @@ def confusion_of_predictions(
     names = label_names(catalog)
     shown = predictions[(predictions["split"] == "validation") & predictions["label"].isin(names)]
     superclass = catalog[catalog["label"].isin(names)].set_index("label")["superclass"].to_dict()
-    confusion_matrix_figure(shown["label"], shown["predicted"], superclass, title, outputs)
+    left_out = left_out_of_accuracy(predictions)
+    confusion_matrix_figure(shown["label"], shown["predicted"], superclass, title, outputs, left_out)
 
 
 def confusion_matrix_figure(
@@ -44,6 +45,7 @@ def confusion_matrix_figure(
     superclass_of_label: Mapping[str, str],
     title: str,
     outputs: Sequence[str | Path],
+    left_out: str = "",
 ) -> None:
     """Draw how many images of each label were taken for each label.
 
@@ -53,6 +55,7 @@ def confusion_matrix_figure(
         superclass_of_label: Superclass of every label that can occur; labels are ordered by it, then by name.
         title: What was trained.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
+        left_out: What the caption says of images that are not among these.
     """
     order = sorted(superclass_of_label, key=lambda label: (str(superclass_of_label[label]), label))
     counts = confusion_matrix(list(true_labels), list(predicted_labels), labels=order)
@@ -86,6 +89,7 @@ def confusion_matrix_figure(
             if fits
             else f"Darker cells have more images. {_too_many(len(order))}",
             f"The diagonal has the {right} images that were classified correctly ({right / max(total, 1):.1%}).",
+            left_out,
         )
         save(figure, outputs, caption(*about))
 

@@ -197,13 +197,13 @@ def rows_on_page(profile: DimensionProfile, low: float) -> list[dict[str, Any]]:
     """
     rows = []
     for row in (profile.rows[0], *profile.by_r):
-        found, sentences = row.found, [f"{row.name}: r = {row.found.value:.3f}"]
+        found, sentences = row.found, [f"{row.name}: r = {row.found.value:z.3f}"]
         marks = []
         if found.has_null:
-            chance = f"chance {found.null:.3f} (middle 95 % of random pairings of {found.null_over}: {found.null_low:.3f} to {found.null_high:.3f})"
+            chance = f"chance {found.null:z.3f} (middle 95 % of random pairings of {found.null_over}: {found.null_low:z.3f} to {found.null_high:z.3f})"
             marks.append(("band", found.null_low, found.null_high, chance))
         if found.has_interval:
-            interval = f"95 % interval {found.low:.3f} to {found.high:.3f} over {found.interval_over}"
+            interval = f"95 % interval {found.low:z.3f} to {found.high:z.3f} over {found.interval_over}"
             marks.append(("interval", found.low, found.high, interval))
             sentences.append(interval)
         if found.has_null:
@@ -213,30 +213,30 @@ def rows_on_page(profile: DimensionProfile, low: float) -> list[dict[str, Any]]:
                 + (f"not clearly above chance, since {why}" if (why := doubt(found)) else "clearly above chance")
             )
         for kind, r in row.baselines.items():
-            words = f"the same network {BASELINES[kind]}: {r:.3f}"
+            words = f"the same network {BASELINES[kind]}: {r:z.3f}"
             marks.append((kind, r, r, words))
             sentences.append(words)
-        marks.append(("dot", found.value, found.value, f"r held-out {found.value:.3f}"))
+        marks.append(("dot", found.value, found.value, f"r held-out {found.value:z.3f}"))
         rows.append(
             {
                 "name": row.name,
-                "value": f"{found.value:.2f}",
-                "ends": f"{found.low:.2f} to {found.high:.2f}" if found.has_interval else "",
+                "value": f"{found.value:z.2f}",
+                "ends": f"{found.low:z.2f} to {found.high:z.2f}" if found.has_interval else "",
                 "fails": bool(doubt(found)),
                 "meaning": "; ".join(sentences) + ".",
                 "marks": _placed(marks, low),
             }
         )
     if ceiling := profile.ceiling:
-        words = f"noise ceiling: {ceiling.people} individual people agree with the mean of the others with r = {ceiling.lower:.3f}, with the mean of all with {ceiling.upper:.3f}"
-        model = f"the model agrees with individual people with r = {ceiling.model:.3f}"
+        words = f"noise ceiling: {ceiling.people} individual people agree with the mean of the others with r = {ceiling.lower:z.3f}, with the mean of all with {ceiling.upper:z.3f}"
+        model = f"the model agrees with individual people with r = {ceiling.model:z.3f}"
         marks = [("ceiling", ceiling.lower, ceiling.upper, words), ("single", ceiling.model, ceiling.model, model)]
         rows.insert(
             1,
             {
                 "name": "with individual people",
-                "value": f"{ceiling.model:.2f}",
-                "ends": f"ceiling {ceiling.lower:.2f} to {ceiling.upper:.2f}",
+                "value": f"{ceiling.model:z.2f}",
+                "ends": f"ceiling {ceiling.lower:z.2f} to {ceiling.upper:z.2f}",
                 "fails": False,
                 "meaning": f"Mean over individual people: {model}; {words}. Compare these two with each other and not with the rows for the mean of all people.",
                 "marks": _placed(marks, low),

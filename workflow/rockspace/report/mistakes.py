@@ -12,7 +12,7 @@ from matplotlib.figure import SubFigure
 
 from rockspace.data.images import WHITE, read_rgb, square
 from rockspace.inference.embeddings import Embeddings
-from rockspace.report.captions import caption, counted
+from rockspace.report.captions import caption, counted, left_out_of_accuracy
 from rockspace.report.figures import GREY, RESOLUTION, TWO_COLUMNS, column_style, one_line, save
 
 MAX_MISTAKES, COLUMNS = 12, 3  # in the picture, and in a row
@@ -90,6 +90,7 @@ def mistakes_figure(
             "the probability that the network gave it for the image on the left."
             if wrong
             else "",
+            left_out_of_accuracy(predictions),
         )
         save(figure, outputs, caption(*about))
 

@@ -15,12 +15,24 @@ from rockspace.alignment.comparison import PERMUTATIONS_PER_TEST
 from rockspace.alignment.intervals import proportion_interval
 from rockspace.alignment.statistics import LEVEL, UNITS, Estimate, interval_in
 from rockspace.artifacts import read_json
-from rockspace.data.catalog import read_catalog
+from rockspace.baselines import is_trained
+from rockspace.data.catalog import NO_LABEL, read_catalog
 from rockspace.data.manifest import read_manifest
 from rockspace.inference.evaluation import read_predictions
 from rockspace.report.answer import about, answer, notes, points
-from rockspace.report.captions import METHODS, count, whose
-from rockspace.report.columns import BY_NAME, SUMMARY, TOP1, Column, R, cells, estimate_of, read_table
+from rockspace.report.captions import METHODS, count, left_out_of_accuracy, origin, whose
+from rockspace.report.columns import (
+    ACCURACY,
+    BY_NAME,
+    SUMMARY,
+    TOP1,
+    Column,
+    R,
+    cells,
+    estimate_of,
+    has_accuracy,
+    read_table,
+)
 from rockspace.report.dimensions import (
     BASELINES,
     DimensionProfile,
@@ -41,7 +53,6 @@ from rockspace.report.runtimes import clock, stage_runtimes
 LONGEST = 5
 # Rows of the table of layers that are shown without a click.
 MOST_LAYERS = 15
-ACCURACY = (TOP1, "validation_top3", "train_top1")
 # r less its own chance: a column of this page alone, since both have columns in the CSV.
 ABOVE = Column("held_out_mean_r_above", "above chance", "r held-out minus its own chance.", "{:+.3f}")
 ALIGNMENT = (
@@ -54,7 +65,7 @@ WORDS = {
     "held-out": "The network's space is rotated onto people's dimensions with the training images alone; r is of the validation images, which neither the network nor the rotation saw.",
     "in-sample": "The rotation is fitted to the same images that are scored. It is always too good, and is shown because published figures often are of this kind.",
     "layer": "A stage of the network; its activations are the network's space. The later the layer, the closer to the network's answer.",
-    "penultimate": "The last layer before the network's answer; its head learnt it with the labels.",
+    "penultimate": "The last layer before the network's answer; its head learnt it in training.",
     "pooled": "What the head of a network gets: its last features, each one number an image. The last layer of a network that has no head.",
     "seed": "The number that random things start from, such as the order of images in training. Networks of several seeds show how much of a result is luck.",
     "zero-padding": "People's coordinates get as many dimensions of zeros as the network has features more, so that one can be rotated onto the other.",
@@ -71,14 +82,25 @@ WORDS = {
     "noise ceiling": "How well individual people agree with the others: no model can be expected to agree better with individual people.",
     "dimension": "One of the axes of people's psychological space, such as lightness; from their judgments of the images.",
 }
-# Words of other meaning, or of none, where images were drawn.
-DRAWN_DIMENSION = (
-    "One of the properties that images were drawn with, such as lightness; their coordinates are its values plus noise."
-)
+# Words of other meaning where images were drawn, where they have no labels, and where no network was trained.
+DRAWN = {
+    "dimension": "One of the properties that images were drawn with, such as lightness; their coordinates are its values plus noise.",
+}
+WITHOUT_LABELS = {
+    "95 % interval": f"Where r would lie with other images of the same kind: {METHODS['images']}.",
+    "chance": "The same analysis with people's coordinates of the images exchanged at random: the mean of these random pairings, and the middle 95 % of them as a grey band.",
+}
+WITHOUT_TRAINING = {
+    "pooled": "The last features of a network, each one number an image.",
+    "seed": "The number that random weights start from. Networks of several seeds show how much of a result is luck.",
+    "baseline": "The same network with random weights: what pretraining has to beat.",
+}
+# Words that are not used there.
+ONLY_OF_PEOPLE, ONLY_WITH_LABELS, ONLY_WITH_TRAINING = {"noise ceiling"}, {"subtypes", "new subtypes"}, {"penultimate"}
 # Where these words stand in sentences, as regular expressions.
 TERMS = {
     r"\br(?= = )": "r", "not clearly above chance": "clearly above chance", "95 % intervals?": "95 % interval", r"\bchance\b": "chance", r"\bsubtypes\b": "subtypes",
-    r"\blayer\b": "layer", "[Bb]efore training|[Ww]ith random weights": "baseline", r"\bdimensions\b": "dimension",
+    r"\blayer\b": "layer", r"\bheld-out\b": "held-out", "[Bb]efore training|[Ww]ith random weights": "baseline", r"\bdimensions\b": "dimension",
 }  # fmt: skip
 # What has a mark on a row's scale.
 ON_SCALE = (TOP1, R, "in_sample_mean_r")
@@ -195,6 +217,33 @@ class Study:
         return self.config["dataset"]["source"] == "synthetic"
 
     @property
+    def has_labels(self) -> bool:
+        """Whether images have labels, and so come in subtypes."""
+        return bool((self.catalog["label"] != NO_LABEL).any())
+
+    @property
+    def left_out_of_accuracy(self) -> str:
+        """Which validation images accuracy is not of, in a sentence; empty where it is of all, or where there is none."""
+        return next((left_out_of_accuracy(each) for each in self.predictions.values() if "correct" in each), "")
+
+    def is_trained(self, model: str) -> bool:
+        """Say whether a network was trained on these images."""
+        return is_trained(self.settings(model))
+
+    def is_ready(self, model: str) -> bool:
+        """Say whether a model is a file of embeddings that are no layer of a network that was run here."""
+        return bool(self.settings(model).get("embeddings"))
+
+    def origin(self, model: str) -> str:
+        """Say what a network is that was not trained on these images; nothing of one that was."""
+        return origin(self.settings(model))
+
+    def title(self, model: str) -> str:
+        """Name a network with its layer, where it comes from, and the seed of what is random in it."""
+        layer = "" if self.is_ready(model) else f"layer {self.layers[model]}"
+        return ", ".join(filter(None, [model, layer, self.origin(model), self.seeds_in_words(model)]))
+
+    @property
     def space(self) -> str:
         """Whose space the networks are compared with."""
         return "the drawn space" if self.is_drawn else "people's space"
@@ -267,7 +316,9 @@ class Study:
         return DimensionProfile(model, record["layer"], rows, ceiling_of(self._of(model, self.alignments)))
 
     def seeds_in_words(self, model: str) -> str:
-        """Name the seed of a network, or count its seeds."""
+        """Name the seed of a network, or count its seeds; nothing where nothing in it is random."""
+        if not self.is_trained(model) and self.settings(model)["weights"] != "none":
+            return ""
         seeds = [seed for name, seed in self.alignments if name == model]
         return f"seed {seeds[0]}" if len(seeds) == 1 else f"mean of {len(seeds)} seeds"
 
@@ -307,7 +358,7 @@ def over_seeds(runs: pd.DataFrame, entries: pd.DataFrame, predictions: Sequence[
     Args:
         runs: Rows of the summary, one for each seed.
         entries: ``comparison.entries.csv``.
-        predictions: ``predictions.csv`` of each seed, of the same images.
+        predictions: ``predictions.csv`` of each seed, of the same images; those without a label of the network are left out.
 
     Returns:
         A row like the summary's. Values and chance are means over seeds; intervals of held-out r and top-1 are those
@@ -362,7 +413,7 @@ def accuracy_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict
         references: Results of others; see `applicable`.
     """
     models = sorted(
-        (model for model in models if not all(pd.isna(model[name]) for name in ACCURACY)),
+        filter(has_accuracy, models),
         key=lambda model: (bool(pd.isna(model[TOP1])), -model[TOP1]),
     )
     if not models:
@@ -375,7 +426,10 @@ def accuracy_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict
 
 
 def alignment_rows(
-    models: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], references: Sequence[dict[str, Any]]
+    models: Sequence[Mapping[str, Any]],
+    kinds: Mapping[str, str],
+    references: Sequence[dict[str, Any]],
+    origins: Mapping[str, str] | None = None,
 ) -> list[Row]:
     """Tabulate how closely a layer of each model matches people: models, their baselines, and references.
 
@@ -383,19 +437,26 @@ def alignment_rows(
         models: As from `Study.models`.
         kinds: The kind of each baseline, by its name.
         references: Results of others; see `applicable`.
+        origins: See `Study.origin`, by name of a model.
     """
-    rows = [_model_row(model, R, kinds.get(model["model"], "")) for model in models]
-    return [*rows, *_reference_rows(references, ALIGNMENT)]
+    return [*layer_rows(models, kinds, origins), *_reference_rows(references, ALIGNMENT)]
 
 
-def layer_rows(layers: Sequence[Mapping[str, Any]], kinds: Mapping[str, str]) -> list[Row]:
-    """Tabulate all layers, in their order from image to output.
+def layer_rows(
+    layers: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], origins: Mapping[str, str] | None = None
+) -> list[Row]:
+    """Tabulate layers, in the order given.
 
     Args:
-        layers: As from `Study.every_layer`.
+        layers: As from `Study.every_layer` or `Study.models`.
         kinds: The kind of each baseline, by its name.
+        origins: See `Study.origin`, by name of a model.
     """
-    return [_model_row(layer, R, kinds.get(layer["model"], "")) for layer in layers]
+    origins = {name: f"baseline: the network {BASELINES[kind]}" for name, kind in kinds.items()} | dict(origins or {})
+    return [
+        _model_row(layer, R, origins.get(layer["model"], ""), "baseline" if layer["model"] in kinds else "model")
+        for layer in layers
+    ]
 
 
 def map_rows(models: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -412,7 +473,7 @@ def map_rows(models: Sequence[Mapping[str, Any]]) -> list[Row]:
     ]
 
 
-def _model_row(model: Mapping[str, Any], name: str, baseline: str = "") -> Row:
+def _model_row(model: Mapping[str, Any], name: str, origin: str = "", kind: str = "model") -> Row:
     marks = _marks(model, name)
     notes = []
     if name == R:
@@ -421,10 +482,8 @@ def _model_row(model: Mapping[str, Any], name: str, baseline: str = "") -> Row:
         notes = [f"layer {model['layer']}", *filter(None, [OTHER_MAPS.get(f"{model['reduction']}_{R}")])]
         if model["each"][0].get("reduction") is None or pd.isna(model["reduction"]):
             notes.insert(0, "ensemble")
-    if baseline:
-        notes.insert(0, f"baseline: the network {BASELINES[baseline]}")
-    kind = "baseline" if baseline else "model"
-    return Row(str(model["model"]), kind, model, _drawn(marks), ", ".join([*notes, *_spread(model, name)]))
+    notes = [*filter(None, [origin]), *notes, *_spread(model, name)]
+    return Row(str(model["model"]), kind, model, _drawn(marks), ", ".join(notes))
 
 
 def _other_row(model: Mapping[str, Any], name: str, by: str) -> Row:
@@ -470,19 +529,29 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def meanings(drawn: bool) -> dict[str, str]:
-    """Return what the words of the page mean, for people's coordinates or for those that images were drawn with."""
-    if not drawn:
-        return WORDS
-    said = {word: whose(meaning, drawn) for word, meaning in WORDS.items() if word != "noise ceiling"}
-    return said | {"dimension": DRAWN_DIMENSION}
+def meanings(drawn: bool = False, labels: bool = True, training: bool = True) -> dict[str, str]:
+    """Return what the words of the page mean.
+
+    Args:
+        drawn: Whether the coordinates are those that images were drawn with, and not people's.
+        labels: Whether images have labels.
+        training: Whether a network was trained on these images.
+    """
+    said = (
+        WORDS | (DRAWN if drawn else {}) | ({} if labels else WITHOUT_LABELS) | ({} if training else WITHOUT_TRAINING)
+    )
+    unused: set[str] = set()
+    for has, words in ((not drawn, ONLY_OF_PEOPLE), (labels, ONLY_WITH_LABELS), (training, ONLY_WITH_TRAINING)):
+        unused |= set() if has else words
+    return {word: whose(meaning, drawn) for word, meaning in said.items() if word not in unused}
 
 
 def explained(text: str, words: Mapping[str, str] = WORDS) -> list[tuple[str, str]]:
     """Cut a sentence into parts, each with its meaning if it is one of these words, where it stands first."""
     parts, end, said = [], 0, set()
-    for found in re.finditer("|".join(f"({pattern})" for pattern in TERMS), text):
-        word = list(TERMS.values())[(found.lastindex or 1) - 1]
+    terms = {pattern: word for pattern, word in TERMS.items() if word in words}
+    for found in re.finditer("|".join(f"({pattern})" for pattern in terms), text):
+        word = list(terms.values())[(found.lastindex or 1) - 1]
         if word not in said:
             parts += [(text[end : found.start()], ""), (found[0], words[word])]
             end = found.end()
@@ -493,19 +562,20 @@ def explained(text: str, words: Mapping[str, str] = WORDS) -> list[tuple[str, st
 def pictures(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the pictures of a study by what they show: each group's heading, and text and address of each picture."""
     splits, layers = study.config["dataset"]["splits"], study.layers
+    accurate = {each["model"] for each in study.models if has_accuracy(each)}
+    of_classifiers = [(model, seed) for model, seed in study.metrics if model in accurate]
     of_runs = {
-        "observed and predicted": [("alignment/{layer}.png", study.alignments)],
-        "both spaces": [("alignment/maps/{layer}.png", study.alignments)],
-        "learning curves": [("curves.png", study.metrics)],
-        "confusion matrices": [("confusion.png", study.metrics)],
-        "most confident errors": [("mistakes.jpg", study.metrics)],
+        "observed and predicted": ("alignment/{layer}.png", list(study.alignments)),
+        "both spaces": ("alignment/maps/{layer}.png", list(study.alignments)),
+        "learning curves": ("curves.png", list(study.metrics)),
+        "confusion matrices": ("confusion.png", of_classifiers),
+        "most confident errors": ("mistakes.jpg", of_classifiers),
     }
-    several = len(study.config["seeds"]) > 1
     groups = [
         ("whole study", [
             ("r of each dimension", "gallery/dimensions.png"), ("comparison of models", "comparison.png"),
             *([("all learning curves", "gallery/learning_curves.png")] if study.metrics else []),
-            *((f"{split} images", f"gallery/{split}.jpg") for split in splits),
+            *((f"{'training' if split == 'train' else split} images", f"gallery/{split}.jpg") for split in splits),
         ]),
         # Of a single layer there is nothing to see over depth.
         ("alignment by layer", [
@@ -514,9 +584,10 @@ def pictures(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
             if study.summary.loc[study.summary["model"] == model, "layer"].nunique() > 1
         ]),
     ]  # fmt: skip
-    for heading, ((file, runs),) in of_runs.items():
+    for heading, (file, runs) in of_runs.items():
+        models = [model for model, _ in runs]
         groups.append((heading, [
-            (f"{model}, seed {seed}" if several else model,
+            (f"{model}, seed {seed}" if models.count(model) > 1 else model,
              f"models/{quote(model)}/seed-{seed}/{file.format(layer=quote(layers[model]))}")
             for model, seed in runs
         ]))  # fmt: skip
@@ -538,14 +609,17 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
     if len(rest):
         shown.append((f"{len(rest)} more stages", int(rest["jobs"].sum()), clock(rest["seconds"].sum())))
     limits, technical = notes(study)
-    layers = layer_rows(study.every_layer, study.kinds)
+    origins = {each["name"]: study.origin(each["name"]) for each in study.config["models"]}
+    layers = layer_rows(study.every_layer, study.kinds, origins)
+    words = meanings(study.is_drawn, study.has_labels, bool(study.metrics))
+    kinds = set(study.kinds.values())
     profiles = [study.profile(each["model"]) for each in study.models if each["model"] in study.layers]
     low = lowest_tick(profiles)
     write_page(
         output,
         "overview.html.jinja",
         study=study.config["study"],
-        answer=explained(answer(study), meanings(study.is_drawn)),
+        answer=explained(answer(study), words),
         points=points(study),
         about=about(study),
         limits=limits,
@@ -553,13 +627,15 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
         profiles=[(profile, rows_on_page(profile, low)) for profile in profiles],
         ticks=ticks(low),
         drawn=study.is_drawn,
-        alignment=table(alignment_rows(study.models, study.kinds, references), ALIGNMENT),
+        alignment=table(alignment_rows(study.models, study.kinds, references, origins), ALIGNMENT),
+        baselines="without training" if "pretrained" in kinds else "with random weights" if kinds else "",
         maps=table(map_rows(study.models), MAPS),
         layers=table(layers, LAYERS) if len(layers) > len(study.models) else None,
         layers_open=len(layers) <= MOST_LAYERS,
         accuracy=table(accuracy_rows(study.models, references), ACCURACY),
+        left_out=study.left_out_of_accuracy,
         pictures=pictures(study),
-        words=meanings(study.is_drawn),
+        words=words,
         stages=shown,
         total=clock(stages["seconds"].sum()),
         memory="" if np.isnan(memory) else f"{memory / 1024:.1f} GB",

@@ -21,8 +21,8 @@ import rockspace
 from rockspace.alignment.statistics import LEVEL, Estimate, bounded_p, doubt
 from rockspace.report.alignment import REDUCTIONS
 from rockspace.report.answer import added, new_subtypes_in_words, notes
-from rockspace.report.captions import METHODS, count, listed
-from rockspace.report.columns import TOP1, R, estimate_of
+from rockspace.report.captions import METHODS, count, counted, listed, network_file
+from rockspace.report.columns import TOP1, R, estimate_of, has_accuracy
 from rockspace.report.dimensions import BASELINES, digits_of, is_clear
 from rockspace.report.figures import one_line
 from rockspace.report.overview import Study, applicable
@@ -93,7 +93,7 @@ def results(study: Study) -> Results:
         "Accuracy": _accuracy(study),
         "Alignment with the drawn dimensions" if study.is_drawn else "Alignment with people": _alignment(study),
         "Dimensions": _dimensions(study),
-        "Training": _training(study),
+        "Training" if study.is_trained(study.best["model"]) else "Pretraining": _training(study),
         "Other networks": _others(study),
         "Noise ceiling": _ceiling(study),
         "Published results": _published(study),
@@ -141,11 +141,8 @@ def _seeds(record: Mapping[str, Any]) -> str:
 
 def _sample(study: Study) -> Iterator[str]:
     images, alignment = study.catalog, next(iter(study.alignments.values()))
-    of_split = {split: images.loc[images["split"] == split, "label"] for split in ("train", "validation")}
-    train, validation = (
-        f"{count(len(labels), 'image')} of {count(labels.nunique(), 'label')}" for labels in of_split.values()
-    )
-    trained = "trained and " if study.metrics else ""
+    train, validation = (counted(images.loc[images["split"] == split, "label"]) for split in ("train", "validation"))
+    trained = "trained and " if all(study.is_trained(each["model"]) for each in study.networks) else ""
     yield f"Networks were {trained}mapped onto {study.space} on {train}, and evaluated on {validation} that took no part in it."
     names = alignment["dimensions"]
     named = f" ({listed([_name(name) for name in names])})" if names else ""
@@ -161,12 +158,21 @@ def _sample(study: Study) -> Iterator[str]:
 def _networks(study: Study) -> Iterator[str]:
     best, config = study.best, study.config
     model = study.settings(best["model"])
-    names = [_name(each["model"]) for each in study.networks]
+    names, origins = zip(*((_name(each["model"]), study.origin(each["model"])) for each in study.networks), strict=True)
     if len(names) > 1:
-        yield f"{len(names)} networks were compared: {listed(names)}. The closest{'' if study.is_drawn else ' to people'}, baselines apart, is {names[0]}."
-    weights = "random weights" if model["weights"] == "none" else "pretrained weights"
-    yield f"{names[0]} has the backbone {_name(model['backbone'])} with {weights} ({study.seeds_in_words(best['model'])})."
-    if not any(name == best["model"] for name, _ in study.metrics):
+        each = [f"{name}{origin and f' ({origin})'}" for name, origin in zip(names, origins, strict=True)]
+        yield f"{len(names)} networks were compared: {listed(each)}. The closest{'' if study.is_drawn else ' to people'}, baselines apart, is {names[0]}."
+    if study.is_ready(best["model"]):
+        yield f"{names[0]} is a file of ready embeddings ({_name(Path(model['embeddings']).name)})."
+        return
+    weights, seeds = "random" if model["weights"] == "none" else "pretrained", study.seeds_in_words(best["model"])
+    backbone = (
+        f"is made from the network in {_name(file.name)}"
+        if (file := network_file(model))
+        else f"has the backbone {_name(model['backbone'])} with {weights} weights"
+    )
+    yield f"{names[0]} {backbone}{seeds and f' ({seeds})'}."
+    if not study.is_trained(best["model"]):
         yield "It was taken as it is, without training on these images."
         return
     recipe = model["recipe"]
@@ -188,9 +194,10 @@ def _networks(study: Study) -> Iterator[str]:
                 if config["finetune"]["refit"]
                 else ""
             )
-            yield f"A stratified {percent(config['finetune']['holdout_fraction'])} of the training images decided when to stop{again}."
+            yield f"A {'stratified ' if study.has_labels else ''}part of {percent(config['finetune']['holdout_fraction'])} of the training images decided when to stop{again}."
         case "validation":
-            yield "The validation images decided when to stop, so accuracy on them is too good."
+            figures = "accuracy on them" if any(map(has_accuracy, study.models)) else "what is said of them"
+            yield f"The validation images decided when to stop, so {figures} is too good."
     yield _epochs([history for (name, _), history in study.histories.items() if name == best["model"]])
 
 
@@ -229,6 +236,7 @@ def _accuracy(study: Study) -> Iterator[str]:
             "subtypes": "Intervals of accuracy are over subtypes: images of one label are not independent (Korn & Graubard, 1998).",
             "images": "Intervals of accuracy are over images (Wilson, 1927).",
         }.get(over, "")
+        yield study.left_out_of_accuracy
 
 
 def _alignment(study: Study) -> Iterator[str]:
@@ -237,8 +245,9 @@ def _alignment(study: Study) -> Iterator[str]:
     labels = study.catalog.loc[study.catalog["split"] == "validation", "label"].nunique()
     alignment = next(each for (name, _), each in study.alignments.items() if name == best["model"])
     features = f" ({count(alignment['n_features'], 'feature')})"
+    layer = "" if study.is_ready(best["model"]) else f"Layer {_name(best['layer'])} of "
     yield (
-        f"Layer {_name(best['layer'])} of {_name(best['model'])}{features} was mapped onto {study.space} by an orthogonal Procrustes rotation "
+        f"{layer}{_name(best['model'])}{features} was mapped onto {study.space} by an orthogonal Procrustes rotation "
         f"(Gower, 1975; Schönemann, 1966) learnt on the training images ({REDUCTIONS[alignment['reduction']]})."
     )
     mean = f"with a mean of {_R}" if alignment["n_dimensions"] > 1 else f"with {_R}"
@@ -303,17 +312,18 @@ def _dimensions(study: Study) -> Iterator[str]:
 
 def _training(study: Study) -> Iterator[str]:
     gains = added(study, study.best["model"])
+    trained = "trained" if study.is_trained(study.best["model"]) else "pretrained"
     for each in gains:
         over = f" over {each.found.interval_over}" if each.found.interval_over else ""
         before = f"the same network {BASELINES[each.kind]}"
         how = (
-            f"In the same layer ({_name(each.layer)}), {before} had {_R} = {decimal(each.baseline)} and the trained one {_R} = {decimal(each.trained)}"
+            f"In the same layer ({_name(each.layer)}), {before} had {_R} = {decimal(each.baseline)} and the {trained} one {_R} = {decimal(each.trained)}"
             if each.is_same_layer
-            else f"In the last layer, {before} ({_name(each.of)}) had {_R} = {decimal(each.baseline)} and the trained one ({_name(each.layer)}) {_R} = {decimal(each.trained)}"
+            else f"In the last layer, {before} ({_name(each.of)}) had {_R} = {decimal(each.baseline)} and the {trained} one ({_name(each.layer)}) {_R} = {decimal(each.trained)}"
         )
-        yield f"{how}; the paired difference (trained minus not) was {_difference(each.found)}{over}{_p(each.found)}."
+        yield f"{how}; the paired difference ({trained} minus not) was {_difference(each.found)}{over}{_p(each.found)}."
     if any(not each.is_same_layer for each in gains):
-        yield "The last layers are different layers, so their differences are not of training alone."
+        yield f"The last layers are different layers, so their differences are not of {trained.removesuffix('ed')}ing alone."
     if gains:
         yield _PAIRED
     best = study.best
@@ -321,13 +331,13 @@ def _training(study: Study) -> Iterator[str]:
         pair = study.paired((best["model"], best["layer"]), (name, study.record(name)["layer"]))
         if study.record(name)[R] > best[R]:
             clearly = "" if pair and is_clear(pair) else ", but not clearly"
-            yield f"In the last layers, the network {BASELINES[kind]} thus had a higher {_R} than the trained one{clearly}."
+            yield f"In the last layers, the network {BASELINES[kind]} thus had a higher {_R} than the {trained} one{clearly}."
 
 
 def _others(study: Study) -> Iterator[str]:
     best, others = study.best, study.networks[1:]
-    for other in others[:MOST_COMPARED]:
-        pair = study.paired((best["model"], best["layer"]), (other["model"], other["layer"]))
+    pairs = [study.paired((best["model"], best["layer"]), (other["model"], other["layer"])) for other in others]
+    for other, pair in zip(others[:MOST_COMPARED], pairs, strict=False):
         start = f"{_name(other['model'])} had {_R} = {decimal(other[R])}{_ends(estimate_of(other, R))}"
         if pair is None:
             yield f"{start}."
@@ -335,7 +345,7 @@ def _others(study: Study) -> Iterator[str]:
         yield f"{start}; {_name(best['model'])} exceeded it by {_difference(pair)}{_p(pair)}."
     if len(others) > MOST_COMPARED:
         yield f"The other {len(others) - MOST_COMPARED} networks are in comparison.csv."
-    if others:
+    if any(pairs):
         yield _PAIRED
 
 
@@ -368,6 +378,8 @@ def _ceiling(study: Study) -> Iterator[str]:
 
 def _published(study: Study) -> Iterator[str]:
     names = {R: "a held-out mean \x02r\x03", TOP1: "an accuracy", "held_out_disparity": "a held-out disparity"}
+    if not any(map(has_accuracy, study.models)):
+        del names[TOP1]
     for each in applicable(study.config["references"], study.manifests, study.config["dataset"]):
         if each["metric"] in names:
             value = percent(each["value"]) if each["metric"] == TOP1 else decimal(each["value"])

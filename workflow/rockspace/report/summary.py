@@ -14,6 +14,9 @@ MAIN = (
 )  # fmt: skip
 
 
+NAMES_OF_ROWS = ("model", "seed", "layer")
+
+
 def summary_table(
     runs: Sequence[tuple[str, int | str, str]],
     metrics: Mapping[tuple[str, int | str], dict[str, Any]],
@@ -73,12 +76,16 @@ def notes_of(
         kind: `notes` or `technical_notes`.
 
     Returns:
-        The notes; those that do not hold for all layers with the names of these before them.
+        The notes; those that do not hold for all layers with the names of these before them. Seeds and layers are named
+        where a model has several.
     """
     said: dict[str, list[str]] = {}
+    each = pd.DataFrame(runs, columns=["model", "seed", "layer"]).groupby("model").nunique()
     for (model, seed, layer), figures in zip(runs, alignments, strict=True):
+        seeds, layers = each.loc[model] > 1
+        name = ", ".join([str(model), *([f"seed {seed}"] if seeds else []), *([layer] if layers else [])])
         for note in figures.get(kind, ()):
-            said.setdefault(note, []).append(f"{model}, seed {seed}, {layer}")
+            said.setdefault(note, []).append(name)
     return [
         note if len(where) == len(runs) else f"{'; '.join(where[:5])}{' and others' if len(where) > 5 else ''}: {note}"
         for note, where in said.items()
@@ -88,16 +95,20 @@ def notes_of(
 def as_markdown(table: pd.DataFrame, study: str, notes: Sequence[str] = ()) -> str:
     """Write the main columns of the summary for readers, with what each means below the table.
 
+    Seeds are named where a model has several.
+
     Args:
         table: As ``summary.csv`` has it.
         study: Name of the study.
         notes: On the limits of the figures.
     """
-    columns = cells(table.to_dict("records"), [BY_NAME[name] for name in MAIN])
+    several = table.groupby("model")["seed"].nunique().gt(1).any()
+    names = [name for name in MAIN if several or name != "seed"]
+    columns = cells(table.to_dict("records"), [BY_NAME[name] for name in names])
     shown = pd.DataFrame(dict(enumerate(texts for _, _, texts in columns)))
     shown.columns = [heading for heading, _, _ in columns]
     warnings = "".join(f"\n> {note}\n" for note in notes)
-    legend = "".join(f"- *{heading}*: {about}\n" for heading, about, _ in columns[3:])
+    legend = "".join(f"- *{heading}*: {about}\n" for heading, about, _ in columns if heading not in NAMES_OF_ROWS)
     return (
         f"# {study}\n\n{shown.to_markdown(index=False, disable_numparse=True)}\n{warnings}\n"
         "In parentheses: 95 % intervals, and of chance the middle 95 % of the random pairings. "

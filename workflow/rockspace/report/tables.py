@@ -24,20 +24,20 @@ NONE = {
 }
 # The columns of a row of the summary for readers: what tells the rows apart, and r, which the study is about, come first.
 NETWORK = Column(
-    "network", "network", "Name of the network, with its layer and seed where they differ between rows.", TEXT
+    "network", "network", "Name of the network, with its layer, and with its seed where it has several.", TEXT
 )
 NETWORKS = (
     NETWORK,
     *sorted(
-        (replace(column, shown=column.shown and column.name != "model") for column in SUMMARY),
+        (replace(column, shown=column.shown and column.name not in ("model", "seed")) for column in SUMMARY),
         key=lambda column: not column.name.startswith(R),
     ),
 )
 # The columns of a comparison for readers; those of its CSV keep both units.
 PAIRS = (
     Column("pair", "first and second", "The two that are compared, on the same images.", TEXT),
-    Column("difference", "difference", "Held-out mean r of the first minus that of the second, with its paired interval: both lose the same images or subtypes.", "{:+.3f}", ends=("low", "high"), over="over"),
-    Column("verdict", "which is closer", f"The one that is clearly closer to people: the interval of the difference excludes 0, and p, where there are enough subtypes for a test, is at most {LEVEL}. 'not clear' does not mean that they are equal.", TEXT),
+    Column("difference", "difference", "Held-out mean r of the first minus that of the second, with its paired interval: the same images are left out of both.", "{:+.3f}", ends=("low", "high"), over="over"),
+    Column("verdict", "which is closer", f"The one that is clearly closer to people: the interval of the difference excludes 0, and p, where there is one, is at most {LEVEL}. 'not clear' does not mean that they are equal.", TEXT),
     Column("p", "p", "Share of random exchanges of the two predictions with a difference at least as large, adjusted by Holm's method over all comparisons of one kind (two-sided).", P_VALUE, over="p_over"),
     Column("mean_r_a", "r of the first", "Held-out mean r of the first, averaged over its seeds."),
     Column("mean_r_b", "r of the second", "Held-out mean r of the second, averaged over its seeds."),
@@ -89,13 +89,13 @@ def network_rows(summary: pd.DataFrame) -> list[dict[str, Any]]:
         summary: As from `rockspace.report.columns.read_table`.
     """
     each = summary.groupby("model", sort=False)
-    differing = [part for part in ("layer", "seed") if each[part].nunique().gt(1).any()]
-    return [{**row, "network": _named(row, differing)} for row in summary.to_dict("records")]
+    layers, seeds = each["layer"].nunique().gt(1).any(), each["seed"].nunique().gt(1)
 
+    def named(row: Mapping[str, Any]) -> str:
+        rest = [row["layer"]] if layers else []
+        return _told_apart(row["model"], [*rest, f"seed {row['seed']}"] if seeds[row["model"]] else rest)
 
-def _named(row: Mapping[str, Any], differing: Sequence[str]) -> str:
-    rest = [f"seed {row[part]}" if part == "seed" else row[part] for part in differing]
-    return _told_apart(row["model"], rest)
+    return [{**row, "network": named(row)} for row in summary.to_dict("records")]
 
 
 def _told_apart(model: str, rest: Sequence[str]) -> str:

@@ -11,8 +11,7 @@ function showCard() {
   element("name").textContent = nameOf(image);
   const kind = d3.select("#kind").text("");
   appendMark(kind, marksNow()(image));
-  const group = hasGroups ? ` · ${groupName(image)}` : "";
-  kind.append("span").text(`${labelOf(image).name}${group} · ${splitWords[study.splits[splitOf(image)]]} image`);
+  kind.append("span").text([...shownBy(image), `${splitWords[study.splits[splitOf(image)]]} image`].join(" · "));
   showVerdicts(image);
   showCoordinates(image);
   showRank(image);
@@ -27,10 +26,10 @@ function showVerdicts(image) {
   const right = (run) => isRight(run, image);
   const label = (guess) => study.labels[guess.label].name;
   const words = block.append("p").attr("class", "verdict").classed("right", right);
-  words.append("strong").text((run) => (right(run) ? "✓ Right" : "✗ Wrong"));
+  words.append("strong").text((run) => ({ true: "✓ Right", false: "✗ Wrong", null: "Not scored" })[right(run)]);
   words.append("span").text((run) => {
-    const predicted = label(guessesOf(run, image)[0]);
-    return right(run) ? `: predicted ${predicted}, which is the true label` : `: predicted ${predicted}, the true label is ${labelOf(image).name}`;
+    const truth = { true: "which is the true label", false: `the true label is ${labelName(image)}`, null: withoutVerdict(image) };
+    return `: predicted ${label(guessesOf(run, image)[0])}, ${truth[right(run)]}`;
   });
   const item = block
     .append("ol")
@@ -120,7 +119,7 @@ function showNeighbours(image) {
   const item = block.append("ol").attr("class", "neighbours").selectAll("li").data(({ nearest }) => nearest).join("li");
   const button = imageButton(item, (other) => other)
     .classed("shared", (other) => both.has(other))
-    .attr("aria-label", (other) => `${nameOf(other)}, ${labelOf(other).name}${both.has(other) ? ", in both" : ""}`);
+    .attr("aria-label", (other) => [nameOf(other), labelName(other), both.has(other) && "in both"].filter(Boolean).join(", "));
   button.append("img").attr("alt", "").attr("src", photographAddress);
   element("both").textContent = `${both.size} of the ${data[0].nearest.length} nearest are the same in both.`;
 }

@@ -4,11 +4,11 @@
 const SHAPES = [d3.symbolCircle, d3.symbolTriangle, d3.symbolSquare, d3.symbolDiamond, d3.symbolStar, d3.symbolWye];
 const MARK_COLOURS = d3.range(7).map((i) => `--mark-${i}`);
 const STEPS = 32; // colours of a continuous scale
-const hasGroups = study.groups.length > 1;
 
 const categoryMarks = d3.range(MARK_COLOURS.length * SHAPES.length).map((i) => ({ colour: MARK_COLOURS[i % MARK_COLOURS.length], shape: i % SHAPES.length }));
 const categoryMark = (index) => categoryMarks[index % categoryMarks.length];
 const traceMark = { colour: "--trace", shape: null }; // of what the filters leave out
+const otherMark = { colour: "--quiet", shape: 0 }; // of an image without a label, or with one that was not learnt
 const verdictMarks = { right: categoryMark(0), wrong: categoryMark(1) };
 // Cividis: the order of its colours is seen with every kind of colour vision. The end that is like the paper is left out.
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -19,19 +19,26 @@ const scaleMarks = () => SCALES[dark.matches ? "dark" : "light"];
 // By key: its name in the menu, whether it is there in the present view, and `marks()`, which tells how to mark an image.
 // A continuous one has `value` and `unit`, a categorical one `entries` for the legend.
 const colourings = new Map();
+// The entry of images that are in no category, where there are such.
+const without = (name, isSuch) => (imagesOf(view.split).some(isSuch) ? [{ name, mark: otherMark }] : []);
 const labelsOf = (group) => study.labels.filter((label) => label.group === group).map(({ name }) => name).join(", ");
 if (hasGroups) {
   colourings.set("superclass", {
     name: "superclass",
-    marks: () => (image) => categoryMark(labelOf(image).group),
-    entries: () => study.groups.map((name, i) => ({ name: name || "no superclass", mark: categoryMark(i), members: labelsOf(i) })),
+    marks: () => (image) => (labelOf(image) ? categoryMark(labelOf(image).group) : otherMark),
+    entries: () => [
+      ...study.groups.map((name, i) => ({ name: name || "no superclass", mark: categoryMark(i), members: labelsOf(i) })),
+      ...without("no label", (image) => labelOf(image) === null),
+    ],
   });
 }
-colourings.set("label", {
-  name: "label",
-  marks: () => (image) => categoryMark(study.images.label[image]),
-  entries: () => study.labels.map(({ name }, i) => ({ name, mark: categoryMark(i) })),
-});
+if (hasLabels) {
+  colourings.set("label", {
+    name: "label",
+    marks: () => (image) => (labelOf(image) ? categoryMark(study.images.label[image]) : otherMark),
+    entries: () => [...study.labels.map(({ name }, i) => ({ name, mark: categoryMark(i) })), ...without("no label", (image) => labelOf(image) === null)],
+  });
+}
 colourings.set("distance", {
   name: "distance",
   value: () => distanceOf,
@@ -40,8 +47,11 @@ colourings.set("distance", {
 colourings.set("prediction", {
   name: "right or wrong",
   offered: () => view.run.guesses !== null,
-  marks: () => (image) => verdictMarks[isRight(view.run, image) ? "right" : "wrong"],
-  entries: () => Object.entries(verdictMarks).map(([name, mark]) => ({ name: view.left ? `${name} (${fullName(view.run)})` : name, mark })),
+  marks: () => (image) => ({ true: verdictMarks.right, false: verdictMarks.wrong, null: otherMark })[isRight(view.run, image)],
+  entries: () => [
+    ...Object.entries(verdictMarks).map(([name, mark]) => ({ name: view.left ? `${name} (${fullName(view.run)})` : name, mark })),
+    ...without("not scored", (image) => isRight(view.run, image) === null),
+  ],
 });
 study.dimensions.forEach((name, k) => {
   colourings.set(`dimension ${k + 1}`, {
@@ -55,7 +65,9 @@ const isOffered = ({ offered }) => !offered || offered();
 
 function colouring() {
   const chosen = colourings.get(view.colour);
-  return chosen && isOffered(chosen) ? chosen : colourings.values().next().value;
+  if (chosen && isOffered(chosen)) return chosen;
+  // Without labels, the dimension across: on the right, its order shows how closely the model follows it.
+  return hasLabels ? colourings.values().next().value : colourings.get(`dimension ${view.x + 1}`);
 }
 
 // How each image is marked now: {colour: a name in the style sheet or a colour, shape: index}.

@@ -82,6 +82,8 @@ function listenToControls() {
   }
   element("lasso").addEventListener("click", () => setLassoing(!isLassoing()));
   listenToMenus();
+  for (const place of document.querySelectorAll("[data-searched]")) place.textContent = searchedParts;
+  element("tab-filters").hidden = !hasLabels;
   listLabels();
 }
 
@@ -173,7 +175,7 @@ function whyNothing() {
   const words = view.query.trim();
   const others = [view.labels.size && "labels", view.guesses !== "all" && "predictions", view.lasso && "lasso"].filter(Boolean);
   const all = words.includes(" ") ? "all the words of " : "";
-  const search = words && `no ${splitWords[study.splits[view.split]]} image has ${all}“${words}” in its name, label or superclass`;
+  const search = words && `no ${splitWords[study.splits[view.split]]} image has ${all}“${words}” in its ${searchedParts}`;
   const rest = others.length ? `${search ? " among" : "there is no image in"} the chosen ${others.join(", ")}` : "";
   return `${search}${rest}.`;
 }

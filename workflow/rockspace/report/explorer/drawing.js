@@ -237,11 +237,11 @@ function drawTip(plot) {
   const [photograph, name, kind, ...said] = plot.tip.children;
   photograph.src = photographAddress(looked);
   name.textContent = nameOf(looked);
-  kind.textContent = `true label: ${labelOf(looked).name}`;
+  kind.textContent = labelOf(looked) ? `true label: ${labelName(looked)}` : "";
   spaces().forEach((run, i) => {
     const guesses = guessesOf(run, looked);
     said[i].textContent = guesses
-      ? `${view.left ? `${fullName(run)}: ` : ""}${isRight(run, looked) ? "right" : "wrong"}, predicted ${study.labels[guesses[0].label].name} (${share(guesses[0].p)})`
+      ? `${view.left ? `${fullName(run)}: ` : ""}${{ true: "right, ", false: "wrong, ", null: "" }[isRight(run, looked)]}predicted ${study.labels[guesses[0].label].name} (${share(guesses[0].p)})`
       : "";
   });
   const [x, y] = plot.position(looked);

@@ -33,6 +33,7 @@ function showCaptions() {
     if (study.splits[view.split] === "train") {
       caption.append("strong").text("The rotation was learnt on these images, so their match is too good. ");
     }
+    if (run.origin) caption.append("span").text(`${run.origin[0].toUpperCase()}${run.origin.slice(1)}. `);
     caption.append("span").text(`Held-out mean r = ${inWords(run.figures.held_out)}`);
   }
 }

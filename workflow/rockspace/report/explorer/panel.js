@@ -1,7 +1,7 @@
 // The panel beside the plots: one of its three sheets at a time.
 
 const element = (id) => document.getElementById(id);
-const sheets = ["differences", "card", "filters"];
+const sheets = ["differences", "card", ...(hasLabels ? ["filters"] : [])];
 
 function showPanel(name) {
   for (const sheet of sheets) {

@@ -17,7 +17,7 @@ from rockspace.alignment.rotation_report import in_data_units
 from rockspace.alignment.spaces import Spaces, read_coordinates, read_dimensions, read_spaces
 from rockspace.alignment.statistics import BY_KEY, Estimate, doubt
 from rockspace.artifacts import read_json
-from rockspace.data.catalog import SPLITS, label_names
+from rockspace.data.catalog import NO_LABEL, SPLITS
 from rockspace.errors import RockspaceError
 from rockspace.inference.evaluation import RANK_SUFFIXES, read_predictions
 
@@ -39,6 +39,7 @@ class Run:
         embeddings: `embeddings/{layer}.npz`.
         predictions: `predictions.csv`; None for a network that was not trained. A file without guesses is that of a
             model that was not trained to tell subtypes apart.
+        origin: What the network is if it was not trained; see `rockspace.report.captions.origin`.
     """
 
     model: str
@@ -48,6 +49,7 @@ class Run:
     aligned: Path
     embeddings: Path
     predictions: Path | None
+    origin: str = ""
 
 
 def describe_study(
@@ -72,15 +74,18 @@ def describe_study(
         drawn: Whether a program drew the images, so that no person gave the coordinates.
 
     Returns:
-        `dimensions`, `drawn`, `splits`, `groups` (superclasses), `labels`, `images`, `human`, `runs`, `opening` (index of the
+        `dimensions`, `drawn`, `splits`, `groups` (superclasses), `labels` (none in a study without), `images` (the label of an image
+        without one is None), `human`, `runs`, `opening` (index of the
         run that is shown first; see `opening_run`) and `guesses`.
         Places are lists of k numbers an image, neighbours lists of indices into `images`, which are of the
         same split; guesses are lists of [label, probability], the best first.
     """
     if not runs:
         raise RockspaceError("explorer: there is no model, seed and layer to show")
-    labels = label_names(catalog)
-    superclass = dict(zip(catalog["label"], catalog["superclass"], strict=True))
+    labelled = catalog[catalog["label"] != NO_LABEL]
+    # Also those of validation images that no training image has.
+    labels = sorted(labelled["label"].unique())
+    superclass = dict(zip(labelled["label"], labelled["superclass"], strict=True))
     groups = sorted(set(superclass.values()))
     human = pd.concat([read_coordinates(coordinates[split]) for split in SPLITS]).loc[catalog["image_id"]].to_numpy()
     paths = dict.fromkeys(run.predictions for run in runs if run.predictions)
@@ -101,7 +106,7 @@ def describe_study(
         "images": {
             "id": catalog["image_id"].tolist(),
             "split": [SPLITS.index(split) for split in catalog["split"]],
-            "label": [labels.index(label) for label in catalog["label"]],
+            "label": [None if label == NO_LABEL else labels.index(label) for label in catalog["label"]],
         },
         "human": {"places": _rounded(human), "neighbours": _neighbours_by_split(catalog, human, "euclidean")},
         "runs": described,
@@ -146,6 +151,7 @@ def _describe_run(
         "model": run.model,
         "seed": str(run.seed),
         "layer": run.layer,
+        "origin": run.origin,
         "n_features": features.shape[1],
         "reduction": figures["reduction"],
         "figures": {name: _figure(BY_KEY[f"{name}.mean_r"].estimate(figures)) for name in ("held_out", "in_sample")},

@@ -5,10 +5,8 @@ const order = { column: 0, descending: false, page: 0 };
 
 // What a table holds of an image: `dimensions` of these, in each space.
 function columns(dimensions) {
-  const list = [
-    { title: "Image", value: nameOf },
-    { title: "Label", value: (i) => labelOf(i).name },
-  ];
+  const list = [{ title: "Image", value: nameOf }];
+  if (hasLabels) list.push({ title: "Label", value: labelName });
   if (hasGroups) list.push({ title: "Superclass", value: groupName });
   const shown = view.left === null ? spaces() : [null, ...spaces()];
   for (const k of dimensions) {
@@ -21,7 +19,7 @@ function columns(dimensions) {
     const of = view.left === null ? "" : `, ${fullName(run)}`;
     list.push({ title: `Prediction${of}`, value: (i) => study.labels[guessesOf(run, i)[0].label].name });
     list.push({ title: `Probability${of}`, value: (i) => guessesOf(run, i)[0].p, numeric: true });
-    list.push({ title: `Right${of}`, value: (i) => (isRight(run, i) ? "yes" : "no") });
+    list.push({ title: `Right${of}`, value: (i) => ({ true: "yes", false: "no", null: "" })[isRight(run, i)] });
   }
   return list;
 }

@@ -52,7 +52,7 @@ function zoomTo(zoom) {
   addressWaits = d3.timeout(writeAddress, 200);
 }
 
-// Images of the split that pass every filter; all words of the search must be in an image's name, label or superclass.
+// Images of the split that pass every filter; all words of the search must be in `searched`.
 function shownImages() {
   if (passing === null) {
     const words = plain(view.query).split(/\s+/).filter(Boolean);
@@ -168,9 +168,10 @@ function verdict(run, image) {
   if (!guesses) return "";
   const { label, p } = guesses[0];
   const name = study.labels[label].name;
-  return isRight(run, image)
-    ? `right: predicted ${name} (${share(p)})`
-    : `wrong: predicted ${name} (${share(p)}), true label ${labelOf(image).name}`;
+  const predicted = `predicted ${name} (${share(p)})`;
+  return { true: `right: ${predicted}`, false: `wrong: ${predicted}, true label ${labelName(image)}`, null: `${predicted}; ${withoutVerdict(image)}` }[
+    isRight(run, image)
+  ];
 }
 
 function describe(image) {
@@ -179,6 +180,5 @@ function describe(image) {
   );
   const verdicts = spaces().filter((run) => run && run.guesses !== null);
   const said = verdicts.map((run) => ` ${view.left ? `${fullName(run)} ` : "Prediction "}${verdict(run, image)}.`).join("");
-  const group = hasGroups ? `, ${groupName(image)}` : "";
-  return `${nameOf(image)}, ${labelOf(image).name}${group}. ${places.join("; ")}.${said}`;
+  return `${[nameOf(image), ...shownBy(image)].join(", ")}. ${places.join("; ")}.${said}`;
 }
