@@ -109,6 +109,26 @@ def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
         raise RockspaceError(_explain(error))
 
 
+def check_part(config: dict[str, Any]) -> None:
+    """Check what a configuration has, whatever it lacks.
+
+    Raises:
+        RockspaceError: As for `validated`.
+    """
+    _check_texts(config)
+    _check(json.loads(json.dumps(config, default=str)), _without_required(load_schema()))
+
+
+def _without_required(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {
+            key: _without_required(part)
+            for key, part in schema.items()
+            if not (key == "required" and isinstance(part, list))
+        }
+    return [_without_required(part) for part in schema] if isinstance(schema, list) else schema
+
+
 def _with_whole_recipes(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a configuration whose recipes are whole sections."""
     schema = deepcopy(schema)

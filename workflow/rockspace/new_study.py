@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from rockspace.artifacts import write_text
-from rockspace.config import laid_over, validated
+from rockspace.config import laid_over, source_of_labels, validated, validation_rule
+from rockspace.data.catalog import NO_LABEL
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.proposal import propose_dataset
@@ -35,21 +36,21 @@ study: {study}
 dataset:
   source: directory
   directory: {directory}
-  # The labels that the network learns. `filename` is a regular expression for a whole file name (or for the path below
-  # the folder, if it contains a slash) with a group `label` and an optional group `superclass`; alternatively,
-  # `columns.label` names a column.
-  {source_of_labels}: {labels}
-  # Patterns below the folder, and the table of coordinates, with a column that names the images.
-  # `fraction` is the share of every label's images that is drawn for validation; `images` and `coordinates` of
-  # separate validation images may replace it.
+  # Labels: of the file names (`filename`, a regular expression with a group `label`), of folders (`labels: folders`), of a
+  # column (`columns.label`), or none (`labels: none`).
+  {roles}
+  # Patterns below the folder, and the table of coordinates, with names of the images in it or in a file `names`.
+  # Validation images have a pattern of their own, or are picked from the training images: `fraction` draws a share of every
+  # label's, `list` names a file, `tokens` numbers in their names, and `column` a column of the table.
   splits:
     train: {train}
     validation: {validation}
   dimensions: {dimensions} # the columns to use; if empty, all numeric ones except numbers or codes of the images
 
-models: # all are trained and compared
-  - {{name: lite0, backbone: efficientnet_lite0, weights: imagenet}} # small and fast; its weights are already installed
-  # - {{name: resnet50, backbone: resnet50, weights: imagenet}}
+models: # all are compared
+  # small and fast; its weights are already installed
+  - {{name: lite0, backbone: efficientnet_lite0, weights: imagenet{objective}}}
+  # - {{name: resnet50, backbone: resnet50, weights: imagenet{objective}}}
 seeds: [0] # every model is trained once for each seed
 
 tfrecords: {{image_size: 128, margin: 16}} # pixels; 224 and 32 show more detail and take three times as long
@@ -75,9 +76,14 @@ def new_study(name: str, folder: Path | None) -> str:
         RockspaceError: The name is invalid, or the folder cannot be read as a dataset.
     """
     dataset: dict[str, Any] = propose_dataset(folder) if folder else PLACEHOLDER
-    source_of_labels = "columns" if "columns" in dataset else "filename"
-    values = {"study": name, **dataset, **dataset["splits"], "labels": dataset[source_of_labels]}
-    text = TEMPLATE.format(source_of_labels=source_of_labels, **{key: _in_yaml(value) for key, value in values.items()})
+    has_labels = dataset.get("labels") != "none"
+    roles = {key: dataset[key] for key in ("labels", "filename", "columns") if key in dataset}
+    values = {"study": name, **dataset, **dataset["splits"]}
+    text = TEMPLATE.format(
+        roles="\n  ".join(f"{key}: {_in_yaml(value)}" for key, value in roles.items()),
+        objective="" if has_labels else ", objective: none",
+        **{key: _in_yaml(value) for key, value in values.items() if key not in roles},
+    )
     validated(laid_over(yaml.safe_load(DEFAULT.read_text(encoding="utf-8")), yaml.safe_load(text)))
     return text
 
@@ -88,12 +94,20 @@ def in_words(dataset: dict[str, Any]) -> str:
     catalog = build_catalog(folder, dataset)
     _, readings = people_coordinates(folder, dataset, catalog)
     counts = catalog["split"].value_counts()
-    column = dataset.get("columns", {}).get("label")
-    source = f"column {column!r}" if column else f"the names ({dataset['filename']})"
+    rule = validation_rule(dataset)
+    labels = {
+        "names": f"the names ({dataset.get('filename')})",
+        "folders": "the folders",
+        "table": f"column {dataset.get('columns', {}).get('label')!r}",
+    }
+    source = source_of_labels(dataset)
     return "\n".join(
         [
-            f"{len(catalog)} images: {counts['train']} train, {counts['validation']} validation.",
-            f"{catalog['label'].nunique()} labels from {source}: {listed(sorted(set(catalog['label'])))}.",
+            f"{len(catalog)} images: {counts['train']} train, {counts['validation']} validation."
+            + (f" Picked by {rule}: {dataset['splits']['validation'][rule]}." if rule else ""),
+            "no labels: models are not trained to classify."
+            if source == "none"
+            else f"{catalog['label'].nunique()} labels from {labels[source]}: {listed(sorted(set(catalog['label']) - {NO_LABEL}))}.",
             *(line for reading in readings for line in reading.in_words()),
         ]
     )

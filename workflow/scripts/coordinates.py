@@ -16,7 +16,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     tables, readings = people_coordinates(people, snakemake.params.dataset, catalog)
     for split, table in tables.items():
         write_csv(snakemake.output[split], table, index=True)
-    write_json(snakemake.output.reading, [reading.in_words() for reading in readings])
+    write_json(snakemake.output.reading, [reading.in_words(whole=True) for reading in readings])
     for reading in readings:
         for line in reading.in_words():
             log.log(NOTE, "%s", line)

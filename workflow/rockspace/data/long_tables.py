@@ -10,7 +10,7 @@ from rockspace.errors import RockspaceError
 
 # What columns of long tables are called.
 _DIMENSION = re.compile(
-    r"(?:dimension|dim|attribute|property|feature|variable|scale|question|trait|measure|name)s?(?:[\W_]?(?:id|nr|name))?"
+    r"(?:dimension|dim|attribute|property|feature|variable|scale|question|trait|measure)s?(?:[\W_]?(?:id|nr|name))?"
 )
 _VALUE = re.compile(
     r"(?:mean|avg|average)?[\W_]?(?:value|coordinate|coord|score|rating|loading|weight|mean|response)s?"
@@ -20,9 +20,15 @@ _VALUE = re.compile(
 def long_columns(table: Table) -> dict[str, str]:
     """Return the columns ``dimension`` and ``value`` of a table that is long by their names and contents; else nothing."""
     named = {name.strip().lower(): name for name in table.cells if name not in table.unnamed}
-    for dimension in (name for word, name in named.items() if _DIMENSION.fullmatch(word)):
+    # `name` is R's word, but others' too.
+    for dimension in (name for word, name in named.items() if _DIMENSION.fullmatch(word) or word == "name"):
         for value in (name for word, name in named.items() if _VALUE.fullmatch(word) and name != dimension):
-            if are_numbers(table.cells[value]) and _columns_of_images(table, dimension, value):
+            others = [name for name in table.cells if name not in (dimension, value)]
+            is_repeated = dimension.lower() != "name" and any(
+                table.cells.duplicated([name, dimension]).any() for name in others
+            )
+            is_long = _columns_of_images(table, dimension, value) or (len(others) == 1 and is_repeated)
+            if is_long and are_numbers(table.cells[value]):
                 return {"dimension": dimension, "value": value}
     return {}
 

@@ -335,8 +335,9 @@ def _by_order(table: Table, images: Sequence[str], order: str | None, numbering:
     """Pair rows without names, if all plausible orders agree."""
     if len(table.cells) != len(images):
         folder = PurePosixPath(images[0]).parent
+        turned = f", and it has {len(images)} columns: transpose it" if table.cells.shape[1] == len(images) else ""
         raise RockspaceError(
-            f"{table.path}: {len(table.cells)} rows without names for {len(images)} images in '{folder}'; each image needs one row"
+            f"{table.path}: {len(table.cells)} rows without names for {len(images)} images in '{folder}'; each image needs one row{turned}"
         )
     refuse_people(table)
     sequence = ordered(images, order or "name")

@@ -1,6 +1,8 @@
 """Names of images that stand apart from what they name: the rows of another file, or a list of images."""
 
+import contextlib
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pandas as pd
 
 from rockspace.data import arrays
 from rockspace.data.long_tables import widened
-from rockspace.data.pairing import Pairing, folded_name, is_called_like_names, pair, recognised, refuse_people
+from rockspace.data.pairing import Pairing, folded_name, is_called_like_names, pair, refuse_people
 from rockspace.data.tables import (
     Table,
     are_integers,
@@ -24,6 +26,12 @@ from rockspace.data.tables import (
     without_comments,
 )
 from rockspace.errors import RockspaceError
+
+# What stands over a list of names; `x` is R's.
+_HEADER = re.compile(
+    r"(?:.*[\W_])?\w*(?:id|name|image|img|file|path|photo|picture|stim|stimulus|stimuli|concept|word|object|item|x|v\d+)s?",
+    re.IGNORECASE,
+)
 
 log = logging.getLogger(__name__)
 
@@ -182,7 +190,7 @@ def _naming(path: Path, images: Sequence[str], **options: Any) -> tuple[Table, P
     """The reading of a file in which a column names images, with the fewest names of none, and how it does."""
     found: list[tuple[Table, Pairing]] = []
     fault = RockspaceError(f"{path}: no column names the images")
-    for table in reversed(_readings(path, images)):
+    for table in reversed(_readings(path)):
         try:
             pairing = pair(table, images, **options)
         except RockspaceError as error:
@@ -195,8 +203,8 @@ def _naming(path: Path, images: Sequence[str], **options: Any) -> tuple[Table, P
     return min(reversed(found), key=lambda reading: len(reading[1].left_out))
 
 
-def _readings(path: Path, images: Sequence[str]) -> list[Table]:
-    """A file as names that fill its lines, without a first one that is a header, and as a table."""
+def _readings(path: Path) -> list[Table]:
+    """A file as names that fill its lines, without the first one if it may be a header, and as a table."""
     if path.suffix.lower() in arrays.SUFFIXES:
         return [read_table(path)]
     lines = enumerate(without_comments(read_lines(path))[0], start=1)
@@ -204,12 +212,12 @@ def _readings(path: Path, images: Sequence[str]) -> list[Table]:
     if not names:
         raise RockspaceError(f"{path}: the file is empty; expected names of images")
     whole = Table(path, pd.DataFrame({"column 1": names}, dtype=str), frozenset({"column 1"}))
-    headless = Table(path, whole.cells.iloc[1:], whole.unnamed)
-    has_header = len(names) > 1 and not recognised(Table(path, whole.cells.iloc[:1], whole.unnamed), images)
-    try:
-        return [headless if has_header else whole, read_table(path)]
-    except RockspaceError:  # names with commas make no table
-        return [headless if has_header else whole]
+    readings = [whole]
+    if len(names) > 1 and _HEADER.fullmatch(whole.cells.iloc[0, 0]):
+        readings.append(Table(path, whole.cells.iloc[1:], whole.unnamed))
+    with contextlib.suppress(RockspaceError):  # names with commas make no table
+        readings.append(read_table(path))
+    return readings
 
 
 def _joined(table: Table, key: Table, named: str) -> list[str] | None:

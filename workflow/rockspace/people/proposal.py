@@ -1,5 +1,6 @@
 """A proposed ``dataset`` section for a folder of images and coordinates."""
 
+import math
 import os
 import re
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from rockspace.config import VALIDATION_RULES, differing, source_of_labels
+from rockspace.config import VALIDATION_RULES, check_part, differing
 from rockspace.data import arrays
 from rockspace.data.images import SUFFIXES
 from rockspace.data.long_tables import long_columns
@@ -66,6 +67,7 @@ def with_proposed_dataset(config: Mapping[str, Any], default: Path) -> dict[str,
         raise RockspaceError(
             f"config: dataset.{others[0]}: found beside dataset.folder, from which it is detected; allowed there: {', '.join(GIVEN)}"
         )
+    check_part({"dataset": given})
     return {**config, "dataset": propose_dataset(Path(str(folder)), given)}
 
 
@@ -102,17 +104,21 @@ def propose_dataset(folder: Path, given: Mapping[str, Any] | None = None) -> dic
         columns |= source.columns
     dataset: dict[str, Any] = {"source": "directory", "directory": str(folder), "splits": splits, "dimensions": []}
     dataset |= {key: value for key, value in given.items() if key in ("dimensions", "order", "labels", "filename")}
-    dataset |= _labels(look, images_of, source_of, splits, columns | given.get("columns", {}))
+    roles, labels = _labels(look, images_of, source_of, splits, columns | given.get("columns", {}))
+    dataset |= roles
     if len(splits) == 1:
         splits["validation"] = {}
     for split in splits:
         splits[split] |= given.get("splits", {}).get(split, {})
     if not {"images", *VALIDATION_RULES} & {*splits["validation"]}:
-        splits["validation"] |= _rule(look, images_of["train"], source_of["train"], splits)
+        # Of each label, one image is the least.
+        fraction = max(FRACTION, math.ceil(100 * labels / len(look.images)) / 100)
+        rule = _rule(look, images_of["train"], source_of["train"], splits)
+        splits["validation"] |= rule or {"fraction": fraction, "seed": 0}
     return dataset
 
 
-class _AmbiguousError(RockspaceError):
+class AmbiguousError(RockspaceError):
     """A table can be read in two ways, so that it is not passed over for another."""
 
 
@@ -138,7 +144,7 @@ class _Folder:
         """The images, or those that the given patterns match."""
         images = _with_suffix(self.files, SUFFIXES)
         if not images:
-            raise RockspaceError(f"{self.path}: no images there (looked for {', '.join(sorted(SUFFIXES))})")
+            raise RockspaceError(f"{self.path}: no images there (looked for {listed(sorted(SUFFIXES))})")
         patterns = [
             pattern
             for split in self.given.get("splits", {}).values()
@@ -154,7 +160,7 @@ class _Folder:
         tables = _with_suffix(self.files, TABLES)
         if not tables:
             other = next((f"; save {file} as CSV" for file in _with_suffix(self.files, OTHER_TABLES)), "")
-            raise RockspaceError(f"{self.path}: no file of coordinates ({', '.join(TABLES)}) there{other}")
+            raise RockspaceError(f"{self.path}: no file of coordinates ({listed(TABLES)}) there{other}")
         wanted = [
             split.get("coordinates") for split in self.given.get("splits", {}).values() if isinstance(split, Mapping)
         ]
@@ -268,7 +274,8 @@ def _splits(look: _Folder) -> tuple[dict[str, list[str]], dict[str, _Source]]:
                 chosen[split] = source
         if len(chosen) == 2:
             return splits, chosen
-    closest = max(reasons, key=lambda table: _closeness(look.path / table, look.images))
+    of_numbers = [table for table in reasons if look.listings.get(table) is not True]
+    closest = max(of_numbers or reasons, key=lambda table: _closeness(look.path / table, look.images))
     counts = ", ".join(f"{len(found)} in '{top or '.'}'" for top, found in list(tops.items())[:5])
     unreadable = _with_suffix(look.files, OTHER_SUFFIXES)
     hint = (
@@ -300,10 +307,12 @@ def _source_for(
     for table in likely:
         try:
             fitting[table] = _read(look, table, images, others)
-        except _AmbiguousError:
+        except AmbiguousError:
             raise
         except RockspaceError as error:
             reasons.setdefault(table, str(error))
+    for source, _ in list(fitting.values()):
+        fitting.pop(source.names or "", None)  # a key to another table
     first = next(iter(fitting.values()), None)
     if first and any(not np.array_equal(first[1].table, reading.table) for _, reading in fitting.values()):
         raise RockspaceError(
@@ -344,13 +353,13 @@ def _read(look: _Folder, table: str, images: Sequence[str], others: Sequence[str
         if kind or _is_joined(look, named, images, others):
             found[listing] = named, other
         elif reading:
-            raise _AmbiguousError(
+            raise AmbiguousError(
                 f"{look.path}: the rows of {table} have no names, and {listing} lists the images in another order than that of "
                 "their names; put names and coordinates into one table"
             )
     first = next(iter(found.values()), None)
     if first and any(not np.array_equal(first[1].table, other.table) for _, other in found.values()):
-        raise _AmbiguousError(
+        raise AmbiguousError(
             f"{look.path}: {listed(found)} each name the rows of {table}, in different ways; name one in "
             "dataset.splits.train.names, or take the others out of the folder"
         )
@@ -389,30 +398,29 @@ def _labels(
     source_of: Mapping[str, _Source],
     splits: dict[str, dict[str, Any]],
     columns: dict[str, str],
-) -> dict[str, Any]:
-    """The keys that say where labels come from; a table of labels goes into ``splits``."""
-    roles = {"columns": columns} if columns else {}
-    given = (
-        source_of_labels({**look.given, "columns": columns})
-        if look.given.get("labels") or columns.get("label")
-        else None
-    )
-    if given in ("none", "folders") or look.given.get("filename"):
-        return roles
+) -> tuple[dict[str, Any], int]:
+    """The keys that say where labels come from, and how many labels there are; a table of labels goes into ``splits``."""
+    roles: dict[str, Any] = {"columns": columns} if columns else {}
+    given = look.given.get("labels") or ("table" if columns.get("label") else None)
     faults: list[str] = []
+    if given == "none":
+        return roles, 0
     if given in ("table", None) and (found := _label_columns(look, images_of, source_of, columns, faults)):
-        own, labels_of = found
+        own, labels_of, labels = found
         for split, table in labels_of.items():
             splits[split] |= {"labels": table} if table != source_of[split].table else {}
-        return {"columns": columns | own}
-    if given is None and _are_labels(_folders(images_of), "the folders", faults):
-        return roles | {"labels": "folders"}
-    if given in ("names", None) and (filename := _filename(look.images, faults)):
-        return roles | {"filename": filename}
+        return {"columns": columns | own}, labels
+    folders = _folders(images_of)
+    if given in ("folders", None) and not look.given.get("filename") and _are_labels(folders, "the folders", faults):
+        return roles | {"labels": "folders"}, len(folders)
+    stems = [look.given["filename"]] if "filename" in look.given else _STEMS
+    stems = [stem for stem in stems if "label" in re.compile(stem).groupindex]
+    if given in ("names", None) and (names := _filename(look.images, stems, faults)):
+        return roles | {"filename": names[0]}, names[1]
     if faults or given:
         fault = next(iter(faults), "no labels found")
         raise RockspaceError(f"{look.path}: {fault}; mend it, set dataset.labels to none, or {_BY_HAND}")
-    return roles | {"labels": "none"}
+    return roles | {"labels": "none"}, 0
 
 
 def _label_columns(
@@ -421,13 +429,13 @@ def _label_columns(
     source_of: Mapping[str, _Source],
     columns: Mapping[str, str],
     faults: list[str],
-) -> tuple[dict[str, str], Mapping[str, str]] | None:
-    """The columns of labels, and the table of each split that has them: that of the coordinates, or one of their own.
+) -> tuple[dict[str, str], Mapping[str, str], int] | None:
+    """The columns of labels, the table of each split that has them (that of the coordinates, or one of their own), and their number.
 
     Why columns with such a name are no labels goes to ``faults``.
     """
     if found := _columns_of_labels(look, images_of, source_of, columns, faults):
-        return found, {split: source.table for split, source in source_of.items()}
+        return found[0], {split: source.table for split, source in source_of.items()}, found[1]
     used = {name for source in source_of.values() for name in (source.table, source.names)}
     tables = [table for table in _with_suffix(look.files, TABLES) if table not in used]
     own = {
@@ -437,7 +445,10 @@ def _label_columns(
     having = [table for table in tables if own[table]]
     if len(having) > 1:
         raise RockspaceError(f"{look.path}: {listed(having)} each give all images a label; {_BY_HAND}")
-    return (own[having[0]], dict.fromkeys(images_of, having[0])) if having else None
+    for table in having:
+        columns, labels = own[table] or ({}, 0)
+        return columns, dict.fromkeys(images_of, table), labels
+    return None
 
 
 def _columns_of_labels(
@@ -446,8 +457,8 @@ def _columns_of_labels(
     source_of: Mapping[str, _Source],
     given: Mapping[str, str],
     faults: list[str],
-) -> dict[str, str]:
-    """Columns that are called labels, if the tables of the splits have them for all images."""
+) -> tuple[dict[str, str], int] | None:
+    """Columns that are called labels, and how many these are, if the tables of the splits have them for all images."""
     labels: Counter[str] = Counter()
     columns: dict[str, str] = {}
     words = {"label": LABEL_COLUMNS, "superclass": SUPERCLASS_COLUMNS}
@@ -457,16 +468,16 @@ def _columns_of_labels(
         try:
             table, pairing = look.rows(source, images_of[split], others)
         except RockspaceError:
-            return {}
+            return None
         called = {role: _column_called(table, names) for role, names in words.items()}
         columns = {role: name for role, name in called.items() if name and name != pairing.names}
         if "label" not in columns or pairing.names is None:
-            return {}
+            return None
         labels.update("" if is_missing(cell) else cell for cell in table.cells[columns["label"]].iloc[pairing.rows])
     where = (
         f"the cells of column {columns['label']!r} of {listed(sorted({source.table for source in source_of.values()}))}"
     )
-    return columns if _are_labels(labels, where, faults) else {}
+    return (columns, len(labels)) if _are_labels(labels, where, faults) else None
 
 
 def _column_called(table: Table, words: Sequence[str]) -> str | None:
@@ -482,19 +493,20 @@ def _folders(images_of: Mapping[str, list[str]]) -> Counter[str]:
     return Counter(folder for folders in of_split.values() for folder in folders) if are_several else Counter()
 
 
-def _filename(images: Sequence[str], faults: list[str]) -> str | None:
-    """The expression that finds labels in the file names, if one does."""
-    names = [PurePosixPath(image).name for image in images]
-    suffixes = sorted({PurePosixPath(name).suffix.lstrip(".") for name in names})
+def _filename(images: Sequence[str], stems: Sequence[str], faults: list[str]) -> tuple[str, int] | None:
+    """The expression that finds labels in the file names, and how many, if one of these stems does, or a whole expression."""
+    suffixes = sorted({PurePosixPath(image).suffix.lstrip(".") for image in images})
     ending = rf"\.{suffixes[0]}" if len(suffixes) == 1 else rf"\.(?:{'|'.join(suffixes)})"
-    for stem in _STEMS:
-        matches = [re.fullmatch(stem + ending, name) for name in names]
+    for stem in stems:
+        expression = stem + ending if stem in _STEMS else stem
+        names = [image if "/" in expression else PurePosixPath(image).name for image in images]
+        matches = [re.fullmatch(expression, name) for name in names]
         labels = Counter(match["label"] for match in matches if match)
         are_words = all(re.search(r"[^\W\d_]", label) for label in labels)
-        if not all(matches) or not (are_words or stem == _STEMS[-1]):
+        if not all(matches) or not (are_words or stem == stems[-1]):
             continue
         if _are_labels(labels, f"names such as '{names[0]}'", faults):
-            return stem + ending
+            return expression, len(labels)
     return None
 
 
@@ -512,7 +524,7 @@ def _are_labels(counts: Counter[str], where: str, faults: list[str]) -> bool:
 
 
 def _rule(look: _Folder, images: list[str], source: _Source, splits: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """What picks validation images out of one set: a column of splits, a list, or else a draw."""
+    """What picks validation images out of one set: a column of splits or a list, if there is one."""
     tables = [source, *([_Source(splits["train"]["labels"])] if "labels" in splits["train"] else [])]
     for each in tables:
         table, pairing = look.rows(each, images, ())
@@ -532,7 +544,7 @@ def _rule(look: _Folder, images: list[str], source: _Source, splits: Mapping[str
         for split, words in (("train", _TRAINING), ("validation", _VALIDATION))
     }
     if not lists["train"] and not lists["validation"]:
-        return {"fraction": FRACTION, "seed": 0}
+        return {}
     if len(lists["validation"]) != 1 or len(lists["train"]) > 1:
         raise RockspaceError(
             f"{look.path}: {listed([*lists['train'], *lists['validation']])} look like lists of splits, and a study has two, one to train "

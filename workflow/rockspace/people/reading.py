@@ -69,14 +69,14 @@ class Reading:
     ignored: Mapping[str, str]
     left_out: tuple[str, ...] = ()
 
-    def in_words(self) -> list[str]:
-        """Three lines: file and names, labels and dimensions, what was ignored."""
+    def in_words(self, *, whole: bool = False) -> list[str]:
+        """Three lines: file and names, dimensions and labels, what was ignored; the first few of each, or if ``whole`` all."""
+        write = ", ".join if whole else listed
         left_out = [f"{name} ({reason})" for name, reason in self.ignored.items()]
         return [
             f"{self.file}: {self.named_by}, {len(self.table)} images",
-            f"dimensions: {', '.join(self.table.columns)}"
-            + (f"; labels: {', '.join(self.labels)}" if self.labels else ""),
-            f"ignored: {', '.join(left_out) or 'nothing'}",
+            f"dimensions: {write(self.table.columns)}" + (f"; labels: {write(self.labels)}" if self.labels else ""),
+            f"ignored: {write(left_out) or 'nothing'}",
         ]
 
 
