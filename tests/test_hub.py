@@ -1,20 +1,29 @@
 """Presets of KerasHub: downloaded by its own code from a hub on loopback, built from a file, read, trained, saved."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from vision_weights import DEPTH, NATIVE, OTHERS, images
 
 import hub_presets
 import standin_hub
 from networks import relative_difference
+from rockspace.errors import RockspaceError
+from rockspace.inference.prediction import one_pass_model
 from rockspace.networks import hub
+from rockspace.networks.classifier import attach_head, build_head, named_outputs, pooled_backbone
 from rockspace.networks.hub_towers import tower_of
 from rockspace.networks.preprocessing import MODES
+from rockspace.networks.tokens import names_of, output_of
+from rockspace.networks.training_copy import trained, training_copy
 from rockspace.networks.vision_transformer import cubic_interpolation, load_arrays, vision_transformer
+from rockspace.training.finetune import set_trainable
+from test_training import defaults
 from vision_references import FAMILIES, backbone
+from vision_weights import DEPTH, NATIVE, OTHERS, images
 
 REFERENCE = Path(__file__).with_name("reference") / "vision.npz"
 SIZES = (NATIVE, *OTHERS)
@@ -127,3 +136,221 @@ def test_a_preset_is_downloaded_by_kerashub_itself_and_says_the_same_afterwards(
         tower = tower_of(keras_hub.models.Backbone.from_preset(str(presets[preset])), preset)
         expected = tower.features(converter(photographs()))
         assert relative_difference(network(photographs()), expected) < 1e-5
+
+
+def test_every_family_is_built_from_its_file_at_any_size_without_kerashub(fetched):
+    code = """
+import sys
+sys.modules["keras_hub"] = None
+from pathlib import Path
+from rockspace.networks import hub
+for path in map(Path, sys.argv[1:]):
+    for size in 32, 48:
+        network = hub.build(f"keras_hub:{path.name}", image_size=size, weights=path)
+        print(path.name, network(network.input).shape[1])
+"""
+    command = [sys.executable, "-c", code, *map(str, fetched.values())]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-2000:]
+    widths = {name: 24 if "clip" in name else 32 for name in fetched}
+    assert result.stdout.split("\n")[:-1] == [f"{name} {width}" for name, width in widths.items() for _ in range(2)]
+
+
+def test_the_text_tower_is_not_in_the_file(fetched, presets):
+    for name in ("clip_vit_base_patch32", "siglip_base_patch16_224"):
+        assert fetched[name].stat().st_size < 0.9 * (presets[name] / "model.weights.h5").stat().st_size
+    assert not [name for name in names_of(built(fetched, CLIP)) if "text" in name or "token_embedding" in name]
+
+
+def test_the_preprocessing_is_that_of_the_preset_or_one_said(fetched, presets):
+    own = built(fetched, DINO).get_layer("preprocessing")
+    np.testing.assert_allclose(own.scale, [1 / 50, 1 / 60, 1 / 70])
+    np.testing.assert_allclose(own.offset, [-1.9, -2.0, -2.1])
+    said = built(fetched, DINO, preprocessing="unit").get_layer("preprocessing")
+    np.testing.assert_allclose(said.scale, [1 / 255] * 3)
+
+
+def test_without_a_converter_in_the_preset_the_preprocessing_is_that_of_its_family(presets, tmp_path):
+    (presets["siglip_base_patch16_224"] / "image_converter.json").rename(tmp_path / "converter")
+    hub.fetch(f"keras_hub:{presets['siglip_base_patch16_224']}", tmp_path / "tower")
+    (tmp_path / "converter").rename(presets["siglip_base_patch16_224"] / "image_converter.json")
+    network = hub.build(SIGLIP, image_size=32, weights=tmp_path / "tower")
+    np.testing.assert_allclose(network.get_layer("preprocessing").scale, [1 / 127.5] * 3)
+
+
+def test_random_weights_are_drawn_anew_for_each_seed_and_the_same_for_one(fetched):
+    first, again, other = (built(fetched, CLIP, pretrained=False, seed=seed) for seed in (1, 1, 2))
+    pretrained = built(fetched, CLIP)
+    for layer in ("patches", "block_2_attention", "positions", "image_features"):
+        drawn = [network.get_layer(layer).get_weights()[0] for network in (first, again, other, pretrained)]
+        np.testing.assert_array_equal(drawn[0], drawn[1])
+        assert not np.array_equal(drawn[0], drawn[2])
+        assert not np.array_equal(drawn[0], drawn[3])
+
+
+# --- Layers ---
+
+
+def test_a_block_is_the_mean_of_its_patches_and_its_class_token_has_a_name(fetched):
+    network = built(fetched, DINO)
+    names = ["block_1", "block_2_class_token", "norm", "patch_mean", "class_token"]
+    found = one_pass_model(network, names, "mean")(photographs())
+    tokens = keras.Model(network.input, [network.get_layer(name).output for name in ("block_1", "block_2", "norm")])
+    first, second, norm = (keras.ops.convert_to_numpy(values) for values in tokens(photographs()))
+    expected = [first[:, 1:].mean(1), second[:, 0], norm[:, 1:].mean(1), norm[:, 1:].mean(1), norm[:, 0]]
+    for name, values in zip(names, expected, strict=True):
+        np.testing.assert_allclose(found[f"layer/{name}"], values, atol=1e-5, err_msg=name)
+
+
+def test_registers_are_no_patches(fetched):
+    network = built(fetched, "keras_hub:dinov2_with_registers_small")
+    tokens = keras.Model(network.input, network.get_layer("block_2").output)(photographs())
+    found = one_pass_model(network, ["block_2"], "mean")(photographs())["layer/block_2"]
+    np.testing.assert_allclose(found, keras.ops.convert_to_numpy(tokens)[:, 5:].mean(1), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "layer", "width"),
+    [(DINO, "class_token", 32), (CLIP, "image_features", 24), (SIGLIP, "image_features", 32)],
+)
+def test_the_features_are_those_of_the_family(fetched, backbone, layer, width):
+    pooled = pooled_backbone(built(fetched, backbone))
+    assert pooled.output.shape == (None, width)
+    both = one_pass_model(pooled, ["pooled", layer], "mean")(photographs())
+    np.testing.assert_array_equal(both["layer/pooled"], both[f"layer/{layer}"])
+
+
+def test_names_before_any_job_are_those_that_can_be_read(fetched):
+    for name, path in fetched.items():
+        known, network = hub.layers(f"keras_hub:{path}"), built(fetched, f"keras_hub:{name}")
+        assert (known.block_ends, known.multiple_of) == (["block_1", "block_2"], 8)
+        for layer in known.names[1:]:
+            assert output_of(network, layer).shape[-1] > 0, layer
+
+
+def test_a_head_can_stand_on_several_layers_and_on_the_foreground_of_patches(fetched):
+    network = built(fetched, DINO)
+    pooled = pooled_backbone(network, ["block_1", "block_2_class_token", "patch_mean"], "mean_std")
+    assert pooled.output.shape == (None, 2 * 32 + 32 + 32)
+    assert pooled_backbone(network, ["block_2"], "foreground").output.shape == (None, 64)
+    cut = pooled_backbone(built(fetched, DINO, output_layer="block_1"))
+    expected = one_pass_model(network, ["block_1"], "mean")(photographs())["layer/block_1"]
+    np.testing.assert_allclose(cut(photographs()), expected, atol=1e-5)
+    token = pooled_backbone(built(fetched, DINO, output_layer="block_1_class_token"))
+    assert "block_2" not in {layer.name for layer in token.layers}
+
+
+# --- Training ---
+
+
+def classifier(fetched, backbone: str) -> keras.Model:
+    pooled = pooled_backbone(built(fetched, backbone))
+    return attach_head(pooled, build_head(pooled.output.shape[-1], 3, defaults("head"), 0))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_block_and_what_follows_it_learns_and_what_precedes_it_stays(fetched, precision):
+    for name in fetched:
+        network = classifier(fetched, f"keras_hub:{name}")
+        copy = training_copy(network, precision, freeze_norms=True)
+        set_trainable(copy, "block_1_class_token")
+        copy.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+        copy.train_on_batch(photographs(count=6), np.arange(6) % 3)
+        learnt = trained(network, copy)
+        for layer in ("block_2_mlp_2", "norm", "predictions"):
+            before, after = (each.get_layer(layer).get_weights()[0] for each in (network, learnt))
+            assert not np.array_equal(before, after), (name, layer)
+            assert np.isfinite(after).all()
+        for layer in ("patches", "positions", "block_1_mlp_1"):
+            before, after = (each.get_layer(layer).get_weights()[0] for each in (network, learnt))
+            np.testing.assert_array_equal(before, after)
+
+
+def test_the_copy_that_trains_in_bfloat16_says_nearly_the_same(fetched):
+    for name in fetched:
+        network = classifier(fetched, f"keras_hub:{name}")
+        copy = training_copy(network, "bfloat16", freeze_norms=True)
+        blocks = [layer for layer in copy.layers if layer.name.startswith("block_")]
+        assert {layer.compute_dtype for layer in blocks} == {"bfloat16"}
+        assert copy.get_layer("predictions").compute_dtype == "float32"
+        assert relative_difference(copy(photographs()), network(photographs())) < 0.05, name
+
+
+def test_a_saved_classifier_loads_in_plain_keras_without_this_project_and_without_kerashub(fetched, tmp_path):
+    for name in fetched:
+        keras.utils.clear_session()
+        network = classifier(fetched, f"keras_hub:{name}")
+        network = trained(network, training_copy(network, "bfloat16", freeze_norms=True))
+        network.save(tmp_path / f"{name}.keras")
+        np.save(tmp_path / f"{name}.npy", named_outputs(network)(photographs())["predictions"])
+    code = """
+import sys
+sys.modules["rockspace"] = sys.modules["keras_hub"] = None
+import keras, numpy as np
+from pathlib import Path
+images = np.random.default_rng(1).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+for path in sorted(Path().glob("*.keras")):
+    found = keras.saving.load_model(path, safe_mode=True)(images)
+    np.testing.assert_allclose(found, np.load(path.with_suffix(".npy")), atol=1e-5, err_msg=path.name)
+    print(path.stem)
+"""
+    result = subprocess.run([sys.executable, "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert result.stdout.split() == sorted(fetched)
+
+
+# --- What goes wrong, in one line each ---
+
+
+def refused(backbone: str, folder: Path) -> str:
+    with pytest.raises(RockspaceError) as refused:
+        hub.fetch(backbone, folder / "tower")
+    assert "\n" not in str(refused.value)
+    assert not (folder / "tower").exists()
+    return str(refused.value)
+
+
+def test_a_preset_that_is_none_is_refused_with_similar_names(tmp_path):
+    assert "did you mean dinov2_base" in refused("keras_hub:dinov2_bse", tmp_path)
+    assert "no such folder" in refused("keras_hub:./my_preset", tmp_path)
+    assert "no vision transformer" in refused("keras_hub:bert_base_en", tmp_path)
+
+
+def test_a_preset_that_the_hub_does_not_have_is_refused(server, tmp_path):
+    assert "keras_hub:dinov2_small" in refused("keras_hub:dinov2_small", tmp_path)
+    assert "config.json" in refused("keras_hub:kaggle://keras/dinov2/keras/none/1", tmp_path)
+
+
+def test_without_a_connection_the_hub_is_named_and_a_way_out(tmp_path, monkeypatch):
+    for name, value in standin_hub.environment(1, tmp_path / "cache").items():
+        monkeypatch.setenv(name, value)
+    message = refused(DINO, tmp_path)
+    assert "cannot be reached" in message
+    assert "keras_hub:path/to/folder" in message
+    assert hub.layers(DINO) is None
+
+
+@pytest.mark.parametrize("fault", ["damaged", "truncated"])
+def test_a_file_that_arrives_damaged_is_refused(server, tmp_path, fault):
+    getattr(server, fault).add("dinov2_base/model.weights.h5")
+    message = refused(DINO, tmp_path)
+    assert "keras_hub:dinov2_base" in message
+
+
+def test_images_that_patches_do_not_fill_are_refused(fetched):
+    with pytest.raises(RockspaceError, match=r"100 is no multiple of 8.*the nearest is 96"):
+        built(fetched, DINO, image_size=100)
+
+
+def test_without_kerashub_one_line_says_how_to_install_it(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras_hub", None)
+    assert "pip install keras-hub" in refused(DINO, tmp_path)
+
+
+def test_a_file_of_other_weights_is_refused(tmp_path):
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save_weights(tmp_path / "other.weights.h5")
+    with pytest.raises(RockspaceError, match="no weights of a preset"):
+        hub.build(DINO, image_size=32, weights=tmp_path / "other.weights.h5")
+    (tmp_path / "cut.weights.h5").write_bytes((tmp_path / "other.weights.h5").read_bytes()[:1000])
+    with pytest.raises(RockspaceError, match="damaged"):
+        hub.build(DINO, image_size=32, weights=tmp_path / "cut.weights.h5")

@@ -1,13 +1,10 @@
 """KerasHub's vision transformers with the weights of tests/reference/vision_weights.py."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).with_name("reference")))
 from vision_weights import (
     DEPTH,
     HEADS,

@@ -12,6 +12,7 @@ import sys
 import numpy as np
 import torch
 import transformers as hf
+
 from vision_weights import (
     DEPTH,
     HEADS,

@@ -41,9 +41,10 @@ def reading(model: keras.Model, name: str, key: str | None = None) -> Reading:
         tokens_of = NORM if name == PATCH_MEAN else name.removesuffix(f"_{CLASS_TOKEN}")
         if tokens_of != name and tokens_of in names:
             part = PATCH_MEAN if name == PATCH_MEAN else CLASS_TOKEN
-            return Reading(model.get_layer(tokens_of), part, _prefix(model))
+            layer = model.get_layer(tokens_of)
+            return Reading(layer, part, _prefix(model, layer.output))
     layer = find_layer(model, name, key)
-    return Reading(layer, PATCHES if len(layer.output.shape) == 3 else None, _prefix(model))
+    return Reading(layer, PATCHES if len(layer.output.shape) == 3 else None, _prefix(model, layer.output))
 
 
 def output_of(model: keras.Model, name: str, key: str | None = None) -> keras.KerasTensor:
@@ -70,7 +71,7 @@ def places_of(model: keras.Model, output: keras.KerasTensor, name: str) -> keras
     """
     if len(output.shape) != 3 or not _is_transformer(model):
         return output
-    if prefix := _prefix(model):
+    if prefix := _prefix(model, output):
         output = keras.layers.Cropping1D((prefix, 0), name=f"{name}_patches")(output)
     _, count, width = output.shape
     side = round(count**0.5)
@@ -79,14 +80,14 @@ def places_of(model: keras.Model, output: keras.KerasTensor, name: str) -> keras
 
 def names_of(model: keras.Model) -> list[str]:
     """Return the names that can be read in a vision transformer, from the input on."""
-    prefix, names = _prefix(model), []
+    names = []
     for layer in model.layers:
         if _NOT_OF_IMAGES.match(layer.name):
             continue
         # Before the layer, so that both are known in a network that ends there.
         if layer.name == NORM:
             names.append(PATCH_MEAN)
-        if prefix and re.fullmatch(r"block_\d+", layer.name):
+        if _prefix(model, layer.output) and re.fullmatch(r"block_\d+", layer.name):
             names.append(f"{layer.name}_{CLASS_TOKEN}")
         names.append(layer.name)
     return names
@@ -96,6 +97,8 @@ def _is_transformer(model: keras.Model) -> bool:
     return any(layer.name == POSITIONS for layer in model.layers)
 
 
-def _prefix(model: keras.Model) -> int:
-    """The number of tokens before the patches."""
-    return next((layer.padding[0] for layer in model.layers if layer.name == PREFIX), 0)
+def _prefix(model: keras.Model, output: keras.KerasTensor) -> int:
+    """The number of tokens before the patches in what a layer gives."""
+    padding = [layer for layer in model.layers if layer.name == PREFIX]
+    # Before the padding there are patches alone, and what pools them gives a single token.
+    return padding[0].padding[0] if padding and output.shape[1] == padding[0].output.shape[1] else 0
