@@ -1,5 +1,7 @@
 """A folder of one's own: looked through, described, and ready to run."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +10,14 @@ import pytest
 import yaml
 from PIL import Image
 
+from dry_runs import dry_run
 from rockspace.config import laid_over, validated
 from rockspace.data.images import SUFFIXES
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError
 from rockspace.new_study import main, new_study
-from rockspace.people.proposal import propose_dataset
+from rockspace.people.proposal import propose_dataset, with_proposed_dataset
+from rockspace.people.reading import people_coordinates
 from workflow_runs import ROOT
 
 FLAT = [f"{label}_{i:02d}.png" for label in ("cat", "dog", "owl") for i in range(4)]
@@ -156,3 +160,126 @@ def test_a_name_that_is_no_folders_name_is_refused(monkeypatch, name):
 def test_a_name_that_yaml_reads_as_something_else_stays_a_name(monkeypatch, name):
     monkeypatch.chdir(ROOT)
     assert yaml.safe_load(new_study(name, None))["study"] == name
+
+
+def proposed(given: dict) -> dict:
+    """The dataset of a study whose config file holds this one section, as Snakemake lays it over the default."""
+    default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    config = with_proposed_dataset(laid_over(default, {"study": "a", "dataset": given}), ROOT / "config/config.yaml")
+    models = [{"name": "a", "backbone": "resnet50", "objective": "none"}]
+    return validated(config | {"models": models})["dataset"]
+
+
+def with_columns(folder: Path) -> Path:
+    """Pets in a table with a column of kinds, one of splits, and five of numbers; and another table."""
+    fill(folder, FLAT)
+    values = pd.DataFrame(np.random.default_rng(0).normal(size=(12, 5)), FLAT, list("abcde"))
+    values.assign(kind=["x", "y"] * 6, split=["train", "train", "test"] * 4).to_csv(
+        folder / "mds.csv", index_label="pet"
+    )
+    (-values).to_csv(folder / "norms.csv", index_label="pet")
+    return folder
+
+
+def test_what_is_given_beside_a_folder_stands(folder):
+    with pytest.raises(RockspaceError, match=r"mds.csv, norms.csv each give all images coordinates"):
+        proposed({"folder": str(with_columns(folder))})
+    splits = {"train": {"coordinates": "mds.csv"}}
+    found = proposed({"folder": str(folder), "dimensions": ["a", "c", "d"], "splits": splits})
+    assert (found["dimensions"], found["labels"], found["source"]) == (["a", "c", "d"], "table", "directory")
+    assert found["columns"] == {"label": "kind"}
+    assert found["splits"] == {
+        "train": {"images": "*.png", "coordinates": "mds.csv"},
+        "validation": {"column": "split"},
+    }
+    given = {"labels": "names", "splits": splits | {"validation": {"fraction": 0.5}}}
+    found = proposed({"folder": str(folder), **given})
+    assert (found["labels"], set(build_catalog(folder, found)["label"])) == ("names", {"cat", "dog", "owl"})
+    assert found["splits"]["validation"] == {"fraction": 0.5, "seed": 0}
+    found = proposed({"folder": str(folder), "labels": "none", "splits": splits})
+    assert found["labels"] == "none"
+    assert set(build_catalog(folder, found)["label"]) == {""}
+
+
+def test_dimensions_that_one_table_alone_has_choose_it(folder):
+    with_columns(folder)
+    table = pd.read_csv(folder / "norms.csv").rename(columns={"a": "familiarity"})
+    table.to_csv(folder / "norms.csv", index=False)
+    assert (
+        proposed({"folder": str(folder), "dimensions": ["familiarity"]})["splits"]["train"]["coordinates"]
+        == "norms.csv"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"directory": "elsewhere"}, "dataset.directory: found beside dataset.folder, from which it is detected"),
+        ({"dimension": ["a"]}, "dataset.dimension: found beside dataset.folder"),
+        ({"dimensions": "a"}, 'dataset.dimensions: found "a"'),
+        ({"splits": {"train": {"image": "*.png"}}}, "splits.train.image: unknown key; did you mean 'images'"),
+        ({"labels": "folders"}, "no labels found; mend it, set dataset.labels to none"),
+        ({"splits": {"train": {"coordinates": "msd.csv"}}}, r"msd.csv"),
+    ],
+)
+def test_what_does_not_fit_a_folder_is_refused_in_a_line(folder, given, expected):
+    fill(folder, FLAT, mds=FLAT)
+
+    def read() -> None:
+        dataset = proposed({"folder": str(folder), **given})
+        people_coordinates(folder, dataset, build_catalog(folder, dataset))
+
+    with pytest.raises(RockspaceError, match=expected) as error:
+        read()
+    assert "\n" not in str(error.value)
+
+
+def without_labels(folder: Path) -> None:
+    fill(folder, [f"{i:02d}.png" for i in range(12)], mds=[f"{i:02d}" for i in range(12)])
+
+
+def long_with_splits(folder: Path) -> None:
+    table = pd.read_csv(with_columns(folder) / "mds.csv").melt(["pet", "kind", "split"], var_name="dimension")
+    table.to_csv(folder / "mds.csv", index=False, sep=";", decimal=",")
+    (folder / "norms.csv").unlink()
+
+
+def in_folders_with_names_apart(folder: Path) -> None:
+    fill(folder, [f"{name[:3]}/{name}" for name in FLAT])
+    np.save(folder / "mds.npy", np.random.default_rng(0).normal(size=(12, 3)))
+    (folder / "names.txt").write_text("\n".join(FLAT[::-1]))
+
+
+@pytest.mark.parametrize("layout", [without_labels, long_with_splits, in_folders_with_names_apart])
+def test_the_file_that_is_written_can_be_run_at_once_and_says_what_the_folder_alone_says(tmp_path, monkeypatch, layout):
+    layout(tmp_path / "mine")
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    main(["pets", "mine"])
+    snakefile = ["--snakefile", str(ROOT / "Snakefile"), "--config", "study=pets"]
+    for arguments in (["--configfile", "config/pets.yaml", *snakefile], [*snakefile, "dataset=mine"]):
+        planned = dry_run(tmp_path, arguments, dict(os.environ))
+        assert planned.returncode == 0, planned.stdout + planned.stderr
+
+
+def test_at_most_five_of_anything_are_listed(folder, tmp_path, monkeypatch, capsys):
+    images = [f"{kind}{i}.png" for kind in "abcdefghij" for i in range(4)]
+    fill(folder, images)
+    names = [f"dimension number {i}" for i in range(49)]
+    table = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 49)), images, names)
+    table = table.assign(**{f"note {i}": images for i in range(9)})
+    table = pd.concat([table, table.set_axis([f"k{i}.png" for i in range(40)])])
+    table.to_csv(folder / "mds.csv", index_label="image")
+    (tmp_path / "config").mkdir()
+    shutil.copy(ROOT / "config/config.yaml", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
+    main(["pets", "mine"])
+    said = capsys.readouterr().out
+    assert all(line.count(",") <= 6 for line in said.splitlines()), said
+    assert "k0.png, k1.png, k2.png, k3.png, k4.png and 35 more" in said
+    assert "dimension number 4 and 44 more" in said
+    assert "10 labels" in said
+    for i in range(9):
+        (folder / f"mds{i}.csv").write_text((folder / "mds.csv").read_text().replace(",0.", f",{i + 1}."))
+    with pytest.raises(RockspaceError, match=r"mds.csv, mds0.csv, mds1.csv, mds2.csv, mds3.csv and 5 more each give"):
+        propose_dataset(folder)

@@ -36,7 +36,7 @@ GIVEN = ("dimensions", "columns", "labels", "order", "filename", "splits")
 # How labels are read from file names, the most specific expression first; the last one is for labels that are numbers.
 _STEMS = (
     r"(?P<superclass>[A-Z])_(?P<label>.+?)_(?P<token>\d+)(?:_\d+)?",
-    r"(?P<label>.+?)[ _-]*\d+[a-z]?",
+    r"(?P<label>.+?)[ ,_-]*\d+[a-z]?",
     r"(?P<label>[^_-]+)[_-].+",
     r"(?P<label>\d+)[_-]\d+",
 )
@@ -487,9 +487,10 @@ def _column_called(table: Table, words: Sequence[str]) -> str | None:
 
 
 def _folders(images_of: Mapping[str, list[str]]) -> Counter[str]:
-    """The folders that directly hold the images, where they divide the images of each split."""
+    """The folders that directly hold the images, where they divide the images of each split, all as deep."""
     of_split = {split: [PurePosixPath(image).parent.name for image in images] for split, images in images_of.items()}
-    are_several = all(len(set(folders)) > 1 for folders in of_split.values())
+    depths = {len(PurePosixPath(image).parts) for images in images_of.values() for image in images}
+    are_several = len(depths) == 1 and all(len(set(folders)) > 1 for folders in of_split.values())
     return Counter(folder for folders in of_split.values() for folder in folders) if are_several else Counter()
 
 
