@@ -18,6 +18,7 @@ need not see, a page can have done before a block:
     -->
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -209,12 +210,14 @@ class Desk:
 
         from rockspace.config import laid_over, validated
         from rockspace.errors import RockspaceError
+        from rockspace.people.proposal import with_proposed_dataset
 
         config: dict = {}
         for layer in [*((ROOT / path).read_text(encoding="utf-8") for path in below), text]:
             config = laid_over(config, yaml.safe_load(layer))
         try:
-            validated(config)
+            with contextlib.chdir(self.folder):  # a folder of images may be detected there
+                validated(with_proposed_dataset(config, ROOT / "config/config.yaml"))
         except RockspaceError as error:
             return str(error)
         return None
