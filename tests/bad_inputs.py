@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.io
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
@@ -271,8 +272,39 @@ wrong_value(
     "One image in both splits",
     "dataset.splits.validation.images",
     "*/*.jpg",
-    "360 Rocks/I_Andesite_01.jpg is a training image and a validation image (4 such images); narrow the patterns in dataset.splits.*.images, or draw validation images with dataset.splits.validation.fraction",
+    "360 Rocks/I_Andesite_01.jpg is a training image and a validation image (4 such images); narrow the patterns in dataset.splits.*.images, or pick validation images with dataset.splits.validation.fraction, list, tokens or column",
 )
+
+
+RULE = "dataset.splits.validation"
+wrong_value(
+    "Two rules for the validation images",
+    RULE,
+    {"fraction": 0.5, "column": "split"},
+    "config: dataset.splits.validation: found fraction and column; allowed: one of fraction, list, tokens, column",
+)
+wrong_value(
+    "Tokens that no image has",
+    RULE,
+    {"tokens": "13-16"},
+    "config: dataset.splits.validation.tokens: found '13-16'; allowed: some of the tokens in the names, 1 to 2",
+)
+wrong_value(
+    "A column of splits that no table has",
+    RULE,
+    {"column": "split"},
+    "results/rocks/raw/mds_360.txt: no column 'split' (config key dataset.splits.validation.column); its columns are column 1, column 2",
+)
+
+
+@refused(
+    CONFIG,
+    "A list of validation images with one that is not there",
+    "results/rocks/raw/held_out.txt: row 2: image 'I_Granite_01' has a row but no file; remove the row or add the image (images have names such as 'I_Andesite_01.jpg')",
+)
+def a_list_with_another_image(study: Study) -> None:
+    (ARCHIVE / "held_out.txt").write_text("I_Andesite_01\nI_Granite_01\n")
+    study.config["dataset"]["splits"]["validation"] = {"list": "held_out.txt"}
 
 
 @refused(CONFIG, "Two models of one name", "config: models[1].name: found 'lite0' twice; each model needs its own name")
@@ -771,12 +803,14 @@ wrong_coordinates(
     "no row for image 'S_Rock Salt_1_120.jpg'; add one or remove the image",
     "120",
 )
-wrong_coordinates(
-    "A row without an image",
-    "image,a,b\nI_Andesite_1_120,1,2\nS_Rock Salt_1_120,3,4\nghost,5,6\n",
-    "row 4: image 'ghost' has a row but no file; remove the row or add the image (images have names such as 'I_Andesite_1_120.jpg')",
-    "120",
-)
+
+
+@handled(COORDINATES, "A named row of another image, where every image of the study has one", "Left out, and said so.")
+def check_rows_of_other_images_are_left_out(study: Study) -> None:
+    study.coordinates("image,dimension 1,dimension 2\nI_Andesite_1_120,1,2\nS_Rock Salt_1_120,3,4\nghost,5,\n", "120")
+    assert study.run().tables["validation"].to_numpy().tolist() == [[1, 2], [3, 4]]
+
+
 wrong_coordinates(
     "Two rows for one image",
     "image,a,b\nI_Andesite_1_120,1,2\nI_Andesite_1_120,3,4\n",
@@ -820,6 +854,36 @@ wrong_coordinates(
     "row 1: a header without rows; expected one row per image",
     "120",
 )
+
+
+@refused(
+    COORDINATES,
+    "Fewer names in a second file than rows",
+    "results/rocks/raw/names.txt: no row for image 'S_Rock Salt_02.jpg'; add one or remove the image",
+)
+def too_few_names(study: Study) -> None:
+    (ARCHIVE / "names.txt").write_text("\n".join(TRAIN[:-1]))
+    study.config["dataset"]["splits"]["train"]["names"] = "names.txt"
+
+
+@refused(
+    COORDINATES,
+    "Two matrices in a `.mat` file",
+    "results/rocks/raw/mds.mat: several matrices, D (4 x 4), Y (4 x 2); name one in config key dataset.columns.variable",
+)
+def two_matrices(study: Study) -> None:
+    scipy.io.savemat(ARCHIVE / "mds.mat", {"D": np.eye(4), "Y": np.arange(8.0).reshape(4, 2)})
+    study.config["dataset"]["splits"]["train"]["coordinates"] = "mds.mat"
+
+
+@refused(
+    COORDINATES,
+    "A dimension of an image twice in a long table",
+    "results/rocks/raw/mds_360.txt: row 4: 'I_Andesite_01' has 'a' twice, as in row 2; average the rows of an image first",
+)
+def a_dimension_twice(study: Study) -> None:
+    study.coordinates("image,dimension,value\nI_Andesite_01,a,1.5\nI_Andesite_01,b,2\nI_Andesite_01,a,3\n")
+    study.config["dataset"]["columns"] = {"dimension": "dimension", "value": "value"}
 
 
 wrong_coordinates(
