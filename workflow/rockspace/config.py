@@ -16,7 +16,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from rockspace.baselines import classifies
 from rockspace.errors import RockspaceError
-from rockspace.network_kinds import is_trained, settle
+from rockspace.network_kinds import as_it_is, is_trained, settle
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
 MOST_VALUES, DEEPEST = 100_000, 50
@@ -65,6 +65,7 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
     _check_texts(config)
     # Through JSON, since Snakemake hands over ordered mappings and tuples, and YAML makes dates of names.
     config = json.loads(json.dumps(config, default=str))
+    config["models"] = _named_models(config.get("models"))
     filled = _fill(config, schema)
     _check_finite(filled)
     _check(filled, schema)
@@ -80,6 +81,14 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
     _settle_validation(filled["dataset"]["splits"])
     _settle_dimensions(filled["dataset"])
     return filled
+
+
+def _named_models(models: Any) -> Any:
+    """Write models that are a text, what backbone or embeddings would name, as items: the networks as they are."""
+    models = [models] if isinstance(models, str) else models
+    if not isinstance(models, list):
+        return models
+    return [as_it_is(model) if isinstance(model, str) else model for model in models]
 
 
 def laid_over(config: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

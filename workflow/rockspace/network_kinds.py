@@ -83,6 +83,9 @@ READY = Kind(
 HUB_PREFIX = "keras_hub:"
 """What the names of KerasHub's presets begin with."""
 
+EMBEDDINGS_SUFFIXES = (".npz", ".npy", ".mat", ".csv", ".tsv", ".txt", ".parquet", ".json")
+"""Files that hold ready embeddings."""
+
 OTHER_FILES = {
     (".h5", ".hdf5"): "open it with Keras and save it as a .keras file (model.save)",
     (
@@ -145,10 +148,28 @@ def fetched_weights(backbone: str) -> Path:
     return Path("results/weights") / f"{file_name(backbone)}.weights.h5"
 
 
+def check_files(models: list[dict[str, Any]]) -> None:
+    """Raise a RockspaceError if a file that a model names is not there."""
+    for model in models:
+        for key, file in files_of(model).items():
+            if not file.is_file():
+                allowed = (
+                    "imagenet, none, or the path of a .weights.h5 file" if key == "weights" else "the path of a file"
+                )
+                raise RockspaceError(f"config: models: {model['name']}: {key}: no file '{file}'; allowed: {allowed}")
+
+
 def file_name(backbone: str) -> str:
     """Return a backbone's name as it can stand in names of files and models: ``keras_hub:a/b`` as ``b``, ``c/d.onnx`` as ``d``."""
     stem = backbone if kind_of(backbone) is NAMED else re.sub(r"\.(keras|onnx)$", "", re.split(r"[/\\:]", backbone)[-1])
     return re.sub(r"[^A-Za-z0-9._-]+|^[._-]+", "-", stem).strip("-")[:80] or "network"
+
+
+def as_it_is(network: str) -> dict[str, Any]:
+    """Return the item of ``models`` that a text alone stands for: that backbone, or a file of ready embeddings, as it is."""
+    if Path(network).suffix.lower() in EMBEDDINGS_SUFFIXES:
+        return {"name": file_name(Path(network).stem), "embeddings": network}
+    return {"name": file_name(network), "backbone": network, "objective": NO_OBJECTIVE}
 
 
 def settle(model: dict[str, Any], where: str) -> None:

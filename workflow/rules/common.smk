@@ -41,6 +41,7 @@ try:
     settings = validated(given)
     models_without_training, BASELINES = baselines(settings)
     models = [*settings["models"], *models_without_training]
+    check_files(settings["models"])
     LAYERS = embedded_layers(settings | {"models": models}, [name for name, kinds in BASELINES.items() if kinds])
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
@@ -119,12 +120,6 @@ wildcard_constraints:
     files="raw|people",
     ensemble="|".join(ENSEMBLES) or "none",
 
-
-for model in settings["models"]:
-    for key, file in files_of(model).items():
-        if not file.is_file():
-            allowed = "imagenet, none, or the path of a .weights.h5 file" if key == "weights" else "the path of a file"
-            raise WorkflowError(f"config: models: {model['name']}: {key}: no file '{file}'; allowed: {allowed}")
 
 for split, path in RESPONSES.items():
     if not path.is_file():

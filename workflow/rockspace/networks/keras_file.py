@@ -128,6 +128,8 @@ def _refuse_foreign_classes(path: Path) -> None:
         raise RockspaceError(f"{path}: no .keras file of Keras 3 ({error}); save it with model.save") from error
     for part in _objects(config):
         name, home = part["class_name"], str(part.get("module") or "").partition(".")[0]
+        if (home, name) == ("builtins", "function"):
+            home, name = "", str(part["config"])
         if name in ("Lambda", "__lambda__"):
             raise RockspaceError(
                 f"{path}: holds code of its own (Lambda), which is not run; write it with layers or keras.ops and save again, or "
@@ -140,7 +142,7 @@ def _refuse_foreign_classes(path: Path) -> None:
                 raise RockspaceError(f"{path}: holds {name!r} of KerasHub; pip install 'rockspace[hub]'") from None
         elif home not in ("keras", "builtins") and not name.startswith("__"):
             raise RockspaceError(
-                f"{path}: holds the class {name!r}, which Keras does not have; write it with Keras' own layers as a functional "
+                f"{path}: holds {name!r}, which is no part of Keras; write it with Keras' own layers as a functional "
                 "model and save again, or export the network as an .onnx file"
             )
 
@@ -150,6 +152,9 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
     if isinstance(config, dict):
         if "class_name" in config and "config" in config:
             yield config
+        elif isinstance(config.get("value"), list):
+            # The code of a lambda expression, as Keras writes it for an activation.
+            yield {"class_name": "Lambda", "config": config}
         for key, value in config.items():
             if key not in ("compile_config", "build_config"):
                 yield from _objects(value)
