@@ -15,7 +15,7 @@ try:
     from rockspace.data.manifest import lost_files
     from rockspace.errors import RockspaceError
     from rockspace.baselines import NO_OBJECTIVE, baselines, classifies, with_default_objective
-    from rockspace.network_kinds import RANDOM, READY, fetched_weights, file_name, files_of, is_trained, kind_of
+    from rockspace.network_kinds import RANDOM, READY, check_files, fetched_weights, file_name, files_of, is_trained, kind_of
     from rockspace.networks.layer_names import embedded_layers
     from rockspace.sources import digest_of
 except ModuleNotFoundError as error:
