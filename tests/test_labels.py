@@ -1,12 +1,16 @@
 """Studies without labels, or with labels of some images: no image without one is ever of a label called ""."""
 
+import re
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import sklearn.metrics
 import yaml
+from PIL import Image
 from scipy import stats
 
 from rockspace.alignment.comparison import Prediction, Resampling, comparison_table, scored
@@ -14,12 +18,23 @@ from rockspace.alignment.layer_report import layer_report
 from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.rotation_report import Settings
 from rockspace.alignment.spaces import Spaces, subtypes_of
+from rockspace.artifacts import read_json
 from rockspace.config import validated
 from rockspace.data.catalog import COLUMNS, label_indices, label_names, left_out_of_accuracy, read_catalog
+from rockspace.data.drawn_shapes import draw_shapes
+from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError
-from rockspace.inference.evaluation import Outputs, evaluation, in_words, predictions, read_predictions
+from rockspace.inference.evaluation import (
+    NEEDS_PROBABILITIES,
+    Outputs,
+    evaluation,
+    in_words,
+    predictions,
+    read_predictions,
+)
 from rockspace.networks.device import repeatable
 from rockspace.networks.objectives import Objective
+from rockspace.report.columns import read_table
 from rockspace.report.search import search_figure
 from rockspace.search.cross_validation import predict_fold
 from rockspace.search.search import left_out_of, search_table
@@ -28,10 +43,11 @@ from rockspace.training.head import train_head
 from rockspace.training.stopping_set import stopping_set, training_members
 from workflow_runs import ROOT, TINY, Workplace
 
+(LITE,) = yaml.safe_load(TINY)["models"]
 WITHOUT_LABELS = yaml.safe_load(TINY) | {
     "models": [
-        yaml.safe_load(TINY)["models"][0] | {"name": "asis", "objective": "none"},
-        yaml.safe_load(TINY)["models"][0] | {"name": "trained", "objective": "coordinates"},
+        LITE | {"name": "asis", "objective": "none"},
+        LITE | {"name": "trained", "objective": "coordinates"},
     ],
     "ensembles": [{"name": "both"}],
 }
@@ -75,6 +91,77 @@ def test_mistakes_and_confusions_are_planned_for_models_that_learn_labels_alone(
     labelled["models"][0]["objective"] = "joint"
     planned = Workplace(tmp_path / "names", yaml.safe_dump(labelled)).planned()
     assert (planned["evaluate"], planned["mistakes"], planned["ensemble_confusion"]) == (2, 1, 1)
+
+
+def photos(folder: Path, names: list[str]) -> dict:
+    """Make images and a section that takes those of the folder ``train`` to train on and those of ``other`` to validate on."""
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 4)).save(folder / name)
+    return {"splits": {"train": {"images": "train/**/*.png"}, "validation": {"images": "other/**/*.png"}}}
+
+
+@pytest.mark.parametrize("cell", ["", "  ", "NA", "NaN", "none", "-", '""'])
+def test_a_cell_that_holds_no_label_is_none_and_no_training_image_may_have_one(tmp_path, cell):
+    names = ["train/a1", "train/a2", "train/b1", "train/b2", "other/c1", "other/a3"]
+    dataset = photos(tmp_path, [f"{name}.png" for name in names]) | {
+        "columns": {"label": "kind", "superclass": "group"}
+    }
+    for split in dataset["splits"].values():
+        split["labels"] = "kinds.csv"
+    for without in ("other/c1", "train/b1"):
+        rows = [f"{name},{cell if name == without else name[6]},{cell if name == without else 'L'}" for name in names]
+        (tmp_path / "kinds.csv").write_text("\n".join(["image,kind,group", *rows, ""]))
+        if without == "other/c1":
+            catalog = build_catalog(tmp_path, dataset).set_index("file")
+            assert catalog.loc["other/c1.png", ["label", "superclass", "path"]].tolist() == [
+                "",
+                "",
+                "images/validation/c1.png",
+            ]
+            assert catalog["label"].tolist().count("") == 1
+        else:
+            with pytest.raises(
+                RockspaceError, match=r"kinds\.csv: row 4: column 'kind' holds .*: no label, which every training"
+            ):
+                build_catalog(tmp_path, dataset)
+
+
+def test_labels_from_folders_are_those_that_directly_hold_the_images(tmp_path):
+    names = [
+        "train/x/cat/1.png",
+        "train/y/cat/2.png",
+        "train/dog/3.png",
+        "other/dog/4.png",
+        "other/5.png",
+        "other/cow/6.png",
+    ]
+    catalog = build_catalog(tmp_path, photos(tmp_path, names) | {"labels": "folders"}).set_index("file")
+    # An image right below the folder of a split is of that folder's label, which no training image has.
+    assert catalog["label"].to_dict() == dict(zip(names, ["cat", "cat", "dog", "dog", "other", "cow"], strict=True))
+    assert label_names(catalog) == ["cat", "dog"]
+
+
+def test_a_pattern_may_leave_validation_images_without_a_label(tmp_path):
+    names = ["train/cat_1.png", "train/dog_1.png", "other/_7.png", "other/dog_2.png"]
+    dataset = photos(tmp_path, names) | {"filename": r"(?P<label>[a-z]+)?_\d\.png"}
+    assert build_catalog(tmp_path, dataset)["label"].tolist() == ["cat", "dog", "", "dog"]
+    names[0] = "train/_1.png"
+    with pytest.raises(
+        RockspaceError, match=r"^train/_1\.png: no label, which every training image needs \(1 have none\)"
+    ):
+        build_catalog(tmp_path / "more", photos(tmp_path / "more", names) | {"filename": dataset["filename"]})
+
+
+def test_without_labels_validation_images_are_drawn_over_images_and_numbers_of_images_are_no_matter(tmp_path):
+    dataset = photos(tmp_path, [f"train/{word}.png" for word in "abcdefghijklmnop"]) | {"labels": "none"}
+    draws = []
+    for seed in (0, 0, 1):
+        dataset["splits"]["validation"] = {"fraction": 0.25, "seed": seed}
+        catalog = build_catalog(tmp_path, dataset)
+        draws.append(catalog.loc[catalog["split"] == "validation", "image_id"].tolist())
+    assert len(draws[0]) == 4
+    assert draws[0] == draws[1] != draws[2]
 
 
 NAMES = ["size", "hue"]
@@ -292,3 +379,59 @@ def test_recipes_for_coordinates_are_compared_by_cross_validation_over_images_wi
     assert table["top1"].isna().all()
     search_figure(table, [tmp_path / "search.svg"])
     assert "top-1" not in (tmp_path / "search.svg").read_text()
+
+
+@pytest.fixture(scope="module")
+def shoes(tmp_path_factory):
+    """A study of a photograph each of 24 things, of which nothing is said but a folder and two models."""
+    folder = tmp_path_factory.mktemp("shoes")
+    models = [LITE | {"name": "asis"}, LITE | {"name": "trained", "objective": "coordinates"}]
+    given = yaml.safe_load(TINY) | {"study": "shoes", "dataset": "photos", "models": models}
+    workplace = Workplace(folder / "workplace", yaml.safe_dump(given))
+    draw_shapes(folder / "drawn", per_kind=2, image_size=48)
+    table = pd.read_csv(folder / "drawn/coordinates.csv")
+    words = [
+        f"{colour}{kind}"
+        for colour in ("black", "blue", "grey", "red", "tan", "white")
+        for kind in ("boot", "clog", "mule", "pump")
+    ]
+    (workplace.folder / "photos").mkdir()
+    for image, word in zip(table["image"], words, strict=True):
+        shutil.copy(folder / "drawn" / image, workplace.folder / f"photos/{word}.png")
+    table.assign(image=words).to_csv(workplace.folder / "photos/coordinates.csv", index=False)
+    return workplace, workplace.snakemake()
+
+
+def test_a_folder_without_labels_goes_from_two_lines_of_configuration_to_the_overview(shoes):
+    workplace, result = shoes
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "The study has no labels, so a model is taken as it is" in result.stderr
+    study = workplace.folder / "results/shoes"
+    catalog = read_catalog(study / "catalog.csv")
+    assert catalog["split"].value_counts().to_dict() == {"train": 18, "validation": 6}
+    assert set(catalog["label"]) == {""}
+    assert (study / "explorer.html").is_file()
+    runs = read_table(study / "summary.csv").set_index("model")
+    assert list(runs.index) == ["asis", "trained"]
+    assert set(runs["held_out_mean_r_interval_over"]) == set(runs["held_out_mean_r_null_over"]) == {"images"}
+    assert np.isfinite(runs["held_out_mean_r"]).all()
+    metrics = read_json(study / "models/trained/seed-0/metrics.json")
+    assert metrics["validation"] == {"n": 6} | dict.fromkeys(NEEDS_PROBABILITIES)
+    assert metrics["coordinates"]["validation"]["mean_r_ci"] is not None
+    assert (study / "models/trained/seed-0/finetuned.keras").is_file()
+    assert not [*study.rglob("*confusion*"), *study.rglob("*mistakes*")]
+    assert not (study / "models/asis/seed-0/finetuned.keras").exists()
+    assert not workplace.planned()
+
+
+@pytest.mark.parametrize("page", ["overview.html", "results.md", "summary.md", "answer.txt"])
+def test_no_page_of_a_study_without_labels_speaks_of_accuracy(shoes, page):
+    workplace, _ = shoes
+    text = re.sub(
+        r"<(style|script).*?</\1>|<[^>]+>",
+        " ",
+        (workplace.folder / "results/shoes" / page).read_text(),
+        flags=re.DOTALL,
+    )
+    said = re.findall(r"[^.\n]*(?:\baccura|top-1|confusion matrix|\b\d+ labels?\b|subtypes?\b)[^.\n]*", text)
+    assert not said

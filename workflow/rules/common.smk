@@ -34,7 +34,7 @@ try:
             given["models"] = with_default_objective(given.get("models"), NO_OBJECTIVE)
             if workflow.is_main_process:
                 print(
-                    "No labels were found, so a model is taken as it is unless its config key objective is given: "
+                    "The study has no labels, so a model is taken as it is unless its config key objective is given: "
                     "`coordinates` trains it on people's coordinates.",
                     file=sys.stderr,
                 )

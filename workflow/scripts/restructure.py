@@ -19,9 +19,4 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     log.info("%d images, %d labels", len(catalog), len(label_names(catalog)))
     without, unseen = left_out_of_accuracy(catalog)
     if label_names(catalog) and (without or unseen):
-        log.log(
-            NOTE,
-            "left out of accuracy: %d validation images without a label, %d with one that no training image has",
-            without,
-            unseen,
-        )
+        log.log(NOTE, "%d validation images have no label, %d one that no training image has", without, unseen)
