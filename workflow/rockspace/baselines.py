@@ -16,7 +16,10 @@ def with_default_objective(models: Any, objective: str) -> Any:
     """Return the ``models`` of a configuration that is not validated yet, those without an objective with this one."""
     if not isinstance(models, list | tuple):
         return models
-    return [{"objective": objective} | model if isinstance(model, dict) else model for model in models]
+    return [
+        model | {"objective": objective} if isinstance(model, dict) and model.get("objective") is None else model
+        for model in models
+    ]
 
 
 def classifies(model: dict[str, Any]) -> bool:
