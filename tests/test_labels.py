@@ -429,7 +429,7 @@ def test_a_folder_without_labels_goes_from_two_lines_of_configuration_to_the_ove
 def test_no_page_of_a_study_without_labels_speaks_of_accuracy(shoes, page):
     workplace, _ = shoes
     text = re.sub(
-        r"<(style|script).*?</\1>|<[^>]+>",
+        r"<(style|script|pre).*?</\1>|<[^>]+>",
         " ",
         (workplace.folder / "results/shoes" / page).read_text(),
         flags=re.DOTALL,
