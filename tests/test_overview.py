@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import subprocess
 import warnings
 from dataclasses import replace
@@ -36,9 +37,11 @@ from rockspace.report.answer import (
     dimensions_in_words,
     new_subtypes_in_words,
     notes,
+    points,
     training_in_words,
 )
-from rockspace.report.columns import SUMMARY, read_table
+from rockspace.report.captions import left_out_of_accuracy
+from rockspace.report.columns import SUMMARY, R, read_table
 from rockspace.report.dimensions import (
     Ceiling,
     DimensionProfile,
@@ -69,8 +72,9 @@ from rockspace.report.overview import (
 )
 from rockspace.report.provenance import configuration, git_commit, provenance
 from rockspace.report.runtimes import clock, stage_runtimes
-from rockspace.report.summary import notes_of
+from rockspace.report.summary import as_markdown, notes_of
 from rockspace.report.tables import network_rows, pair_rows, write_table_page
+from rockspace.report.terminal import closing_words
 
 CONFIGS = Path(__file__).parents[1] / "config"
 OTHERS = [
@@ -299,7 +303,7 @@ def study(**changes) -> Study:
         config={
             "study": "rocks", "seeds": [0, 1], "references": [], "procrustes": {"permutations": 1000},
             "dataset": {"source": "directory", "directory": "photos", "splits": {"train": {}, "validation": {"coordinates": "mds.txt"}}},
-            "models": [{"name": name, "weights": weights, "objective": "classification"} for name, weights in (("a", "imagenet"), ("b", "none"))],
+            "models": [{"name": name, "backbone": "resnet50", "weights": weights, "objective": "classification"} for name, weights in (("a", "imagenet"), ("b", "none"))],
         },
         catalog=pd.concat([validation, validation.assign(split="train")]),
         manifests=[],
@@ -319,6 +323,127 @@ def study(**changes) -> Study:
 
 def in_summary(found: Study, **changes) -> Study:
     return replace(found, summary=found.summary.assign(**changes))
+
+
+# What no page says of a study without labels, and without training.
+OF_LABELS = re.compile(r"accura\w*|\blabels?\b|subtypes?|categor\w*|superclass\w*|top-[13]|confusion|mistakes?|stratified", re.IGNORECASE)  # fmt: skip
+OF_TRAINING = re.compile(r"what training added|the trained one|fine-tun\w*|\bhead\b|epochs?|learning curves|before training", re.IGNORECASE)  # fmt: skip
+AS_IT_IS = {
+    "pretrained": {"backbone": "resnet50", "weights": "imagenet"},
+    "in a file": {"backbone": "networks/a.onnx", "weights": "file"},
+    "ready": {"backbone": None, "embeddings": "embeddings/clip.npz", "weights": "file"},
+}
+ORIGINS = {"pretrained": "as pretrained", "in a file": "as it is in a.onnx", "ready": "ready embeddings from clip.npz"}
+
+
+def without_labels(found: Study, how: str = "") -> Study:
+    """The same study of images without labels; `a` learnt coordinates, or is of `AS_IT_IS` and alone with its baseline.
+
+    Args:
+        found: The study.
+        how: A key of `AS_IT_IS`; empty where the networks are trained.
+    """
+    nothing = {name: np.nan for name in found.summary if name.startswith(("validation_", "train_", "new_subtypes"))}
+    over = {f"{R}_{part}_over": "images" for part in ("interval", "null")}
+    tables = {
+        name: table.assign(**{column: np.nan for column in table if "subtypes" in column})
+        for name, table in (
+            ("entries", found.entries),
+            ("comparison", found.comparison),
+            ("dimensions", found.dimensions),
+        )
+    }
+    tables["summary"] = found.summary.assign(**nothing, **over)
+    settings = {"objective": "none", **AS_IT_IS[how]} if how else {"objective": "coordinates"}
+    config = found.config | {"models": [{**model, **settings} for model in found.config["models"]]}
+    found = replace(
+        found, **tables, config=config, catalog=found.catalog.assign(label="", superclass=""),
+        nulls={run: table.assign(**{name: np.nan for name in table if "subtypes" in name}) for run, table in found.nulls.items()},
+    )  # fmt: skip
+    if not how:
+        return found
+    baselines = {"untrained": "a-untrained"} if how == "pretrained" else {}
+    names = ["a", *baselines.values()]
+    runs = [run for run in found.alignments if run[0] in names and (run[0] != "a" or run[1] == "0")]
+    kept = {
+        name: getattr(found, name)[getattr(found, name)["model"].isin(names)]
+        for name in ("summary", "entries", "dimensions")
+    }
+    sides = found.comparison[["model_a", "model_b"]].isin(names).all(axis=1)
+    return replace(
+        found, **kept | {"summary": kept["summary"].query("model != 'a' or seed == '0'")}, comparison=found.comparison[sides],
+        layers={name: found.layers[name] for name in names}, baselines={"a": baselines}, metrics={},
+        config=config | {"models": config["models"][:1]},
+        **{key: {run: getattr(found, key)[run] for run in runs} for key in ("alignments", "nulls")},
+    )  # fmt: skip
+
+
+def words_of(page: Path) -> str:
+    """What a page says: no styles, scripts, or configuration; what is told on hover is said too."""
+    text = re.sub(
+        r"<(style|script|pre)\b.*?</\1>|onload=\"[^\"]*\"|href=\"[^\"]*\"", "", page.read_text(), flags=re.DOTALL
+    )
+    return " ".join(re.sub(r"</?\w+|[<>]|data-\w+|aria-\w+|\b(class|for|id|type)=\"[^\"]*\"", " ", text).split())
+
+
+@pytest.mark.parametrize("how", ["", *AS_IT_IS])
+def test_nothing_is_said_of_accuracy_and_labels_where_there_are_none(tmp_path, how):
+    found = without_labels(study(), how)
+    said = {"overview": overview_of(found, tmp_path)}
+    for name in ("summary", "comparison"):
+        getattr(found, name).to_csv(tmp_path / f"{name}.csv", index=False)
+        write_table_page(tmp_path / f"{name}.csv", tmp_path / f"{name}.html", f"rocks: {name}")
+        said[name] = words_of(tmp_path / f"{name}.html")
+    said |= {
+        "answer": answer(found),
+        "about": about(found),
+        "summary.md": as_markdown(found.summary, "rocks", []),
+        "terminal": closing_words(found.summary, "rocks", {"summary": "summary.md"}, answer(found)),
+    }
+    assert "over images" in said["overview"]
+    for name, text in said.items():
+        assert OF_LABELS.findall(text) == [], name
+        assert not how or OF_TRAINING.findall(text) == [], name
+    assert [heading for heading, links in pictures(found) if links][-1] == ("both spaces" if how else "learning curves")
+
+
+@pytest.mark.parametrize("how", AS_IT_IS)
+def test_a_network_that_was_not_trained_is_said_to_be_what_it_is(tmp_path, how):
+    found = without_labels(study(), how)
+    layer = "" if how == "ready" else "the penultimate layer of "
+    assert answer(found).startswith(f"On 48 held-out images, {layer}a ({ORIGINS[how]}) follows people's 3 dimensions")
+    assert (
+        about(found)
+        == "1 network as it is; rotations were learnt on 48 training images and scored on 48 validation images."
+    )
+    assert found.title("a") == ", ".join(["a", *([] if how == "ready" else ["layer penultimate"]), ORIGINS[how]])
+    row = alignment_rows(found.models, found.kinds, [], {"a": found.origin("a")})[0]
+    assert row.note.startswith(ORIGINS[how])
+    assert ("layer" in row.note) == (how != "ready")
+    assert ("What pretraining added" in dict(points(found))) == (how == "pretrained")
+    assert ("the same networks with random weights" in overview_of(found, tmp_path)) == (how == "pretrained")
+
+
+def overview_of(found: Study, folder: Path) -> str:
+    """The words of the overview of a study, written into a folder."""
+    (folder / "benchmarks").mkdir()
+    write_overview(folder / "overview.html", found, {})
+    return words_of(folder / "overview.html")
+
+
+def test_the_page_says_which_images_accuracy_is_not_of(tmp_path):
+    found = study()
+    label = np.where(np.arange(48) == 3, "", np.where(np.arange(48) == 7, "unheard of", LABELS))
+    correct = pd.Series(np.arange(48) % 2 == 0, dtype="boolean").where(~np.isin(np.arange(48), [3, 7]))
+    predictions = pd.DataFrame({"split": "validation", "label": label, "correct": correct})
+    page = overview_of(replace(found, predictions=dict.fromkeys(RUNS[:4], predictions)), tmp_path)
+    assert (
+        "Accuracy is of 46 of the 48 validation images: 1 has no label and 1 has a label that no training image has."
+        in page
+    )
+    only = predictions.assign(label=np.where(label == "unheard of", "", label))
+    assert left_out_of_accuracy(only) == "Accuracy is of 46 of the 48 validation images: 2 have no label."
+    assert left_out_of_accuracy(predictions.dropna()) == ""
 
 
 def test_the_answer_is_one_sentence_with_interval_chance_and_baselines():
@@ -657,7 +782,7 @@ def test_a_reference_holds_only_for_the_coordinates_it_was_measured_with(tmp_pat
 
     assert kept({"coordinates": "mds_120.txt"}) == [None, "a" * 64]
     assert kept({"coordinates": "other.txt"}) == [None]
-    assert kept({"coordinates": "mds_120.txt", "fraction": 0.2}) == [None]
+    assert kept({"fraction": 0.2}) == [None]
 
 
 def test_run_times_are_added_up_by_stage(tmp_path):

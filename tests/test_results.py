@@ -14,7 +14,16 @@ from browser import obstacles
 from rockspace.alignment.statistics import UNITS
 from rockspace.report.overview import R, Study
 from rockspace.report.results import decimal, p_value, results
-from test_overview import OTHERS, in_summary, study, with_same_layer
+from test_overview import (
+    AS_IT_IS,
+    OF_LABELS,
+    OF_TRAINING,
+    OTHERS,
+    in_summary,
+    study,
+    with_same_layer,
+    without_labels,
+)
 
 NAMES = ["size_{1}", "50 % hue", "shape & $x$"]
 RECIPE = {
@@ -144,6 +153,34 @@ def test_what_the_study_does_not_know_is_a_gap_to_fill():
     assert "Noise ceiling" not in drawn
     assert "people" not in drawn.split("## References")[0].lower().replace("people's", "people")
     assert "predicted and drawn coordinates" in paragraph(drawn, "Alignment with the drawn dimensions")
+
+
+def published(found: Study) -> Study:
+    """The study with results of others, of accuracy too, on whatever images."""
+    return replace(
+        found, config=found.config | {"references": [each | {"coordinates_sha256": None} for each in OTHERS]}
+    )
+
+
+@pytest.mark.parametrize("how", ["", *AS_IT_IS])
+def test_the_text_of_a_study_without_labels_says_nothing_of_them_and_what_each_network_is(how):
+    paper = results(without_labels(published(whole()), how))
+    for text in (paper.markdown(), paper.latex()):
+        said = re.split("References", text)[0]
+        assert OF_LABELS.findall(said) == []
+        assert not how or OF_TRAINING.findall(said) == []
+    text = paper.markdown()
+    assert "mapped onto people's space on 48 images, and evaluated on 48 images that" in paragraph(text, "Sample")
+    assert ("trained and mapped" in text) == (how == "")
+    networks = {
+        "": "trained to predict the coordinates of the training images",
+        "pretrained": "a has the backbone resnet50 with pretrained weights. It was taken as it is, without training",
+        "in a file": "a is made from the network in a.onnx. It was taken as it is, without training",
+        "ready": "a is a file of ready embeddings (clip.npz).",
+    }
+    assert networks[how] in paragraph(text, "Networks")
+    if how == "pretrained":
+        assert "and the pretrained one" in paragraph(text, "Pretraining")
 
 
 def test_an_interval_over_subtypes_has_no_p_over_images():

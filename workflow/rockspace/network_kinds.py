@@ -127,6 +127,11 @@ def is_trained(model: dict[str, Any]) -> bool:
     return bool(model["objective"] != NO_OBJECTIVE)
 
 
+def has_seed(model: dict[str, Any]) -> bool:
+    """Say whether anything in a model of a validated configuration is random, so that each seed gives another network."""
+    return is_trained(model) or model["weights"] == RANDOM
+
+
 def files_of(model: dict[str, Any]) -> dict[str, Path]:
     """Return the user's own files that a model of a validated configuration is made of, by the keys that name them."""
     named = [] if kind_of(model["backbone"]) in (NAMED, HUB) else ["backbone"]

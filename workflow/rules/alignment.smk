@@ -58,6 +58,7 @@ rule alignment_pictures:
     conda:
         "../envs/rockspace.yaml"
     params:
+        model=lambda wildcards: ORIGINS[wildcards.model],
         drawn=DRAWN,
         code=code("alignment_pictures"),
     message:
@@ -92,6 +93,7 @@ rule layer_profile:
     conda:
         "../envs/rockspace.yaml"
     params:
+        model=lambda wildcards: ORIGINS[wildcards.model],
         seeds=lambda wildcards: SEEDS_OF[wildcards.model],
         layers=lambda wildcards: LAYERS[wildcards.model],
         drawn=DRAWN,

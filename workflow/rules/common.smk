@@ -15,7 +15,17 @@ try:
     from rockspace.data.manifest import lost_files
     from rockspace.errors import RockspaceError
     from rockspace.baselines import NO_OBJECTIVE, baselines, classifies, with_default_objective
-    from rockspace.network_kinds import RANDOM, READY, check_files, fetched_weights, file_name, files_of, is_trained, kind_of
+    from rockspace.network_kinds import (
+        RANDOM,
+        READY,
+        check_files,
+        fetched_weights,
+        file_name,
+        files_of,
+        has_seed,
+        is_trained,
+        kind_of,
+    )
     from rockspace.networks.layer_names import embedded_layers
     from rockspace.sources import digest_of
 except ModuleNotFoundError as error:
@@ -60,9 +70,10 @@ READY_MODELS = [name for name, model in MODELS.items() if kind_of(model["backbon
 REGRESSES = {name: model["objective"] in ("coordinates", "joint") for name, model in MODELS.items()}
 SEEDS = settings["seeds"]
 # A pretrained network is the same for every seed, unless it is trained.
-SEEDS_OF = {
-    name: SEEDS if is_trained(model) or model["weights"] == RANDOM else SEEDS[:1] for name, model in MODELS.items()
-}
+SEEDS_OF = {name: SEEDS if has_seed(model) else SEEDS[:1] for name, model in MODELS.items()}
+# What the titles of pictures and pages depend on.
+ORIGIN = ("name", "objective", "backbone", "weights", "embeddings")
+ORIGINS = {name: {key: model[key] for key in ORIGIN} for name, model in MODELS.items()}
 SPLITS = list(settings["dataset"]["splits"])
 COORDINATES = {split: f"{STUDY}/coordinates/{split}.csv" for split in SPLITS}
 STORED = {key: settings["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")}

@@ -182,10 +182,7 @@ rule explorer:
         study=settings["study"],
         trainings=TRAININGS,
         runs=RUNS,
-        models={
-            name: {key: model.get(key) for key in ("objective", "backbone", "weights", "embeddings")}
-            for name, model in MODELS.items()
-        },
+        models=ORIGINS,
         baselines=BASELINES,
         settings={key: settings["procrustes"][key] for key in ("reflection", "distance")},
         drawn=DRAWN,

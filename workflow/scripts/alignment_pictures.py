@@ -12,6 +12,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.alignment.aligned import read_aligned
     from rockspace.data.catalog import read_catalog
     from rockspace.report.alignment import displacement_maps, predicted_against_observed
+    from rockspace.report.captions import titled
 
     files, out, wildcards = snakemake.input, snakemake.output, snakemake.wildcards
     figures = read_json(files.figures)
@@ -20,7 +21,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     aligned, _, _ = read_aligned(files.aligned)
     paths = read_catalog(files.catalog).set_index("image_id")["path"]
     photographs = [verified(Path(files.catalog).parent / paths[image]) for image in aligned["image_id"]]
-    title = f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}"
+    title = titled(snakemake.params.model, wildcards.layer, [wildcards.seed])
     drawn = snakemake.params.drawn
     predicted_against_observed(aligned, leading, figures, photographs, title, [out.png, out.svg, out.caption], drawn)
     names = leading["dimension"].tolist()

@@ -6,6 +6,7 @@ from rockspace.runlog import recorded
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
     from rockspace.alignment.layer_profile import layer_profile
     from rockspace.data.catalog import read_catalog
+    from rockspace.report.captions import titled
     from rockspace.report.layer_profile import profile_figure
 
     params, out = snakemake.params, snakemake.output
@@ -14,5 +15,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     profile = layer_profile(((*run, figure) for run, figure in zip(runs, figures, strict=True)), params.layers)
     write_csv(out.table, profile)
     labels = read_catalog(snakemake.input.catalog).query("split == 'validation'")["label"].tolist()
-    profile_figure(profile, labels, snakemake.wildcards.model, [out.png, out.svg, out.caption], params.drawn)
+    title = titled(params.model, seeds=params.seeds)
+    profile_figure(profile, labels, title, [out.png, out.svg, out.caption], params.drawn)
     log.info("%d layers, %d seeds", len(params.layers), len(params.seeds))

@@ -105,8 +105,7 @@ def answer(study: Study) -> str:
     """Say how close the closest network comes to people, what chance gives, and what its baselines have."""
     best = study.best
     found, n = estimate_of(best, R), _n_dimensions(study)
-    labels = study.catalog.loc[study.catalog["split"] == "validation", "label"]
-    units = {"subtypes": labels.nunique(), "images": len(labels)}
+    units = {"subtypes": study.subtypes, "images": int((study.catalog["split"] == "validation").sum())}
     name, origin, drawn = best["model"], study.origin(best["model"]), "drawn " if study.is_drawn else ""
     where = (
         f"on {units['images']} held-out {drawn}images"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from rockspace.alignment.statistics import Estimate, doubt, written_p
-from rockspace.baselines import is_trained
 from rockspace.data.catalog import NO_LABEL
+from rockspace.network_kinds import KERAS_FILE, ONNX_FILE, RANDOM, READY, has_seed, is_trained, kind_of
 
-# Suffixes of files that hold a network.
-NETWORK_FILES = {".keras", ".onnx"}
 # How an interval of a correlation is computed, by the unit that is resampled.
 METHODS = {
     "subtypes": "jackknife that leaves out one subtype, all images of a label, at a time",
@@ -64,7 +62,7 @@ def left_out_of_accuracy(predictions: pd.DataFrame) -> str:
     return f"Accuracy is of {len(validation) - len(labels)} of the {len(validation)} validation images: {listed(why)}."
 
 
-def origin(model: Mapping[str, Any]) -> str:
+def origin(model: dict[str, Any]) -> str:
     """Say in a few words what a network is that is not trained; nothing of one that is.
 
     Args:
@@ -72,17 +70,29 @@ def origin(model: Mapping[str, Any]) -> str:
     """
     if is_trained(model):
         return ""
-    if model.get("embeddings"):
-        return f"ready embeddings from {Path(model['embeddings']).name}"
-    if model["weights"] == "none":
+    if kind_of(model["backbone"]) is READY:
+        return f"{READY.name} from {Path(model['embeddings']).name}"
+    if model["weights"] == RANDOM:
         return "with random weights"
     return f"as it is in {file.name}" if (file := network_file(model)) else "as pretrained"
 
 
-def network_file(model: Mapping[str, Any]) -> Path | None:
+def network_file(model: dict[str, Any]) -> Path | None:
     """Return the file that holds the network of a model, and not its weights alone; None of a network that has a name."""
-    file = Path(model["backbone"])
-    return file if file.suffix in NETWORK_FILES else None
+    return Path(model["backbone"]) if kind_of(model["backbone"]) in (KERAS_FILE, ONNX_FILE) else None
+
+
+def titled(model: dict[str, Any], layer: str = "", seeds: Sequence[int | str] = ()) -> str:
+    """Name a network in a title: with its layer, where it comes from if it is not trained, and its seeds if anything is random.
+
+    Args:
+        model: An item of ``models`` of a validated configuration.
+        layer: Its layer; ready embeddings have one alone, which is not named.
+        seeds: Its seeds.
+    """
+    layer = "" if kind_of(model["backbone"]) is READY else layer
+    numbers = f"seed{'s' if len(seeds) > 1 else ''} {listed([str(seed) for seed in seeds])}" if seeds else ""
+    return ", ".join(filter(None, [model["name"], layer, origin(model), numbers if has_seed(model) else ""]))
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

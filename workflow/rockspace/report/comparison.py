@@ -15,7 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from rockspace.alignment.statistics import BY_KEY, LEVEL, UNITS, Estimate
-from rockspace.report.captions import caption, count, counted, intervals, listed, whose
+from rockspace.report.captions import caption, count, counted, intervals, whose
 from rockspace.report.dimensions import difference_of, is_clear
 from rockspace.report.figures import (
     BLUE,
@@ -109,10 +109,9 @@ def comparison_figure(
     difference, clear = difference_matrix(shown, comparisons)
     compared = bool(np.isfinite(difference).any())
     names = _names(shown, LONG_NAME if compared else NAME)
-    averaged = (shown["seed"] == "all").any()
-    seeds = "mean over seeds" if averaged else f"seed {listed(sorted({str(seed) for seed in shown['seed']}))}"
+    averaged = ", mean over seeds" if (shown["seed"] == "all").any() else ""
     title = f"{len(shown)} of {len(entries)} models and layers" if len(shown) < len(entries) else _what(entries)
-    title = f"{title}, {seeds}, {len(labels)} validation images"
+    title = f"{title}{averaged}, {len(labels)} validation images"
     with column_style():
         row = ROW * (1.7 if any("\n" in name for name in names) else 1)
         height = row * len(shown) + (9 if chance else 8) * LINE
@@ -260,13 +259,9 @@ def _caption(
         if units == "subtypes"
         else ""
     )
-    seeds = (
-        "averaged over seeds"
-        if (shown["seed"] == "all").any()
-        else f"seed {listed(sorted(set(shown['seed'].astype(str))))}"
-    )
+    averaged = ", averaged over seeds," if (shown["seed"] == "all").any() else ""
     return caption(
-        f"Held-out mean r of {count(shown['model'].nunique(), 'model')} and {count(shown['layer'].nunique(), 'layer')} ({seeds}) on "
+        f"Held-out mean r of {count(shown['model'].nunique(), 'model')} and {count(shown['layer'].nunique(), 'layer')}{averaged} on "
         f"{counted(labels, 'validation')}: mean over the human dimensions of the correlation between people's coordinates and "
         "those predicted by a rotation learnt on the training images.",
         chosen,

@@ -12,7 +12,7 @@ from rockspace.report.contact_sheet import contact_sheet
 from rockspace.report.figures import shortened
 
 COLUMNS, TILE = 12, 96  # pictures in a row, and their side (pixels)
-NAME = 15  # letters of an image's name that fit below it
+NAME, TILE_WITH_NAME = 15, 104  # letters of an image's name, and the side that they fit below (pixels)
 MAX_OF_A_LABEL, MAX_PICTURES = 12, 600  # a sheet with more is too large to look over
 
 
@@ -42,15 +42,15 @@ def dataset_sheet(
             ["last", "superclass", "label", "image_id"]
         )
         chosen, columns = _of_each_label(images), _columns((images["label"] == images["label"].iloc[0]).sum())
-        names = chosen["label"].replace(NO_LABEL, "no label")
+        names, tile = chosen["label"].replace(NO_LABEL, "no label"), TILE
     else:
         chosen, columns = images.iloc[_spread(np.arange(len(images)), MAX_PICTURES)], COLUMNS
-        names = chosen["image_id"].map(lambda name: shortened(name, NAME))
+        names, tile = chosen["image_id"].map(lambda name: shortened(name, NAME)), TILE_WITH_NAME
     of = "" if len(chosen) == len(images) else f" of {len(images)}"
     kind = "training" if split == "train" else split
     title = f"{kind}: {len(chosen)}{of} photographs{of_labels(images['label'])}"
     paths = [root / path for path in chosen["path"]]
-    contact_sheet(paths, names.tolist(), output, columns=columns, tile=TILE, title=title, background=background)
+    contact_sheet(paths, names.tolist(), output, columns=columns, tile=tile, title=title, background=background)
     order = "the labels in the order of their superclasses, each named below its images"
     return caption(
         f"{counted(images['label'], kind).capitalize()}, {order if has_labels else 'each with its name below it'}.",

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from rockspace.alignment.statistics import BY_KEY
-from rockspace.report.captions import METHODS, caption, count, counted, listed, whose
+from rockspace.report.captions import METHODS, caption, count, counted, whose
 from rockspace.report.figures import (
     BLUE,
     COLUMN,
@@ -34,7 +34,7 @@ MAX_NAMED = {COLUMN: 20, TWO_COLUMNS: 50}
 
 
 def profile_figure(
-    profile: pd.DataFrame, labels: Sequence[str], model: str, outputs: Sequence[str | Path], drawn: bool = False
+    profile: pd.DataFrame, labels: Sequence[str], title: str, outputs: Sequence[str | Path], drawn: bool = False
 ) -> None:
     """Draw the statistics over the layers.
 
@@ -45,15 +45,14 @@ def profile_figure(
     Args:
         profile: As from `rockspace.alignment.layer_profile.layer_profile`.
         labels: Label of each validation image.
-        model: Name of the model.
+        title: What the layers are of.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
         drawn: Whether the images were drawn, and the coordinates are those they were drawn with.
     """
     layers = profile.drop_duplicates("depth").sort_values("depth")["layer"].tolist()
     width = COLUMN if len(layers) <= MAX_NAMED[COLUMN] else TWO_COLUMNS
     named = range(0, len(layers), -(-len(layers) // MAX_NAMED[width]))
-    seeds = [str(seed) for seed in sorted(profile["seed"].unique())]
-    title = f"{model}, seed{'s' if len(seeds) > 1 else ''} {listed(seeds)}"
+    seeds = profile["seed"].nunique()
     with column_style():
         figure, axes = plt.subplots(2, 1, figsize=(width, 4.6), sharex=True, height_ratios=(3, 2), layout="constrained")
         _rotation_panel(axes[0], profile)
@@ -70,7 +69,7 @@ def profile_figure(
         axes[1].set_xlim(0.6, len(layers) + 0.4)
         for axis in axes:
             axis.axhline(0, color="0.8", lw=0.6, zorder=0)
-        save(figure, outputs, whose(_caption(profile, labels, title, len(seeds)), drawn))
+        save(figure, outputs, whose(_caption(profile, labels, title, seeds), drawn))
 
 
 def _caption(profile: pd.DataFrame, labels: Sequence[str], title: str, seeds: int) -> str:

@@ -15,12 +15,12 @@ from rockspace.alignment.comparison import PERMUTATIONS_PER_TEST
 from rockspace.alignment.intervals import proportion_interval
 from rockspace.alignment.statistics import LEVEL, UNITS, Estimate, interval_in
 from rockspace.artifacts import read_json
-from rockspace.baselines import is_trained
 from rockspace.data.catalog import NO_LABEL, read_catalog
 from rockspace.data.manifest import read_manifest
 from rockspace.inference.evaluation import read_predictions
+from rockspace.network_kinds import READY, has_seed, is_trained, kind_of
 from rockspace.report.answer import about, answer, notes, points
-from rockspace.report.captions import METHODS, count, left_out_of_accuracy, origin, whose
+from rockspace.report.captions import METHODS, count, left_out_of_accuracy, origin, titled, whose
 from rockspace.report.columns import (
     ACCURACY,
     BY_NAME,
@@ -222,6 +222,13 @@ class Study:
         return bool((self.catalog["label"] != NO_LABEL).any())
 
     @property
+    def subtypes(self) -> int:
+        """Number of labels of the validation images."""
+        return self.catalog.loc[
+            (self.catalog["split"] == "validation") & (self.catalog["label"] != NO_LABEL), "label"
+        ].nunique()
+
+    @property
     def left_out_of_accuracy(self) -> str:
         """Which validation images accuracy is not of, in a sentence; empty where it is of all, or where there is none."""
         return next((left_out_of_accuracy(each) for each in self.predictions.values() if "correct" in each), "")
@@ -232,16 +239,16 @@ class Study:
 
     def is_ready(self, model: str) -> bool:
         """Say whether a model is a file of embeddings that are no layer of a network that was run here."""
-        return bool(self.settings(model).get("embeddings"))
+        return kind_of(self.settings(model)["backbone"]) is READY
 
     def origin(self, model: str) -> str:
         """Say what a network is that was not trained on these images; nothing of one that was."""
         return origin(self.settings(model))
 
     def title(self, model: str) -> str:
-        """Name a network with its layer, where it comes from, and the seed of what is random in it."""
-        layer = "" if self.is_ready(model) else f"layer {self.layers[model]}"
-        return ", ".join(filter(None, [model, layer, self.origin(model), self.seeds_in_words(model)]))
+        """Name a network with the layer to show, where it comes from, and its seeds, or that they are averaged."""
+        name = titled(self.settings(model), f"layer {self.layers[model]}")
+        return ", ".join(filter(None, [name, self.seeds_in_words(model)]))
 
     @property
     def space(self) -> str:
@@ -317,7 +324,7 @@ class Study:
 
     def seeds_in_words(self, model: str) -> str:
         """Name the seed of a network, or count its seeds; nothing where nothing in it is random."""
-        if not self.is_trained(model) and self.settings(model)["weights"] != "none":
+        if not has_seed(self.settings(model)):
             return ""
         seeds = [seed for name, seed in self.alignments if name == model]
         return f"seed {seeds[0]}" if len(seeds) == 1 else f"mean of {len(seeds)} seeds"
@@ -479,7 +486,8 @@ def _model_row(model: Mapping[str, Any], name: str, origin: str = "", kind: str 
     if name == R:
         marks[-1:-1] = [("within", model["in_sample_mean_r"], model["in_sample_mean_r"])]
         # An ensemble averages rotations and has no reduction of its own.
-        notes = [f"layer {model['layer']}", *filter(None, [OTHER_MAPS.get(f"{model['reduction']}_{R}")])]
+        layer = "" if origin.startswith(READY.name) else f"layer {model['layer']}"
+        notes = [*filter(None, [layer]), *filter(None, [OTHER_MAPS.get(f"{model['reduction']}_{R}")])]
         if model["each"][0].get("reduction") is None or pd.isna(model["reduction"]):
             notes.insert(0, "ensemble")
     notes = [*filter(None, [origin]), *notes, *_spread(model, name)]

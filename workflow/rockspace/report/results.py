@@ -242,7 +242,6 @@ def _accuracy(study: Study) -> Iterator[str]:
 def _alignment(study: Study) -> Iterator[str]:
     best = study.best
     found, in_sample = estimate_of(best, R), estimate_of(best, "in_sample_mean_r")
-    labels = study.catalog.loc[study.catalog["split"] == "validation", "label"].nunique()
     alignment = next(each for (name, _), each in study.alignments.items() if name == best["model"])
     features = f" ({count(alignment['n_features'], 'feature')})"
     layer = "" if study.is_ready(best["model"]) else f"Layer {_name(best['layer'])} of "
@@ -253,7 +252,7 @@ def _alignment(study: Study) -> Iterator[str]:
     mean = f"with a mean of {_R}" if alignment["n_dimensions"] > 1 else f"with {_R}"
     yield f"On the validation images (held-out), predicted and {'drawn' if study.is_drawn else 'human'} coordinates correlated {mean} = {decimal(found.value)}{_ends(found)}{_seeds(best)}."
     if found.interval_over:
-        units = f"the {labels} subtypes" if found.interval_over == "subtypes" else "images"
+        units = f"the {study.subtypes} subtypes" if found.interval_over == "subtypes" else "images"
         cited = " (Efron, 1987)" if found.interval_over == "images" else ""
         yield f"Intervals of correlations are over {units}: {METHODS[found.interval_over]}{cited}."
     if found.has_null:
