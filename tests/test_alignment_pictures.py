@@ -160,7 +160,7 @@ def test_the_profile_is_drawn_for_one_layer_and_many_and_what_is_missing_left_ou
     assert "means over 2 seeds" in caption
 
 
-def compared(models, layers, permutations=19):
+def compared(models, layers, permutations=19, subtypes=True):
     rng = np.random.default_rng(0)
     observed, labels = rng.normal(size=(40, 2)), np.repeat(list("abcdefgh"), 5)
     predictions = [
@@ -168,8 +168,8 @@ def compared(models, layers, permutations=19):
         for m in range(models)
         for i in range(layers)
     ]
-    given = scored(predictions, observed), labels, Resampling(permutations, 99)
-    return entries_table(*given), comparison_table(*given), labels.tolist()
+    given = scored(predictions, observed), labels if subtypes else None, Resampling(permutations, 99)
+    return entries_table(*given), comparison_table(*given), labels.tolist() if subtypes else [""] * 40
 
 
 @pytest.mark.parametrize(("models", "layers"), [(1, 1), (3, 1), (2, 3)])
@@ -184,6 +184,17 @@ def test_the_comparison_is_drawn_whatever_there_is_to_compare(tmp_path, models, 
         assert "chance" in text
     comparison_figure(entries, comparisons, labels, files(tmp_path), {})
     assert not any("chance" in path.read_text() for path in files(tmp_path)[1:])
+
+
+def test_the_comparison_of_images_without_labels_is_over_images_alone(tmp_path):
+    entries, comparisons, labels = compared(2, 2, subtypes=False)
+    comparison_figure(entries, comparisons, labels, files(tmp_path), {("model 0", "layer 1"): (0.2, 0.1, 0.3)})
+    svg = re.sub(r"<(style|defs).*?</\1>|<!--.*?-->", "", files(tmp_path)[1].read_text(), flags=re.DOTALL)
+    caption = files(tmp_path)[2].read_text()
+    assert "over images" in svg
+    assert "with images paired with coordinates at random" in caption
+    assert "exchanges the two predictions of random images, adjusted by Holm's method" in caption
+    assert not re.search(r"subtype|\blabel", svg + caption)
 
 
 def test_chance_of_an_entry_is_that_of_all_its_seeds():

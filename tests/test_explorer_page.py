@@ -25,15 +25,38 @@ MINUS = "\N{MINUS SIGN}"
 HOSTILE = "</script><img src=x onerror=\"document.title='broken into'\">"
 
 
-def build(folder, labels, groups, runs, train=6, validation=4, title="rocks", silent=(), **changes):
-    """Write a study and its page; return the page's path and what it was told. `silent` models have no predictions."""
+def build(
+    folder,
+    labels,
+    groups,
+    runs,
+    train=6,
+    validation=4,
+    title="rocks",
+    silent=(),
+    baselines=None,
+    relabel=None,
+    **changes,
+):
+    """Write a study and its page; return the page's path and what it was told.
+
+    Models that are `silent` have no predictions, and are baselines unless others are named; `relabel` changes labels in the catalog.
+    """
     written = write_study(
         folder, labels=labels, superclasses=groups, train=train, validation=validation, runs=runs, statistics=False
     )
     written = [dataclasses.replace(run, predictions=None) if run.model in silent else run for run in written]
     catalog = read_catalog(folder / "catalog.csv")
+    catalog = relabel(catalog) if relabel else catalog
     coordinates = {split: folder / f"coordinates/{split}.csv" for split in ("train", "validation")}
-    study = describe_study(catalog, coordinates, written, reflection=True, metric="euclidean", baselines=silent)
+    study = describe_study(
+        catalog,
+        coordinates,
+        written,
+        reflection=True,
+        metric="euclidean",
+        baselines=silent if baselines is None else baselines,
+    )
     study |= embed_photographs([folder / path for path in catalog["path"]]) | changes
     path = folder / "explorer.html"
     path.write_text(explorer_page(title, study), encoding="utf-8")
@@ -1032,6 +1055,91 @@ def test_a_study_without_superclasses_guesses_or_a_second_dimension_is_shown_too
     colours = {mark.get_attribute("style") for mark in page.locator("#labels .mark path").all()}
     shapes = {mark.get_attribute("d") for mark in page.locator("#labels .mark path").all()}
     assert (len(colours), len(shapes)) == (7, 6)
+
+
+def said(page) -> str:
+    """All that can be seen or is read aloud of a page whose parts are open."""
+    return "\n".join(
+        page.evaluate(
+            """() => [document.body.innerText, document.title, ...[...document.querySelectorAll("*")].filter((each) => each.checkVisibility())
+                .flatMap((each) => ["aria-label", "title", "alt", "placeholder"].map((name) => each.getAttribute(name) ?? "")),
+                ...[...document.querySelectorAll(".spoken")].map((each) => each.textContent)]"""
+        )
+    )
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1366, False), (390, True)])
+def test_a_study_without_labels_is_shown_without_a_word_of_them(visit, tmp_path, width, dark):
+    path, study = build(
+        tmp_path, LABELS, GROUPS, RUNS, silent={"lite0", "resnet50"}, baselines=(),
+        relabel=lambda catalog: catalog.assign(label="", superclass=""),
+    )  # fmt: skip
+    for run in study["runs"]:
+        run["origin"] = "as pretrained" if run["model"] == "lite0" else "ready embeddings from clip.npz"
+    path.write_text(explorer_page("things", study), encoding="utf-8")
+    page = ready(visit(path, width=width, height=800, dark=dark))
+    assert (study["labels"], study["groups"], set(study["images"]["label"])) == ([], [], {None})
+    assert page.locator("#right .caption").inner_text().startswith("As pretrained. Held-out mean r")
+    # By the dimension across; another one across is another colour.
+    assert menu(page, "Colour").evaluate("each => each.selectedOptions[0].text") == study["dimensions"][0]
+    menu(page, "Horizontal").select_option("3 hue")
+    assert "hue: people" in text(page, "#colours")
+    assert page.locator("#colour option").all_inner_texts() == ["distance", *study["dimensions"]]
+    assert page.get_by_role("tab").all_inner_texts() == ["Differences", "Image"]
+    page.get_by_role("tab", name="Image").press("ArrowRight")
+    assert page.get_by_role("tab", name="Differences").get_attribute("aria-selected") == "true"
+    name = study["images"]["id"][validation_images(study)[2]]
+    page.get_by_role("searchbox").fill(name)
+    assert text(page, "#tally") == "1 of 24 validation images"
+    page.get_by_role("searchbox").fill("no such thing")
+    assert "image has all the words of “no such thing” in its name." in spoken(page)
+    page.get_by_role("searchbox").fill("")
+    choose_by_address(page, name)
+    open_tab(page, "Image")
+    assert text(page, "#kind") == "validation image"
+    assert page.locator("#neighbours button").first.get_attribute("aria-label").split(", ")[0] in study["images"]["id"]
+    open_table(page)
+    assert page.locator("#table thead th").all_inner_texts()[:2] == ["Image", "hue, people"]
+    page.locator("#left .stage").press("Home")
+    page.locator("#reading").evaluate("each => each.open = true")
+    names = re.compile("|".join(map(re.escape, study["images"]["id"])))
+    assert not re.findall(
+        "label|subtype|superclass|categor|accura|guess|probab|prediction", names.sub("", said(page)), re.IGNORECASE
+    )
+    assert obstacles(page) == []
+
+
+def test_images_without_a_label_or_with_one_that_was_not_learnt_are_neither_right_nor_wrong(visit, tmp_path):
+    def relabel(catalog):
+        first, second = catalog.index[catalog["split"] == "validation"][[3, 7]]
+        catalog.loc[first, ["label", "superclass"]] = ""
+        catalog.loc[second, ["label", "superclass"]] = ["Moonstone", "X"]
+        return catalog
+
+    path, study = build(tmp_path, LABELS, GROUPS, RUNS[:1], relabel=relabel)
+    page = ready(visit(path))
+    assert [each.split()[0] for each in page.locator("#colours .entry").all_inner_texts()] == ["I", "M", "S", "X", "no"]
+    without, unheard = (study["images"]["id"][validation_images(study)[i]] for i in (3, 7))
+    predicted = [study["labels"][study["guesses"][0][validation_images(study)[i]][0][0]]["name"] for i in (3, 7)]
+    choose_by_address(page, without)
+    assert text(page, "#kind") == "no label · validation image"
+    assert text(page, "#verdicts .verdict") == f"Not scored: predicted {predicted[0]}, the image has no label"
+    choose_by_address(page, unheard)
+    assert text(page, "#kind") == "Moonstone · X · validation image"
+    assert (
+        text(page, "#verdicts .verdict") == f"Not scored: predicted {predicted[1]}, the label Moonstone was not learnt"
+    )
+    menu(page, "Colour").select_option("prediction")
+    assert page.locator("#colours .entry").all_inner_texts() == ["right", "wrong", "not scored"]
+    counts = []
+    for verdict in ("right", "wrong"):
+        menu(page, "Prediction").select_option(verdict)
+        counts.append(int(text(page, "#tally").split()[0]))
+    assert sum(counts) == 22
+    menu(page, "Prediction").select_option("all")
+    open_table(page)
+    row = page.locator("#table tbody tr", has_text=without).locator("td").all_inner_texts()
+    assert (row[0], row[-1]) == ("", "")
 
 
 @pytest.mark.parametrize("dark", [False, True])

@@ -1,5 +1,7 @@
 """The gallery: contact sheets, what a network sees, its most confident errors, all learning curves."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,6 +52,45 @@ def test_a_sheet_of_a_large_split_has_a_limit_and_says_how_much_it_shows(study, 
     assert len(given["captions"]) <= MAX_PICTURES
     assert (given["captions"][0], given["captions"][-1]) == ("L0000", "L0899")
     assert given["title"] == "training: 600 of 2700 photographs of 900 labels"
+
+
+def test_a_sheet_without_labels_has_the_images_in_the_order_of_the_catalog_each_with_its_name(
+    study, tmp_path, monkeypatch
+):
+    path = read_catalog(study / "catalog.csv")["path"].iloc[0]
+    names = [f"ballet flat from the left {i}" for i in (2, 10, 1)] + ["clog"] * 637
+    catalog = pd.DataFrame({"image_id": names, "split": "train", "label": "", "superclass": "", "path": path})
+    given = {}
+    monkeypatch.setattr(
+        "rockspace.report.dataset_sheet.contact_sheet",
+        lambda paths, captions, output, **rest: given.update(paths=paths, captions=captions, **rest),
+    )
+    caption = dataset_sheet(catalog.iloc[:4], study, "train", tmp_path / "sheet.png")
+    # The end of a long name tells it from others.
+    assert given["captions"] == ["ballet…left 2", "ballet…eft 10", "ballet…left 1", "clog"]
+    assert given["title"] == "training: 4 photographs"
+    assert caption == "4 training images, each with its name below it."
+    caption = dataset_sheet(catalog, study, "train", tmp_path / "sheet.png")
+    assert len(given["paths"]) == MAX_PICTURES
+    assert given["title"] == "training: 600 of 640 photographs"
+    assert caption.endswith("Shown are 600, spread evenly over all.")
+
+
+def test_a_sheet_with_some_images_without_a_label_has_these_last(study, tmp_path, monkeypatch):
+    catalog = read_catalog(study / "catalog.csv").query("split == 'train'").reset_index(drop=True)
+    catalog.loc[0, "label"] = ""
+    given = {}
+    monkeypatch.setattr(
+        "rockspace.report.dataset_sheet.contact_sheet",
+        lambda paths, captions, output, **rest: given.update(captions=captions),
+    )
+    caption = dataset_sheet(catalog, study, "train", tmp_path / "sheet.png")
+    assert given["captions"].index("no label") == len(catalog) - 1
+    assert caption.startswith("24 training images of 3 labels (1 without one)")
+
+
+def test_without_labels_the_preview_is_of_images_spread_evenly_over_all():
+    assert np.flatnonzero(preview_members(np.full(11, -1), count=6)).tolist() == [0, 2, 4, 6, 8, 10]
 
 
 def test_the_preview_is_what_training_gets_pixel_for_pixel(train_set):
@@ -184,6 +225,27 @@ def test_all_learning_curves_share_one_page_and_their_scales(tmp_path, runs):
 def test_a_study_without_training_has_no_learning_curves_and_says_so(tmp_path):
     with pytest.raises(RockspaceError, match="no model is trained"):
         all_learning_curves({}, ["a"], "stopping set", [tmp_path / "curves.png"])
+
+
+def test_learning_curves_of_networks_that_predict_no_labels_are_of_the_loss_alone(tmp_path):
+    head = pd.DataFrame({"phase": "head", "epoch": [1, 2], "accuracy": np.nan, "loss": [3.0, 2.0]})
+    head = head.assign(val_accuracy=np.nan, val_loss=head["loss"])
+    finetune = head.assign(phase=["select", "refit"], best=[True, True], val_loss=[2.5, np.nan])
+    outputs = {name: [tmp_path / f"{name}.svg", tmp_path / f"{name}.txt"] for name in ("one", "all", "mixed")}
+    learning_curves(head, finetune, ["", ""], "stopping set", "model, seed 0", outputs["one"])
+    all_learning_curves(dict.fromkeys("ab", (head, finetune)), ["", ""], "stopping set", outputs["all"])
+    for name in ("one", "all"):
+        said = "".join(file.read_text() for file in outputs[name])
+        assert not re.search(
+            "accura|label[^A-Z]", re.sub("<(style|defs).*?</\\1>|<!--.*?-->", "", said, flags=re.DOTALL)
+        )
+        assert "the loss that training minimizes" in said
+    guessing = tuple(phase.assign(accuracy=0.5, val_accuracy=0.5) for phase in (head, finetune))
+    all_learning_curves({"a": (head, finetune), "b": guessing}, ["x", "y"], "stopping set", outputs["mixed"])
+    svg, caption = (file.read_text() for file in outputs["mixed"])
+    assert "accuracy (%)" in svg
+    assert "predicts no labels" in svg
+    assert "Where the network predicts no labels, there is no accuracy." in caption
 
 
 def test_a_training_that_watched_nothing_is_no_refit(tmp_path):

@@ -64,7 +64,7 @@ rule evaluate:
         },
         code=code("evaluate"),
     message:
-        "{wildcards.model}, seed {wildcards.seed}: computing accuracy"
+        "{wildcards.model}, seed {wildcards.seed}: comparing its outputs with what it was to learn"
     script:
         "../scripts/evaluate.py"
 
