@@ -35,6 +35,7 @@ from rockspace.report.answer import (
     closest_in_words,
     difference_in_words,
     dimensions_in_words,
+    layers_in_words,
     new_subtypes_in_words,
     notes,
     points,
@@ -592,6 +593,26 @@ def test_chance_and_interval_of_a_dimension_are_over_subtypes_or_else_over_image
 )  # fmt: skip
 def test_a_difference_is_said_with_its_paired_interval_and_whether_it_is_clear(value, low, high, p, words):
     assert difference_in_words(Estimate(value, low, high, "" if np.isnan(low) else "subtypes", p=p)) == words
+
+
+@pytest.mark.parametrize(("low", "clearly"), [(0.02, "clearly"), (-0.02, "not clearly")])
+def test_of_many_layers_the_closest_is_named_and_whether_it_is_clearly_closer_than_the_last(low, clearly):
+    found = study()
+    a = found.summary[found.summary["model"] == "a"]
+    assert layers_in_words(found) == []
+    early = [a.assign(layer=f"block{i}", held_out_mean_r=r) for i, r in enumerate((0.1, 0.99))]
+    pair = found.comparison.iloc[:1].assign(
+        differs_in="layer", model_a="a", layer_a="block1", model_b="a", layer_b="penultimate", difference=0.1,
+        low_subtypes=low, high_subtypes=0.2, p_subtypes_holm=0.01,
+    )  # fmt: skip
+    many = replace(found, summary=pd.concat([*early, found.summary]), comparison=pd.concat([found.comparison, pair]))
+    last = found.best["held_out_mean_r"]
+    assert layers_in_words(many)[0].startswith(
+        f"Of its 3 layers, block1 has the highest r (0.99), {clearly} higher than the last one (penultimate, {last:.2f}). The highest of many"
+    )
+    low_ones = replace(many, summary=pd.concat([each.assign(held_out_mean_r=0.0) for each in early] + [found.summary]))
+    assert layers_in_words(low_ones) == ["Of its 3 layers, the last one (penultimate) has the highest r."]
+    assert dict(points(many))["Layers"] == layers_in_words(many)[0]
 
 
 def test_what_training_added_is_said_in_the_same_layer_and_in_the_last_one():

@@ -18,6 +18,9 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     metrics_of = dict(zip(map(tuple, params["trainings"]), metrics, strict=True))
     table = summary_table(params["runs"], metrics_of, alignments, ensembles)
     write_csv(out.csv, table)
-    write_text(out.markdown, as_markdown(table, params["study"], notes_of(params["runs"], alignments)))
+    # Of many layers, what limits the last one, as in the overview.
+    last = {run[:2]: (run, figures) for run, figures in zip(map(tuple, params["runs"]), alignments, strict=True)}
+    notes = notes_of(*zip(*last.values(), strict=True))
+    write_text(out.markdown, as_markdown(table, params["study"], notes))
     write_table_page(Path(out.csv), Path(out.page), f"{params['study']}: summary")
     log.info("%d rows", len(table))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Networks beyond which those that cannot be told apart are counted and not named.
 MOST_NAMES = 3
+# Layers from which on the closest of them is named.
+MANY_LAYERS = 3
 PRETRAINING = "Pretraining"
 
 
@@ -166,10 +168,29 @@ def points(study: Study) -> list[tuple[str, str]]:
         f"What {'training' if study.is_trained(study.best['model']) else 'pretraining'} added": training_in_words(
             study
         ),
+        "Layers": layers_in_words(study),
         "Dimensions": dimensions_in_words(study),
         "New subtypes": new_subtypes_in_words(study),
     }
     return [(heading, " ".join(sentences)) for heading, sentences in said.items() if sentences]
+
+
+def layers_in_words(study: Study) -> list[str]:
+    """Say which of many layers of the closest network is closest, and whether it is clearly closer than the last one."""
+    best = study.best
+    layers = [each for each in study.every_layer if each["model"] == best["model"] and not pd.isna(each[R])]
+    if len(layers) < MANY_LAYERS:
+        return []
+    first = max(layers, key=lambda record: record[R])
+    of = f"Of its {len(layers)} layers, "
+    if first["layer"] == best["layer"]:
+        return [f"{of}the last one ({best['layer']}) has the highest r."]
+    pair = study.paired(*((best["model"], each["layer"]) for each in (first, best)))
+    clearly = "clearly" if pair and is_clear(pair) else "not clearly"
+    return [
+        f"{of}{first['layer']} has the highest r ({first[R]:z.2f}), {clearly} higher than the last one ({best['layer']}, {best[R]:z.2f}). The highest of many is "
+        "somewhat too high, since it was found on the images that it is of."
+    ]
 
 
 def dimensions_in_words(study: Study) -> list[str]:
