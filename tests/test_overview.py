@@ -832,7 +832,8 @@ def test_durations_are_written_as_people_say_them(seconds, text):
 def test_provenance_names_the_data_by_its_checksum_and_no_path_of_the_machine(tmp_path):
     manifest = tmp_path / "raw.manifest.json"
     manifest.write_text("[]")
-    config = {"seeds": [0, 1], "dataset": {"source": "directory", "directory": str(tmp_path)}}
+    models = [{"backbone": "resnet50"}, {"backbone": "a.onnx"}]
+    config = {"seeds": [0, 1], "models": models, "dataset": {"source": "directory", "directory": str(tmp_path)}}
     reading = tmp_path / "reading.json"
     reading.write_text(
         '[["mds.csv: column \'id\' names the images", "dimensions: x, y", "ignored: n_raters (counts)"]]'
@@ -842,6 +843,8 @@ def test_provenance_names_the_data_by_its_checksum_and_no_path_of_the_machine(tm
     assert hashlib.sha256(b"[]").hexdigest()[:16] in found["data"]
     assert found["seeds"] == "0, 1"
     assert "keras 3." in found["packages"]
+    assert "onnxruntime 1." in found["packages"]
+    assert "keras-hub" not in found["packages"]
     assert str(tmp_path) not in " ".join(found.values())
 
 

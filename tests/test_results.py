@@ -179,6 +179,7 @@ def test_the_text_of_a_study_without_labels_says_nothing_of_them_and_what_each_n
         "ready": "a is a file of ready embeddings (clip.npz).",
     }
     assert networks[how] in paragraph(text, "Networks")
+    assert (f"ONNX Runtime {version('onnxruntime')}" in paragraph(text, "Software")) == (how == "in a file")
     if how == "pretrained":
         assert "and the pretrained one" in paragraph(text, "Pretraining")
 

@@ -14,8 +14,16 @@ import yaml
 
 import rockspace
 from rockspace.artifacts import read_json
+from rockspace.network_kinds import HUB, ONNX_FILE, kind_of
 
 PACKAGES = ("snakemake", "tensorflow", "keras", "numpy", "scikit-learn")
+
+
+def packages_of_networks(config: dict[str, Any]) -> dict[str, str]:
+    """Return the packages that the networks of a study need beside Keras: what each is called, by its name on the index."""
+    kinds = [kind_of(model["backbone"]) for model in config["models"]]
+    packages = (("keras-hub", "KerasHub", HUB), ("onnxruntime", "ONNX Runtime", ONNX_FILE))
+    return {package: name for package, name, kind in packages if kind in kinds}
 
 
 def configuration(config: dict[str, Any]) -> str:
@@ -37,7 +45,8 @@ def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path
         Texts by name, in reading order. Versions are those at the time of the call.
     """
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
-    versions = [f"{name} {found}" for name in PACKAGES if (found := _version(name))]
+    packages = (*PACKAGES, *packages_of_networks(config))
+    versions = [f"{name} {found}" for name in packages if (found := _version(name))]
     commit = git_commit(Path(rockspace.__file__).parent)
     return {
         "Rockspace": f"{rockspace.__version__}" + (f", commit {commit}" if commit else ""),

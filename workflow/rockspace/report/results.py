@@ -27,6 +27,7 @@ from rockspace.report.dimensions import BASELINES, digits_of, is_clear
 from rockspace.report.figures import one_line
 from rockspace.report.overview import Study, applicable
 from rockspace.report.pages import write_page
+from rockspace.report.provenance import packages_of_networks
 
 # Networks that the closest one is compared with in words; comparison.csv has all.
 MOST_COMPARED = 10
@@ -98,7 +99,7 @@ def results(study: Study) -> Results:
         "Noise ceiling": _ceiling(study),
         "Published results": _published(study),
         "Limits": iter(notes(study)[0]),
-        "Software": _software(),
+        "Software": _software(study),
     }
     paragraphs = [
         (heading, " ".join(sentences)) for heading, part in parts.items() if (sentences := [*filter(None, part)])
@@ -388,10 +389,10 @@ def _published(study: Study) -> Iterator[str]:
             yield f"{images}, {names[each['metric']]} of {value} is published ({label}; {_name(each['source'], 200)})."
 
 
-def _software() -> Iterator[str]:
+def _software(study: Study) -> Iterator[str]:
     packages = [
         f"{name} {version(package)}" + (" (Mölder et al., 2021)" if package == "snakemake" else "")
-        for package, name in PACKAGES.items()
+        for package, name in (PACKAGES | packages_of_networks(study.config)).items()
     ]
     yield f"Analyses used Rockspace {rockspace.__version__} (Rockspace authors, n.d.) with {listed(packages)}."
 
