@@ -98,6 +98,15 @@ def test_counts_are_read_by_file_name_or_image_id_in_the_catalogs_order(tmp_path
     assert read_responses(tmp_path / "r.csv", catalog(), "train").index.tolist() == ["L0_train_0"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["sep=;\r\nBild;L0;L1\r\n{};3;2,0\r\n", "# counts\nimage\tL0\tL1\n{}\t3.0\t2\n", "\ufeffimage;L0;L1;\n{};3;2;\n"],
+)
+def test_counts_are_read_from_the_tables_that_spreadsheets_write(tmp_path, text):
+    path = write(tmp_path / "r.csv", text.format("L0_train_0"))
+    assert read_responses(path, catalog(), "train").to_numpy().tolist() == [[3, 2]]
+
+
 def test_a_name_that_is_an_image_of_both_splits_is_refused(tmp_path):
     images = catalog().assign(
         file=lambda table: table["split"] + "/" + table["label"] + table["image_id"].str[-2:] + ".jpg"

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.io
 
 from rockspace.errors import RockspaceError
 from rockspace.people.individuals import individual_coordinates
@@ -138,3 +139,23 @@ def test_the_groups_dimensions_in_another_case_and_order_are_the_groups(raw):
     (raw / "people" / "p.txt").write_text("image,SIZE,Hue\na_1,2,1\nb_1,4,3\nc_1,6,5\n")
     table = individual_coordinates(raw, DATASET | {"dimensions": []}, CATALOG, "validation", ["hue", "size"])
     assert table[["hue", "size"]].to_numpy().tolist() == [[1, 2], [3, 4], [5, 6]]
+
+
+def test_rows_without_names_have_those_of_the_groups_rows(raw):
+    (raw / "names.txt").write_text("c_1\na_1\nb_1\n")
+    np.savetxt(raw / "people/p.txt", [[5, 6], [1, 2], [3, 4]])
+    scipy.io.savemat(raw / "people/q.mat", {"Y": [[5.5, 6], [1.5, 2], [3.5, 4]]})
+    (raw / "people/r.csv").write_text("sep=;\nimage;hue;size\nb_1;3,25;4\n")
+    dataset = DATASET | {"splits": {"validation": {"individual": "people/*", "names": "names.txt"}}}
+    table = individual_coordinates(raw, dataset, CATALOG, "validation", ["hue", "size"])
+    assert table["hue"].tolist() == [1, 3, 5, 1.5, 3.5, 5.5, 3.25]
+
+
+def test_a_long_table_for_each_person(raw):
+    rows = "".join(
+        f"{image};{scale};{value}\n" for image in ("b_1", "a_1") for scale, value in (("hue", "1,5"), ("size", 2))
+    )
+    (raw / "people/p.csv").write_text("image;scale;rating\n" + rows)
+    dataset = DATASET | {"columns": {"dimension": "scale", "value": "rating"}}
+    table = individual_coordinates(raw, dataset, CATALOG, "validation", ["hue", "size"])
+    assert table.to_numpy().tolist() == [["p", "a_1", 1.5, 2], ["p", "b_1", 1.5, 2]]

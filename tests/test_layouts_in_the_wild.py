@@ -317,6 +317,32 @@ def json_with_names_and_a_matrix(folder: Path) -> pd.DataFrame:
 
 
 @layout
+def json_as_pandas_splits_it(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, FLAT)
+    own.to_json(folder / "mds.json", orient="split")
+    return own
+
+
+@layout
+def json_with_a_description_beside_the_records(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, FLAT)
+    records = [{"image": image, "xy": list(row)} for image, row in zip(own.index, own.to_numpy(), strict=True)]
+    (folder / "mds.json").write_text(json.dumps({"about": {"n": 12}, "stimuli": records}))
+    return own
+
+
+@layout
+def a_long_table_with_ids_through_a_key(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, [f"{name}.jpg" for name in SINGLE])
+    ids = [f"S{i:02d}" for i in random.Random(0).sample(range(99), 12)]
+    long = own.set_axis(ids).rename_axis("id").reset_index().melt("id", var_name="dimension")
+    long.to_csv(folder / "long.csv", index=False)
+    key = pd.DataFrame({"id": ids, "image": own.index}).sample(frac=1, random_state=1)
+    key.to_csv(folder / "key.csv", index=False)
+    return own
+
+
+@layout
 def parquet_by_index(folder: Path) -> pd.DataFrame:
     own = drawn(folder, FLAT)
     own.to_parquet(folder / "mds.parquet")
@@ -467,6 +493,65 @@ def raw_judgments_beside(folder: Path) -> pd.DataFrame:
 def coordinates_with_a_column_for_each_image(folder: Path) -> None:
     own = drawn(folder, FLAT)
     np.save(folder / "mds.npy", own.sort_index().to_numpy().T)
+
+
+@refused("the rows of mds.txt have no names, and names.csv lists the images in another order")
+def names_that_are_numbered_in_another_order(folder: Path) -> None:
+    own = drawn(folder, FLAT)
+    np.savetxt(folder / "mds.txt", own)
+    names = pd.DataFrame({"nr": range(1, 13), "image": own.index}).sample(frac=1, random_state=1)
+    names.to_csv(folder / "names.csv", index=False)
+
+
+@refused("the rows of mds.txt have no names, and names.txt lists the images in another order")
+def a_name_more_than_rows(folder: Path) -> None:
+    own = drawn(folder, FLAT)
+    np.savetxt(folder / "mds.txt", own)
+    (folder / "names.txt").write_text("\n".join([*own.index, "zebra.png"]))
+
+
+@refused("names.txt: row 2: image 'zebra.png' has a row but no file")
+def a_name_of_another_image(folder: Path) -> None:
+    own = drawn(folder, FLAT)
+    np.savetxt(folder / "mds.txt", own)
+    (folder / "names.txt").write_text("\n".join([own.index[0], "zebra.png", *own.index[2:]]))
+
+
+@refused("mds.csv names the images itself, and otherwise by key.csv; name that in dataset.splits.train.names")
+def a_key_beside_ids_that_are_the_numbers_of_other_images(folder: Path) -> None:
+    own = drawn(folder, [f"{i:03d}.png" for i in range(1, 13)])
+    ids = np.random.default_rng(0).permutation(12) + 1
+    own.set_axis(ids).to_csv(folder / "mds.csv", index_label="id")
+    pd.DataFrame({"id": ids, "file": own.index}).to_csv(folder / "key.csv", index=False)
+
+
+@refused("mds.csv: its columns are called like the images, such as 'cat_01.png'; transpose it")
+def a_named_column_for_each_image(folder: Path) -> None:
+    drawn(folder, FLAT).T.to_csv(folder / "mds.csv")
+
+
+@refused("mds.txt: 4 rows without names for 12 images .* or the name of its folder in each row")
+def a_row_for_each_concept_without_names(folder: Path) -> None:
+    drawn(folder, [f"{name}/{name}_{i:02d}.jpg" for name in SINGLE[:4] for i in range(1, 4)])
+    np.savetxt(folder / "mds.txt", points(SINGLE[:4]))
+
+
+@refused(r"may be 'images/cat_\d\d.png' or 'masks/cat_\d\d.png'; .* give their pattern in dataset.splits.train.images")
+def masks_beside_the_images(folder: Path) -> None:
+    own = drawn(folder, [f"{kind}/{image}" for kind in ("images", "masks") for image in FLAT])
+    stems(own[own.index.str.startswith("images")]).to_csv(folder / "mds.csv", index_label="image")
+
+
+@refused("column 'split' of mds.csv has 0, 1, and '0' is no split")
+def a_column_of_splits_in_numbers(folder: Path) -> None:
+    drawn(folder, FLAT).assign(split=[0, 1] * 6).to_csv(folder / "mds.csv", index_label="image")
+
+
+@refused(r"row \d+: found '' where a number is expected \(y\)")
+def a_long_table_with_a_gap(folder: Path) -> None:
+    own = drawn(folder, FLAT)
+    long = own.rename_axis("image").reset_index().melt("image", var_name="dimension")
+    long.iloc[:-1].to_csv(folder / "mds.csv", index=False)
 
 
 @refused(r"several matrices, Y \(12 x 2\), D \(12 x 12\); name one in config key dataset.columns.variable")

@@ -191,6 +191,11 @@ def _of_json(path: Path) -> tuple[pd.DataFrame, frozenset[str]]:
         value = json.loads(text)
     except ValueError:
         value = [json.loads(line) for line in text.splitlines() if line.strip()]
+    if isinstance(value, dict) and {"columns", "index", "data"} == {*value}:  # pandas' orient="split"
+        return _of_frame(path, pd.DataFrame(value["data"], value["index"], value["columns"]))
+    if isinstance(value, dict):  # records with a description beside them
+        records = [item for item in value.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
+        value = records[-1] if len(records) == 1 else value
     if isinstance(value, dict) and value:
         items = list(value.values())
         if all(isinstance(item, dict) for item in items):

@@ -24,9 +24,8 @@ def long_columns(table: Table) -> dict[str, str]:
     for dimension in (name for word, name in named.items() if _DIMENSION.fullmatch(word) or word == "name"):
         for value in (name for word, name in named.items() if _VALUE.fullmatch(word) and name != dimension):
             others = [name for name in table.cells if name not in (dimension, value)]
-            is_repeated = dimension.lower() != "name" and any(
-                table.cells.duplicated([name, dimension]).any() for name in others
-            )
+            columns = [table.cells[name] for name in (dimension, *others)]
+            is_repeated = dimension.lower() != "name" and not any(cells.is_unique for cells in columns)
             is_long = _columns_of_images(table, dimension, value) or (len(others) == 1 and is_repeated)
             if is_long and are_numbers(table.cells[value]):
                 return {"dimension": dimension, "value": value}

@@ -145,6 +145,7 @@ def pair(
         how = f"{table.in_words(best.column)} names {best.what}"
         how += f" (rows of no image are left out: {listed(left_out)})" if left_out else ""
         return Pairing(rows, best.column, numbering, how, tuple(left_out))
+    _refuse_images_in_columns(table, images)
     matches = [match for match in matches if column or not _are_ratings(table, match.column)]
     closest = max(matches, key=_Match.recognised, default=None)
     if closest and (column or 2 * closest.recognised() >= min(len(closest.found), len(images))):
@@ -302,6 +303,16 @@ def _refuse_names_or_dimensions(table: Table, columns: Sequence[str], images: _I
             )
 
 
+def _refuse_images_in_columns(table: Table, images: Sequence[str]) -> None:
+    """Refuse a table whose header names the images."""
+    header = {folded_name(name) for name in table.cells}
+    named = [image for image in images if folded_name(image) in header]
+    if len(named) >= SHORTEST_NUMBERING and 2 * len(named) >= len(images):
+        raise RockspaceError(
+            f"{table.path}: its columns are called like the images, such as '{_name(named[0])}'; transpose it"
+        )
+
+
 def _refuse_two_columns(table: Table, matches: Sequence[_Match], images: _Images) -> None:
     first, *others = matches
     for other in others:
@@ -335,9 +346,11 @@ def _by_order(table: Table, images: Sequence[str], order: str | None, numbering:
     """Pair rows without names, if all plausible orders agree."""
     if len(table.cells) != len(images):
         folder = PurePosixPath(images[0]).parent
+        folders = {PurePosixPath(image).parent for image in images}
+        of_folders = ", or the name of its folder in each row" if len(table.cells) == len(folders) > 1 else ""
         turned = f", and it has {len(images)} columns: transpose it" if table.cells.shape[1] == len(images) else ""
         raise RockspaceError(
-            f"{table.path}: {len(table.cells)} rows without names for {len(images)} images in '{folder}'; each image needs one row{turned}"
+            f"{table.path}: {len(table.cells)} rows without names for {len(images)} images in '{folder}'; each image needs one row{turned}{of_folders}"
         )
     refuse_people(table)
     sequence = ordered(images, order or "name")

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -175,15 +176,29 @@ def read_matrix(
     return rows
 
 
-def is_list_of_names(path: Path, images: Sequence[str]) -> bool:
-    """Say whether a file that names all images holds at most ids or numbers beside their names.
+@dataclass(frozen=True)
+class Listing:
+    """A file that names all images.
+
+    Attributes:
+        rows: ``(n,)`` the row of each image.
+        is_pure: Whether it holds at most ids or numbers beside the names.
+    """
+
+    rows: np.ndarray
+    is_pure: bool
+
+
+def listing(path: Path, images: Sequence[str]) -> Listing:
+    """Read a file that names all images.
 
     Raises:
-        RockspaceError: It does not name all images.
+        RockspaceError: It does not.
     """
     table, pairing = _naming(path, images)
     columns = (cells for name, cells in table.cells.items() if name != pairing.names)
-    return all(cells.is_unique and (are_integers(cells) or not are_numbers(cells)) for cells in columns)
+    is_pure = all(cells.is_unique and (are_integers(cells) or not are_numbers(cells)) for cells in columns)
+    return Listing(pairing.rows, is_pure)
 
 
 def _naming(path: Path, images: Sequence[str], **options: Any) -> tuple[Table, Pairing]:

@@ -1,5 +1,6 @@
 """A proposed ``dataset`` section for a folder of images and coordinates."""
 
+import contextlib
 import math
 import os
 import re
@@ -19,7 +20,7 @@ from rockspace.data.images import SUFFIXES
 from rockspace.data.long_tables import long_columns
 from rockspace.data.pairing import OTHER_SUFFIXES, Pairing, folded_name, pair, recognised
 from rockspace.data.patterns import select, several
-from rockspace.data.row_names import is_list_of_names, listed_images, name_rows, read_image_table
+from rockspace.data.row_names import Listing, listed_images, listing, name_rows, read_image_table
 from rockspace.data.splits import split_of
 from rockspace.data.tables import Table, is_missing, read_table
 from rockspace.errors import RockspaceError, listed
@@ -27,7 +28,21 @@ from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, Reading,
 
 TEXTS = (".csv", ".dat", ".tab", ".tsv", ".txt")
 TABLES = (*TEXTS, *sorted(arrays.SUFFIXES))
-OTHER_TABLES = (".xlsx", ".xls", ".ods", ".numbers", ".rds", ".rdata", ".sav", ".h5", ".hdf5", ".pkl", ".pt")
+OTHER_TABLES = (
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".numbers",
+    ".rds",
+    ".rdata",
+    ".sav",
+    ".h5",
+    ".hdf5",
+    ".pkl",
+    ".pt",
+    ".gz",
+    ".zip",
+)
 SPLIT_COLUMNS = ("split", "set", "partition", "subset", "phase")
 FRACTION = 0.25  # of a single set of images that is drawn for validation
 GIVEN = ("dimensions", "columns", "labels", "order", "filename", "splits")
@@ -185,16 +200,21 @@ class _Folder:
         return table, pair(table, images, others=others, column=image, order=self.given.get("order"))
 
     @cached_property
-    def listings(self) -> dict[str, bool | RockspaceError]:
-        """The files that name at least half of the images, and whether they do nothing else, or what is wrong with them."""
-        found: dict[str, bool | RockspaceError] = {}
+    def listings(self) -> dict[str, Listing | RockspaceError]:
+        """The files that name at least half of the images, or what is wrong with them."""
+        found: dict[str, Listing | RockspaceError] = {}
         for file in _with_suffix(self.files, TABLES):
             try:
-                found[file] = is_list_of_names(self.path / file, self.images)
+                found[file] = listing(self.path / file, self.images)
             except RockspaceError as error:
                 if 2 * _closeness(self.path / file, self.images)[0] >= len(self.images):
                     found[file] = error
         return found
+
+    def are_names(self, file: str) -> bool:
+        """Whether a file holds names of all images and nothing else."""
+        found = self.listings.get(file)
+        return isinstance(found, Listing) and found.is_pure
 
 
 def _refuse_unread_images(look: _Folder, images_of: Mapping[str, list[str]], source_of: Mapping[str, _Source]) -> None:
@@ -274,7 +294,7 @@ def _splits(look: _Folder) -> tuple[dict[str, list[str]], dict[str, _Source]]:
                 chosen[split] = source
         if len(chosen) == 2:
             return splits, chosen
-    of_numbers = [table for table in reasons if look.listings.get(table) is not True]
+    of_numbers = [table for table in reasons if not look.are_names(table)]
     closest = max(of_numbers or reasons, key=lambda table: _closeness(look.path / table, look.images))
     counts = ", ".join(f"{len(found)} in '{top or '.'}'" for top, found in list(tops.items())[:5])
     unreadable = _with_suffix(look.files, OTHER_SUFFIXES)
@@ -282,6 +302,9 @@ def _splits(look: _Folder) -> tuple[dict[str, list[str]], dict[str, _Source]]:
         f"; {len(unreadable)} files such as '{unreadable[0]}' have a format that is not read, so save them as JPEG or PNG"
         if unreadable
         else ""
+    )
+    hint += "; if only some of the images are meant, give their pattern in dataset.splits.train.images" * (
+        len(tops) > 1
     )
     raise RockspaceError(f"{look.path}: no table fits the images ({counts}): {reasons[closest]}{hint}")
 
@@ -333,28 +356,38 @@ def _read(look: _Folder, table: str, images: Sequence[str], others: Sequence[str
         reading = look.read(source, images, others)
     except RockspaceError as error:
         fault = error
-    if given or (reading and reading.has_names):
+    if given:
         if reading is None:
             raise fault or RockspaceError(f"{path}: cannot be read")
         return source, reading
+    rows = look.rows(source, images, others)[1].rows if reading else None
     found: dict[str, tuple[_Source, Reading]] = {}
-    for listing, kind in look.listings.items():
-        if listing == table:
+    for file, names in look.listings.items():
+        if file == table or (isinstance(names, RockspaceError) and reading and reading.has_names):
             continue
-        if isinstance(kind, RockspaceError):
-            raise fault or kind
-        named = _Source(table, listing, columns)
-        try:
-            other = look.read(named, images, others)
-        except RockspaceError:
+        if isinstance(names, RockspaceError):
+            raise fault or names
+        other, named = None, _Source(table, file, columns)
+        is_joined = _is_joined(look, named, images, others)
+        if is_joined or names.is_pure:
+            with contextlib.suppress(RockspaceError):
+                other = look.read(named, images, others)
+        if reading and other and np.array_equal(other.table, reading.table):
             continue
-        if reading and np.array_equal(other.table, reading.table):
-            continue
-        if kind or _is_joined(look, named, images, others):
-            found[listing] = named, other
-        elif reading:
+        if reading and reading.has_names:
+            if is_joined and other:
+                raise AmbiguousError(
+                    f"{look.path}: {table} names the images itself, and otherwise by {file}; name that in dataset.splits.train.names "
+                    "or take it out of the folder"
+                )
+        elif other:
+            found[file] = named, other
+        elif (
+            rows is not None
+            and (np.argsort(names.rows[[look.images.index(i) for i in images]]) != np.argsort(rows)).any()
+        ):
             raise AmbiguousError(
-                f"{look.path}: the rows of {table} have no names, and {listing} lists the images in another order than that of "
+                f"{look.path}: the rows of {table} have no names, and {file} lists the images in another order than that of "
                 "their names; put names and coordinates into one table"
             )
     first = next(iter(found.values()), None)
@@ -372,8 +405,11 @@ def _read(look: _Folder, table: str, images: Sequence[str], others: Sequence[str
 
 def _is_joined(look: _Folder, source: _Source, images: Sequence[str], others: Sequence[str]) -> bool:
     """Whether the names of another file belong to the rows of a table by ids that both have."""
-    table = read_table(look.path / source.table)
-    return name_rows(table, look.path / str(source.names), images, others=others)[2]
+    try:
+        table, _ = read_image_table(look.path / source.table, images, columns=source.columns)
+        return name_rows(table, look.path / str(source.names), images, others=others)[2]
+    except RockspaceError:
+        return False
 
 
 def _closeness(path: Path, images: Sequence[str]) -> tuple[int, float]:
@@ -532,7 +568,7 @@ def _rule(look: _Folder, images: list[str], source: _Source, splits: Mapping[str
         for column in (name for name in table.cells if name.strip().lower() in SPLIT_COLUMNS):
             kinds = {cell: split_of(cell) for cell in table.cells[column].iloc[pairing.rows]}
             unknown = [cell for cell, split in kinds.items() if split is None]
-            if unknown and len(unknown) < len(kinds):
+            if unknown and (len(unknown) < len(kinds) or column.strip().lower() == "split"):
                 raise RockspaceError(
                     f"{look.path}: column {column!r} of {each.table} has {listed(sorted(kinds))}, and {unknown[0]!r} is no split; "
                     "write train or validation (or test, held-out)"
