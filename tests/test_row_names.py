@@ -92,7 +92,10 @@ def test_a_matrix_of_integers_is_one_of_numbers(tmp_path):
             "its array is 6 x 4 x 1 of type float32; expected numbers, a row for each image",
         ),
         (lambda rows: rows[1:], r"names.txt: 6 names for the 5 rows of .*clip.npy"),
-        (lambda rows: np.where(np.arange(6)[:, None] == 2, np.nan, rows), "row 3, of .* a number that is missing or not finite"),
+        (
+            lambda rows: np.where(np.arange(6)[:, None] == 2, np.nan, rows),
+            "row 3, of .* a number that is missing or not finite",
+        ),
         (lambda rows: rows.astype(object), "holds Python objects; save numbers as an array of floats"),
     ],
 )
