@@ -163,6 +163,14 @@ def test_an_image_whose_label_is_not_learnt_is_no_error(predictions, embeddings,
     confusion_of_predictions(unknown, catalog, "lite0, seed 0", [tmp_path / "confusion.svg", tmp_path / "caption.txt"])
     assert "1 of 2 right" in (tmp_path / "confusion.svg").read_text()
     assert "of 2 labels" in (tmp_path / "caption.txt").read_text()
+    unknown.loc[unknown["split"] == "validation", ["label", "correct"]] = ["", pd.NA]
+    for picture in ("confusion", "mistakes"):
+        files = [tmp_path / f"{picture}.svg", tmp_path / f"{picture}.txt"]
+        if picture == "confusion":
+            confusion_of_predictions(unknown, catalog, "lite0, seed 0", files)
+        else:
+            mistakes_figure(unknown, embeddings, {}, "lite0, seed 0", "penultimate", files)
+        assert "no accuracy. Accuracy is of 0 of the 3 validation images: 3 have no label." in files[1].read_text()
 
 
 @pytest.mark.parametrize("wrong", [True, False])

@@ -36,6 +36,9 @@ def confusion_of_predictions(
     shown = predictions[(predictions["split"] == "validation") & predictions["label"].isin(names)]
     superclass = catalog[catalog["label"].isin(names)].set_index("label")["superclass"].to_dict()
     left_out = left_out_of_accuracy(predictions)
+    if shown.empty:
+        figure_without_accuracy(title, left_out, outputs)
+        return
     confusion_matrix_figure(shown["label"], shown["predicted"], superclass, title, outputs, left_out)
 
 
@@ -107,6 +110,15 @@ def _write_counts(axis: Axes, counts: np.ndarray) -> None:
     for row, column in np.argwhere(counts):
         color = "white" if counts[row, column] > 0.55 * counts.max() else "black"
         axis.text(column, row, str(counts[row, column]), ha="center", va="center_baseline", color=color)
+
+
+def figure_without_accuracy(title: str, why: str, outputs: Sequence[str | Path]) -> None:
+    """Write in place of a picture of guesses that no validation image has a label that the network learnt."""
+    with column_style():
+        figure, axis = plt.subplots(figsize=(COLUMN, 6 * LINE), layout="constrained")
+        axis.set_axis_off()
+        axis.text(0.5, 0.5, wrapped(f"{title}: no accuracy. {why}", COLUMN), ha="center", va="center")
+        save(figure, outputs, caption(f"{title}: no accuracy.", why))
 
 
 def name_labels(axis: Axes, labels: Sequence[str], superclasses: Sequence[str], room: int, *, named: bool) -> None:

@@ -13,6 +13,7 @@ from matplotlib.figure import SubFigure
 from rockspace.data.images import WHITE, read_rgb, square
 from rockspace.inference.embeddings import Embeddings
 from rockspace.report.captions import caption, counted, left_out_of_accuracy
+from rockspace.report.confusion import figure_without_accuracy
 from rockspace.report.figures import GREY, RESOLUTION, TWO_COLUMNS, column_style, one_line, save
 
 MAX_MISTAKES, COLUMNS = 12, 3  # in the picture, and in a row
@@ -69,8 +70,11 @@ def mistakes_figure(
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
         background: Around and behind the photographs, 0 to 255, as training sees them.
     """
-    mistakes = confident_mistakes(predictions, embeddings)
     validation = _scored(predictions)
+    if validation.empty:
+        figure_without_accuracy(title, left_out_of_accuracy(predictions), outputs)
+        return
+    mistakes = confident_mistakes(predictions, embeddings)
     wrong = int((~validation["correct"].astype(bool)).sum())
     rows = max(1, -(-len(mistakes) // COLUMNS))
     with column_style():
