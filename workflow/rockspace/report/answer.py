@@ -347,9 +347,11 @@ def notes(study: Study) -> tuple[list[str], list[str]]:
         figures = "their accuracy" if any(map(has_accuracy, study.models)) else "what is said of them"
         limits.insert(0, f"the validation images decided when to stop training, so {figures} is too good to report")
     if len(study.networks) > 1:
+        # A search compares recipes of training.
+        chosen = "cross-validation within the training images (the target `search`) chooses without them"
         limits.append(
-            f"the closest of {len(study.networks)} networks was found on the images that it is scored on, so its r is somewhat too high; "
-            "cross-validation within the training images (the target `search`) chooses without them"
+            f"the closest of {len(study.networks)} networks was found on the images that it is scored on, so its r is somewhat too high"
+            + (f"; {chosen}" if study.metrics else "")
         )
     names = tuple(f"{model}{end}" for model in study.layers for end in ":,;")  # whose case stays as it is
 

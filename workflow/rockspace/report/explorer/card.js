@@ -25,7 +25,7 @@ function showVerdicts(image) {
   if (view.left) block.append("h3").text(fullName);
   const right = (run) => isRight(run, image);
   const label = (guess) => study.labels[guess.label].name;
-  const words = block.append("p").attr("class", "verdict").classed("right", right);
+  const words = block.append("p").attr("class", (run) => `verdict ${{ true: "right", false: "wrong", null: "" }[right(run)]}`);
   words.append("strong").text((run) => ({ true: "✓ Right", false: "✗ Wrong", null: "Not scored" })[right(run)]);
   words.append("span").text((run) => {
     const truth = { true: "which is the true label", false: `the true label is ${labelName(image)}`, null: withoutVerdict(image) };
