@@ -22,7 +22,6 @@ from rockspace.network_kinds import READY, has_seed, is_trained, kind_of
 from rockspace.report.answer import about, answer, notes, points
 from rockspace.report.captions import METHODS, count, left_out_of_accuracy, origin, titled, whose
 from rockspace.report.columns import (
-    ACCURACY,
     BY_NAME,
     SUMMARY,
     TOP1,
@@ -53,6 +52,7 @@ from rockspace.report.runtimes import clock, stage_runtimes
 LONGEST = 5
 # Rows of the table of layers that are shown without a click.
 MOST_LAYERS = 15
+ACCURACY = (TOP1, "validation_top3", "train_top1")
 # r less its own chance: a column of this page alone, since both have columns in the CSV.
 ABOVE = Column("held_out_mean_r_above", "above chance", "r held-out minus its own chance.", "{:+.3f}")
 ALIGNMENT = (
@@ -419,10 +419,7 @@ def accuracy_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict
         models: As from `Study.models`; baselines have no accuracy.
         references: Results of others; see `applicable`.
     """
-    models = sorted(
-        filter(has_accuracy, models),
-        key=lambda model: (bool(pd.isna(model[TOP1])), -model[TOP1]),
-    )
+    models = sorted(filter(has_accuracy, models), key=lambda model: -model[TOP1])
     if not models:
         return []
     rows = [*(_model_row(model, TOP1) for model in models), *_reference_rows(references, ACCURACY)]

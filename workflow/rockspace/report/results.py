@@ -225,7 +225,7 @@ def _between(values: Sequence[int]) -> str:
 
 
 def _accuracy(study: Study) -> Iterator[str]:
-    shown = [each for each in study.networks if not pd.isna(each[TOP1])]
+    shown = [*filter(has_accuracy, study.networks)]
     for record in shown[:MOST_COMPARED]:
         found = estimate_of(record, TOP1)
         yield f"{_name(record['model'])} classified {percent(found.value)} of the validation images correctly{_ends(found, percent)}{_seeds(record)}."
