@@ -407,6 +407,22 @@ def test_nothing_is_said_of_accuracy_and_labels_where_there_are_none(tmp_path, h
     assert [heading for heading, links in pictures(found) if links][-1] == ("both spaces" if how else "learning curves")
 
 
+def test_where_no_network_learns_labels_subtypes_are_spoken_of_and_accuracy_is_not(tmp_path):
+    nothing = {name: np.nan for name in summary() if name.startswith(("validation_", "train_"))}
+    found = in_summary(study(), **nothing)
+    found = replace(
+        found, config=found.config | {"references": [each | {"coordinates_sha256": None} for each in OTHERS]}
+    )
+    page = overview_of(found, tmp_path)
+    for text in (
+        page,
+        closing_words(found.summary, "rocks", {"summary": "summary.md"}),
+        as_markdown(found.summary, "rocks"),
+    ):
+        assert "over subtypes" in text
+        assert re.findall("accura|top-[13]|confusion|mistake|errors", text, re.IGNORECASE) == []
+
+
 @pytest.mark.parametrize("how", AS_IT_IS)
 def test_a_network_that_was_not_trained_is_said_to_be_what_it_is(tmp_path, how):
     found = without_labels(study(), how)

@@ -76,7 +76,7 @@ def _caption(profile: pd.DataFrame, labels: Sequence[str], title: str, seeds: in
     units = _units(profile, "held_out_mean_r")
     tests = _units(profile, "held_out_mean_r_null")
     return caption(
-        f"Alignment of {count(profile['layer'].nunique(), 'layer')} of {title} with the human space against depth, on "
+        f"Alignment of {count(profile['layer'].nunique(), 'layer')} of a network ({title}) with the human space against depth, on "
         f"{counted(labels, 'validation')}.",
         "Top: mean over the human dimensions of the correlation (Pearson's r) between people's coordinates and those predicted from the "
         "layer: held-out, by a rotation learnt on the training images; ridge, held-out, by a linear read-out (ridge regression) "
