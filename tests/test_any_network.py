@@ -138,16 +138,24 @@ PLANNED = {
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def planner(tmp_path_factory) -> Workplace:
+    """A study that has not run, with the file of a network beside it."""
+    workplace = Workplace(tmp_path_factory.mktemp("planned") / "study")
+    onnx_resnet(workplace.folder / "r.onnx", side=SIDE)
+    (workplace.folder / "c.npy").touch()
+    return workplace
+
+
 @pytest.mark.parametrize(("models", "message"), PLANNED.values(), ids=PLANNED)
-def test_what_does_not_suit_a_kind_of_network_is_one_line_before_any_job(finished, models, message):
-    if not (finished.folder / "r.onnx").exists():
-        onnx_resnet(finished.folder / "r.onnx", side=SIDE)
-    result = finished.dry_run("--config", f"models={models}")
+def test_what_does_not_suit_a_kind_of_network_is_one_line_before_any_job(planner, models, message):
+    result = planner.dry_run("--config", f"models={models}")
     assert result.returncode != 0
     assert message in result.stdout + result.stderr
 
 
-def test_a_text_alone_is_a_network_as_it_is(finished):
-    planned = finished.planned("--config", "models=efficientnet_lite0", "study=as_it_is")
+def test_a_text_alone_is_a_network_as_it_is(planner):
+    planned = planner.planned("--config", "models=efficientnet_lite0")
     assert not {"features", "train_head", "finetune", "evaluate"} & set(planned)
     assert planned["infer"] == 3
+    assert planner.planned("--config", "models=[efficientnet_lite0, c.npy]")["ready_embeddings"] == 1

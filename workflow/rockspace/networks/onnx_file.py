@@ -179,12 +179,13 @@ def _tensors(model: "ModelProto", takes: Input) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for node in model.graph.node:
         source = next((name for name in node.input if name in channels), None)
-        if source is None:
+        if source is None or node.op_type in ("Shape", "Size"):
             continue
         for name in node.output:
+            if not name or (name in known and known[name].elem_type not in floats):
+                continue  # shapes and masks
             channels[name] = _channels(node, channels[source], shapes.get(source), shapes.get(name))
-            number = known[name].elem_type if name in known else floats[0]
-            if name and number in floats and len(shapes.get(name, [None] * 2)) in RANKS:
+            if len(shapes.get(name, [None] * 2)) in RANKS:
                 safe = layer_name(name)
                 found[safe if safe not in found else f"{safe}.{len(found)}"] = Tensor(name, channels[name])
     return found
@@ -206,7 +207,7 @@ def _channels(node: Any, before: str, source: list[int | None] | None, result: l
         and result
         and len(source) != len(result)
     ):
-        return FIRST if before == FIRST and len(result) > 2 and result[1] == source[1] else LAST
+        return FIRST if before == FIRST and len(result) > 2 and result[1] in (None, source[1]) else LAST
     return before
 
 
