@@ -74,6 +74,9 @@ TABLE = {
     "models[].name": ("other", FEATURES | {"augmentation_preview"}),
     "models[].backbone": ("efficientnet_lite1", {"pretrained_weights"} | FEATURES),
     "models[].weights": ("none", FEATURES),
+    # The model of another file than a network's, and thus another: without training, from its embeddings on.
+    "models[].embeddings": ("clip.npy", {"ready_embeddings"} | PROCRUSTES),
+    "models[].embeddings_names": ("names.txt", {"ready_embeddings"} | PROCRUSTES),
     "models[].layers": (["penultimate", "block1a_project_bn"], INFER),
     "models[].output_layer": ("block5c_add", FEATURES),
     "models[].preprocessing": ("unit", FEATURES),
@@ -134,6 +137,10 @@ TABLE = {
 }
 # What a value cannot do without.
 NEEDED = {
+    "models[].embeddings": {"models": [{"name": "lite0", "embeddings": "clip.npy"}]},
+    "models[].embeddings_names": {
+        "models": [{"name": "lite0", "embeddings": "clip.npy", "embeddings_names": "names.txt"}]
+    },
     "dataset.splits.train.list": {"dataset": {"splits": {"validation": {"fraction": 0.5}}}},
     "dataset.columns.dimension": {"dataset": {"columns": {"value": "value"}}},
     "dataset.columns.value": {"dataset": {"columns": {"dimension": "dimension"}}},
@@ -207,6 +214,8 @@ def changed(name: str, value: object) -> dict:
 
 def test_every_key_of_the_configuration_makes_again_exactly_what_depends_on_it(finished):
     (finished.folder / "choices.csv").write_text("image,a,b\n")
+    for file in ("clip.npy", "names.txt"):
+        (finished.folder / file).touch()
     wrong = {}
     for name, (value, stages) in table().items():
         (finished.folder / "change.yaml").write_text(
