@@ -1068,5 +1068,100 @@ def image_too_small() -> None:
     built(backbone="inception_v3")
 
 
+NETWORKS = "Networks and embeddings from elsewhere"
+
+
+def odd_model(what: str, line: str, **keys: Any) -> None:
+    """Add a row for a model of a kind that its keys do not suit."""
+
+    @refused(NETWORKS, what, line)
+    def set_model(study: Study) -> None:
+        study.config["models"] = [{"name": "mine", **keys}]
+
+
+odd_model(
+    "A `.keras` or `.onnx` file without `preprocessing`",
+    'config: models[0].preprocessing: found null; allowed for a .keras file: "unit", "none", "tf", "torch", "caffe"',
+    backbone="mine.keras",
+)
+odd_model(
+    "Training of an `.onnx` file",
+    'config: models[0].objective: found "classification"; allowed for an .onnx file: "none"',
+    backbone="mine.onnx",
+    preprocessing="torch",
+    objective="classification",
+)
+odd_model(
+    "A checkpoint of PyTorch",
+    "config: models: backbone: 'mine.pth' is no .keras or .onnx file; export the network with torch.onnx.export, and give the .onnx file",
+    backbone="mine.pth",
+)
+odd_model(
+    "Both a backbone and ready embeddings",
+    "config: models[0]: found both of backbone and embeddings; allowed: one of them",
+    backbone="resnet50",
+    embeddings="clip.npz",
+)
+
+
+def bad_embeddings(what: str, line: str) -> Callable:
+    """Add a row for ready embeddings of the images; the function changes names and values before they are written."""
+
+    def add(damage: Callable[[list[str], np.ndarray], tuple[list[str], np.ndarray]]) -> Callable:
+        def act(study: Study) -> None:
+            from rockspace.data.row_names import read_matrix
+
+            images = [f"360 Rocks/{name}.jpg" for name in TRAIN]
+            names, values = damage([*TRAIN], np.arange(3.0 * len(TRAIN)).reshape(-1, 3))
+            np.savez("clip.npz", names=np.array(names), features=values)
+            read_matrix(Path("clip.npz"), images)
+
+        TABLE.append(BadInput(NETWORKS, what, line, True, act))
+        return damage
+
+    return add
+
+
+@bad_embeddings(
+    "Ready embeddings without a row for an image",
+    "clip.npz: no row for image 'S_Rock Salt_02.jpg'; add one or remove the image",
+)
+def missing_embedding(names: list[str], values: np.ndarray) -> tuple[list[str], np.ndarray]:
+    return names[:-1], values[:-1]
+
+
+@bad_embeddings(
+    "Two rows of ready embeddings for one image",
+    "clip.npz: row 2: duplicate row for image 'I_Andesite_01', as row 1; keep one row",
+)
+def double_embedding(names: list[str], values: np.ndarray) -> tuple[list[str], np.ndarray]:
+    return [names[0], names[0], *names[1:]], np.vstack([values[:1], values])
+
+
+@bad_embeddings(
+    "A number in ready embeddings that is missing",
+    "clip.npz: row 3, of '360 Rocks/S_Rock Salt_01.jpg': a number that is missing or not finite; every image needs a whole row",
+)
+def broken_embedding(names: list[str], values: np.ndarray) -> tuple[list[str], np.ndarray]:
+    values[2, 1] = np.nan
+    return names, values
+
+
+@bad_embeddings(
+    "Ready embeddings of other images",
+    "clip.npz: column 'names' seems to name the images, but 'imagenet_0' (row 1) is not an image; images have names such as 'I_Andesite_01.jpg'",
+)
+def foreign_embeddings(names: list[str], values: np.ndarray) -> tuple[list[str], np.ndarray]:
+    return [f"imagenet_{i}" for i in range(len(names))], values
+
+
+@bad_embeddings(
+    "Ready embeddings for each token of an image",
+    "clip.npz: variable 'features' is 4 x 3 x 2 of type float64; expected numbers, a row for each image",
+)
+def embeddings_of_tokens(names: list[str], values: np.ndarray) -> tuple[list[str], np.ndarray]:
+    return names, np.zeros((len(names), 3, 2))
+
+
 if __name__ == "__main__":
     print(page(), end="")

@@ -108,6 +108,9 @@ def _of_variables(
         shapes = (f"{name} ({' x '.join(map(str, variables[name].shape))})" for name in matrices)
         raise RockspaceError(f"{path}: several matrices, {listed(shapes)}; name one in {_VARIABLE}")
     name = wanted or next(iter(matrices), None)
+    deep = [other for other, array in variables.items() if is_number[other] and array.ndim > 2]
+    if name is None and deep and not any(is_number[vector] for vector in vectors):
+        _rows(path, f"variable {deep[0]!r}", variables[deep[0]])
     if name is None:
         lengths = {len(vector) for vector in vectors.values()}
         if len(lengths) != 1:
