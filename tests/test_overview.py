@@ -437,7 +437,9 @@ def test_a_network_that_was_not_trained_is_said_to_be_what_it_is(tmp_path, how):
     assert row.note.startswith(ORIGINS[how])
     assert ("layer" in row.note) == (how != "ready")
     assert ("What pretraining added" in dict(points(found))) == (how == "pretrained")
-    assert ("the same networks with random weights" in overview_of(found, tmp_path)) == (how == "pretrained")
+    page = overview_of(found, tmp_path)
+    assert ("the same networks with random weights" in page) == (how == "pretrained")
+    assert ("baseline" in page) == (how == "pretrained")
 
 
 def overview_of(found: Study, folder: Path) -> str:

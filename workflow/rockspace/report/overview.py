@@ -96,7 +96,8 @@ WITHOUT_TRAINING = {
     "baseline": "The same network with random weights: what pretraining has to beat.",
 }
 # Words that are not used there.
-ONLY_OF_PEOPLE, ONLY_WITH_LABELS, ONLY_WITH_TRAINING = {"noise ceiling"}, {"subtypes", "new subtypes"}, {"penultimate"}
+ONLY_OF_PEOPLE, ONLY_WITH_LABELS = {"noise ceiling"}, {"subtypes", "new subtypes"}
+ONLY_WITH_TRAINING, ONLY_WITH_BASELINES = {"penultimate"}, {"baseline"}
 # Where these words stand in sentences, as regular expressions.
 TERMS = {
     r"\br(?= = )": "r", "not clearly above chance": "clearly above chance", "95 % intervals?": "95 % interval", r"\bchance\b": "chance", r"\bsubtypes\b": "subtypes",
@@ -534,19 +535,25 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def meanings(drawn: bool = False, labels: bool = True, training: bool = True) -> dict[str, str]:
+def meanings(drawn: bool = False, labels: bool = True, training: bool = True, baselines: bool = True) -> dict[str, str]:
     """Return what the words of the page mean.
 
     Args:
         drawn: Whether the coordinates are those that images were drawn with, and not people's.
         labels: Whether images have labels.
         training: Whether a network was trained on these images.
+        baselines: Whether there are baselines.
     """
     said = (
         WORDS | (DRAWN if drawn else {}) | ({} if labels else WITHOUT_LABELS) | ({} if training else WITHOUT_TRAINING)
     )
     unused: set[str] = set()
-    for has, words in ((not drawn, ONLY_OF_PEOPLE), (labels, ONLY_WITH_LABELS), (training, ONLY_WITH_TRAINING)):
+    for has, words in (
+        (not drawn, ONLY_OF_PEOPLE),
+        (labels, ONLY_WITH_LABELS),
+        (training, ONLY_WITH_TRAINING),
+        (baselines, ONLY_WITH_BASELINES),
+    ):
         unused |= set() if has else words
     return {word: whose(meaning, drawn) for word, meaning in said.items() if word not in unused}
 
@@ -616,8 +623,8 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
     limits, technical = notes(study)
     origins = {each["name"]: study.origin(each["name"]) for each in study.config["models"]}
     layers = layer_rows(study.every_layer, study.kinds, origins)
-    words = meanings(study.is_drawn, study.has_labels, bool(study.metrics))
     kinds = set(study.kinds.values())
+    words = meanings(study.is_drawn, study.has_labels, bool(study.metrics), bool(kinds))
     profiles = [study.profile(each["model"]) for each in study.models if each["model"] in study.layers]
     low = lowest_tick(profiles)
     write_page(
