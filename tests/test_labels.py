@@ -84,9 +84,11 @@ def test_choices_among_labels_are_refused_where_there_are_none():
 
 
 def test_mistakes_and_confusions_are_planned_for_models_that_learn_labels_alone(tmp_path):
-    planned = Workplace(tmp_path / "none", yaml.safe_dump(WITHOUT_LABELS)).planned()
+    without_labels = Workplace(tmp_path / "none", yaml.safe_dump(WITHOUT_LABELS))
+    planned = without_labels.planned()
     assert planned["finetune"] == planned["evaluate"] == planned["ensemble"] == 1
     assert planned["mistakes"] == planned["ensemble_confusion"] == 0
+    assert without_labels.planned("search")["cross_validate"] > 1
     labelled = yaml.safe_load(yaml.safe_dump(WITHOUT_LABELS))
     labelled["dataset"]["labels"] = "names"
     labelled["models"][0]["objective"] = "joint"
