@@ -1068,6 +1068,48 @@ def image_too_small() -> None:
     built(backbone="inception_v3")
 
 
+def fetched(backbone: str) -> None:
+    from rockspace.networks.hub import fetch
+
+    fetch(backbone, Path("tower.weights.h5"))
+
+
+@bad_network(
+    "An unknown preset of KerasHub",
+    "keras_hub:dinov2_bsae: KerasHub has no such preset, and there is no such folder; did you mean ...?",
+)
+def unknown_preset() -> None:
+    fetched("keras_hub:dinov2_bsae")
+
+
+@bad_network(
+    "A preset of KerasHub for texts",
+    "keras_hub:bert_base_en: this preset of KerasHub has no vision transformer that can be used as a backbone",
+)
+def preset_for_texts() -> None:
+    fetched("keras_hub:bert_base_en")
+
+
+@bad_network(
+    "A folder that holds no preset of KerasHub",
+    "keras_hub:folder: the preset cannot be loaded: the folder has no config.json",
+)
+def folder_without_a_preset() -> None:
+    Path("folder").mkdir()
+    fetched("keras_hub:folder")
+
+
+@bad_network(
+    "Weights of another kind for a preset of KerasHub",
+    "mine.weights.h5: no weights of a preset of KerasHub; leave out models: weights",
+)
+def other_weights_for_a_preset() -> None:
+    from rockspace.networks.hub import build
+
+    built().save_weights("mine.weights.h5")
+    build("keras_hub:dinov2_base", image_size=28, weights=Path("mine.weights.h5"))
+
+
 NETWORKS = "Networks and embeddings from elsewhere"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 import hub_presets
@@ -24,6 +25,7 @@ from rockspace.training.finetune import set_trainable
 from test_training import defaults
 from vision_references import FAMILIES, backbone
 from vision_weights import DEPTH, NATIVE, OTHERS, images
+from workflow_runs import Workplace
 
 REFERENCE = Path(__file__).with_name("reference") / "vision.npz"
 SIZES = (NATIVE, *OTHERS)
@@ -253,11 +255,11 @@ def test_a_block_and_what_follows_it_learns_and_what_precedes_it_stays(fetched, 
     for name in fetched:
         network = classifier(fetched, f"keras_hub:{name}")
         copy = training_copy(network, precision, freeze_norms=True)
-        set_trainable(copy, "block_1_class_token")
+        set_trainable(copy, "block_2")
         copy.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
         copy.train_on_batch(photographs(count=6), np.arange(6) % 3)
         learnt = trained(network, copy)
-        for layer in ("block_2_mlp_2", "norm", "predictions"):
+        for layer in ("block_2_norm_1", "block_2_mlp_2", "norm", "predictions"):
             before, after = (each.get_layer(layer).get_weights()[0] for each in (network, learnt))
             assert not np.array_equal(before, after), (name, layer)
             assert np.isfinite(after).all()
@@ -270,8 +272,10 @@ def test_the_copy_that_trains_in_bfloat16_says_nearly_the_same(fetched):
     for name in fetched:
         network = classifier(fetched, f"keras_hub:{name}")
         copy = training_copy(network, "bfloat16", freeze_norms=True)
-        blocks = [layer for layer in copy.layers if layer.name.startswith("block_")]
-        assert {layer.compute_dtype for layer in blocks} == {"bfloat16"}
+        blocks = {layer.name: layer.compute_dtype for layer in copy.layers if layer.name.startswith("block_")}
+        assert {name for name, dtype in blocks.items() if dtype != "bfloat16"} == {
+            name for name in blocks if name.endswith("_gelu")
+        }
         assert copy.get_layer("predictions").compute_dtype == "float32"
         assert relative_difference(copy(photographs()), network(photographs())) < 0.05, name
 
@@ -317,8 +321,10 @@ def test_a_preset_that_is_none_is_refused_with_similar_names(tmp_path):
 
 
 def test_a_preset_that_the_hub_does_not_have_is_refused(server, tmp_path):
-    assert "keras_hub:dinov2_small" in refused("keras_hub:dinov2_small", tmp_path)
-    assert "config.json" in refused("keras_hub:kaggle://keras/dinov2/keras/none/1", tmp_path)
+    for name in ("dinov2_small", "kaggle://keras/dinov2/keras/none/1"):
+        assert f"keras_hub:{name}: the preset cannot be loaded: its hub has none" in refused(
+            f"keras_hub:{name}", tmp_path
+        )
 
 
 def test_without_a_connection_the_hub_is_named_and_a_way_out(tmp_path, monkeypatch):
@@ -354,3 +360,87 @@ def test_a_file_of_other_weights_is_refused(tmp_path):
     (tmp_path / "cut.weights.h5").write_bytes((tmp_path / "other.weights.h5").read_bytes()[:1000])
     with pytest.raises(RockspaceError, match="damaged"):
         hub.build(DINO, image_size=32, weights=tmp_path / "cut.weights.h5")
+
+
+# --- Whole studies ---
+
+DATASET = """\
+study: tiny
+dataset:
+  source: synthetic
+  synthetic: {seed: 1, subtypes: 4, per_subtype: {train: 6, validation: 3}, image_size: 48}
+tfrecords: {image_size: 32, margin: 4}
+train_head: {views: 1, epochs: 2, batch_size: 8}
+evaluate: {views: 2}
+finetune: {epochs: 1, batch_size: 8, holdout_fraction: 0.25, from_layer: block_2}
+procrustes: {permutations: 99, bootstraps: 99}
+baselines: []
+"""
+TWO_LINES = """\
+models:
+  - {name: dino, backbone: "keras_hub:dinov2_base", layers: [block_1, penultimate]}
+  - {name: clip, backbone: "keras_hub:clip_vit_base_patch32", objective: none}
+"""
+
+
+@pytest.fixture
+def planning(server, tmp_path, monkeypatch):
+    """Plans a study of one model, with the names of layers of no earlier run."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "names"))
+
+    def plan(model: str, folder: str = "planned", size: int = 32) -> subprocess.CompletedProcess:
+        dataset = DATASET.replace("from_layer: block_2", "from_layer: null").replace(
+            "image_size: 32", f"image_size: {size}"
+        )
+        return Workplace(tmp_path / folder, f"{dataset}models:\n  - {{name: mine, {model}}}\n").dry_run()
+
+    return plan
+
+
+def test_layers_are_checked_by_a_small_file_of_the_preset_before_any_job(planning, server):
+    result = planning('backbone: "keras_hub:dinov2_base", layers: [block_3]')
+    assert "no layer 'block_3'; similar ones: block_2, block_1" in result.stdout + result.stderr
+    assert server.log == ["dinov2_base/config.json"]
+    result = planning('backbone: "keras_hub:dinov2_base", layers: all-blocks', "all")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert server.log == ["dinov2_base/config.json"]
+    result = planning('backbone: "keras_hub:dinov2_base"', "size", size=36)
+    assert "a multiple of 8 x 8 pixels" in result.stdout + result.stderr
+    result = planning('backbone: "keras_hub:dinov2_bsae"', "typo")
+    assert "did you mean dinov2_base" in result.stdout + result.stderr
+
+
+def test_without_a_connection_layers_that_are_named_are_planned_and_all_blocks_are_not(planning, tmp_path, monkeypatch):
+    for name, value in standin_hub.environment(1, tmp_path / "nothing").items():
+        monkeypatch.setenv(name, value)
+    assert planning('backbone: "keras_hub:dinov2_base", layers: [block_3]').returncode == 0
+    result = planning('backbone: "keras_hub:dinov2_base", layers: all-blocks', "all")
+    assert "its hub cannot be reached; name layers" in result.stdout + result.stderr
+
+
+def test_the_file_of_a_preset_is_needed_for_random_weights_too(planning):
+    result = planning('backbone: "keras_hub:dinov2_base", weights: none, objective: none')
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "pretrained_weights" in result.stdout + result.stderr
+
+
+def test_a_study_of_two_presets_of_the_hub_from_two_lines(server, tmp_path):
+    study = Workplace(tmp_path / "here", DATASET + TWO_LINES)
+    result = study.snakemake()
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert {name.partition("/")[0] for name in server.log} == {"dinov2_base", "clip_vit_base_patch32"}
+    results = study.folder / "results/tiny"
+    summary = pd.read_csv(results / "summary.csv")
+    assert set(summary.model) == {"dino", "clip"}
+    assert summary.held_out_mean_r.between(-1, 1).all()
+    assert (results / "overview.html").stat().st_size > 10_000
+    trained = keras.saving.load_model(results / "models/dino/seed-0/finetuned.keras", safe_mode=True)
+    start = hub.build(DINO, image_size=32, weights=study.folder / "results/weights/dinov2_base.weights.h5")
+    for layer, learns in (("block_2_mlp_1", True), ("block_1_mlp_1", False), ("positions", False)):
+        before, after = (network.get_layer(layer).get_weights()[0] for network in (start, trained))
+        assert np.array_equal(before, after) != learns, layer
+    # Another stage of the same study needs no hub any more.
+    server.log.clear()
+    again = study.dry_run("--forcerun", "infer")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert server.log == []

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from networks import FAMILIES, backbone, relative_difference, textures
+from rockspace.networks import fast_layers
 from rockspace.networks.rewiring import rebuild
 from rockspace.networks.training_copy import FrozenNormalization, NormalizedLayer, trained, training_copy
 
@@ -178,3 +179,25 @@ def test_training_in_bfloat16_lowers_the_loss():
     losses = copy.fit(images, labels, epochs=6, batch_size=6, verbose=0).history["loss"]
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("kind", ["gelu", "normalization"])
+def test_layers_that_keep_only_their_input_have_the_gradients_of_keras(kind):
+    rng = np.random.default_rng(0)
+    x, upstream = (tf.constant(rng.normal(0, 2, (3, 5, 16)), tf.float32) for _ in range(2))
+    if kind == "gelu":
+        layers = keras.layers.Activation("gelu"), fast_layers.Gelu("gelu")
+    else:
+        layers = keras.layers.LayerNormalization(epsilon=1e-6), fast_layers.LayerNormalization(epsilon=1e-6)
+        for layer in layers:
+            layer.build(x.shape)
+            layer.set_weights([np.linspace(0.5, 1.5, 16), np.linspace(-1, 1, 16)])
+    found = []
+    for layer in layers:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = layer(x)
+            loss = tf.reduce_sum(outputs * upstream)
+        found.append([outputs, *tape.gradient(loss, [x, *(each.value for each in layer.trainable_variables)])])
+    for expected, actual in zip(*found, strict=True):
+        np.testing.assert_allclose(actual, expected, atol=1e-5)

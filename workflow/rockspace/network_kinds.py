@@ -148,6 +148,14 @@ def files_of(model: dict[str, Any]) -> dict[str, Path]:
     return files
 
 
+def files_of_preset(backbone: str) -> dict[str, Path] | None:
+    """Return the files of a preset of KerasHub in a folder of the user's, by their names; None for any other backbone."""
+    folder = Path(backbone.removeprefix(HUB_PREFIX))
+    if kind_of(backbone) is not HUB or not folder.is_dir():
+        return None
+    return {path.name: path for path in sorted(folder.iterdir()) if path.suffix in (".json", ".h5")}
+
+
 def fetched_weights(backbone: str) -> Path:
     """Return where the weights are that a backbone comes with, for a kind whose weights are fetched."""
     return Path("results/weights") / f"{file_name(backbone)}.weights.h5"

@@ -22,6 +22,7 @@ try:
         fetched_weights,
         file_name,
         files_of,
+        files_of_preset,
         has_seed,
         is_trained,
         kind_of,
@@ -316,6 +317,12 @@ def code(stage):
 
 # Backbones that Keras runs, by what the files are called that belong to each.
 BACKBONES = {file_name(model["backbone"]): model["backbone"] for model in models if kind_of(model["backbone"]).in_keras}
+for model in models:
+    if kind_of(model["backbone"]).in_keras and BACKBONES[file_name(model["backbone"])] != model["backbone"]:
+        raise WorkflowError(
+            f"config: models: backbone: {model['backbone']!r} and {BACKBONES[file_name(model['backbone'])]!r} have the same "
+            "name, after which their files are called; rename one of them"
+        )
 
 
 def precision(wildcards):

@@ -133,9 +133,11 @@ rule pretrained_weights:
     conda:
         "../envs/rockspace.yaml"
     resources:
-        mem_mb=2000,
+        # A preset is loaded with its text tower, and run once as KerasHub has it and once as it is used here.
+        mem_mb=lambda wildcards: 8000 if kind_of(BACKBONES[wildcards.backbone]).described else 2000,
     params:
         backbone=lambda wildcards: BACKBONES[wildcards.backbone],
+        digest=digest("preset-{wildcards.backbone}", lambda wildcards: files_of_preset(BACKBONES[wildcards.backbone])),
         code=code("pretrained_weights"),
     message:
         "Getting the pretrained weights of {wildcards.backbone}"

@@ -11,7 +11,8 @@ import tensorflow as tf
 from rockspace.inference.one_pass import LAYER, OUTPUT
 from rockspace.networks import onnx_file
 from rockspace.networks.classifier import outputs_by_name
-from rockspace.networks.tokens import CLASS_TOKEN, PATCH_MEAN, reading
+from rockspace.networks.tokens import reading
+from rockspace.networks.vision_transformer import CLASS_TOKEN, PATCH_MEAN
 from rockspace.training.augmentation import Augmentation, Stream, View
 from rockspace.training.pipeline import BATCH_SIZE, ImageSet, outputs_by_view
 

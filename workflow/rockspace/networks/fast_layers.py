@@ -1,4 +1,4 @@
-"""Convolutions with the gradients that a CPU computes fastest in bfloat16; the function is that of Keras.
+"""Layers with the gradients that a CPU computes fastest in bfloat16, or in the least memory; the function is that of Keras.
 
 Measured with TensorFlow 2.21 on AMX: oneDNN's weight gradient of a 1 x 1 convolution takes two to five times
 as long as the matrix product that it is; a strided 1 x 1 convolution is faster as a subsampling and a dense
@@ -6,6 +6,7 @@ one; and the gradients of depthwise convolutions are several times slower in bfl
 The layers exist while a model trains (see ``training_copy``). A saved model holds Keras' own.
 """
 
+import math
 from typing import Any
 
 import keras
@@ -30,10 +31,33 @@ class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
         return _finish(self, _depthwise(inputs, kernel, [1, *self.strides, 1], self.padding.upper()))
 
 
+class Gelu(keras.layers.Activation):
+    """GELU computed in float32, of which the gradient needs only the input.
+
+    TensorFlow keeps five arrays of float32 for it, which are half of what a vision transformer keeps.
+    """
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        return _gelu(inputs)
+
+
+class LayerNormalization(keras.layers.LayerNormalization):
+    """A layer normalization over the last axis computed in float32, of which the gradient needs only the input."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        gamma, beta = (tf.cast(tf.convert_to_tensor(each), tf.float32) for each in (self.gamma, self.beta))
+        return _normalize(inputs, gamma, beta, self.epsilon)
+
+
 def fast_equivalent(layer: keras.layers.Layer) -> type[keras.layers.Layer] | None:
     """The class above that computes the same as ``layer``, or None."""
     if type(layer) is keras.layers.Conv2D:
         return PointwiseConv2D if layer.kernel_size == (1, 1) and layer.groups == 1 else None
+    if type(layer) is keras.layers.Activation and layer.activation is keras.activations.gelu:
+        return Gelu
+    if type(layer) is keras.layers.LayerNormalization:
+        last = layer.axis in (-1, [-1], len(layer.output.shape) - 1, [len(layer.output.shape) - 1])
+        return LayerNormalization if last and layer.center and layer.scale else None
     if type(layer) is keras.layers.DepthwiseConv2D and layer.dilation_rate == (1, 1):
         return DepthwiseConv2D if layer.strides[0] == layer.strides[1] else None
     return None
@@ -90,3 +114,37 @@ def _depthwise(x: tf.Tensor, kernel: tf.Tensor, strides: list[int], padding: str
         return tf.nn.depthwise_conv2d(x, kernel, strides, padding), gradients
 
     return convolve(x, kernel)
+
+
+@tf.custom_gradient
+def _gelu(x: tf.Tensor) -> tuple[tf.Tensor, Any]:
+    def gradient(upstream: tf.Tensor) -> tf.Tensor:
+        wide = tf.cast(x, tf.float32)
+        below = 0.5 * (1 + tf.math.erf(wide * 2**-0.5))
+        density = tf.exp(-0.5 * wide * wide) * (2 * math.pi) ** -0.5
+        return tf.cast(tf.cast(upstream, tf.float32) * (below + wide * density), x.dtype)
+
+    return tf.cast(tf.nn.gelu(tf.cast(x, tf.float32), approximate=False), x.dtype), gradient
+
+
+def _normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor, epsilon: float) -> tf.Tensor:
+    def standardized(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        wide = tf.cast(x, tf.float32)
+        mean, variance = tf.nn.moments(wide, [-1], keepdims=True)
+        scale = tf.math.rsqrt(variance + epsilon)
+        return (wide - mean) * scale, scale
+
+    @tf.custom_gradient
+    def normalize(x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        def gradients(upstream: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            normal, scale = standardized(x)
+            wide = tf.cast(upstream, tf.float32)
+            of_normal = wide * gamma
+            along = tf.reduce_mean(of_normal * normal, -1, keepdims=True)
+            of_x = scale * (of_normal - tf.reduce_mean(of_normal, -1, keepdims=True) - normal * along)
+            others = list(range(len(x.shape) - 1))
+            return tf.cast(of_x, x.dtype), tf.reduce_sum(wide * normal, others), tf.reduce_sum(wide, others)
+
+        return tf.cast(standardized(x)[0] * gamma + beta, x.dtype), gradients
+
+    return normalize(x, gamma, beta)

@@ -169,11 +169,12 @@ def _checked(backbone: str) -> str:
     if preset in known:
         return preset
     if preset in hub.models.Backbone.presets:
-        raise RockspaceError(f"config: models: backbone: {backbone}: this preset of KerasHub has no vision transformer")
+        raise RockspaceError(
+            f"{backbone}: this preset of KerasHub has no vision transformer that can be used as a backbone"
+        )
     similar = difflib.get_close_matches(preset, known, n=3) or ["dinov2_base", "clip_vit_base_patch32"]
     raise RockspaceError(
-        f"config: models: backbone: {backbone}: KerasHub has no such preset, and there is no such folder; "
-        f"did you mean {', '.join(similar)}?"
+        f"{backbone}: KerasHub has no such preset, and there is no such folder; did you mean {', '.join(similar)}?"
     )
 
 
@@ -193,6 +194,11 @@ def _explained(backbone: str) -> Iterator[None]:
         ) from error
     except Exception as error:  # Each of several downloaders and formats has errors of its own.
         reason = " ".join(str(error).split())[:300] or type(error).__name__
+        if "has no config.json" in reason:
+            folder = Path(backbone.removeprefix(HUB_PREFIX)).is_dir()
+            reason = (
+                "the folder has no config.json" if folder else "its hub has none of that name, or none for everyone"
+            )
         raise RockspaceError(f"{backbone}: the preset cannot be loaded: {reason}") from error
 
 

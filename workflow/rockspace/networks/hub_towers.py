@@ -50,7 +50,7 @@ def tower_of(backbone: keras.Model, name: str) -> Tower:
     raise RockspaceError(f"{name}: a {type(backbone).__name__} cannot be used as a backbone; what can: {known}")
 
 
-def families() -> dict[type, Callable[[Any], Tower]]:
+def families() -> dict[Any, Callable[[Any], Tower]]:
     """Return how to convert each class of backbones."""
     import keras_hub
 

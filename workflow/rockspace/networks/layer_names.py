@@ -208,14 +208,12 @@ def _with_features(layers: list[str]) -> list[str]:
 
 
 def _needs_layers(model: dict[str, Any]) -> bool:
-    """Whether the layers of a model have to be known: a file has to be read, or one besides the penultimate is named."""
-    backbone, kind = model["backbone"], kind_of(model["backbone"])
-    if kind is READY:
-        return False
-    if kind is NAMED or (kind is HUB and _source(backbone) == backbone and not _cached(backbone).is_file()):
+    """Whether the layers of a model have to be known: its network has to be looked for, or one besides the penultimate is named."""
+    kind = kind_of(model["backbone"])
+    if kind is NAMED:
         from_layer = model["recipe"]["finetune"]["from_layer"]
         return model["layers"] != [PENULTIMATE] or any((model["output_layer"], model["feature_layers"], from_layer))
-    return True
+    return kind is not READY
 
 
 def _source(backbone: str) -> str:

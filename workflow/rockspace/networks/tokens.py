@@ -14,6 +14,7 @@ from rockspace.networks.vision_transformer import CLASS_TOKEN, NORM, PATCH_MEAN,
 
 PATCHES = "patches"
 
+_BLOCK = re.compile(r"block_\d+")
 _NOT_OF_IMAGES = re.compile(r"corner|one$|positions$|prefix_alone$|pooling_query$|rotary_|block_\d+_scale_\d$")
 """Layers of a vision transformer that give the same for all images."""
 
@@ -45,6 +46,17 @@ def reading(model: keras.Model, name: str, key: str | None = None) -> Reading:
             return Reading(layer, part, _prefix(model, layer.output))
     layer = find_layer(model, name, key)
     return Reading(layer, PATCHES if len(layer.output.shape) == 3 else None, _prefix(model, layer.output))
+
+
+def first_layer(model: keras.Model, name: str, key: str | None = None) -> keras.layers.Layer:
+    """Return the layer at which a name begins: a block of a vision transformer at the first of its layers.
+
+    Arguments and errors as for `find_layer`.
+    """
+    layer = reading(model, name, key).layer
+    if _is_transformer(model) and _BLOCK.fullmatch(layer.name):
+        return next(each for each in model.layers if each.name.startswith(f"{layer.name}_"))
+    return layer
 
 
 def output_of(model: keras.Model, name: str, key: str | None = None) -> keras.KerasTensor:
@@ -87,7 +99,7 @@ def names_of(model: keras.Model) -> list[str]:
         # Before the layer, so that both are known in a network that ends there.
         if layer.name == NORM:
             names.append(PATCH_MEAN)
-        if _prefix(model, layer.output) and re.fullmatch(r"block_\d+", layer.name):
+        if _prefix(model, layer.output) and _BLOCK.fullmatch(layer.name):
             names.append(f"{layer.name}_{CLASS_TOKEN}")
         names.append(layer.name)
     return names

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from rockspace.errors import RockspaceError
+from rockspace.networks.precision import WIDE_ACTIVATION
 from rockspace.networks.preprocessing import preprocess
 
 PREFIX = "prefix_tokens"
@@ -296,15 +297,19 @@ def _mlp(a: Architecture, x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     if a.activation == "swiglu":
         gate, value = dense(a.mlp_width, "silu", f"{name}_gate"), dense(a.mlp_width, None, f"{name}_1")
         x = keras.layers.Multiply(name=f"{name}_gated")([gate(x), value(x)])
-    elif a.activation == "quick_gelu":
-        x = dense(a.mlp_width, None, f"{name}_1")(x)
-        gate = keras.layers.Rescaling(1.702, name=f"{name}_slope")(x)
-        gate = keras.layers.Activation("sigmoid", name=f"{name}_gate")(gate)
-        x = keras.layers.Multiply(name=f"{name}_gated")([x, gate])
-    elif a.activation == "gelu_approximate":
-        x = keras.ops.gelu(dense(a.mlp_width, None, f"{name}_1")(x), approximate=True)
     else:
-        x = dense(a.mlp_width, a.activation, f"{name}_1")(x)
+        x = dense(a.mlp_width, None, f"{name}_1")(x)
+        match a.activation:
+            case "quick_gelu":
+                gate = keras.layers.Rescaling(1.702, name=f"{name}_slope{WIDE_ACTIVATION}")(x)
+                gate = keras.layers.Activation("sigmoid", name=f"{name}_gate{WIDE_ACTIVATION}")(gate)
+                x = keras.layers.Multiply(name=f"{name}_gated")([x, gate])
+            case "gelu_approximate":
+                # Its type is that of what it gets.
+                x = keras.layers.Identity(name=f"{name}{WIDE_ACTIVATION}")(x)
+                x = keras.ops.gelu(x, approximate=True)
+            case activation:
+                x = keras.layers.Activation(activation, name=f"{name}{WIDE_ACTIVATION}")(x)
     return dense(a.width, None, f"{name}_2")(x)
 
 

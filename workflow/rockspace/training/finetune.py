@@ -10,7 +10,7 @@ import pandas as pd
 
 from rockspace.networks.classifier import is_head_layer
 from rockspace.networks.objectives import Objective
-from rockspace.networks.tokens import reading
+from rockspace.networks.tokens import first_layer
 from rockspace.networks.training_copy import trained, training_copy
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.checkpoint import Checkpoint
@@ -124,7 +124,7 @@ def train_for(
 
 def set_trainable(network: keras.Model, from_layer: str | None) -> None:
     """Decide which layers train: the head, and the backbone from ``from_layer`` on (None: all of it)."""
-    first = from_layer and reading(network, from_layer, "finetune.from_layer").layer
+    first = from_layer and first_layer(network, from_layer, "finetune.from_layer")
     reached = first is None
     for layer in network.layers:
         reached = reached or layer is first
