@@ -131,6 +131,53 @@ def several_images_a_concept_in_npy_with_names(folder: Path) -> pd.DataFrame:
 
 
 @layout
+def things_in_one_folder_with_names_without_the_number_of_the_image(folder: Path) -> pd.DataFrame:
+    names = ["camera_lens", "camera1", "camera2", "bat1", "t-shirt", "air_conditioner"]  # in another order than the files
+    own = drawn(folder, [f"images/{name}_01b.jpg" for name in names]).loc[[f"images/{name}_01b.jpg" for name in names]]
+    np.savetxt(folder / "spose_embedding_2d.txt", own)
+    (folder / "unique_id.txt").write_text("\n".join(names))
+    return own
+
+
+@layout
+def picture_names_after_a_number_and_a_column_of_words(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, [f"{i:03d}_{name.replace(' ', '_')}.png" for i, name in enumerate(SINGLE)])
+    own.set_axis([stem(image)[4:] for image in own.index]).to_csv(folder / "norms.csv", index_label="word")
+    return own
+
+
+@layout
+def addresses_of_the_images(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, [f"stimuli/{name}.jpg" for name in SINGLE])
+    addresses = [f"https://example.org/{image.replace(' ', '%20')}?raw=1" for image in own.index]
+    own.set_axis(addresses).to_csv(folder / "ratings.csv", index_label="image_url")
+    return own
+
+
+@layout
+def means_and_spreads_without_a_sign_between(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, FLAT)
+    table = own.rename(columns={"x": "valmn", "y": "meanSize"}).assign(valsd=own["y"] ** 2, stdSize=own["x"] ** 2)
+    table.to_csv(folder / "norms.csv", index_label="image")
+    return own
+
+
+@layout
+def ratings_under_headers_of_labels_and_codes(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, FLAT)
+    own.rename(columns={"x": "kind", "y": "age"}).to_csv(folder / "faces.csv", index_label="image")
+    return own
+
+
+@layout
+def bids_events_of_a_rating_task(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, [f"stimuli/{image}" for image in FLAT])
+    events = own.rename_axis("stim_file").reset_index().assign(onset=np.arange(len(own)) * 3.5, duration=2)
+    events.to_csv(folder / "sub-01_task-rate_events.tsv", sep="\t", index=False)
+    return own
+
+
+@layout
 def osf_stimuli_and_data(folder: Path) -> pd.DataFrame:
     own = drawn(folder, [f"stimuli/{image}" for image in FLAT])
     (folder / "data").mkdir()
@@ -632,6 +679,12 @@ def a_long_table_of_single_people(folder: Path) -> None:
 def a_workbook_alone(folder: Path) -> None:
     drawn(folder, FLAT)
     (folder / "mds.xlsx").write_bytes(b"PK\x03\x04")
+
+
+@refused("column 'concept' seems to name the images")
+def words_that_several_images_have_before_their_number(folder: Path) -> None:
+    own = drawn(folder, FLAT)
+    own.groupby([stem(image)[:3] for image in own.index]).mean().to_csv(folder / "mds.csv", index_label="concept")
 
 
 @refused("duplicate row for image")

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 from natsort import natsort_keygen, ns
@@ -99,7 +100,7 @@ def pair(
 
     A column names the images if its cells are their paths, ends of paths, or file names, in whatever case and
     Unicode form, with this, another or no image suffix; or else their numbers, or the folders that hold them, each with a row for
-    all its images. If all images have their rows by name, further rows are of other images. Without such a column, rows follow the
+    all its images; or their words, where all file names begin or end with a number besides. If all images have their rows by name, further rows are of other images. Without such a column, rows follow the
     images, provided that the plain order of names, the natural one (2 before 10) and the order of paths agree or ``order``
     says which it is; a column that counts 1, 2, 3, ... down the rows is then left out.
 
@@ -127,7 +128,8 @@ def pair(
     loosely = (_by_text(table, name, known, loosely=True) for name in candidates)
     by_number = (_by_number(table, name, known) for name in candidates)
     by_folder = (_by_folder(table, name, known) for name in candidates)
-    for compared in (matches, loosely, by_number, by_folder):
+    by_words = (_by_words(table, name, known) for name in candidates)
+    for compared in (matches, loosely, by_number, by_folder, by_words):
         whole = [match for match in compared if not match.fault]
         if not whole:
             continue
@@ -252,6 +254,18 @@ def _by_folder(table: Table, column: str, images: _Images) -> _Match:
         images_in[_folded(PurePosixPath(image).parent.name)].append(i)
     found = [images_in.get(_folded(cell), []) if cell else [] for cell in table.cells[column]]
     return _Match(column, found, _fault(table, column, found, images, alone=False), "the folders of the images")
+
+
+def _by_words(table: Table, column: str, images: _Images) -> _Match:
+    """Match what the images' names say besides the number that all begin or end with: ``acorn`` and ``acorn_01b.jpg``."""
+    words = [next(iter(_parts(image, loosely=True)), "") for image in images.paths]
+    for number_at_end in (re.compile(r"^\d+[a-z]? "), re.compile(r" \d+[a-z]?$")):
+        if all(map(number_at_end.search, words)):
+            words = [number_at_end.sub("", word) for word in words]
+    image_of = {word: i for i, word in enumerate(words)} if len({*words}) == len(words) else {}
+    cells = ["".join(_parts(cell, loosely=True)[:1]) for cell in table.cells[column]]
+    found = [[image_of[cell]] if cell in image_of else [] for cell in cells]
+    return _Match(column, found, _fault(table, column, found, images), "the words in the images' names")
 
 
 def _fault(
@@ -493,7 +507,8 @@ def _folded(text: str) -> str:
 
 
 def _parts(name: str, loosely: bool = False) -> tuple[str, ...]:
-    """The segments of a path from its end, without an image's suffix."""
+    """The segments of a path or of that of an address, from its end, without an image's suffix."""
+    name = unquote(urlsplit(name).path) if "://" in name else name
     parts = [part for part in " ".join(_folded(name).split()).split("/") if part not in ("", ".")]
     while parts and PurePosixPath(parts[-1]).suffix in SUFFIXES | OTHER_SUFFIXES:  # scan.jpg.png
         parts[-1] = PurePosixPath(parts[-1]).stem

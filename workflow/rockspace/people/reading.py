@@ -28,14 +28,16 @@ _OF_PEOPLE = r"(?:rater|judge|rating|response|participant|subject|observer|trial
 _COUNTS = re.compile(
     rf"n|count|{_OF_PEOPLE}|(?:n|num|number|count)[\W_](?:of[\W_])?{_OF_PEOPLE}|{_OF_PEOPLE}[\W_](?:n|count|number)"
 )
-# Times of responses and PsychoPy's counters of trials.
+# Times of stimuli and responses, and PsychoPy's counters of trials.
 _LOGS = re.compile(
-    r"(?:.*[\W_])?(?:rt|(?:reaction|response)[\W_]?times?|latency|time[\W_]?stamp|time[\W_]?elapsed)|"
+    r"(?:.*[\W_])?(?:rt|(?:onset|offset)(?:[\W_]?time)?|(?:reaction|response)[\W_]?times?|latency|time[\W_]?stamp|time[\W_]?elapsed)|"
     r"duration[\W_]+in[\W_]+seconds[\W_]*|trials?\w*\.this\w+"
 )
 _SPREAD = r"(?:sd|sem?|spp|variance|std(?:[\W_]*(?:err(?:or)?|dev(?:iation)?))?|stderr)"
 _LIMIT = rf"(?:{_SPREAD}|var|ci|(?:ci[\W_]*)?(?:lower|upper|lwr|upr|ll|ul)|ci[\W_]*(?:low|high)|min|max|n)"
-_MEAN = r"(?:m|mean|avg|average)"
+_MEAN = r"(?:m|mn|mean|avg|average)"
+# As they stand without a sign between: valmn and valsd, meanSize and stdSize.
+_LONG_SPREAD, _LONG_MEAN = r"(?:sd|sem|std|stderr)", r"(?:mn|mean|avg)"
 # An ordinary number between signs or before a unit or spread: 50 %, 1.234,5, 0.53**, (0.5), 0.5 cm, 0.5 (0.1), 0.5D+00.
 _LIKE_NUMBER = re.compile(
     r"(?:np\.float\d+)?[^\w.,]*(?:[\d.,' ]*\d[\d.,' ]*\W*|"
@@ -223,12 +225,14 @@ def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], const
     word = "" if column in table.unnamed else column.strip().lower()
     if column in numbering:
         return "numbers the rows"
-    if word in LABEL_COLUMNS + SUPERCLASS_COLUMNS:
+    # Numbers with decimals are neither: faces are rated for how kind they are, and for their age.
+    may_be_codes = not are_numbers(cells) or are_integers(cells)
+    if word in LABEL_COLUMNS + SUPERCLASS_COLUMNS and may_be_codes:
         return "labels"
     if not are_numbers(cells):
         # A word among numbers is a fault, and the error names its row.
         return None if 2 * sum(map(_is_like_number, cells)) >= len(cells) else "text"
-    if _OTHER_CODES.fullmatch(word):
+    if _OTHER_CODES.fullmatch(word) and may_be_codes:
         return "codes"
     if _LOGS.fullmatch(word):
         return "times or numbers of trials"
@@ -244,16 +248,19 @@ def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], const
 
 
 def _is_spread(word: str, columns: Sequence[str]) -> bool:
-    """Whether a column is called by a measure of spread: ``sd``, or ``x_sd`` beside ``x`` or ``x_mean``."""
+    """Whether a column is called by a measure of spread: ``sd``, or ``x_sd`` beside ``x`` or ``x_mean``, or ``xsd`` beside ``xmean``."""
 
-    def without(before: str, after: str, name: str) -> str:
-        return re.sub(rf"^{before}[\W_]+|[\W_]+{after}$", "", name)
+    def without(before: str, after: str, name: str, sign: str = r"[\W_]+") -> str:
+        return re.sub(rf"^{before}{sign}|{sign}{after}$", "", name)
 
-    of = without(_SPREAD, _LIMIT, word)
     names = {column.strip().lower() for column in columns}
-    return re.fullmatch(_SPREAD, word) is not None or (
-        of != word and of in {without(_MEAN, _MEAN, name) for name in names}
-    )
+    of = without(_SPREAD, _LIMIT, word)
+    if re.fullmatch(_SPREAD, word) or (of != word and of in {without(_MEAN, _MEAN, name) for name in names}):
+        return True
+    # A word may end like this by chance, unless that of a mean differs in nothing else.
+    of = without(_LONG_SPREAD, _LONG_SPREAD, word, "")
+    means = {name: without(_LONG_MEAN, _LONG_MEAN, name, "") for name in names}
+    return of != word and any(of == rest != name for name, rest in means.items())
 
 
 def _is_like_number(cell: str) -> bool:
