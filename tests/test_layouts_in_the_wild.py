@@ -132,7 +132,14 @@ def several_images_a_concept_in_npy_with_names(folder: Path) -> pd.DataFrame:
 
 @layout
 def things_in_one_folder_with_names_without_the_number_of_the_image(folder: Path) -> pd.DataFrame:
-    names = ["camera_lens", "camera1", "camera2", "bat1", "t-shirt", "air_conditioner"]  # in another order than the files
+    names = [
+        "camera_lens",
+        "camera1",
+        "camera2",
+        "bat1",
+        "t-shirt",
+        "air_conditioner",
+    ]  # in another order than the files
     own = drawn(folder, [f"images/{name}_01b.jpg" for name in names]).loc[[f"images/{name}_01b.jpg" for name in names]]
     np.savetxt(folder / "spose_embedding_2d.txt", own)
     (folder / "unique_id.txt").write_text("\n".join(names))
