@@ -47,6 +47,11 @@ def functional() -> keras.Model:
     return keras.Model(inputs, layers.Dense(5, name="last")(keras.ops.mean(x, axis=(1, 2))))
 
 
+def ending_in_an_operation() -> keras.Model:
+    inputs = image()
+    return keras.Model(inputs, keras.ops.mean(layers.Conv2D(4, 3, name="only")(inputs), axis=(1, 2)))
+
+
 def half_precision() -> keras.Model:
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -56,9 +61,14 @@ def half_precision() -> keras.Model:
         keras.config.set_dtype_policy("float32")
 
 
-MADE = {"with a custom head": with_custom_head, "sequential": sequential, "functional": functional}
+MADE = {
+    "with a custom head": with_custom_head,
+    "sequential": sequential,
+    "functional": functional,
+    "an operation": ending_in_an_operation,
+}
 """Kinds of files, each with its last layer before what tells classes, and the first and last end of a block."""
-FEATURES = {"with a custom head": "own.features", "sequential": "dense", "functional": "last"}
+FEATURES = {"with a custom head": "own.features", "sequential": "dense", "functional": "last", "an operation": "output"}
 
 
 @pytest.fixture(scope="module", params=MADE)

@@ -94,6 +94,46 @@ def test_feature_maps_and_tokens_are_pooled_over_places_wherever_their_channels_
         np.testing.assert_allclose(values, expected, rtol=1e-4, atol=1e-4, err_msg=name)
 
 
+def test_tokens_with_a_class_token_whose_number_is_computed_in_the_graph_are_averaged(tmp_path, images):
+    """As PyTorch exports `cls.expand(x.shape[0], -1, -1)` of a vision transformer: the shape is read off the feature map."""
+    rng = np.random.default_rng(3)
+    kernel, token = (rng.normal(size=shape).astype("f4") for shape in ((6, 3, 8, 8), (1, 1, 6)))
+    constants = {
+        "kernel": kernel,
+        "token": token,
+        "flat": np.array([0, 6, -1]),
+        "zero": np.array([0]),
+        "rest": np.array([1, 6]),
+    }
+    steps = [
+        ("Conv", ["pixels", "kernel"], "map", {"strides": [8, 8]}),
+        ("Shape", ["map"], "shape", {}),
+        ("Gather", ["shape", "zero"], "count", {}),
+        ("Concat", ["count", "rest"], "expanded", {"axis": 0}),
+        ("Expand", ["token", "expanded"], "tokens", {}),
+        ("Reshape", ["map", "flat"], "patches_first", {}),
+        ("Transpose", ["patches_first"], "patches", {"perm": [0, 2, 1]}),
+        ("Concat", ["tokens", "patches"], "sequence", {"axis": 1}),
+    ]
+    graph = helper.make_graph(
+        [helper.make_node(kind, given, [made], **keys) for kind, given, made, keys in steps],
+        "vit",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("sequence", TensorProto.FLOAT, None)],
+        [onnx.numpy_helper.from_array(values, name) for name, values in constants.items()],
+    )
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), tmp_path / "vit.onnx"
+    )
+    squares = images.reshape(5, 4, 8, 4, 8, 3)
+    patches = np.einsum("nahbwc,dchw->nabd", squares, kernel).reshape(5, 16, 6)
+    expected = np.concatenate([np.tile(token, (5, 1, 1)), patches], axis=1).mean(axis=1)
+    found = embedded(tmp_path / "vit.onnx", images, ["map", "patches_first", "pooled"], preprocessing="none")
+    np.testing.assert_allclose(found["pooled"], expected, rtol=1e-3, atol=1e-2)
+    for name in ("map", "patches_first"):
+        np.testing.assert_allclose(found[name], patches.mean(axis=1), rtol=1e-3, atol=1e-2)
+
+
 def test_layers_blocks_end_and_size_are_read_from_the_graph(tmp_path):
     found = onnx_file.layers(str(onnx_resnet(tmp_path / "r.onnx", outputs=("logits", "/mean/out"))))
     assert found.block_ends == ["block0_relu.out", "block1_relu.out"]

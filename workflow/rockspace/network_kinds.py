@@ -174,7 +174,11 @@ def check_files(models: list[dict[str, Any]]) -> None:
 
 def file_name(backbone: str) -> str:
     """Return a backbone's name as it can stand in names of files and models: ``keras_hub:a/b`` as ``b``, ``c/d.onnx`` as ``d``."""
-    stem = backbone if kind_of(backbone) is NAMED else re.sub(r"\.(keras|onnx)$", "", re.split(r"[/\\:]", backbone)[-1])
+    stem = (
+        backbone
+        if kind_of(backbone) is NAMED
+        else re.sub(r"(?i)\.(keras|onnx)$", "", re.split(r"[/\\:]", backbone)[-1])
+    )
     return re.sub(r"[^A-Za-z0-9._-]+|^[._-]+", "-", stem).strip("-")[:80] or "network"
 
 

@@ -170,6 +170,10 @@ def _flat(
     pixels = keras.Input((side, side, 3), name=PIXELS)
     copies = _Copies(path, with_weights)
     output = _applied(network, pixels, preprocess(pixels, **preprocessing), copies)
+    whole = keras.Model(pixels, output)
+    if not any(layer.output is output for layer in whole.layers):
+        # The result of an operation gets a layer, so that it has a name.
+        output = keras.layers.Identity(name=copies.name("output"))(output)
     return keras.Model(pixels, output, name=layer_name(Path(path).stem) or "network")
 
 
@@ -209,7 +213,7 @@ class _Copies:
             shapes = {getattr(value, "shape", None) for value in args}
             if type(operation).__name__ == "Add" and len(args) == 2 and len(shapes) == 1 and None not in shapes:
                 # A sum written with ``+``, as a layer that can be named.
-                return keras.layers.Add(name=self._name("add"))(list(args))
+                return keras.layers.Add(name=self.name("add"))(list(args))
             return copy_of(operation)(*args, **options)
         layer = operation
         if getattr(layer, "data_format", None) == "channels_first":
@@ -227,7 +231,7 @@ class _Copies:
         copy = copy_of(
             _Unseeded(layer) if drawn else layer,
             type(layer),
-            name=self._name(layer.name),
+            name=self.name(layer.name),
             dtype="float32",
             trainable=True,
         )
@@ -236,7 +240,8 @@ class _Copies:
             copy.set_weights(layer.get_weights())
         return output
 
-    def _name(self, wanted: str) -> str:
+    def name(self, wanted: str) -> str:
+        """A name that no layer has yet, and that can stand in names of files."""
         name = layer_name(wanted) or "layer"
         if name in TAKEN or name.startswith(("head_", "pooled_", "embedding_of_")):
             name = f"file_{name}"
@@ -273,15 +278,11 @@ def _end_of_features(network: keras.Model) -> str:
     makers: dict[int, keras.layers.Layer] = {
         id(layer.output): layer for layer in network.layers if isinstance(layer.output, keras.KerasTensor)
     }
-    last = makers.get(id(network.outputs[0]))
-    if last is None:
-        raise RockspaceError(
-            f"{network.name}: ends with an operation that is no layer; name the layer to end with in output_layer"
-        )
+    last = makers[id(network.outputs[0])]
     if not _tells_classes(last):
         return last.name
-    closing = (keras.layers.Dense,) if not isinstance(last, keras.layers.Dense) else ()
-    end = makers.get(id(last.input))
+    closing: tuple = (keras.layers.Dense,) if not isinstance(last, keras.layers.Dense) else ()
+    end: Any = makers.get(id(last.input))
     while isinstance(end, (*closing, keras.layers.Dropout)):
         closing = () if isinstance(end, keras.layers.Dense) else closing
         end = makers.get(id(end.input))

@@ -106,7 +106,7 @@ def network(
 
     def run(images: Any) -> dict[str, np.ndarray]:
         pixels = prepare(np.asarray(images, np.float32))
-        parts = [_run(session, takes, batch, names) for batch in _batches(pixels, takes.batch)]
+        parts = [_run(session, model["backbone"], takes, batch, names) for batch in _batches(pixels, takes.batch)]
         found = {name: np.concatenate([part[name] for part in parts])[: len(pixels)] for name in names}
         return {
             name: _pooled(found[tensor.name], tensor.channels, how, f"{model['backbone']}: layer {name!r}")
@@ -268,12 +268,18 @@ def _batches(pixels: np.ndarray, size: int | None) -> list[np.ndarray]:
     return parts
 
 
-def _run(session: Any, takes: Input, batch: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
-    found = dict(zip(names, session.run(names, {takes.name: batch}), strict=True))
+def _run(session: Any, path: str, takes: Input, batch: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
+    try:
+        found = dict(zip(names, session.run(names, {takes.name: batch}), strict=True))
+    except Exception as error:  # as above
+        raise RockspaceError(
+            f"{path}: onnxruntime cannot run it on {len(batch)} images "
+            f"({' '.join(str(error).split())[:200]}); export it for any number of images (dynamic_shapes)"
+        ) from error
     for name, values in found.items():
         if np.shape(values)[:1] != (len(batch),):
             raise RockspaceError(
-                f"layer {layer_name(name)!r} is {np.shape(values)} for {len(batch)} images; name one with a row for each"
+                f"{path}: layer {layer_name(name)!r} is {np.shape(values)} for {len(batch)} images; name one with a row for each"
             )
     return found
 
