@@ -353,6 +353,12 @@ def test_without_kerashub_one_line_says_how_to_install_it(tmp_path, monkeypatch)
     assert "pip install keras-hub" in refused(DINO, tmp_path)
 
 
+def test_a_tower_that_computes_something_else_than_kerashub_is_refused(presets, tmp_path, monkeypatch):
+    monkeypatch.setattr(hub, "load_arrays", lambda network, architecture, arrays: None)
+    message = refused(f"keras_hub:{presets['vit_base_patch16_224_imagenet']}", tmp_path)
+    assert "computes something else than KerasHub does" in message
+
+
 def test_a_file_of_other_weights_is_refused(tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)]).save_weights(tmp_path / "other.weights.h5")
     with pytest.raises(RockspaceError, match="no weights of a preset"):

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from rockspace.networks.layer_names import PENULTIMATE, POOLED
+from rockspace.network_kinds import PENULTIMATE, POOLED
 from rockspace.networks.objectives import COORDINATES, PREDICTIONS, Objective
 from rockspace.networks.pooling import deviation_pooling, foreground, foreground_pooling
 from rockspace.networks.rewiring import copy_of

@@ -2,7 +2,8 @@
 
 import keras
 
-from rockspace.networks.layer_names import PENULTIMATE, POOLED, check_layer
+from rockspace.network_kinds import PENULTIMATE, POOLED
+from rockspace.networks.layer_names import check_layer
 
 
 def find_layer(model: keras.Model, name: str, key: str | None = None) -> keras.layers.Layer:

@@ -117,7 +117,7 @@ def vision_transformer(
     if a.rotary_base:
         table = keras.layers.ZeroPadding1D((0, grid**2), name="prefix_alone")(table)
     x = keras.layers.Add(name="embeddings")([x, table])
-    turn = _Rotation(a, grid, learnt) if a.rotary_base else None
+    turn = _Rotation(a, a.rotary_base, grid, learnt) if a.rotary_base else None
     if a.first_norm:
         x = _norm(a, "first_norm")(x)
     for number in range(1, a.depth + 1):
@@ -236,11 +236,11 @@ class _Rotation:
         Simeoni, O. et al. (2025). DINOv3. arXiv:2508.10104, section 3.2.
     """
 
-    def __init__(self, a: Architecture, grid: int, learnt: _Learnt) -> None:
+    def __init__(self, a: Architecture, base: float, grid: int, learnt: _Learnt) -> None:
         length = a.width // a.heads
         places = (np.arange(grid) + 0.5) / grid * 2 - 1
         rows_and_columns = np.stack(np.meshgrid(places, places, indexing="ij"), axis=-1).reshape(-1, 2, 1)
-        periods = a.rotary_base ** np.arange(0, 1, 4 / length)
+        periods = base ** np.arange(0, 1, 4 / length)
         angles = np.pad((2 * np.pi * rows_and_columns / periods).reshape(grid**2, -1), ((a.prefix, 0), (0, 0)))
         sines = np.concatenate([-np.sin(angles), np.sin(angles)], axis=1)
         self.half = length // 2
