@@ -155,7 +155,7 @@ def test_a_long_table_for_each_person(raw):
     rows = "".join(
         f"{image};{scale};{value}\n" for image in ("b_1", "a_1") for scale, value in (("hue", "1,5"), ("size", 2))
     )
-    (raw / "people/p.csv").write_text("image;scale;rating\n" + rows)
+    (raw / "people/p.txt").write_text("image;scale;rating\n" + rows)
     dataset = DATASET | {"columns": {"dimension": "scale", "value": "rating"}}
     table = individual_coordinates(raw, dataset, CATALOG, "validation", ["hue", "size"])
     assert table.to_numpy().tolist() == [["p", "a_1", 1.5, 2], ["p", "b_1", 1.5, 2]]
