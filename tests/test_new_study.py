@@ -201,6 +201,19 @@ def test_what_is_given_beside_a_folder_stands(folder):
     assert set(build_catalog(folder, found)["label"]) == {""}
 
 
+def test_files_of_embeddings_and_of_responses_in_the_folder_are_no_coordinates(folder):
+    fill(folder, FLAT, mds=FLAT)
+    np.savez(folder / "clip.npz", names=np.array(FLAT), embedding=np.random.default_rng(0).normal(size=(12, 20)))
+    counts = pd.DataFrame(np.arange(36).reshape(12, 3), FLAT, ["cat", "dog", "owl"])
+    counts.to_csv(folder / "choices.csv", index_label="image")
+    given = {"folder": str(folder), "splits": {"validation": {"responses": str(folder / "choices.csv")}}}
+    models = [{"name": "clip", "embeddings": str(folder / "clip.npz")}]
+    found = with_proposed_dataset({"dataset": given, "models": models}, ROOT / "config/config.yaml")["dataset"]
+    assert found["splits"]["train"]["coordinates"] == "mds.csv"
+    with pytest.raises(RockspaceError, match=r"choices.csv, clip.npz, mds.csv each give all images coordinates"):
+        propose_dataset(folder)
+
+
 def test_dimensions_that_one_table_alone_has_choose_it(folder):
     with_columns(folder)
     table = pd.read_csv(folder / "norms.csv").rename(columns={"a": "familiarity"})
@@ -220,6 +233,11 @@ def test_dimensions_that_one_table_alone_has_choose_it(folder):
         ({"splits": {"train": {"image": "*.png"}}}, "splits.train.image: unknown key; did you mean 'images'"),
         ({"labels": "folders"}, "no labels found; mend it, set dataset.labels to none"),
         ({"splits": {"train": {"coordinates": "msd.csv"}}}, r"msd.csv"),
+        ({"splits": {"train": {"images": "*.pgn"}}}, r"no image matches '\*.pgn'"),
+        (
+            {"splits": {"train": {"images": "cat*.png"}, "validation": {"images": "cow*.png"}}},
+            r"no image matches 'cow\*.png'",
+        ),
     ],
 )
 def test_what_does_not_fit_a_folder_is_refused_in_a_line(folder, given, expected):

@@ -32,6 +32,7 @@ _PEOPLE = re.compile(
     r"(?:participant|subject|subj|person|rater|judge|worker|observer)s?(?:[\W_]*(?:id|nr|no|code|number))?"
 )
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+\d+")  # as spreadsheets shorten long numbers
+_NUMBERS = "the numbers in the images' names"
 _natural = natsort_keygen(alg=ns.IGNORECASE)
 
 TableFile = TypeVar("TableFile", bound=Hashable)
@@ -47,6 +48,7 @@ class Pairing:
         numbering: Columns that only number the rows.
         how: How rows were matched, in words.
         left_out: The names in rows of no image.
+        by_number: Whether the numbers in names were matched rather than the names.
     """
 
     rows: np.ndarray
@@ -54,6 +56,7 @@ class Pairing:
     numbering: tuple[str, ...]
     how: str
     left_out: tuple[str, ...] = ()
+    by_number: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def pair(
         left_out = [cell for cell, likely in zip(table.cells[best.column], best.found, strict=True) if not likely]
         how = f"{table.in_words(best.column)} names {best.what}"
         how += f" (rows of no image are left out: {listed(left_out)})" if left_out else ""
-        return Pairing(rows, best.column, numbering, how, tuple(left_out))
+        return Pairing(rows, best.column, numbering, how, tuple(left_out), by_number=best.what == _NUMBERS)
     _refuse_images_in_columns(table, images)
     matches = [match for match in matches if column or not _are_ratings(table, match.column)]
     closest = max(matches, key=_Match.recognised, default=None)
@@ -233,7 +236,7 @@ def _by_number(table: Table, column: str, images: _Images) -> _Match:
         {figure: i for i, figure in enumerate(figures)} if not (words and own_words) or words == own_words else {}
     )
     found = [[image_of[figure]] if figure in image_of else [] for figure in own] or [[] for _ in cells]
-    return _Match(column, found, _fault(table, column, found, images), "the numbers in the images' names")
+    return _Match(column, found, _fault(table, column, found, images), _NUMBERS)
 
 
 def _numbered(names: Sequence[str]) -> tuple[set[str], list[int]]:

@@ -181,12 +181,17 @@ class Listing:
     """A file that names all images.
 
     Attributes:
-        rows: ``(n,)`` the row of each image.
+        row_of: The row of each image.
         is_pure: Whether it holds at most ids or numbers beside the names.
     """
 
-    rows: np.ndarray
+    row_of: Mapping[str, int]
     is_pure: bool
+
+    def is_in_another_order(self, rows: np.ndarray, images: Sequence[str]) -> bool:
+        """Whether it lists these images, each in a row of its own, in another order than that of their ``(n,)`` rows."""
+        own = np.array([self.row_of[image] for image in images])
+        return len(np.unique(own)) == len(own) and bool((np.argsort(own) != np.argsort(rows)).any())
 
 
 def listing(path: Path, images: Sequence[str]) -> Listing:
@@ -198,7 +203,7 @@ def listing(path: Path, images: Sequence[str]) -> Listing:
     table, pairing = _naming(path, images)
     columns = (cells for name, cells in table.cells.items() if name != pairing.names)
     is_pure = all(cells.is_unique and (are_integers(cells) or not are_numbers(cells)) for cells in columns)
-    return Listing(pairing.rows, is_pure)
+    return Listing(dict(zip(images, pairing.rows.tolist(), strict=True)), is_pure)
 
 
 def _naming(path: Path, images: Sequence[str], **options: Any) -> tuple[Table, Pairing]:
@@ -238,15 +243,11 @@ def _readings(path: Path) -> list[Table]:
 def _joined(table: Table, key: Table, named: str) -> list[str] | None:
     """The image of each row by a column of ids that a table and its key have in common, if there is one."""
     found: dict[tuple[str, ...], str] = {}
-    for other in key.cells:
-        ids = [_identity(cell) for cell in key.cells[other]]
-        if len(set(ids)) < len(ids):
-            continue
+    in_table, in_key = _columns_of_ids(table), _columns_of_ids(key)
+    for other, ids in in_key.items():
         image_of = dict(zip(ids, key.cells[named], strict=True))
-        for own in table.cells:
-            rows = [_identity(cell) for cell in table.cells[own]]
-            is_name = not are_numbers(table.cells[own]) or are_integers(table.cells[own])
-            if is_name and len(set(rows)) == len(rows) and set(rows) <= image_of.keys():
+        for own, rows in in_table.items():
+            if {*rows} <= image_of.keys():
                 how = f"by {table.in_words(own)} and {key.in_words(other)}"
                 found.setdefault(tuple(image_of[row] for row in rows), how)
                 if are_integers(table.cells[own]) and not is_called_like_names(table, own) and len(rows) == len(ids):
@@ -257,6 +258,17 @@ def _joined(table: Table, key: Table, named: str) -> list[str] | None:
             f"{key.path}: names the rows of {table.path} {one}, or otherwise {two}; leave one column of ids and one of images in it"
         )
     return list(next(iter(found))) if found else None
+
+
+def _columns_of_ids(table: Table) -> dict[str, list[float | str]]:
+    """The columns of texts or whole numbers of which none occurs twice."""
+    columns = {name: cells for name, cells in table.cells.items() if cells.is_unique}
+    ids = {
+        str(name): [_identity(cell) for cell in cells]
+        for name, cells in columns.items()
+        if are_integers(cells) or not are_numbers(cells)
+    }
+    return {name: own for name, own in ids.items() if len({*own}) == len(own)}
 
 
 def _identity(cell: str) -> float | str:

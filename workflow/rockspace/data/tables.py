@@ -17,6 +17,7 @@ from rockspace.data import arrays
 from rockspace.errors import RockspaceError, listed
 
 DELIMITERS = [",", ";", "\t", "|", " "]
+MOST_CELLS = 5_000_000  # of an array that is read as text; there are embeddings with more
 SNIFFED_LINES = 100  # for detecting the delimiter
 # In lower case; the last two are dashes.
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "--", "\u2013", "\u2014"})
@@ -87,6 +88,10 @@ def read_table(path: Path, *, has_header: bool = False, variable: str | None = N
     """
     if path.suffix.lower() in arrays.SUFFIXES:
         frame, unnamed = arrays.read_frame(path, variable)
+        if frame.size > MOST_CELLS:
+            raise RockspaceError(
+                f"{path}: {len(frame)} x {frame.shape[1]} cells are too many for a table of coordinates"
+            )
         return table_of_frame(path, frame, unnamed)
     lines = read_lines(path)
     given = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None

@@ -22,7 +22,7 @@ from rockspace.data.pairing import OTHER_SUFFIXES, Pairing, folded_name, pair, r
 from rockspace.data.patterns import select, several
 from rockspace.data.row_names import Listing, listed_images, listing, name_rows, read_image_table
 from rockspace.data.splits import split_of
-from rockspace.data.tables import Table, is_missing, read_table
+from rockspace.data.tables import Table, are_integers, is_missing, read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, Reading, read_coordinates
 
@@ -83,10 +83,22 @@ def with_proposed_dataset(config: Mapping[str, Any], default: Path) -> dict[str,
             f"config: dataset.{others[0]}: found beside dataset.folder, from which it is detected; allowed there: {', '.join(GIVEN)}"
         )
     check_part({"dataset": given})
-    return {**config, "dataset": propose_dataset(Path(str(folder)), given)}
+    models: Any = config.get("models")
+    keys = ("embeddings", "embeddings_names")
+    apart = [
+        each.get(key)
+        for each in (models if isinstance(models, list) else ())
+        if isinstance(each, Mapping)
+        for key in keys
+    ]
+    apart += [split.get("responses") for split in given.get("splits", {}).values()]
+    files = [Path(file) for file in apart if isinstance(file, str)]
+    return {**config, "dataset": propose_dataset(Path(str(folder)), given, apart=files)}
 
 
-def propose_dataset(folder: Path, given: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def propose_dataset(
+    folder: Path, given: Mapping[str, Any] | None = None, *, apart: Sequence[Path] = ()
+) -> dict[str, Any]:
     """Look through a folder of images with coordinates, and say how it can be read.
 
     Labels come from a column that is called so, from the folders of the images, or from the file names up to a
@@ -97,6 +109,7 @@ def propose_dataset(folder: Path, given: Mapping[str, Any] | None = None) -> dic
     Args:
         folder: Anything with images (below it too) and one table of coordinates for each set; links are followed.
         given: Keys of the section that are known: they stand.
+        apart: Files that hold something else.
 
     Returns:
         The ``dataset`` section of a config.
@@ -105,7 +118,8 @@ def propose_dataset(folder: Path, given: Mapping[str, Any] | None = None) -> dic
         RockspaceError: No images, or no coordinates for the images, or two tables that may hold them.
     """
     given = given or {}
-    files = _visible_files(folder)
+    others = {file.resolve() for file in apart}
+    files = [file for file in _visible_files(folder) if (folder / file).resolve() not in others]
     look = _Folder(folder, files, given)
     images_of, source_of = _splits(look)
     _refuse_unread_images(look, images_of, source_of)
@@ -315,7 +329,12 @@ def _given_splits(look: _Folder) -> dict[str, list[str]]:
     patterns = {split: given.get(split, {}).get("images") for split in ("train", "validation")}
     if not all(patterns.values()):
         return {}
-    return {split: [i for each in several(own) for i in select(look.images, each)] for split, own in patterns.items()}
+    images_of: dict[str, list[str]] = {}
+    for split, own in patterns.items():
+        images_of[split] = list(dict.fromkeys(image for each in several(own) for image in select(look.images, each)))
+        if not images_of[split]:
+            raise RockspaceError(f"{look.path}: no image matches {own!r}; check dataset.splits.{split}.images")
+    return images_of
 
 
 def _source_for(
@@ -356,11 +375,15 @@ def _read(look: _Folder, table: str, images: Sequence[str], others: Sequence[str
         reading = look.read(source, images, others)
     except RockspaceError as error:
         fault = error
-    if given:
-        if reading is None:
-            raise fault or RockspaceError(f"{path}: cannot be read")
-        return source, reading
-    rows = look.rows(source, images, others)[1].rows if reading else None
+    if given and reading is None:
+        raise fault or RockspaceError(f"{path}: cannot be read")
+    rows = None
+    if reading:
+        table_of_images, pairing = look.rows(source, images, others)
+        # Of numbers, but not of names, a key may say otherwise.
+        if given or (pairing.names and not (pairing.by_number or are_integers(table_of_images.cells[pairing.names]))):
+            return source, reading
+        rows = pairing.rows
     found: dict[str, tuple[_Source, Reading]] = {}
     for file, names in look.listings.items():
         if file == table or (isinstance(names, RockspaceError) and reading and reading.has_names):
@@ -382,10 +405,7 @@ def _read(look: _Folder, table: str, images: Sequence[str], others: Sequence[str
                 )
         elif other:
             found[file] = named, other
-        elif (
-            rows is not None
-            and (np.argsort(names.rows[[look.images.index(i) for i in images]]) != np.argsort(rows)).any()
-        ):
+        elif rows is not None and names.is_in_another_order(rows, images):
             raise AmbiguousError(
                 f"{look.path}: the rows of {table} have no names, and {file} lists the images in another order than that of "
                 "their names; put names and coordinates into one table"
