@@ -201,6 +201,17 @@ def test_what_is_given_beside_a_folder_stands(folder):
     assert set(build_catalog(folder, found)["label"]) == {""}
 
 
+def test_a_default_configuration_that_has_the_folder_itself_is_all_the_users(folder, tmp_path):
+    fill(folder, FLAT, mds=FLAT)
+    dataset = {"folder": str(folder), "dimensions": ["hue"]}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump({"dataset": dataset}))
+    for given, dimensions in ((dataset, ["hue"]), (str(folder), [])):
+        found = with_proposed_dataset({"dataset": given}, tmp_path / "config.yaml")["dataset"]
+        assert found["dimensions"] == dimensions
+    (tmp_path / "config.yaml").write_text("")
+    assert with_proposed_dataset({"dataset": dataset}, tmp_path / "config.yaml")["dataset"]["dimensions"] == ["hue"]
+
+
 def test_files_of_embeddings_and_of_responses_in_the_folder_are_no_coordinates(folder):
     fill(folder, FLAT, mds=FLAT)
     np.savez(folder / "clip.npz", names=np.array(FLAT), embedding=np.random.default_rng(0).normal(size=(12, 20)))

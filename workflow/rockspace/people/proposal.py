@@ -75,8 +75,10 @@ def with_proposed_dataset(config: Mapping[str, Any], default: Path) -> dict[str,
         dataset = {"folder": dataset}
     if not isinstance(dataset, Mapping) or "folder" not in dataset:
         return dict(config)
-    defaults = yaml.safe_load(default.read_text(encoding="utf-8")) if default.is_file() else {}
-    given = differing({**dataset}, defaults.get("dataset") or {})
+    defaults = (yaml.safe_load(default.read_text(encoding="utf-8")) or {}) if default.is_file() else {}
+    below = defaults.get("dataset")
+    # Where the default itself has the folder, all that it says is the user's.
+    given = differing(dataset, below if isinstance(below, Mapping) and "folder" not in below else {})
     folder = given.pop("folder")
     if others := [key for key in given if key not in GIVEN]:
         raise RockspaceError(
@@ -196,11 +198,12 @@ class _Folder:
         return [table for table in wanted if table in self.files] or tables
 
     def read(self, source: _Source, images: Sequence[str], others: Sequence[str] = ()) -> Reading:
+        dimensions = self.given.get("dimensions")
         return read_coordinates(
             self.path / source.table,
             images,
             others=others,
-            dimensions=self.given.get("dimensions", ()),
+            dimensions=dimensions if isinstance(dimensions, list) else (),  # a mapping is for files by their names
             columns=source.columns | self.given.get("columns", {}),
             order=self.given.get("order"),
             names=self.path / source.names if source.names else None,
