@@ -1083,11 +1083,11 @@ def unknown_preset() -> None:
 
 
 @bad_network(
-    "A preset of KerasHub for texts",
-    "keras_hub:bert_base_en: this preset of KerasHub has no vision transformer that can be used as a backbone",
+    "A preset of KerasHub that is no vision transformer",
+    "keras_hub:resnet_50_imagenet: of KerasHub, vision transformers can be backbones; convolutional networks have the names of keras.applications, such as resnet50",
 )
-def preset_for_texts() -> None:
-    fetched("keras_hub:bert_base_en")
+def preset_of_another_kind() -> None:
+    fetched("keras_hub:resnet_50_imagenet")
 
 
 @bad_network(

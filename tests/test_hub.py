@@ -317,7 +317,7 @@ def refused(backbone: str, folder: Path) -> str:
 def test_a_preset_that_is_none_is_refused_with_similar_names(tmp_path):
     assert "did you mean dinov2_base" in refused("keras_hub:dinov2_bse", tmp_path)
     assert "no such folder" in refused("keras_hub:./my_preset", tmp_path)
-    assert "no vision transformer" in refused("keras_hub:bert_base_en", tmp_path)
+    assert "vision transformers can be backbones" in refused("keras_hub:resnet_50_imagenet", tmp_path)
 
 
 def test_a_preset_that_the_hub_does_not_have_is_refused(server, tmp_path):

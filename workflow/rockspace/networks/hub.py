@@ -173,7 +173,7 @@ def _checked(backbone: str) -> str:
         return preset
     if preset in hub.models.Backbone.presets:
         raise RockspaceError(
-            f"{backbone}: this preset of KerasHub has no vision transformer that can be used as a backbone"
+            f"{backbone}: of KerasHub, vision transformers can be backbones; convolutional networks have the names of keras.applications, such as resnet50"
         )
     similar = difflib.get_close_matches(preset, known, n=3) or ["dinov2_base", "clip_vit_base_patch32"]
     raise RockspaceError(
