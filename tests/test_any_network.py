@@ -68,7 +68,7 @@ def test_ready_embeddings_stand_beside_a_model_in_every_table_and_page(finished,
 
 
 def test_a_keras_file_with_a_head_of_its_own_trains_and_has_baselines(tmp_path):
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(7)  # other weights than a baseline draws for seed 0
     x = inputs = keras.Input((SIDE, SIDE, 3))
     for i, width in enumerate((4, 8)):
         x = layers.Conv2D(width, 3, strides=2, name=f"conv{i}")(x)
