@@ -517,6 +517,15 @@ def names_in_quotes_with_commas(folder: Path) -> pd.DataFrame:
 
 
 @layout
+def names_of_dimensions_beside_rows_in_the_order_of_the_files(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, FLAT)
+    np.savetxt(folder / "mds.txt", own.sort_index())
+    (folder / "dimension_names.txt").write_text("metal, hard\nfood-related\n")
+    (folder / "README.txt").write_text("Twelve animals.\n")
+    return own
+
+
+@layout
 def hidden_files_of_other_systems(folder: Path) -> pd.DataFrame:
     own = drawn(folder, FLAT)
     own.to_csv(folder / "mds.csv", index_label="image")
@@ -606,6 +615,22 @@ def a_long_table_with_a_gap(folder: Path) -> None:
     own = drawn(folder, FLAT)
     long = own.rename_axis("image").reset_index().melt("image", var_name="dimension")
     long.iloc[:-1].to_csv(folder / "mds.csv", index=False)
+
+
+@refused("mds.npy: its rows have no names, and names.npy, which may have them, names no images .*holds Python objects")
+def names_in_a_file_that_cannot_be_read(folder: Path) -> None:
+    own = drawn(folder, FLAT)
+    np.save(folder / "mds.npy", own.to_numpy())
+    np.save(folder / "names.npy", own.index.to_numpy(object))
+
+
+@refused("and stim_names.txt, which may have them, names no images .'photo 1' is not an image")
+def names_of_another_kind(folder: Path) -> None:
+    own = drawn(folder, FLAT)
+    np.savetxt(folder / "mds.txt", own)
+    (folder / "stim_names.txt").write_text(
+        "\n".join(f"{i}. {stem(image)}" for i, image in enumerate(own.index, start=1))
+    )
 
 
 @refused(r"several matrices, Y \(12 x 2\), D \(12 x 12\); name one in config key dataset.columns.variable")

@@ -34,6 +34,11 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 
+_CALLED_LIKE_NAMES = re.compile(
+    r"(?:.*[\W_])?(?:file|image|img|stim|stimulus|item|object|concept|unique)?[\W_]?(?:names?|ids?|stimuli|order|files?|list|concepts?)",
+    re.IGNORECASE,
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -204,6 +209,27 @@ def listing(path: Path, images: Sequence[str]) -> Listing:
     columns = (cells for name, cells in table.cells.items() if name != pairing.names)
     is_pure = all(cells.is_unique and (are_integers(cells) or not are_numbers(cells)) for cells in columns)
     return Listing(dict(zip(images, pairing.rows.tolist(), strict=True)), is_pure)
+
+
+def refuse_unknown_names(path: Path, table: Table) -> None:
+    """Refuse a file that is called like one of names, and may have those of a table's rows, but names no images.
+
+    Raises:
+        RockspaceError: It cannot be read, or has as many different words as the table has rows.
+    """
+    if not _CALLED_LIKE_NAMES.fullmatch(path.stem) or path == table.path:
+        return
+    try:
+        columns = [cells for reading in _readings(path) for _, cells in reading.cells.items()]
+        if not any(len(cells) == len(table.cells) and cells.is_unique and not are_numbers(cells) for cells in columns):
+            return
+        reason = f"{columns[0].iloc[0]!r} is not an image"
+    except RockspaceError as error:
+        reason = str(error)
+    raise RockspaceError(
+        f"{table.path}: its rows have no names, and {path.name}, which may have them, names no images ({reason}); correct it, or take "
+        "it out of the folder"
+    )
 
 
 def _naming(path: Path, images: Sequence[str], **options: Any) -> tuple[Table, Pairing]:

@@ -20,7 +20,7 @@ from rockspace.data.images import SUFFIXES
 from rockspace.data.long_tables import long_columns
 from rockspace.data.pairing import OTHER_SUFFIXES, Pairing, folded_name, pair, recognised
 from rockspace.data.patterns import select, several
-from rockspace.data.row_names import Listing, listed_images, listing, name_rows, read_image_table
+from rockspace.data.row_names import Listing, listed_images, listing, name_rows, read_image_table, refuse_unknown_names
 from rockspace.data.splits import split_of
 from rockspace.data.tables import Table, are_integers, is_missing, read_table
 from rockspace.errors import RockspaceError, listed
@@ -423,6 +423,12 @@ def _read(look: _Folder, table: str, images: Sequence[str], others: Sequence[str
         return first
     if reading is None:
         raise fault or RockspaceError(f"{path}: cannot be read")
+    for file in _with_suffix(look.files, TABLES) if not reading.has_names else ():
+        if file not in look.listings:
+            try:
+                refuse_unknown_names(look.path / file, table_of_images)
+            except RockspaceError as error:
+                raise AmbiguousError(str(error)) from error
     return source, reading
 
 
