@@ -48,8 +48,10 @@ def functional() -> keras.Model:
 
 
 def ending_in_an_operation() -> keras.Model:
-    inputs = image()
-    return keras.Model(inputs, keras.ops.mean(layers.Conv2D(4, 3, name="only")(inputs), axis=(1, 2)))
+    """Behind a layer that has learnt the mean and the variance of its images."""
+    inputs, normalization = image(), layers.Normalization()
+    normalization.adapt(pixels())
+    return keras.Model(inputs, keras.ops.mean(layers.Conv2D(4, 3, name="only")(normalization(inputs)), axis=(1, 2)))
 
 
 def half_precision() -> keras.Model:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from rockspace.errors import RockspaceError
 from rockspace.network_kinds import PENULTIMATE, POOLED, layer_name
@@ -227,7 +228,9 @@ class _Copies:
                 f"{self.path}: layer {layer.name!r} is used several times with the same weights; export the network as an .onnx file"
             )
         self.called.add(id(layer))
-        drawn = not self.with_weights and not isinstance(layer, keras.layers.Normalization)
+        if isinstance(layer, keras.layers.Normalization):
+            return _rescaling(layer, self.name(layer.name))(*args)
+        drawn = not self.with_weights
         copy = copy_of(
             _Unseeded(layer) if drawn else layer,
             type(layer),
@@ -250,6 +253,16 @@ class _Copies:
             number += 1
         self.names.add(free)
         return free
+
+
+def _rescaling(layer: keras.layers.Normalization, name: str) -> keras.layers.Rescaling:
+    """What a layer does with the mean and the variance that it has learnt, as numbers, which copies of a network keep."""
+    mean, deviation = (
+        np.ravel(keras.ops.convert_to_numpy(value)) for value in (layer.mean, keras.ops.sqrt(layer.variance))
+    )
+    deviation = np.maximum(deviation, keras.config.epsilon())
+    scale, offset = (deviation, mean) if layer.invert else (1 / deviation, -mean / deviation)
+    return keras.layers.Rescaling(scale.tolist(), offset.tolist(), name=name, dtype="float32")
 
 
 class _Unseeded:
