@@ -624,13 +624,11 @@ def names_in_a_file_that_cannot_be_read(folder: Path) -> None:
     np.save(folder / "names.npy", own.index.to_numpy(object))
 
 
-@refused("and stim_names.txt, which may have them, names no images .'photo 1' is not an image")
+@refused("and stim_names.txt, which may have them, names no images .'photo-aardvark' is not an image")
 def names_of_another_kind(folder: Path) -> None:
     own = drawn(folder, FLAT)
     np.savetxt(folder / "mds.txt", own)
-    (folder / "stim_names.txt").write_text(
-        "\n".join(f"{i}. {stem(image)}" for i, image in enumerate(own.index, start=1))
-    )
+    (folder / "stim_names.txt").write_text("\n".join(f"photo-{name}" for name in SINGLE))
 
 
 @refused(r"several matrices, Y \(12 x 2\), D \(12 x 12\); name one in config key dataset.columns.variable")
