@@ -104,10 +104,10 @@ rule ready_embeddings:
         f"{STUDY}/logs/ready_embeddings/{{model}}-{{seed}}-{{layer}}.log",
     benchmark:
         f"{STUDY}/benchmarks/ready_embeddings/{{model}}-{{seed}}-{{layer}}.tsv"
-    # Errors in the file should be reported before a network is trained.
-    priority: 1
     wildcard_constraints:
         model=any_of(READY_MODELS),
+    # Errors in the file should be reported before a network is trained.
+    priority: 1
     conda:
         "../envs/rockspace.yaml"
     params:

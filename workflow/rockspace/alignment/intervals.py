@@ -43,7 +43,7 @@ def unit_sums(values: np.ndarray, groups: np.ndarray | None = None) -> np.ndarra
     return sums
 
 
-def by_units(interval: Callable[..., Ends], *given: Any, **resampling: Any) -> dict[str, Ends]:
+def by_units(interval: Callable[..., Ends | None], *given: Any, **resampling: Any) -> dict[str, Ends | None]:
     """Return an interval over images and over subtypes, by unit: `images` and `subtypes`, None without subtypes.
 
     Args:
@@ -58,7 +58,7 @@ def by_units(interval: Callable[..., Ends], *given: Any, **resampling: Any) -> d
     }
 
 
-def keyed(name: str, by_unit: dict[str, Ends]) -> dict[str, Ends]:
+def keyed(name: str, by_unit: dict[str, Any]) -> dict[str, Any]:
     """Return what is over images and over subtypes by its keys in a JSON: the name, and the name with a suffix."""
     return {f"{name}{SUFFIXES[units]}": found for units, found in by_unit.items()}
 

@@ -67,10 +67,11 @@ def subtype_pairings(labels: Sequence[np.ndarray | None], count: int, seed: int)
         in fewer than `MIN_EXCHANGES` ways. Subtypes that are in other splits than most stay in place unless others are in the
         same ones.
     """
-    if any(split is None for split in labels):
+    known = [split for split in labels if split is not None]
+    if len(known) < len(labels):
         return None
-    names = sorted(set().union(*(set(split) for split in labels)))
-    positions = [[np.flatnonzero(split == name) for split in labels] for name in names]
+    names = sorted(set().union(*map(set, known)))
+    positions = [[np.flatnonzero(split == name) for split in known] for name in names]
     alike: dict[tuple[bool, ...], list[list[np.ndarray]]] = {}
     for subtype in positions:
         alike.setdefault(tuple(len(images) > 0 for images in subtype), []).append(subtype)
@@ -78,10 +79,10 @@ def subtype_pairings(labels: Sequence[np.ndarray | None], count: int, seed: int)
     if math.prod(map(math.factorial, scored)) < MIN_EXCHANGES:
         return None
     blocks = [
-        [_block([subtype[split] for subtype in subtypes]) for split in range(len(labels))]
+        [_block([subtype[split] for subtype in subtypes]) for split in range(len(known))]
         for subtypes in alike.values()
     ]
-    return _block_orders(blocks, [len(split) for split in labels], count, seed)
+    return _block_orders(blocks, [len(split) for split in known], count, seed)
 
 
 def _block(positions: list[np.ndarray]) -> np.ndarray:

@@ -288,13 +288,13 @@ def _augments(layer: keras.layers.Layer) -> bool:
 
 def _end_of_features(network: keras.Model) -> str:
     """The layer that a network ends with, without what turns features into classes."""
-    makers: dict[int, keras.layers.Layer] = {
+    makers: dict[int, Any] = {
         id(layer.output): layer for layer in network.layers if isinstance(layer.output, keras.KerasTensor)
     }
     last = makers[id(network.outputs[0])]
     if not _tells_classes(last):
         return last.name
-    closing: tuple = (keras.layers.Dense,) if not isinstance(last, keras.layers.Dense) else ()
+    closing: tuple[type[keras.layers.Layer], ...] = (keras.layers.Dense,) if not isinstance(last, keras.layers.Dense) else ()
     end: Any = makers.get(id(last.input))
     while isinstance(end, (*closing, keras.layers.Dropout)):
         closing = () if isinstance(end, keras.layers.Dense) else closing
