@@ -79,8 +79,7 @@ def subtype_pairings(labels: Sequence[np.ndarray | None], count: int, seed: int)
     if math.prod(map(math.factorial, scored)) < MIN_EXCHANGES:
         return None
     blocks = [
-        [_block([subtype[split] for subtype in subtypes]) for split in range(len(known))]
-        for subtypes in alike.values()
+        [_block([subtype[split] for subtype in subtypes]) for split in range(len(known))] for subtypes in alike.values()
     ]
     return _block_orders(blocks, [len(split) for split in known], count, seed)
 

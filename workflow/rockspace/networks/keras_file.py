@@ -294,7 +294,9 @@ def _end_of_features(network: keras.Model) -> str:
     last = makers[id(network.outputs[0])]
     if not _tells_classes(last):
         return last.name
-    closing: tuple[type[keras.layers.Layer], ...] = (keras.layers.Dense,) if not isinstance(last, keras.layers.Dense) else ()
+    closing: tuple[type[keras.layers.Layer], ...] = (
+        (keras.layers.Dense,) if not isinstance(last, keras.layers.Dense) else ()
+    )
     end: Any = makers.get(id(last.input))
     while isinstance(end, (*closing, keras.layers.Dropout)):
         closing = () if isinstance(end, keras.layers.Dense) else closing
