@@ -294,12 +294,11 @@ def _end_of_features(network: keras.Model) -> str:
     last = makers[id(network.outputs[0])]
     if not _tells_classes(last):
         return last.name
-    closing: tuple[type[keras.layers.Layer], ...] = (
-        (keras.layers.Dense,) if not isinstance(last, keras.layers.Dense) else ()
-    )
-    end: Any = makers.get(id(last.input))
-    while isinstance(end, (*closing, keras.layers.Dropout)):
-        closing = () if isinstance(end, keras.layers.Dense) else closing
+    # An activation of its own stands on the dense layer that tells the classes.
+    dense = not isinstance(last, keras.layers.Dense)
+    end = makers.get(id(last.input))
+    while isinstance(end, keras.layers.Dropout) or (dense and isinstance(end, keras.layers.Dense)):
+        dense = dense and not isinstance(end, keras.layers.Dense)
         end = makers.get(id(end.input))
     return end.name if end is not None else last.name
 
