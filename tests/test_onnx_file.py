@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 
 from onnx_networks import SIDE, keras_resnet, onnx_resnet
 from rockspace.errors import RockspaceError
+from rockspace.network_kinds import files_of
 from rockspace.networks import onnx_file
 from rockspace.networks.preprocessing import MODES
 
@@ -142,14 +143,18 @@ def test_layers_blocks_end_and_size_are_read_from_the_graph(tmp_path):
     assert onnx_file.layers(str(onnx_resnet(tmp_path / "s.onnx", side=None))).image_size is None
 
 
-def test_weights_beside_the_file_are_found_and_missed(tmp_path, images):
+# As PyTorch, Hugging Face's Optimum and onnx.save write them.
+@pytest.mark.parametrize("location", ["beside.onnx.data", "beside.onnx_data", "weights.bin"])
+def test_weights_beside_the_file_are_found_and_missed(tmp_path, images, location):
     path = onnx_resnet(tmp_path / "r.onnx")
     expected = embedded(path, images, ["pooled"])["pooled"]
     beside = tmp_path / "beside.onnx"
-    onnx.save(onnx.load(path), beside, save_as_external_data=True, location="beside.onnx.data", size_threshold=100)
+    onnx.save(onnx.load(path), beside, save_as_external_data=True, location=location, size_threshold=100)
     assert np.array_equal(embedded(beside, images, ["pooled"])["pooled"], expected)
-    (tmp_path / "beside.onnx.data").unlink()
-    with pytest.raises(RockspaceError, match=r"weights are in .*beside\.onnx\.data, which is missing"):
+    model = {"backbone": str(beside), "weights": "file", "embeddings": None, "embeddings_names": None}
+    assert list(files_of(model).values()) == [beside, tmp_path / location]
+    (tmp_path / location).unlink()
+    with pytest.raises(RockspaceError, match=rf"weights are in .*{re.escape(location)}, which is missing"):
         onnx_file.layers(str(beside))
 
 

@@ -5,10 +5,14 @@ This is the only place that tells kinds apart. It imports nothing that builds ne
 
 import json
 import re
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rockspace.errors import RockspaceError
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 NO_OBJECTIVE = "none"
 """The objective of a network that is taken as it is, without a head and without training."""
@@ -40,10 +44,9 @@ class Kind(NamedTuple):
               a process of its own, before any job (`rockspace.networks.layer_names`);
             - if Keras runs it, ``build(backbone, *, image_size, weights, output_layer, preprocessing, seed) -> keras.Model``: a flat
               functional float32 model from RGB pixels in 0..255 to a feature map or a vector (`rockspace.networks.backbones.build`);
-            - if its weights are fetched, ``fetch(backbone, destination)``, which writes the file that ``build`` gets as ``weights``.
         in_keras: Whether Keras runs it, so that it can be trained and have random weights.
-        fetched: Whether the weights that it comes with are a file that a stage of its own gets.
-        described: Whether that file says what layers there are, so that it is needed for random weights, too.
+        described: Whether the file of its weights, which a stage of its own gets, says what layers there are, so that it is needed
+            for random weights, too.
         defaults: What null stands for, by key of a model.
         allowed: The values that there are, by key of a model, where not all are that the schema allows.
     """
@@ -51,7 +54,6 @@ class Kind(NamedTuple):
     name: str
     module: str | None
     in_keras: bool
-    fetched: bool
     described: bool
     defaults: dict[str, Any]
     allowed: dict[str, list[Any]]
@@ -61,21 +63,21 @@ _SCALES = ["unit", "none", "tf", "torch", "caffe"]
 _TRAINED = {"preprocessing": "backbone", "objective": "classification"}
 _AS_IT_IS = {"weights": "file", "objective": NO_OBJECTIVE}
 
-NAMED = Kind("a network of keras.applications", "backbones", True, True, False, _TRAINED | {"weights": "imagenet"}, {})
-HUB = Kind("a preset of KerasHub", "hub", True, True, True, _TRAINED | {"weights": "preset"}, {})
+NAMED = Kind("a network of keras.applications", "backbones", True, False, _TRAINED | {"weights": "imagenet"}, {})
+HUB = Kind("a preset of KerasHub", "hub", True, True, _TRAINED | {"weights": "preset"}, {})
 KERAS_FILE = Kind(
-    "a .keras file", "keras_file", True, False, False,
+    "a .keras file", "keras_file", True, False,
     {"weights": "file", "objective": "classification"},
     {"weights": ["file", RANDOM], "preprocessing": _SCALES},
 )  # fmt: skip
 ONNX_FILE = Kind(
-    "an .onnx file", "onnx_file", False, False, False,
+    "an .onnx file", "onnx_file", False, False,
     _AS_IT_IS,
     {"weights": ["file"], "preprocessing": _SCALES, "objective": [NO_OBJECTIVE], "feature_layers": [None],
      "pooling": ["mean", "mean_std"]},
 )  # fmt: skip
 READY = Kind(
-    "ready embeddings", None, False, False, False,
+    "ready embeddings", None, False, False,
     _AS_IT_IS | {"preprocessing": "none"},
     {"weights": ["file"], "objective": [NO_OBJECTIVE]} | {key: [None] for key in ("layers", "feature_layers")},
 )  # fmt: skip
@@ -134,18 +136,40 @@ def has_seed(model: dict[str, Any]) -> bool:
 
 def files_of(model: dict[str, Any]) -> dict[str, Path]:
     """Return the user's own files that a model of a validated configuration is made of, by the keys that name them."""
-    named = [] if kind_of(model["backbone"]) in (NAMED, HUB) else ["backbone"]
-    if model["weights"] not in (RANDOM, kind_of(model["backbone"]).defaults["weights"]):
+    kind = kind_of(model["backbone"])
+    named = [] if kind in (NAMED, HUB) else ["backbone"]
+    if model["weights"] not in (RANDOM, kind.defaults["weights"]):
         named.append("weights")
-    if kind_of(model["backbone"]) is ONNX_FILE and (data := Path(f"{model['backbone']}.data")).is_file():
-        # Where PyTorch puts the weights.
-        return {"backbone": Path(model["backbone"]), "data": data}
     files = {key: Path(model[key]) for key in (*named, "embeddings", "embeddings_names") if model[key]}
-    # As thingsvision writes them.
-    names = Path(model["embeddings"] or "").with_name("file_names.txt") if model["embeddings"] else None
-    if names and "embeddings_names" not in files and files["embeddings"].suffix == ".npy" and names.is_file():
-        files["embeddings_names"] = names
+    if kind is ONNX_FILE:
+        files |= {file.name: file for file in _weights_of_graph(files["backbone"]) if file.is_file()}
+    if kind is READY and files["embeddings"].suffix == ".npy":
+        # As thingsvision writes them.
+        names = files["embeddings"].with_name("file_names.txt")
+        files |= {"embeddings_names": names} if "embeddings_names" not in files and names.is_file() else {}
     return files
+
+
+@cache
+def _weights_of_graph(path: Path) -> list[Path]:
+    """The files of weights of an ``.onnx`` file; none where it cannot be read, which is said where its layers are looked for."""
+    try:
+        import onnx
+
+        return weights_beside(onnx.load(path, load_external_data=False), path)
+    except Exception:  # onnx may be missing, and protobuf, onnx and the file system each have errors of their own
+        return []
+
+
+def weights_beside(graph: "ModelProto", path: Path) -> list[Path]:
+    """Return the files, besides its own, that hold the weights of an ``.onnx`` file.
+
+    Args:
+        graph: What the file holds.
+        path: The file.
+    """
+    entries = (entry for weights in graph.graph.initializer for entry in weights.external_data)
+    return [path.parent / name for name in sorted({entry.value for entry in entries if entry.key == "location"})]
 
 
 def files_of_preset(backbone: str) -> dict[str, Path] | None:

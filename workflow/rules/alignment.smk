@@ -198,7 +198,7 @@ rule ensemble_confusion:
     benchmark:
         f"{STUDY}/benchmarks/ensemble_confusion/{{ensemble}}.tsv"
     wildcard_constraints:
-        ensemble="|".join(map(re.escape, CLASSIFYING_ENSEMBLES)) or "none",
+        ensemble=any_of(CLASSIFYING_ENSEMBLES),
     conda:
         "../envs/rockspace.yaml"
     params:

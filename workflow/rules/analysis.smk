@@ -64,7 +64,7 @@ rule evaluate:
         },
         code=code("evaluate"),
     message:
-        "{wildcards.model}, seed {wildcards.seed}: comparing its outputs with what it was to learn"
+        "{wildcards.model}, seed {wildcards.seed}: scoring its outputs"
     script:
         "../scripts/evaluate.py"
 
@@ -95,7 +95,7 @@ rule extract_embeddings:
 
 rule ready_embeddings:
     input:
-        files=lambda wildcards: list(files_of(MODELS[wildcards.model]).values()),
+        unpack(lambda wildcards: files_of(MODELS[wildcards.model])),
         catalog=rules.restructure.output.catalog,
     output:
         embeddings=f"{RUN}/embeddings/{{layer}}.npz",

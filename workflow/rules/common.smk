@@ -42,8 +42,8 @@ try:
 
         given = with_proposed_dataset(config, Path("config/config.yaml"))
         if given["dataset"].get("labels") == "none":
-            given["models"] = with_default_objective(given.get("models"), NO_OBJECTIVE)
-            if workflow.is_main_process:
+            given["models"] = with_default_objective(config.get("models"), NO_OBJECTIVE)
+            if workflow.is_main_process and given["models"] != config.get("models"):
                 print(
                     "The study has no labels, so a model is taken as it is unless its config key objective is given: "
                     "`coordinates` trains it on people's coordinates.",

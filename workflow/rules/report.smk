@@ -146,7 +146,7 @@ rule mistakes:
     benchmark:
         f"{STUDY}/benchmarks/mistakes/{{model}}-{{seed}}.tsv"
     wildcard_constraints:
-        model="|".join(re.escape(model) for model in TRAINED if CLASSIFIES[model]) or "none",
+        model=any_of(name for name in TRAINED if CLASSIFIES[name]),
     conda:
         "../envs/rockspace.yaml"
     params:

@@ -6,7 +6,7 @@ EVERYTHING = [
     expand(rules.download.output.manifest, files=["raw", "people"]),
     rules.restructure.output,
     rules.coordinates.output,
-    [file for split in SPLITS for file in tfrecords(split) if len(READY_MODELS) < len(MODELS)],
+    [file for split in SPLITS for file in tfrecords(split)] if len(READY_MODELS) < len(MODELS) else [],
     [file for training in TRAININGS for file in features_of("train", *training)],
     of_trainings(*rules.train_head.output, *rules.finetune.output, *rules.evaluate.output),
     of_trainings(*rules.curves.output, *rules.augmentation_preview.output),

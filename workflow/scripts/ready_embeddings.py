@@ -11,8 +11,13 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.inference.embeddings import Embeddings
 
     catalog = read_catalog(snakemake.input.catalog)
-    file, names = (*map(Path, snakemake.input.files), None)[:2]
-    matrix = read_matrix(file, catalog["file"].tolist(), names=names, variable=snakemake.params.array)
+    names = snakemake.input.get("embeddings_names")
+    matrix = read_matrix(
+        Path(snakemake.input.embeddings),
+        catalog["file"].tolist(),
+        names=Path(names) if names else None,
+        variable=snakemake.params.array,
+    )
     embeddings = Embeddings.of(catalog, matrix.astype("float32"))
     embeddings.save(Path(snakemake.output.embeddings))
     write_csv(snakemake.output.csv, embeddings.table())

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,7 +106,7 @@ def fetch(backbone: str, destination: Path) -> None:
     _check_same(tower, weights, backbone)
     log.info("%s: made for images of %d x %d pixels", backbone, described.image_size, described.image_size)
     with replacing(destination) as partial, h5py.File(partial, "w") as file:
-        fields = described._asdict() | {"architecture": described.architecture.as_dict()}
+        fields = described._asdict() | {"architecture": asdict(described.architecture)}
         file.attrs[DESCRIPTION] = json.dumps(fields)
         for layer, arrays in weights.items():
             for number, array in enumerate(arrays):
@@ -257,7 +258,7 @@ def _description(file: h5py.File, path: Path) -> Description:
     if DESCRIPTION not in file.attrs:
         raise RockspaceError(f"{path}: no weights of a preset of KerasHub; leave out models: weights")
     fields = json.loads(file.attrs[DESCRIPTION])
-    return Description(**fields | {"architecture": Architecture.from_dict(fields["architecture"])})
+    return Description(**fields | {"architecture": Architecture(**fields["architecture"])})
 
 
 def _model_name(preset: str) -> str:

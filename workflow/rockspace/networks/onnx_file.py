@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from rockspace.errors import RockspaceError, listed
-from rockspace.network_kinds import POOLED, layer_name
+from rockspace.network_kinds import POOLED, layer_name, weights_beside
 from rockspace.networks.layer_names import Layers, check_layer
 from rockspace.networks.preprocessing import MODES
 
@@ -130,9 +130,8 @@ def _read(path: str) -> "ModelProto":
         raise RockspaceError(
             f"{path}: no ONNX file that can be read ({' '.join(str(error).split())[:200]}); export it again"
         ) from error
-    for weights in model.graph.initializer:
-        places = {entry.key: entry.value for entry in weights.external_data}
-        if places and not (file := Path(path).parent / places["location"]).is_file():
+    for file in weights_beside(model, Path(path)):
+        if not file.is_file():
             raise RockspaceError(f"{path}: its weights are in {file}, which is missing; copy that file too")
     return inferred
 

@@ -5,8 +5,8 @@ there; a saved network loads in plain Keras. Tokens are ``(n, tokens, width)``: 
 patches row by row.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -67,15 +67,6 @@ class Architecture:
     projection: int | None = None
     attention_pooling: bool = False
     rotary_base: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what `from_dict` takes."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> Self:
-        """Make an architecture from what `as_dict` returned."""
-        return cls(**fields)
 
 
 def vision_transformer(

@@ -91,6 +91,7 @@ WITHOUT_LABELS = {
     "chance": "The same analysis with people's coordinates of the images exchanged at random: the mean of these random pairings, and the middle 95 % of them as a grey band.",
 }
 WITHOUT_TRAINING = {
+    "held-out": "The network's space is rotated onto people's dimensions with the training images alone; r is of the validation images, which the rotation did not see.",
     "pooled": "The last features of a network, each one number an image.",
     "seed": "The number that random weights start from. Networks of several seeds show how much of a result is luck.",
     "baseline": "The same network with random weights: what pretraining has to beat.",
