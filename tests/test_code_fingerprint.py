@@ -68,8 +68,8 @@ def test_a_change_in_alignment_touches_what_compares_spaces_and_no_network(copy)
     ("module", "stages"),
     [
         ("people/reading", {"coordinates", "individuals"}),
-        ("data/pairing", {"coordinates", "individuals", "restructure", "exemplar"}),
-        ("data/tables", {"coordinates", "individuals", "restructure", "exemplar"}),
+        ("data/pairing", {"coordinates", "individuals", "restructure", "exemplar", "ready_embeddings"}),
+        ("data/tables", {"coordinates", "individuals", "restructure", "exemplar", "ready_embeddings"}),
     ],
 )
 def test_a_change_in_how_peoples_files_are_read_touches_no_network(copy, module, stages):
