@@ -14,6 +14,7 @@ import standin_hub
 from networks import relative_difference
 from rockspace.errors import RockspaceError
 from rockspace.inference.prediction import one_pass_model
+from rockspace.network_kinds import files_of_preset
 from rockspace.networks import hub
 from rockspace.networks.classifier import attach_head, build_head, named_outputs, pooled_backbone
 from rockspace.networks.hub_towers import tower_of
@@ -322,7 +323,7 @@ def test_a_preset_that_is_none_is_refused_with_similar_names(tmp_path):
 
 def test_a_preset_that_the_hub_does_not_have_is_refused(server, tmp_path):
     for name in ("dinov2_small", "kaggle://keras/dinov2/keras/none/1"):
-        assert f"keras_hub:{name}: the preset cannot be loaded: its hub has none" in refused(
+        assert f"keras_hub:{name}: the preset cannot be loaded: its hub has no public preset" in refused(
             f"keras_hub:{name}", tmp_path
         )
 
@@ -334,6 +335,15 @@ def test_without_a_connection_the_hub_is_named_and_a_way_out(tmp_path, monkeypat
     assert "cannot be reached" in message
     assert "keras_hub:path/to/folder" in message
     assert hub.layers(DINO) is None
+
+
+def test_every_file_of_a_presets_folder_decides_whether_it_is_read_again(tmp_path):
+    names = {"config.json", "model.weights.h5", "model.safetensors"}  # of KerasHub, and as on Hugging Face
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / "assets").mkdir()
+    assert files_of_preset(f"keras_hub:{tmp_path}") == {name: tmp_path / name for name in names}
+    assert files_of_preset(DINO) is None
 
 
 @pytest.mark.parametrize("fault", ["damaged", "truncated"])

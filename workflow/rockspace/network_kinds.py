@@ -177,7 +177,7 @@ def files_of_preset(backbone: str) -> dict[str, Path] | None:
     folder = Path(backbone.removeprefix(HUB_PREFIX))
     if kind_of(backbone) is not HUB or not folder.is_dir():
         return None
-    return {path.name: path for path in sorted(folder.iterdir()) if path.suffix in (".json", ".h5")}
+    return {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 def fetched_weights(backbone: str) -> Path:

@@ -317,14 +317,16 @@ def code(stage):
     return lambda wildcards: code_fingerprint(script)
 
 
-# Backbones that Keras runs, by what the files are called that belong to each.
-BACKBONES = {file_name(model["backbone"]): model["backbone"] for model in models if kind_of(model["backbone"]).in_keras}
+# Backbones that Keras runs, by the names in their files' paths.
+BACKBONES = {}
 for model in models:
-    if kind_of(model["backbone"]).in_keras and BACKBONES[file_name(model["backbone"])] != model["backbone"]:
-        raise WorkflowError(
-            f"config: models: backbone: {model['backbone']!r} and {BACKBONES[file_name(model['backbone'])]!r} have the same "
-            "name, after which their files are called; rename one of them"
-        )
+    if kind_of(model["backbone"]).in_keras:
+        other = BACKBONES.setdefault(file_name(model["backbone"]), model["backbone"])
+        if other != model["backbone"]:
+            raise WorkflowError(
+                f"config: models: backbone: {other!r} and {model['backbone']!r} have the same name, after which their files are "
+                "called; rename one of them"
+            )
 
 
 def precision(wildcards):

@@ -130,6 +130,8 @@ rule pretrained_weights:
         "results/weights/{backbone}.log",
     benchmark:
         "results/weights/{backbone}.tsv"
+    wildcard_constraints:
+        backbone=any_of(BACKBONES),
     conda:
         "../envs/rockspace.yaml"
     resources:

@@ -200,9 +200,7 @@ def _explained(backbone: str) -> Iterator[None]:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         if "has no config.json" in reason:
             folder = Path(backbone.removeprefix(HUB_PREFIX)).is_dir()
-            reason = (
-                "the folder has no config.json" if folder else "its hub has none of that name, or none for everyone"
-            )
+            reason = "the folder has no config.json" if folder else "its hub has no public preset of that name"
         raise RockspaceError(f"{backbone}: the preset cannot be loaded: {reason}") from error
 
 
