@@ -185,6 +185,45 @@ def bids_events_of_a_rating_task(folder: Path) -> pd.DataFrame:
 
 
 @layout
+def cub_with_numbers_of_classes_and_splits_beside_the_coordinates(folder: Path) -> pd.DataFrame:
+    images = [f"images/{i:03d}.{kind}/{kind}_{j:04d}_7960{i}{j}.jpg" for i, kind in enumerate(KINDS) for j in range(4)]
+    own = drawn(folder, images)
+    lines = {"images": images, "image_class_labels": [i // 4 + 1 for i in range(12)], "train_test_split": [0, 1] * 6}
+    for name, values in lines.items():
+        numbered = (
+            f"{i} {value.removeprefix('images/') if name == 'images' else value}" for i, value in enumerate(values, 1)
+        )
+        (folder / f"{name}.txt").write_text("\n".join(map(str, numbered)).replace("images/", ""))
+    ids = pd.Series(range(1, 13), images)
+    own.set_axis(ids[own.index]).to_csv(folder / "mds.csv", index_label="image_id")
+    return own
+
+
+@layout
+def pandas_json_of_columns(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, FLAT)
+    own.rename_axis("image").reset_index().sample(frac=1, random_state=2).to_json(folder / "mds.json")
+    return own
+
+
+@layout
+def pandas_json_of_rows_with_columns_called_by_numbers(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, FLAT)
+    own.set_axis([0, 1], axis=1).to_json(folder / "mds.json", orient="index")
+    return own
+
+
+@layout
+def a_matlab_array_of_structures(folder: Path) -> pd.DataFrame:
+    own = drawn(folder, FLAT)
+    stimuli = np.empty(len(own), dtype=[("name", "O"), ("coordinates", "O")])
+    for i, (image, values) in enumerate(zip(own.index, own.to_numpy(), strict=True)):
+        stimuli[i] = image, values
+    scipy.io.savemat(folder / "data.mat", {"stimuli": stimuli})
+    return own
+
+
+@layout
 def osf_stimuli_and_data(folder: Path) -> pd.DataFrame:
     own = drawn(folder, [f"stimuli/{image}" for image in FLAT])
     (folder / "data").mkdir()
@@ -717,6 +756,12 @@ def words_that_several_images_have_before_their_number(folder: Path) -> None:
     own.groupby([stem(image)[:3] for image in own.index]).mean().to_csv(folder / "mds.csv", index_label="concept")
 
 
+@refused("val.txt: row 2: image 'dog_02.png  odd' has a row but no file")
+def a_list_of_validation_images_with_a_remark(folder: Path) -> None:
+    drawn(folder, FLAT).to_csv(folder / "mds.csv", index_label="image")
+    (folder / "val.txt").write_text("cat_01.png\ndog_02.png  odd\nowl_03.png\n")
+
+
 @refused("duplicate row for image")
 def a_row_for_each_person_and_image(folder: Path) -> None:
     own = drawn(folder, FLAT)
@@ -744,3 +789,22 @@ def test_what_cannot_be_read_is_refused_in_a_line(tmp_path, write, line):
         read(tmp_path)
     assert "\n" not in str(error.value)
     assert len(str(error.value).replace(str(tmp_path), "")) < 500
+
+
+def test_labels_may_stand_in_the_key_that_names_the_rows(tmp_path):
+    own = drawn(tmp_path, FLAT)
+    own.set_axis(range(101, 113)).to_csv(tmp_path / "mds.csv", index_label="id")
+    key = pd.DataFrame({"id": range(101, 113), "image": own.index, "category": [name[:3] for name in own.index]})
+    key.sample(frac=1, random_state=3).to_csv(tmp_path / "stimuli.csv", index=False)
+    table, catalog, _ = read(tmp_path)
+    np.testing.assert_allclose(table, own.loc[table.index])
+    assert dict(zip(catalog["file"], catalog["label"], strict=True)) == {name: name[:3] for name in FLAT}
+
+
+def test_validation_images_in_a_folder_of_their_own_may_have_no_label_or_a_new_one(tmp_path):
+    images = [f"train/{image}" for image in FLAT] + ["val/elk_01.png", "val/xx_02.png"]
+    own = drawn(tmp_path, images)
+    labels = {image: PurePosixPath(image).name[:3] for image in images} | {"val/xx_02.png": ""}
+    own.assign(label=[labels[image] for image in own.index]).to_csv(tmp_path / "mds.csv", index_label="image")
+    _, catalog, _ = read(tmp_path)
+    assert dict(zip(catalog["file"], catalog["label"], strict=True)) == labels

@@ -101,13 +101,14 @@ def in_words(dataset: dict[str, Any]) -> str:
         "table": f"column {dataset.get('columns', {}).get('label')!r}",
     }
     source = source_of_labels(dataset)
+    names = sorted(set(catalog["label"]) - {NO_LABEL})
     return "\n".join(
         [
             f"{len(catalog)} images: {counts['train']} train, {counts['validation']} validation."
             + (f" Picked by {rule}: {dataset['splits']['validation'][rule]}." if rule else ""),
             "no labels: models are not trained to classify."
             if source == "none"
-            else f"{catalog['label'].nunique()} labels from {labels[source]}: {listed(sorted(set(catalog['label']) - {NO_LABEL}))}.",
+            else f"{len(names)} labels from {labels[source]}: {listed(names)}.",
             *(line for reading in readings for line in reading.in_words()),
         ]
     )

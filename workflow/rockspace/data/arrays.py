@@ -138,10 +138,18 @@ def _matlab_variables(path: Path) -> dict[str, np.ndarray]:
     variables: dict[str, np.ndarray] = {}
     for name, value in found.items():
         if not name.startswith("__"):
-            # Fields of a structure by their name with its own before it.
+            # Fields of a structure, or of an array of structures, by their name with its own before it.
+            if isinstance(value, list | np.ndarray) and len(value) and all(isinstance(item, dict) for item in value):
+                value = {field: _stacked([item.get(field, "") for item in value]) for field in value[0]}
             fields = {f"{name}.{field}": part for field, part in value.items()} if isinstance(value, dict) else {}
             variables |= {key: _plain(part) for key, part in (fields or {name: value}).items()}
     return variables
+
+
+def _stacked(items: list[Any]) -> Any:
+    """What an array of structures has in a field: numbers as rows of a matrix."""
+    are_numbers = all(isinstance(item, int | float | np.ndarray) for item in items)
+    return np.array(items, dtype=np.float64) if are_numbers else items
 
 
 def _plain(value: Any) -> np.ndarray:
@@ -202,7 +210,10 @@ def _of_json(path: Path) -> tuple[pd.DataFrame, frozenset[str]]:
     if isinstance(value, dict) and value:
         items = list(value.values())
         if all(isinstance(item, dict) for item in items):
-            # A mapping from names to records, or pandas' mapping from columns to rows: the records have other keys.
+            # Pandas' mapping from columns to cells, of which some are texts throughout; or one from names to records.
+            kinds = [{isinstance(cell, str) for cell in item.values()} for item in items]
+            if {True} in kinds and {False} in kinds and len({tuple(item) for item in items}) == 1:
+                return _of_frame(path, pd.DataFrame(value).reset_index(drop=True))
             value = [{"": name} | item for name, item in value.items()]
         elif all(isinstance(item, list) for item in items):
             if all(isinstance(cell, int | float) for item in items for cell in item) and len(set(map(len, items))) == 1:

@@ -246,7 +246,8 @@ def _naming(path: Path, images: Sequence[str], **options: Any) -> tuple[Table, P
             found.append((table, pairing))
     if not found:
         raise fault
-    return min(reversed(found), key=lambda reading: len(reading[1].left_out))
+    # The line `1 cat/cat_01.jpg` ends as the path of an image does, but holds an id and a path: the table comes first.
+    return min(found, key=lambda reading: len(reading[1].left_out))
 
 
 def _readings(path: Path) -> list[Table]:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from rockspace.config import VALIDATION_RULES, check_part, differing
@@ -22,7 +23,7 @@ from rockspace.data.pairing import OTHER_SUFFIXES, Pairing, folded_name, pair, r
 from rockspace.data.patterns import select, several
 from rockspace.data.row_names import Listing, listed_images, listing, name_rows, read_image_table, refuse_unknown_names
 from rockspace.data.splits import split_of
-from rockspace.data.tables import Table, are_integers, is_missing, read_table
+from rockspace.data.tables import Table, are_integers, is_missing, read_lines, read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, Reading, read_coordinates
 
@@ -358,6 +359,8 @@ def _source_for(
             reasons.setdefault(table, str(error))
     for source, _ in list(fitting.values()):
         fitting.pop(source.names or "", None)  # a key to another table
+    # The numbers of classes, or 0 and 1 for splits, are no coordinates beside others.
+    fitting = {table: each for table, each in fitting.items() if not _are_codes(each[1].table)} or fitting
     first = next(iter(fitting.values()), None)
     if first and any(not np.array_equal(first[1].table, reading.table) for _, reading in fitting.values()):
         raise RockspaceError(
@@ -365,6 +368,12 @@ def _source_for(
             "or take the others out of the folder"
         )
     return first[0] if first else None
+
+
+def _are_codes(coordinates: pd.DataFrame) -> bool:
+    """Whether they are a single column of whole numbers from 0 or 1 on without a gap."""
+    values = np.unique(coordinates.to_numpy())
+    return coordinates.shape[1] == 1 and values[0] in (0, 1) and (np.diff(values) == 1).all()
 
 
 def _read(look: _Folder, table: str, images: Sequence[str], others: Sequence[str]) -> tuple[_Source, Reading]:
@@ -450,6 +459,12 @@ def _closeness(path: Path, images: Sequence[str]) -> tuple[int, float]:
     return named, -abs(_count_lines(path) - len(images))
 
 
+def _names_any(path: Path, images: Sequence[str]) -> bool:
+    """Whether a file that cannot be read as a list of images, or as a table, names one of them."""
+    lines = read_lines(path) if path.suffix.lower() in TEXTS else []
+    return bool({*map(folded_name, lines)} & {*map(folded_name, images)}) or _closeness(path, images)[0] > 0
+
+
 def _count_lines(path: Path) -> float:
     """The number of lines of a text, or of a bound on the rows of another file."""
     if path.suffix.lower() not in TEXTS:
@@ -501,8 +516,8 @@ def _label_columns(
     """
     if found := _columns_of_labels(look, images_of, source_of, columns, faults):
         return found[0], {split: source.table for split, source in source_of.items()}, found[1]
-    used = {name for source in source_of.values() for name in (source.table, source.names)}
-    tables = [table for table in _with_suffix(look.files, TABLES) if table not in used]
+    coordinates = {source.table for source in source_of.values()}
+    tables = [table for table in _with_suffix(look.files, TABLES) if table not in coordinates]
     own = {
         table: _columns_of_labels(look, images_of, dict.fromkeys(images_of, _Source(table)), columns, faults)
         for table in tables
@@ -538,11 +553,12 @@ def _columns_of_labels(
         columns = {role: name for role, name in called.items() if name and name != pairing.names}
         if "label" not in columns or pairing.names is None:
             return None
-        labels.update("" if is_missing(cell) else cell for cell in table.cells[columns["label"]].iloc[pairing.rows])
+        if split == "train":  # validation images may have none, or others
+            labels.update("" if is_missing(cell) else cell for cell in table.cells[columns["label"]].iloc[pairing.rows])
     where = (
         f"the cells of column {columns['label']!r} of {listed(sorted({source.table for source in source_of.values()}))}"
     )
-    return (columns, len(labels)) if _are_labels(labels, where, faults) else None
+    return (columns, len(labels)) if "label" in given or _are_labels(labels, where, faults) else None
 
 
 def _column_called(table: Table, words: Sequence[str]) -> str | None:
@@ -622,14 +638,16 @@ def _rule(look: _Folder, images: list[str], source: _Source, splits: Mapping[str
 
 
 def _lists(look: _Folder, words: str, images: Sequence[str]) -> list[str]:
-    """The files called by one of these words that list some of the images."""
+    """The files called by one of these words that list some of the images, and nothing else."""
     found = []
     for file in _with_suffix(look.files, TABLES):
         if re.fullmatch(_LIST.format(words), PurePosixPath(file).stem, re.IGNORECASE):
             try:
                 listed_images(look.path / file, images)
             except RockspaceError:
-                continue
+                if _names_any(look.path / file, images):
+                    raise
+                continue  # it lists other images
             found.append(file)
     return found
 

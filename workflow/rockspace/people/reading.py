@@ -340,7 +340,7 @@ def _refuse_matrix(table: Table, images: Sequence[str]) -> None:
         kind = f"a symmetric matrix of {n} x {n} (dis)similarities"
     elif n >= _MIN_ROWS_OF_CODES and is_extreme:
         kind = f"a matrix of {n} x {n} (dis)similarities or confusions, each least or largest on its diagonal"
-    elif names >= {PurePosixPath(image).stem.casefold() for image in images}:
+    elif len(columns) == n and names >= {PurePosixPath(image).stem.casefold() for image in images}:
         kind = "a matrix whose columns are the images"
     elif n >= _MIN_ROWS_OF_CODES and len(columns) == n and not table.has_header:
         raise RockspaceError(
