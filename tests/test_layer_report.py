@@ -591,6 +591,21 @@ def test_an_interval_that_holds_chance_and_an_r_that_is_mostly_fit_are_noted_the
     assert notes(train, validation, figures) == []
 
 
+def test_validation_images_with_coordinates_of_training_images_are_noted():
+    train, validation = study(subtypes=12)
+    of_subtype = {label: row for label, row in zip(train.label, train.coordinates, strict=True)}
+    shared = [
+        replace(split, coordinates=np.stack([of_subtype[each] for each in split.label]))
+        for split in (train, validation)
+    ]
+    note = f"{len(validation)} of {len(validation)} validation images have exactly the coordinates of a training image"
+    said = [each for each in layer_report(*shared, NAMES, QUICK).figures["notes"] if note in each]
+    assert [each.endswith("those of new subtypes are not") for each in said] == [True]
+    without = [replace(split, label=np.full(len(split), "")) for split in shared]
+    said = [each for each in layer_report(*without, NAMES, QUICK).figures["notes"] if note in each]
+    assert [each.endswith("the rotation was learnt on") for each in said] == [True]
+
+
 def test_each_dimension_has_the_middle_95_percent_of_the_same_random_pairings_as_its_p():
     train, validation = study()
     table = layer_report(train, validation, NAMES, QUICK).dimensions

@@ -29,8 +29,8 @@ def notes(train: Spaces, validation: Spaces, figures: Mapping[str, Any]) -> list
         figures: `held_out`, `in_sample` and `permutation` of the layer's JSON.
     """
     return [
-        *_on_chance(figures), *_on_rank(train, validation), *_on_subtypes(validation, figures), *_on_images(validation),
-        *_on_fit(figures),
+        *_on_chance(figures), *_on_rank(train, validation), *_on_same_coordinates(train, validation),
+        *_on_subtypes(validation, figures), *_on_images(validation), *_on_fit(figures),
     ]  # fmt: skip
 
 
@@ -83,6 +83,18 @@ def _on_rank(train: Spaces, validation: Spaces) -> list[str]:
         f"figures fitted to them are meaningless"
         for name, split in (("training", train), ("validation", validation))
         if len(split) <= k
+    ]
+
+
+def _on_same_coordinates(train: Spaces, validation: Spaces) -> list[str]:
+    known = {tuple(row) for row in train.coordinates}
+    same = sum(tuple(row) in known for row in validation.coordinates)
+    if 2 * same <= len(validation):
+        return []
+    return [
+        f"{same} of {len(validation)} validation images have exactly the coordinates of a training image, so held-out figures are "
+        "of other photographs of things whose coordinates the rotation was learnt on"
+        + ("" if validation.subtype is None else "; those of new subtypes are not")
     ]
 
 

@@ -82,7 +82,6 @@ def mistakes_figure(
         head, body = figure.subfigures(2, 1, height_ratios=(HEAD, rows * HEIGHT))
         shown = f"the {len(mistakes)} most confident of {wrong}" if wrong > len(mistakes) else f"all {wrong}"
         words = f"{shown} errors on {len(validation)} validation images" if wrong else "no errors"
-        words = words if len(validation) else "no validation image has a label that was learnt"
         similar = f"the training image of the predicted label that is most similar in layer {layer}"
         head.text(0.007, 0.5, f"{title}: {words}." + (f"\nRight of each: {similar}." if wrong else ""), va="center")
         cells = body.subfigures(rows, COLUMNS, squeeze=False).flat
