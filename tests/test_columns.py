@@ -69,14 +69,18 @@ def test_an_ensemble_has_a_row_with_what_is_known_of_it():
     assert ensemble_rows("both", metrics, {"layers": {}})[0]["layer"] == ""
 
 
-def test_the_summary_for_readers_has_the_main_columns_their_legend_and_the_notes(figures):
-    text = as_markdown(pd.DataFrame([summary_row("a", 0, "penultimate", METRICS, figures)]), "rocks", ["12 are few"])
+@pytest.mark.parametrize("seeds", [[0], [0, 1]])
+def test_the_summary_for_readers_has_the_main_columns_their_legend_and_the_notes(figures, seeds):
+    rows = [summary_row("a", seed, "penultimate", METRICS, figures) for seed in seeds]
+    text = as_markdown(pd.DataFrame(rows), "rocks", ["12 are few"])
     assert "| r held-out (95 % over subtypes) |" in " ".join(text.split())
     assert "| 75.0 % (40.0 to 95.0) |" in " ".join(text.split())
     assert "\n> 12 are few\n" in text
-    shown = cells([summary_row("a", 0, "penultimate", METRICS, figures)], [BY_NAME[name] for name in MAIN])
+    # One seed tells nothing apart.
+    names = [name for name in MAIN if name != "seed" or len(seeds) > 1]
+    shown = cells(rows, [BY_NAME[name] for name in names])
     assert [words.strip() for words in text.splitlines()[2].strip("|").split("|")] == [heading for heading, *_ in shown]
-    for heading, about, _ in shown[3:]:
+    for heading, about, _ in shown[len(names) - len(MAIN) + 3 :]:
         assert f"- *{heading}*: {about}\n" in text
 
 
