@@ -756,6 +756,11 @@ def words_that_several_images_have_before_their_number(folder: Path) -> None:
     own.groupby([stem(image)[:3] for image in own.index]).mean().to_csv(folder / "mds.csv", index_label="concept")
 
 
+@refused("column 'is_train' of mds.csv seems to say which images train; call it split")
+def a_column_of_true_and_false_for_the_split(folder: Path) -> None:
+    drawn(folder, FLAT).assign(is_train=[True, True, False] * 4).to_csv(folder / "mds.csv", index_label="image")
+
+
 @refused("val.txt: row 2: image 'dog_02.png  odd' has a row but no file")
 def a_list_of_validation_images_with_a_remark(folder: Path) -> None:
     drawn(folder, FLAT).to_csv(folder / "mds.csv", index_label="image")

@@ -225,6 +225,13 @@ def test_files_of_embeddings_and_of_responses_in_the_folder_are_no_coordinates(f
         propose_dataset(folder)
 
 
+def test_numbers_beside_a_folder_may_be_texts_as_the_command_line_hands_them_over(folder):
+    fill(folder, FLAT, mds=FLAT)
+    given = {"folder": str(folder), "splits": {"validation": {"fraction": "0.5"}}}
+    found = with_proposed_dataset({"dataset": given}, ROOT / "config/config.yaml")["dataset"]
+    assert found["splits"]["validation"]["fraction"] == "0.5"  # read as a number with all the rest
+
+
 def test_dimensions_that_one_table_alone_has_choose_it(folder):
     with_columns(folder)
     table = pd.read_csv(folder / "norms.csv").rename(columns={"a": "familiarity"})

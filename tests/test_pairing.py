@@ -25,7 +25,7 @@ from rockspace.config import laid_over, validated
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError
 from rockspace.people.proposal import propose_dataset
-from rockspace.people.reading import people_coordinates
+from rockspace.people.reading import people_coordinates, read_coordinates
 from workflow_runs import ROOT
 
 KINDS = ("arrow", "bolt", "circle")
@@ -694,6 +694,12 @@ def test_1_17_and_1_18_what_programs_write_around_a_table_is_understood(photos, 
     _, rows, said = read(photos)
     assert rows == own
     assert said[1] == "dimensions: x, y"
+
+
+def test_1_18_names_without_suffix_whose_images_differ_in_case_alone(tmp_path):
+    images = ["Ball.png", "ball.png", "Cup.png", "cup.png"]
+    (tmp_path / "mds.csv").write_text("image,x,y\nball,0.1,0.9\nCup,0.2,0.8\nBall,0.3,0.7\ncup,0.4,0.6\n")
+    assert read_coordinates(tmp_path / "mds.csv", images).table["x"].tolist() == [0.3, 0.1, 0.2, 0.4]
 
 
 def test_1_18_names_in_another_case_of_a_large_table_with_prose_above(photos):

@@ -125,17 +125,19 @@ def check_part(config: dict[str, Any]) -> None:
         RockspaceError: As for `validated`.
     """
     _check_texts(config)
-    _check(json.loads(json.dumps(config, default=str)), _without_required(load_schema()))
+    schema = _of_part(load_schema())
+    _check(_fill(json.loads(json.dumps(config, default=str)), schema), schema)
 
 
-def _without_required(schema: Any) -> Any:
+def _of_part(schema: Any) -> Any:
+    """The schema of a part of a configuration: nothing is required, and nothing is filled in."""
     if isinstance(schema, dict):
         return {
-            key: _without_required(part)
+            key: _of_part(part)
             for key, part in schema.items()
-            if not (key == "required" and isinstance(part, list))
+            if not (key == "required" and isinstance(part, list)) and key != "default"
         }
-    return [_without_required(part) for part in schema] if isinstance(schema, list) else schema
+    return [_of_part(part) for part in schema] if isinstance(schema, list) else schema
 
 
 def _with_whole_recipes(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Matching the rows of a table to images: by names where these are recognised, else by order where that is unambiguous."""
 
+import os
 import re
 import unicodedata
 from collections import defaultdict
@@ -208,7 +209,7 @@ def _by_text(table: Table, column: str, images: _Images, loosely: bool = False) 
         parts = _parts(cell, loosely)
         length = next((n for n in range(len(parts), 0, -1) if parts[:n] in ends), 0)
         likely = ends[parts[:length]] if length else []
-        for same in (_folded, str):  # files that differ in their suffix or in case alone
+        for same in (_folded, _without_suffix, str):  # files that differ in their suffix or in case alone
             exact = [i for i in likely if same(_end(images.paths[i], length)) == same(_end(cell, length))]
             likely = exact if len(likely) > 1 and exact else likely
         likely = [i for i in likely if i < images.needed] or likely
@@ -498,6 +499,11 @@ def _name(path: str) -> str:
 def _end(path: str, length: int) -> str:
     """The last segments of a path."""
     return "/".join(path.replace("\\", "/").split("/")[-length:])
+
+
+def _without_suffix(path: str) -> str:
+    stem, suffix = os.path.splitext(path)
+    return stem if suffix.lower() in SUFFIXES else path
 
 
 def folded_name(name: str) -> str:

@@ -57,6 +57,7 @@ _STEMS = (
     r"(?P<label>\d+)[_-]\d+",
 )
 _TRAINING, _VALIDATION = r"train(ing|ed)?", r"(val(id(ation)?)?|test(ing)?|held.?out|dev)"
+_SPLIT_FLAG = rf"(?:is[\W_]?)?(?:{_TRAINING}|{_VALIDATION})(?:[\W_]?(?:set|img|image|item))?"  # the header of a column of yes and no
 _LIST = r"(?:.*[\W_])?(?:{})(?:[\W_]*(?:list|files?|images?|names?|ids?|set|split|stimuli))?"
 _BY_HAND = "write the section 'dataset' by hand (docs/own-data.md)"
 
@@ -620,6 +621,12 @@ def _rule(look: _Folder, images: list[str], source: _Source, splits: Mapping[str
                 )
             if not unknown and len(set(kinds.values())) > 1:
                 return {"column": column}
+        for column in (name for name in table.cells if re.fullmatch(_SPLIT_FLAG, name.strip(), re.IGNORECASE)):
+            if {cell.casefold() for cell in table.cells[column]} in ({"true", "false"}, {"yes", "no"}, {"0", "1"}):
+                raise RockspaceError(
+                    f"{look.path}: column {column!r} of {each.table} seems to say which images train; call it split, with train or "
+                    "validation in each row, or give a rule of dataset.splits.validation"
+                )
     used = {source.table, source.names, splits["train"].get("labels")}
     lists = {
         split: [file for file in _lists(look, words, images) if file not in used]
