@@ -303,6 +303,16 @@ for path in sorted(Path().glob("*.keras")):
     assert result.stdout.split() == sorted(fetched)
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_layers_of_each_family_are_known_without_its_weights(family, tmp_path):
+    network = backbone(family)
+    network.save_to_preset(tmp_path / "preset")
+    (tmp_path / "preset" / "model.weights.h5").unlink()
+    tower = tower_of(network, family).architecture
+    names = names_of(vision_transformer(tower, 2 * tower.patch, MODES["none"], "network"))
+    assert hub.layers(f"keras_hub:{tmp_path / 'preset'}").names == names
+
+
 # --- What goes wrong, in one line each ---
 
 

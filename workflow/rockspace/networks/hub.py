@@ -66,19 +66,19 @@ def layers(backbone: str) -> Layers | None:
         RockspaceError: As for `fetch`.
     """
     file = Path(backbone.removeprefix(HUB_PREFIX))
-    if file.is_file():
-        with _opened(file) as opened:
-            architecture = _description(opened, file).architecture
-    else:
-        preset = _checked(backbone)
-        try:
-            with _explained(backbone):
-                preset_network = _keras_hub().models.Backbone.from_preset(preset, load_weights=False)
-        except UnreachableError:
-            return None
-        architecture = tower_of(preset_network, backbone).architecture
-    # Initializing the weights would take minutes for the largest networks.
+    # Initializing the weights would take minutes, and gigabytes, for the largest networks.
     with keras.StatelessScope(initialize_variables=False):
+        if file.is_file():
+            with _opened(file) as opened:
+                architecture = _description(opened, file).architecture
+        else:
+            preset = _checked(backbone)
+            try:
+                with _explained(backbone):
+                    preset_network = _keras_hub().models.Backbone.from_preset(preset, load_weights=False)
+            except UnreachableError:
+                return None
+            architecture = tower_of(preset_network, backbone).architecture
         network = vision_transformer(architecture, 2 * architecture.patch, MODES["none"], "network")
     names = names_of(network)
     return Layers(
