@@ -8,6 +8,8 @@ from keras import layers
 
 from onnx_networks import keras_resnet, onnx_resnet
 from rockspace.artifacts import read_json
+from rockspace.network_kinds import EMBEDDINGS_SUFFIXES, as_it_is
+from rockspace.people.proposal import TABLES
 from workflow_runs import Workplace
 
 SIDE = 32
@@ -158,3 +160,8 @@ def test_a_text_alone_is_a_network_as_it_is(planner):
     assert not {"features", "train_head", "finetune", "evaluate"} & set(planned)
     assert planned["infer"] == 3
     assert planner.planned("--config", "models=[efficientnet_lite0, c.npy]")["ready_embeddings"] == 1
+
+
+def test_a_text_that_names_any_kind_of_table_is_ready_embeddings():
+    assert {*EMBEDDINGS_SUFFIXES} == {*TABLES}
+    assert as_it_is("from/net.pth.NPZ") == {"name": "net.pth", "embeddings": "from/net.pth.NPZ"}

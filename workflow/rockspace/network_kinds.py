@@ -85,8 +85,10 @@ READY = Kind(
 HUB_PREFIX = "keras_hub:"
 """What the names of KerasHub's presets begin with."""
 
-EMBEDDINGS_SUFFIXES = (".npz", ".npy", ".mat", ".csv", ".tsv", ".txt", ".parquet", ".json")
-"""Files that hold ready embeddings."""
+EMBEDDINGS_SUFFIXES = (
+    ".npz", ".npy", ".mat", ".csv", ".tsv", ".tab", ".dat", ".txt", ".parquet", ".pq", ".json", ".jsonl", ".ndjson",
+)  # fmt: skip
+"""Files that hold ready embeddings: `rockspace.people.proposal.TABLES`."""
 
 OTHER_FILES = {
     (".h5", ".hdf5"): "open it with Keras and save it as a .keras file (model.save)",
@@ -198,11 +200,7 @@ def check_files(models: list[dict[str, Any]]) -> None:
 
 def file_name(backbone: str) -> str:
     """Return a backbone's name as it can stand in names of files and models: ``keras_hub:a/b`` as ``b``, ``c/d.onnx`` as ``d``."""
-    stem = (
-        backbone
-        if kind_of(backbone) is NAMED
-        else re.sub(r"(?i)\.(keras|onnx)$", "", re.split(r"[/\\:]", backbone)[-1])
-    )
+    stem = re.sub(r"(?i)\.(keras|onnx)$", "", re.split(r"[/\\:]", backbone)[-1])
     return re.sub(r"[^A-Za-z0-9._-]+|^[._-]+", "-", stem).strip("-")[:80] or "network"
 
 
