@@ -84,6 +84,46 @@ def test_a_matrix_of_integers_is_one_of_numbers(tmp_path):
     np.testing.assert_array_equal(read_matrix(path, IMAGES, names=names), (VALUES * 1000).astype(np.int16))
 
 
+BESIDE = {"labels": np.arange(6) / 2, "fold": np.arange(6) % 2, "names": np.array(NAMES)}
+"""Arrays of numbers beside a matrix that are no features."""
+
+
+@pytest.mark.parametrize("kind", [float, int, np.uint8])
+def test_a_matrix_in_a_file_of_arrays_has_no_numbers_that_stand_beside_it(tmp_path, kind):
+    matrix = np.abs(ROWS * 20).astype(kind)
+    np.savez(tmp_path / "clip.npz", features=matrix, **BESIDE)
+    pd.DataFrame(BESIDE | {"embedding": list(matrix)}).to_parquet(tmp_path / "clip.parquet")
+    for name in ("clip.npz", "clip.parquet"):
+        np.testing.assert_array_equal(read_matrix(tmp_path / name, IMAGES), np.abs(VALUES * 20).astype(kind))
+
+
+def test_numbers_of_categories_in_a_text_table_are_no_features(tmp_path):
+    pd.DataFrame(ROWS).assign(image=NAMES, label=[0, 1, 2, 0, 1, 2], class_id=3).to_csv(tmp_path / "a.csv", index=False)
+    np.testing.assert_array_equal(read_matrix(tmp_path / "a.csv", IMAGES).astype(np.float32), VALUES)
+
+
+def test_of_several_matrices_or_columns_of_lists_one_is_named(tmp_path):
+    both = {"image": ROWS, "text": -ROWS}
+    np.savez(tmp_path / "clip.npz", names=np.array(NAMES), **both)
+    pd.DataFrame({"names": NAMES} | {name: list(rows) for name, rows in both.items()}).to_parquet(
+        tmp_path / "clip.parquet"
+    )
+    for name in ("clip.npz", "clip.parquet"):
+        with pytest.raises(RockspaceError, match=r"several .* image.* text.*; name one in output_layer of the model"):
+            read_matrix(tmp_path / name, IMAGES)
+        np.testing.assert_array_equal(read_matrix(tmp_path / name, IMAGES, variable="text"), -VALUES)
+
+
+def test_lists_in_lists_and_numbers_too_large_for_float32_are_refused_in_a_line(tmp_path):
+    nested = pd.DataFrame({"names": NAMES, "tokens": [[list(row)] * 2 for row in ROWS]})
+    nested.to_parquet(tmp_path / "clip.parquet")
+    with pytest.raises(RockspaceError, match=r"column 'tokens' is 6 x 2 x 4 of type float32; expected numbers"):
+        read_matrix(tmp_path / "clip.parquet", IMAGES)
+    np.savez(tmp_path / "clip.npz", names=np.array(NAMES), features=ROWS.astype(float) * 1e300)
+    with pytest.raises(RockspaceError, match="missing or not finite"):
+        read_matrix(tmp_path / "clip.npz", IMAGES)
+
+
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

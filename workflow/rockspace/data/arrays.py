@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,20 +14,34 @@ from rockspace.errors import RockspaceError, listed
 
 SUFFIXES = frozenset({".npy", ".npz", ".mat", ".parquet", ".pq", ".json", ".jsonl", ".ndjson"})
 _STARTS = {".npy": b"\x93NUMPY", ".npz": b"PK"}
-_VARIABLE = "config key dataset.columns.variable"
+VARIABLE = "config key dataset.columns.variable"
+"""Where a user says which of several arrays holds people's coordinates."""
 
 
-def read_frame(path: Path, variable: str | None = None) -> tuple[pd.DataFrame, frozenset[str]]:
+class Frame(NamedTuple):
+    """A file of arrays, with a row for each image.
+
+    Attributes:
+        cells: Its columns, with their own types.
+        unnamed: Those that have no name in the file; these are called ``column 1``, ``column 2``, ...
+        matrix: Those that are one array of numbers, or one column of lists, beside which other columns stand; empty where the
+            file does not say which belong together.
+    """
+
+    cells: pd.DataFrame
+    unnamed: frozenset[str] = frozenset()
+    matrix: frozenset[str] = frozenset()
+
+
+def read_frame(path: Path, variable: str | None = None, key: str = VARIABLE) -> Frame:
     """Read a file of arrays as a data frame with a row for each image, with its own types.
 
     Args:
         path: ``.npy`` (an array of rows, or of records), ``.npz`` and ``.mat`` (a matrix, and vectors with an item for each
             of its rows), ``.parquet`` (columns of lists become several), ``.json`` (a mapping from names to rows, a list of
             records, or a mapping of columns) or ``.jsonl`` (a record each line).
-        variable: Which matrix of several in a ``.npz`` or ``.mat`` file.
-
-    Returns:
-        The frame, and which of its columns have no name in the file; these are called ``column 1``, ``column 2``, ...
+        variable: Which matrix of several in a ``.npz`` or ``.mat`` file, or which of several columns of lists.
+        key: Where the user says that, for messages.
 
     Raises:
         RockspaceError: The file cannot be read, or which of its arrays is meant is open.
@@ -42,13 +56,13 @@ def read_frame(path: Path, variable: str | None = None) -> tuple[pd.DataFrame, f
                 return _of_array(path, np.load(path, allow_pickle=False))
             case ".npz":
                 with np.load(path, allow_pickle=False) as arrays:
-                    return _of_variables(path, {name: arrays[name] for name in arrays.files}, variable)
+                    return _of_variables(path, {name: arrays[name] for name in arrays.files}, variable, key)
             case ".mat":
-                return _of_variables(path, _matlab_variables(path), variable)
+                return _of_variables(path, _matlab_variables(path), variable, key)
             case ".json" | ".jsonl" | ".ndjson":
-                return _of_json(path)
+                return _of_json(path, variable, key)
             case _:
-                return _of_parquet(path)
+                return _of_parquet(path, variable, key)
     except FileNotFoundError as error:
         raise RockspaceError(f"{path}: the file is missing; check dataset.splits") from error
     except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
@@ -80,12 +94,12 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _of_array(path: Path, array: np.ndarray) -> tuple[pd.DataFrame, frozenset[str]]:
+def _of_array(path: Path, array: np.ndarray) -> Frame:
     if array.dtype.names:
-        return pd.DataFrame({name: array[name] for name in array.dtype.names}), frozenset()
+        return Frame(pd.DataFrame({name: array[name] for name in array.dtype.names}))
     frame = pd.DataFrame(_rows(path, "its array", array))
     frame.columns = [f"column {i}" for i in range(1, frame.shape[1] + 1)]
-    return frame, frozenset(frame.columns)
+    return Frame(frame, frozenset(frame.columns))
 
 
 def _rows(path: Path, what: str, array: np.ndarray) -> np.ndarray:
@@ -95,18 +109,16 @@ def _rows(path: Path, what: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-def _of_variables(
-    path: Path, variables: Mapping[str, np.ndarray], wanted: str | None
-) -> tuple[pd.DataFrame, frozenset[str]]:
+def _of_variables(path: Path, variables: Mapping[str, np.ndarray], wanted: str | None, key: str) -> Frame:
     """Put the matrix and the vectors that have an item for each of its rows side by side."""
     if wanted is not None and wanted not in variables:
-        raise RockspaceError(f"{path}: no variable {wanted!r} ({_VARIABLE}); it has {listed(variables)}")
+        raise RockspaceError(f"{path}: no variable {wanted!r} ({key}); it has {listed(variables)}")
     is_number = {name: array.dtype.kind in "fiu" for name, array in variables.items()}
     vectors = {name: array for name, array in variables.items() if array.ndim == 1 and array.size > 1}
     matrices = [name for name, array in variables.items() if is_number[name] and array.ndim == 2 and array.size]
     if wanted is None and len(matrices) > 1:
         shapes = (f"{name} ({' x '.join(map(str, variables[name].shape))})" for name in matrices)
-        raise RockspaceError(f"{path}: several matrices, {listed(shapes)}; name one in {_VARIABLE}")
+        raise RockspaceError(f"{path}: several matrices, {listed(shapes)}; name one in {key}")
     name = wanted or next(iter(matrices), None)
     deep = [other for other, array in variables.items() if is_number[other] and array.ndim > 2]
     if name is None and deep and not any(is_number[vector] for vector in vectors):
@@ -117,11 +129,14 @@ def _of_variables(
             raise RockspaceError(f"{path}: no matrix of numbers in it; it has {listed(variables) or 'nothing'}")
         if path.suffix == ".npz" and all(is_number[vector] for vector in vectors):
             return _named_rows(vectors)
-        return pd.DataFrame(vectors), frozenset()
-    matrix, _ = _of_array(path, _rows(path, f"variable {name!r}", variables[name]))
+        return Frame(pd.DataFrame(vectors))
+    matrix = _of_array(path, _rows(path, f"variable {name!r}", variables[name])).cells
     beside = {other: vector for other, vector in vectors.items() if other != name and len(vector) == len(matrix)}
     matrix.columns = [f"column {i}" for i in range(len(beside) + 1, len(beside) + matrix.shape[1] + 1)]
-    return pd.concat([pd.DataFrame(beside), matrix], axis=1), frozenset(matrix.columns)
+    columns = frozenset(matrix.columns)
+    return Frame(
+        pd.concat([pd.DataFrame(beside), matrix], axis=1), columns, columns if is_number[name] else frozenset()
+    )
 
 
 def _matlab_variables(path: Path) -> dict[str, np.ndarray]:
@@ -160,50 +175,66 @@ def _plain(value: Any) -> np.ndarray:
     return np.char.strip(array) if array.dtype.kind == "U" else array
 
 
-def _named_rows(rows: Mapping[str, Any]) -> tuple[pd.DataFrame, frozenset[str]]:
+def _named_rows(rows: Mapping[str, Any]) -> Frame:
     """A mapping from the name of each image to its numbers."""
     frame = pd.DataFrame(np.stack([np.asarray(row) for row in rows.values()]))
     frame.columns = [f"column {i}" for i in range(2, frame.shape[1] + 2)]
+    matrix = frozenset(frame.columns)
     frame.insert(0, "column 1", list(rows))
-    return frame, frozenset(frame.columns)
+    return Frame(frame, frozenset(frame.columns), matrix)
 
 
-def _of_parquet(path: Path) -> tuple[pd.DataFrame, frozenset[str]]:
+def _of_parquet(path: Path, variable: str | None, key: str) -> Frame:
     try:
         frame = pd.read_parquet(path)
     except ImportError as error:
         raise RockspaceError(
             f"{path}: Parquet files need pyarrow (`pip install pyarrow`), or save it as CSV"
         ) from error
-    return _of_frame(path, frame)
+    return _of_frame(path, frame, variable, key)
 
 
-def _of_frame(path: Path, frame: pd.DataFrame) -> tuple[pd.DataFrame, frozenset[str]]:
+def _of_frame(path: Path, frame: pd.DataFrame, variable: str | None, key: str) -> Frame:
     """Make columns of the index, and of each item of lists."""
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index(names=[f"{name or ''}" for name in frame.index.names])
     parts: dict[str, Any] = {}
-    for name, column in zip(map(str, frame), (frame.iloc[:, i] for i in range(frame.shape[1])), strict=True):
-        if len(column) and all(isinstance(value, list | np.ndarray) for value in column):
+    matrix: frozenset[str] = frozenset()
+    columns = [(str(name), frame.iloc[:, i]) for i, name in enumerate(frame)]
+    lists = [
+        name for name, column in columns if len(column) and all(isinstance(each, list | np.ndarray) for each in column)
+    ]
+    if variable in lists:
+        columns = [(name, column) for name, column in columns if name == variable or name not in lists]
+    elif len(lists) > 1:
+        raise RockspaceError(f"{path}: several columns of lists, {listed(lists)}; name one in {key}")
+    for name, column in columns:
+        if name in lists:
             lengths = {len(value) for value in column}
             if len(lengths) > 1:
                 raise RockspaceError(f"{path}: column {name!r} holds lists of {min(lengths)} to {max(lengths)} numbers")
-            items = np.stack([np.asarray(value) for value in column])
+            items = _rows(path, f"column {name!r}", np.array([_nested(value) for value in column]))
             parts |= {f"{name} {i}": items[:, i - 1] for i in range(1, items.shape[1] + 1)}
+            matrix = frozenset(f"{name} {i}" for i in range(1, items.shape[1] + 1))
         else:
             parts[name or f"column {len(parts) + 1}"] = column.to_numpy()
     unnamed = {"column 1"} if "" in map(str, frame) else set()
-    return pd.DataFrame(parts), frozenset(unnamed)
+    return Frame(pd.DataFrame(parts), frozenset(unnamed), matrix)
 
 
-def _of_json(path: Path) -> tuple[pd.DataFrame, frozenset[str]]:
+def _nested(value: Any) -> Any:
+    """Lists in lists, which pandas gives as arrays of arrays, as lists."""
+    return [_nested(item) for item in value] if isinstance(value, list | np.ndarray) else value
+
+
+def _of_json(path: Path, variable: str | None, key: str) -> Frame:
     text = path.read_text(encoding="utf-8-sig")
     try:
         value = json.loads(text)
     except ValueError:
         value = [json.loads(line) for line in text.splitlines() if line.strip()]
     if isinstance(value, dict) and {"columns", "index", "data"} == {*value}:  # pandas' orient="split"
-        return _of_frame(path, pd.DataFrame(value["data"], value["index"], value["columns"]))
+        return _of_frame(path, pd.DataFrame(value["data"], value["index"], value["columns"]), variable, key)
     if isinstance(value, dict):  # records with a description beside them
         records = [item for item in value.values() if isinstance(item, list) and item and isinstance(item[0], dict)]
         value = records[-1] if len(records) == 1 else value
@@ -218,9 +249,9 @@ def _of_json(path: Path) -> tuple[pd.DataFrame, frozenset[str]]:
         elif all(isinstance(item, list) for item in items):
             if all(isinstance(cell, int | float) for item in items for cell in item) and len(set(map(len, items))) == 1:
                 return _named_rows(value)
-            return _of_frame(path, pd.DataFrame(value))
+            return _of_frame(path, pd.DataFrame(value), variable, key)
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return _of_frame(path, pd.DataFrame(value))
+        return _of_frame(path, pd.DataFrame(value), variable, key)
     if isinstance(value, list) and value and len({type(item) for item in value} & {list, str}) == 1:
         return _of_array(path, np.array(value))
     raise RockspaceError(f"{path}: neither a mapping from images to numbers nor a list of records")

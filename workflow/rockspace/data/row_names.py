@@ -39,6 +39,10 @@ _CALLED_LIKE_NAMES = re.compile(
     re.IGNORECASE,
 )
 
+_LABELS = re.compile(
+    r"(?:.*[\W_])?(?:labels?|class(?:es)?|category|target|split|fold|cluster)(?:[\W_]?ids?)?", re.IGNORECASE
+)
+
 log = logging.getLogger(__name__)
 
 
@@ -143,17 +147,18 @@ def read_matrix(
         variable: Which matrix of several in a ``.npz`` or ``.mat`` file.
 
     Returns:
-        ``(n, d)`` float64, in the order of the images.
+        ``(n, d)`` float64, finite in float32, too, in the order of the images.
 
     Raises:
         RockspaceError: With file and row, for the first thing that does not fit.
     """
     values = None
     if path.suffix.lower() in arrays.SUFFIXES:
-        frame, unnamed = arrays.read_frame(path, variable)
-        is_float = np.array([kind.kind == "f" for kind in frame.dtypes])
-        if is_float.any():  # thousands of columns need not become text
-            values, frame = frame.loc[:, is_float].to_numpy(np.float64), frame.loc[:, ~is_float]
+        frame, unnamed, matrix = arrays.read_frame(path, variable, "output_layer of the model")
+        # Other numbers beside a matrix are ids or labels, as whole numbers beside others are.
+        is_value = np.array([name in matrix if matrix else kind.kind == "f" for name, kind in frame.dtypes.items()])
+        if is_value.any():  # thousands of columns need not become text
+            values, frame = frame.loc[:, is_value].to_numpy(np.float64), frame.loc[:, ~is_value]
         table = table_of_frame(path, frame, unnamed & {*frame})
     else:
         table = read_table(path)
@@ -170,11 +175,14 @@ def read_matrix(
         left_out = {pairing.names, *pairing.numbering}
         columns = [name for name in table.cells if name not in left_out and are_numbers(table.cells[name])]
         if not columns:
-            raise RockspaceError(f"{path}: no column of numbers")
+            raise RockspaceError(f"{path}: no column of numbers; save the embeddings as an array of floats")
+        # Numbers of categories are no features.
+        labels = [name for name in columns if _LABELS.fullmatch(name) and are_integers(table.cells[name])]
+        columns = [name for name in columns if name not in labels] or columns
         values = np.column_stack([numbers(table, name) for name in columns])
     rows = values[pairing.rows]
     for image, row, place in zip(images, rows, pairing.rows, strict=True):
-        if not np.isfinite(row).all():
+        if not (np.abs(row) <= np.finfo(np.float32).max).all():
             raise RockspaceError(
                 f"{path}: row {place + 1}, of {image!r}: a number that is missing or not finite; every image needs a whole row"
             )

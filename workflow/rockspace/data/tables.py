@@ -87,7 +87,7 @@ def read_table(path: Path, *, has_header: bool = False, variable: str | None = N
             commas that may separate columns or decimals.
     """
     if path.suffix.lower() in arrays.SUFFIXES:
-        frame, unnamed = arrays.read_frame(path, variable)
+        frame, unnamed, _ = arrays.read_frame(path, variable)
         if frame.size > MOST_CELLS:
             raise RockspaceError(
                 f"{path}: {len(frame)} x {frame.shape[1]} cells are too many for a table of coordinates"
