@@ -19,7 +19,7 @@ from rockspace.alignment.procrustes import Procrustes
 from rockspace.alignment.rotation_report import Settings
 from rockspace.alignment.spaces import Spaces, subtypes_of
 from rockspace.artifacts import read_json
-from rockspace.baselines import with_default_objective
+from rockspace.baselines import as_they_are
 from rockspace.config import validated
 from rockspace.data.catalog import COLUMNS, label_indices, label_names, left_out_of_accuracy, read_catalog
 from rockspace.data.drawn_shapes import draw_shapes
@@ -442,6 +442,6 @@ def test_no_page_of_a_study_without_labels_speaks_of_accuracy(shoes, page):
 
 def test_where_a_folder_has_no_labels_only_models_without_an_objective_get_another():
     models = [{"name": "a"}, {"name": "b", "objective": None}, {"name": "c", "objective": "coordinates"}]
-    assert [model["objective"] for model in with_default_objective(models, "none")] == ["none", "none", "coordinates"]
-    assert with_default_objective("no list", "none") == "no list"
-    assert with_default_objective([1], "none") == [1]
+    assert [model["objective"] for model in as_they_are(models)] == ["none", "none", "coordinates"]
+    assert as_they_are("no list") == "no list"
+    assert as_they_are([1]) == [1]

@@ -12,12 +12,12 @@ PRETRAINED_BASELINE, RANDOM_BASELINE = "pretrained", "untrained"
 _NETWORK = ("backbone", "image_size", "output_layer", "preprocessing", "feature_layers", "pooling")
 
 
-def with_default_objective(models: Any, objective: str) -> Any:
-    """Return the ``models`` of a configuration that is not validated yet, those without an objective with this one."""
+def as_they_are(models: Any) -> Any:
+    """Return the ``models`` of a configuration that is not validated yet; those without an objective are not to be trained."""
     if not isinstance(models, list | tuple):
         return models
     return [
-        model | {"objective": objective} if isinstance(model, dict) and model.get("objective") is None else model
+        model | {"objective": NO_OBJECTIVE} if isinstance(model, dict) and model.get("objective") is None else model
         for model in models
     ]
 

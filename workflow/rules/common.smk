@@ -14,7 +14,7 @@ try:
     from rockspace.data.archive import check_source, source_files
     from rockspace.data.manifest import lost_files
     from rockspace.errors import RockspaceError
-    from rockspace.baselines import NO_OBJECTIVE, baselines, classifies, with_default_objective
+    from rockspace.baselines import as_they_are, baselines, classifies
     from rockspace.network_kinds import (
         RANDOM,
         READY,
@@ -42,7 +42,7 @@ try:
 
         given = with_proposed_dataset(config, Path("config/config.yaml"))
         if given["dataset"].get("labels") == "none":
-            given["models"] = with_default_objective(config.get("models"), NO_OBJECTIVE)
+            given["models"] = as_they_are(config.get("models"))
             if workflow.is_main_process and given["models"] != config.get("models"):
                 print(
                     "The study has no labels, so a model is taken as it is unless its config key objective is given: "
@@ -73,8 +73,10 @@ SEEDS = settings["seeds"]
 # A pretrained network is the same for every seed, unless it is trained.
 SEEDS_OF = {name: SEEDS if has_seed(model) else SEEDS[:1] for name, model in MODELS.items()}
 # What the titles of pictures and pages depend on.
-ORIGIN = ("name", "objective", "backbone", "weights", "embeddings")
-ORIGINS = {name: {key: model[key] for key in ORIGIN} for name, model in MODELS.items()}
+ORIGINS = {
+    name: {key: model[key] for key in ("name", "objective", "backbone", "weights", "embeddings")}
+    for name, model in MODELS.items()
+}
 SPLITS = list(settings["dataset"]["splits"])
 COORDINATES = {split: f"{STUDY}/coordinates/{split}.csv" for split in SPLITS}
 STORED = {key: settings["tfrecords"][key] for key in ("image_size", "margin", "fit", "background")}
@@ -104,8 +106,7 @@ def keys_of_splits(*keys):
 
 
 # The keys of the files that determine the images: with labels or splits in a table, also the tables.
-LABELS_IN_TABLE = settings["dataset"]["labels"] == "table"
-IN_TABLE = LABELS_IN_TABLE or validation_rule(settings["dataset"]) == "column"
+IN_TABLE = settings["dataset"]["labels"] == "table" or validation_rule(settings["dataset"]) == "column"
 IMAGE_FILES = ("images", "list", *(("labels", "coordinates", "names") if IN_TABLE else ()))
 # Splits with response counts, and splits with coordinates of individuals.
 RESPONSES = {split: Path(files["responses"]) for split, files in keys_of_splits("responses").items() if files}
