@@ -761,6 +761,13 @@ def a_column_of_true_and_false_for_the_split(folder: Path) -> None:
     drawn(folder, FLAT).assign(is_train=[True, True, False] * 4).to_csv(folder / "mds.csv", index_label="image")
 
 
+@refused("human.npy: row 2 without a name may be .* name the images in a column, or set dataset.order")
+def rows_in_the_order_of_a_table_of_labels(folder: Path) -> None:
+    images = [f"{name}.jpg" for name in ("a1", "a10", "a2", "b1", "b10", "b2")]
+    np.save(folder / "human.npy", drawn(folder, images).to_numpy())
+    pd.DataFrame({"id": images, "breed": list("xyxyxy")}).to_csv(folder / "labels.csv", index=False)
+
+
 @refused("val.txt: row 2: image 'dog_02.png  odd' has a row but no file")
 def a_list_of_validation_images_with_a_remark(folder: Path) -> None:
     drawn(folder, FLAT).to_csv(folder / "mds.csv", index_label="image")

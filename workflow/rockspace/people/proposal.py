@@ -23,7 +23,7 @@ from rockspace.data.pairing import OTHER_SUFFIXES, Pairing, folded_name, pair, r
 from rockspace.data.patterns import select, several
 from rockspace.data.row_names import Listing, listed_images, listing, name_rows, read_image_table, refuse_unknown_names
 from rockspace.data.splits import split_of
-from rockspace.data.tables import Table, are_integers, is_missing, read_lines, read_table
+from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, read_lines, read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, Reading, read_coordinates
 
@@ -314,7 +314,10 @@ def _splits(look: _Folder) -> tuple[dict[str, list[str]], dict[str, _Source]]:
         if len(chosen) == 2:
             return splits, chosen
     of_numbers = [table for table in reasons if not look.are_names(table)]
-    closest = max(of_numbers or reasons, key=lambda table: _closeness(look.path / table, look.images))
+    closest = max(
+        of_numbers or reasons,
+        key=lambda table: (_has_decimals(look.path / table), *_closeness(look.path / table, look.images)),
+    )
     counts = ", ".join(f"{len(found)} in '{top or '.'}'" for top, found in list(tops.items())[:5])
     unreadable = _with_suffix(look.files, OTHER_SUFFIXES)
     hint = (
@@ -458,6 +461,15 @@ def _closeness(path: Path, images: Sequence[str]) -> tuple[int, float]:
     except RockspaceError:
         named = 0
     return named, -abs(_count_lines(path) - len(images))
+
+
+def _has_decimals(path: Path) -> bool:
+    """Whether a table has a column of numbers that are not all whole: one of labels, which names all images, has none."""
+    try:
+        columns = [cells for _, cells in read_table(path).cells.items()]
+    except RockspaceError:
+        return False
+    return any(are_numbers(cells) and not are_integers(cells) for cells in columns)
 
 
 def _names_any(path: Path, images: Sequence[str]) -> bool:

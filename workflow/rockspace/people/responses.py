@@ -100,7 +100,8 @@ def category_of_label(catalog: pd.DataFrame, categories: list[str], path: Path) 
     close = difflib.get_close_matches(unknown, superclass_of, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     raise RockspaceError(
-        f"{path}: column '{unknown}' is no label of the study; {hint}Columns are all labels or all superclasses"
+        f"{path}: column '{unknown}' is no label of the study; {hint}Write the labels (or the superclasses) as the study does, and "
+        "remove other columns"
     )
 
 
