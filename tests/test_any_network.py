@@ -130,6 +130,10 @@ PLANNED = {
         'models[0].weights: found "none"; allowed for an .onnx file: "file"',
     ),
     "a missing file": ("[{name: r, backbone: s.onnx, preprocessing: torch}]", "models: r: backbone: no file 's.onnx'"),
+    "weights that a preset does not come with": (
+        "[{name: r, backbone: 'keras_hub:dinov2_base', weights: imagenet}]",
+        "models: r: weights: no file 'imagenet'; allowed: preset, none, or the path of a .weights.h5 file",
+    ),
     "a checkpoint of PyTorch": ("[{name: r, backbone: r.pth}]", "r.pth' is no .keras or .onnx file; export the network with torch"),
     "both": ("[{name: r, backbone: r.onnx, embeddings: c.npy}]", "found both of backbone and embeddings"),
     "neither": ("[{name: r}]", "found neither of backbone and embeddings"),

@@ -192,10 +192,12 @@ def check_files(models: list[dict[str, Any]]) -> None:
     for model in models:
         for key, file in files_of(model).items():
             if not file.is_file():
-                allowed = (
-                    "imagenet, none, or the path of a .weights.h5 file" if key == "weights" else "the path of a file"
+                own = kind_of(model["backbone"]).defaults["weights"]
+                weights = f"{own}, {RANDOM}, or the path of a .weights.h5 file"
+                raise RockspaceError(
+                    f"config: models: {model['name']}: {key}: no file '{file}'; "
+                    f"allowed: {weights if key == 'weights' else 'the path of a file'}"
                 )
-                raise RockspaceError(f"config: models: {model['name']}: {key}: no file '{file}'; allowed: {allowed}")
 
 
 def file_name(backbone: str) -> str:
