@@ -68,7 +68,7 @@ def _accuracy(row: Mapping[str, object]) -> str:
 def _cells(row: Mapping[str, object]) -> tuple[str, ...]:
     held_out, *others = (BY_NAME[name].written(row[name]) for name in (R, f"{R}_null", f"{R}_p"))
     found = estimate_of(row, R)
-    return held_out + (f" [{found.low:.2f}, {found.high:.2f}]" if found.has_interval else ""), *others
+    return held_out + (f" [{found.low:z.2f}, {found.high:z.2f}]" if found.has_interval else ""), *others
 
 
 def _line(name: str, cells: tuple[str, ...], first: int, widths: list[int]) -> str:
