@@ -244,7 +244,7 @@ def _of_json(path: Path, variable: str | None, key: str) -> Frame:
             # Pandas' mapping from columns to cells, of which some are texts throughout; or one from names to records.
             kinds = [{isinstance(cell, str) for cell in item.values()} for item in items]
             if {True} in kinds and {False} in kinds and len({tuple(item) for item in items}) == 1:
-                return _of_frame(path, pd.DataFrame(value).reset_index(drop=True))
+                return _of_frame(path, pd.DataFrame(value).reset_index(drop=True), variable, key)
             value = [{"": name} | item for name, item in value.items()]
         elif all(isinstance(item, list) for item in items):
             if all(isinstance(cell, int | float) for item in items for cell in item) and len(set(map(len, items))) == 1:
