@@ -85,7 +85,6 @@ def embedded_layers(config: dict[str, Any], compared: Collection[str] = ()) -> d
     for model in models:
         if model["backbone"] in layers:
             _check_image_size(model, layers[model["backbone"]], config["tfrecords"]["image_size"])
-            _check_multiple(model, layers[model["backbone"]], config["tfrecords"]["image_size"])
         # Without dense layers, the penultimate layer is the features.
         if model["name"] in compared and is_trained(model) and model["recipe"]["head"]["units"]:
             embedded[model["name"]] = _with_features(embedded[model["name"]])
@@ -181,24 +180,18 @@ def _embedded(model: dict[str, Any], layers: Layers | None) -> list[str]:
 
 
 def _check_image_size(model: dict[str, Any], layers: Layers, of_study: int) -> None:
-    """Refuse images of another size than a network takes."""
-    size = model["image_size"] or of_study
-    if layers.image_size not in (None, size):
-        raise RockspaceError(
-            f"config: models: image_size: {model['backbone']} takes images of {layers.image_size} x {layers.image_size} pixels, and "
-            f"would get {size} x {size}; give model {model['name']!r} image_size: {layers.image_size}"
-            + (f" and tfrecords.image_size at least {layers.image_size}" if layers.image_size > of_study else "")
-        )
-
-
-def _check_multiple(model: dict[str, Any], layers: Layers, of_study: int) -> None:
-    """Refuse images that the patches of a vision transformer do not fill."""
+    """Refuse images of another size than a network takes, or that the patches of a vision transformer do not fill."""
     size, patch = model["image_size"] or of_study, layers.multiple_of
-    if size % patch:
-        raise RockspaceError(
-            f"config: models: image_size: {model['backbone']} takes images of a multiple of {patch} x {patch} pixels, and would get "
-            f"{size} x {size}; give model {model['name']!r} image_size: {max(size // patch, 1) * patch}"
-        )
+    fitting = layers.image_size or max(size // patch, 1) * patch
+    if size == fitting:
+        return
+    takes = "" if layers.image_size else "a multiple of "
+    side = layers.image_size or patch
+    raise RockspaceError(
+        f"config: models: image_size: {model['backbone']} takes images of {takes}{side} x {side} pixels, and would get "
+        f"{size} x {size}; give model {model['name']!r} image_size: {fitting}"
+        + (f" and tfrecords.image_size at least {fitting}" if fitting > of_study else "")
+    )
 
 
 def _with_features(layers: list[str]) -> list[str]:
