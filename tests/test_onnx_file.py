@@ -151,7 +151,7 @@ def test_weights_beside_the_file_are_found_and_missed(tmp_path, images, location
     beside = tmp_path / "beside.onnx"
     onnx.save(onnx.load(path), beside, save_as_external_data=True, location=location, size_threshold=100)
     assert np.array_equal(embedded(beside, images, ["pooled"])["pooled"], expected)
-    model = {"backbone": str(beside), "weights": "file", "embeddings": None, "embeddings_names": None}
+    model = {"backbone": str(beside), "weights": "file", "embeddings": None, "names": None}
     assert list(files_of(model).values()) == [beside, tmp_path / location]
     (tmp_path / location).unlink()
     with pytest.raises(RockspaceError, match=rf"weights are in .*{re.escape(location)}, which is missing"):

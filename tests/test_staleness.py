@@ -76,7 +76,7 @@ TABLE = {
     "models[].weights": ("none", FEATURES),
     # The model of another file than a network's, and thus another: without training, from its embeddings on.
     "models[].embeddings": ("clip.npy", {"ready_embeddings"} | PROCRUSTES),
-    "models[].embeddings_names": ("names.txt", {"ready_embeddings"} | PROCRUSTES),
+    "models[].names": ("names.txt", {"ready_embeddings"} | PROCRUSTES),
     "models[].layers": (["penultimate", "block1a_project_bn"], INFER),
     "models[].output_layer": ("block5c_add", FEATURES),
     "models[].preprocessing": ("unit", FEATURES),
@@ -139,8 +139,8 @@ TABLE = {
 # What a value cannot do without.
 NEEDED = {
     "models[].embeddings": {"models": [{"name": "lite0", "embeddings": "clip.npy"}]},
-    "models[].embeddings_names": {
-        "models": [{"name": "lite0", "embeddings": "clip.npy", "embeddings_names": "names.txt"}]
+    "models[].names": {
+        "models": [{"name": "lite0", "embeddings": "clip.npy", "names": "names.txt"}]
     },
     "dataset.splits.train.list": {"dataset": {"splits": {"validation": {"fraction": 0.5}}}},
     "dataset.columns.dimension": {"dataset": {"columns": {"value": "value"}}},

@@ -142,13 +142,13 @@ def files_of(model: dict[str, Any]) -> dict[str, Path]:
     named = [] if kind in (NAMED, HUB) else ["backbone"]
     if model["weights"] not in (RANDOM, kind.defaults["weights"]):
         named.append("weights")
-    files = {key: Path(model[key]) for key in (*named, "embeddings", "embeddings_names") if model[key]}
+    files = {key: Path(model[key]) for key in (*named, "embeddings", "names") if model[key]}
     if kind is ONNX_FILE:
         files |= {file.name: file for file in _weights_of_graph(files["backbone"]) if file.is_file()}
     if kind is READY and files["embeddings"].suffix == ".npy":
         # As thingsvision writes them.
         names = files["embeddings"].with_name("file_names.txt")
-        files |= {"embeddings_names": names} if "embeddings_names" not in files and names.is_file() else {}
+        files |= {"names": names} if "names" not in files and names.is_file() else {}
     return files
 
 
@@ -232,7 +232,7 @@ def settle(model: dict[str, Any], where: str) -> None:
             raise RockspaceError(
                 f"{where}.{key}: found {json.dumps(model[key])}; allowed for {kind.name}: {', '.join(map(json.dumps, allowed))}"
             )
-    if kind is not READY and model["embeddings_names"]:
+    if kind is not READY and model["names"]:
         raise RockspaceError(
-            f"{where}.embeddings_names: found a file; allowed: null, since the model has no embeddings"
+            f"{where}.names: found a file; allowed: null, since the model has no embeddings"
         )

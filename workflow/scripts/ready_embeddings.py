@@ -11,7 +11,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.inference.embeddings import Embeddings
 
     catalog = read_catalog(snakemake.input.catalog)
-    names = snakemake.input.get("embeddings_names")
+    names = snakemake.input.get("names")
     matrix = read_matrix(
         Path(snakemake.input.embeddings),
         catalog["file"].tolist(),

@@ -88,7 +88,7 @@ def with_proposed_dataset(config: Mapping[str, Any], default: Path) -> dict[str,
         )
     check_part({"dataset": given})
     models: Any = config.get("models")
-    keys = ("embeddings", "embeddings_names")
+    keys = ("embeddings", "names")
     apart = [
         each.get(key)
         for each in (models if isinstance(models, list) else ())
