@@ -139,9 +139,7 @@ TABLE = {
 # What a value cannot do without.
 NEEDED = {
     "models[].embeddings": {"models": [{"name": "lite0", "embeddings": "clip.npy"}]},
-    "models[].names": {
-        "models": [{"name": "lite0", "embeddings": "clip.npy", "names": "names.txt"}]
-    },
+    "models[].names": {"models": [{"name": "lite0", "embeddings": "clip.npy", "names": "names.txt"}]},
     "dataset.splits.train.list": {"dataset": {"splits": {"validation": {"fraction": 0.5}}}},
     "dataset.columns.dimension": {"dataset": {"columns": {"value": "value"}}},
     "dataset.columns.value": {"dataset": {"columns": {"dimension": "dimension"}}},

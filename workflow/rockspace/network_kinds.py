@@ -233,6 +233,4 @@ def settle(model: dict[str, Any], where: str) -> None:
                 f"{where}.{key}: found {json.dumps(model[key])}; allowed for {kind.name}: {', '.join(map(json.dumps, allowed))}"
             )
     if kind is not READY and model["names"]:
-        raise RockspaceError(
-            f"{where}.names: found a file; allowed: null, since the model has no embeddings"
-        )
+        raise RockspaceError(f"{where}.names: found a file; allowed: null, since the model has no embeddings")
