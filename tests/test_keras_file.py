@@ -63,14 +63,37 @@ def half_precision() -> keras.Model:
         keras.config.set_dtype_policy("float32")
 
 
+def tokens() -> keras.Model:
+    """Behind augmentation that Keras does whenever it is called; a sequence with attention and a constant, and its end."""
+    inputs = image()
+    x = layers.RandAugment()(inputs)
+    x = layers.Reshape((16, 8))(layers.Conv2D(8, 8, strides=8, name="patches")(x))
+    x = x + np.linspace(0, 1, 8, dtype="f4")
+    return keras.Model(inputs, x + layers.MultiHeadAttention(2, 4, use_bias=False)(x, x))
+
+
+def ending_in_a_softmax_that_is_no_layer() -> keras.Model:
+    x = layers.Dense(7, name="features")(layers.GlobalAveragePooling2D()(inputs := image()))
+    return keras.Model(inputs, keras.ops.softmax(layers.Dense(4)(x)))
+
+
 MADE = {
+    "tokens": tokens,
+    "a softmax": ending_in_a_softmax_that_is_no_layer,
     "with a custom head": with_custom_head,
     "sequential": sequential,
     "functional": functional,
     "an operation": ending_in_an_operation,
 }
 """Kinds of files, each with its last layer before what tells classes, and the first and last end of a block."""
-FEATURES = {"with a custom head": "own.features", "sequential": "dense", "functional": "last", "an operation": "output"}
+FEATURES = {
+    "with a custom head": "own.features",
+    "sequential": "dense",
+    "tokens": "add",
+    "a softmax": "features",
+    "functional": "last",
+    "an operation": "output",
+}
 
 
 @pytest.fixture(scope="module", params=MADE)
@@ -121,6 +144,30 @@ def test_blocks_end_at_sums_or_where_maps_change_their_size(tmp_path):
     assert found.names[found.names.index(found.block_ends[0]) - 1] == "add"
     sequential().save(tmp_path / "s.keras")
     assert len(keras_file.layers(str(tmp_path / "s.keras")).block_ends) == 2
+
+
+@pytest.mark.parametrize("pooling", ["mean", "mean_std"])
+def test_features_of_a_sequence_are_pooled_over_its_steps(tmp_path, pooling):
+    network = tokens()
+    network.save(tmp_path / "t.keras")
+    steps = network(pixels(), training=False).numpy()
+    expected = [steps.mean(axis=1), steps.std(axis=1)][: 1 if pooling == "mean" else 2]
+    found = pooled_backbone(built(tmp_path / "t.keras"), pooling=pooling)(pixels())
+    np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-4, atol=1e-4)
+    with pytest.raises(RockspaceError, match="foreground needs feature maps"):
+        pooled_backbone(built(tmp_path / "t.keras"), pooling="foreground")
+
+
+def test_a_network_that_scales_pixels_itself_is_known(tmp_path):
+    for name, scales in (("a", True), ("b", False)):
+        inputs = image()
+        of(inputs, keras.Sequential([layers.Rescaling(1 / 255 if scales else 2, -1), layers.Conv2D(2, 3)])).save(
+            tmp_path / f"{name}.keras"
+        )
+        found = keras_file.layers(str(tmp_path / f"{name}.keras"))
+        assert found.scales_pixels is scales
+        assert found.names[2].startswith("rescaling")
+        assert found.block_ends == [found.last]
 
 
 def test_random_weights_are_others_for_each_seed_and_the_same_for_one(saved):
@@ -190,6 +237,24 @@ def of(inputs: keras.KerasTensor, layer: layers.Layer | None = None) -> keras.Mo
     return keras.Model(inputs, (layer or layers.Flatten())(inputs))
 
 
+def several_of_a_layer() -> keras.Model:
+    inputs = image()
+    states = layers.LSTM(4, return_state=True)(layers.Reshape((SIDE, SIDE * 3))(inputs))
+    return keras.Model(inputs, layers.Concatenate()(states))
+
+
+def quantized() -> keras.Model:
+    network = of(image(), keras.Sequential([layers.Flatten(), layers.Dense(4, name="narrow")]))
+    network.get_layer(index=1).quantize("int8")
+    return network
+
+
+def normalized_places() -> keras.Model:
+    normalization = layers.Normalization(axis=(1, 3))
+    normalization.adapt(pixels())
+    return of(image(), normalization)
+
+
 REFUSED = {
     "code in a Lambda": (lambda: of(image(), layers.Lambda(lambda x: x * 2)), r"code of its own \(Lambda\).*\.onnx"),
     "code in an activation": (lambda: of(image(), layers.Activation(lambda x: x * 2)), r"code of its own"),
@@ -201,6 +266,11 @@ REFUSED = {
     "grey images": (lambda: of(keras.Input((28, 28, 1))), "no images in colour"),
     "channels first": (lambda: of(keras.Input((3, 32, 32))), "takes channels first"),
     "no squares": (lambda: of(keras.Input((32, 48, 3))), "32 x 48 pixels; only squares"),
+    "several outputs of a layer": (several_of_a_layer, "gives several outputs; export"),
+    "quantized": (quantized, "layer 'narrow' is quantized"),
+    "a normalization of each place": (normalized_places, "normalizes each place by itself; give it axis=-1"),
+    "a random cut": (lambda: of(image(), layers.RandomCrop(24, 24)), "cuts images at random; put CenterCrop"),
+    "layers that met no images": (lambda: keras.Sequential([layers.Conv2D(2, 3)]), "begin it with keras.Input"),
     "weights used twice": (shared_weights, "layer 'twice' is used several times"),
 }
 

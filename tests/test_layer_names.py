@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 import yaml
 
@@ -133,3 +134,12 @@ def test_a_wrong_name_is_told_with_its_model_and_similar_ones(config, message):
 def test_nothing_of_tensorflow_is_loaded_to_check_names():
     code = "import sys, rockspace.networks.layer_names; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_pixels_are_not_scaled_before_a_network_that_scales_them_itself(tmp_path):
+    network = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Conv2D(4, 3)])
+    network.save(path := tmp_path / "mine.keras")
+    mine = {"backbone": str(path), "image_size": 32}
+    with pytest.raises(RockspaceError, match=r"scales pixels from 0 to 255 itself.*'m0' preprocessing: none"):
+        embedded_layers(configured(["penultimate"], mine | {"preprocessing": "unit"}))
+    assert embedded_layers(configured(["penultimate"], mine | {"preprocessing": "none"}))

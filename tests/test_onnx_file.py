@@ -1,6 +1,7 @@
 """Networks in .onnx files: against plain onnxruntime, and against the same network in Keras."""
 
 import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -191,3 +192,69 @@ def test_a_file_that_is_no_graph_or_of_another_size_is_one_line(tmp_path, images
         RockspaceError, match=re.escape("takes images of 24 x 24 pixels, not 32; give the model image_size: 24")
     ):
         embedded(onnx_resnet(tmp_path / "r.onnx", side=24), images, ["pooled"])
+
+
+def graph(
+    path: Path, nodes: list, outputs: dict[str, list], kind: int = TensorProto.FLOAT, **constants: object
+) -> Path:
+    """A graph behind a convolution, written with names of operations, inputs, outputs and attributes."""
+    rng = np.random.default_rng(1)
+    constants = {"kernel": rng.normal(size=(4, 3, 3, 3)).astype("f4"), **constants}
+    made = [helper.make_node(name, inputs, [output], **keys) for name, inputs, output, keys in nodes]
+    made.insert(0, helper.make_node("Conv", ["pixels", "kernel"], ["map"]))
+    infos = [
+        helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["n", 3, SIDE, SIDE]),
+        *(helper.make_tensor_value_info(name, kind, shape) for name, shape in outputs.items()),
+    ]
+    weights = [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    whole = helper.make_graph(made, "graph", infos[:1], infos[1:], weights)
+    onnx.save(helper.make_model(whole, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+def test_a_graph_that_ends_in_classes_by_number_ends_with_what_they_stand_on(tmp_path, images):
+    nodes = [
+        ("GlobalAveragePool", ["map"], "mean", {}),
+        ("Flatten", ["mean"], "scores", {}),
+        ("ArgMax", ["scores"], "best", {"axis": 1, "keepdims": 0}),
+    ]
+    path = graph(tmp_path / "a.onnx", nodes, {"best": ["n"]}, TensorProto.INT64)
+    assert onnx_file.layers(str(path)).last == "scores"
+    found = embedded(path, images, ["scores", "pooled"])
+    assert np.array_equal(found["pooled"], found["scores"])
+
+
+def test_what_follows_a_branch_can_be_a_layer(tmp_path, images):
+    branches = {}
+    for key, operation in (("then_branch", "Relu"), ("else_branch", "Neg")):
+        info = helper.make_tensor_value_info(key, TensorProto.FLOAT, None)
+        branches[key] = helper.make_graph([helper.make_node(operation, ["map"], [key])], key, [], [info])
+    nodes = [("If", ["yes"], "either", branches), ("GlobalAveragePool", ["either"], "mean", {})]
+    path = graph(tmp_path / "i.onnx", nodes, {"mean": ["n", 4, 1, 1]}, yes=np.array(True))
+    assert onnx_file.layers(str(path)).last == "mean"
+    assert (embedded(path, images, ["pooled"])["pooled"] >= 0).all()
+
+
+def test_each_tensor_has_a_name_of_its_own_and_none_that_means_something_else(tmp_path, images):
+    names = ["a.b.2", "a/b", "a:b", "/", "pooled", "penultimate", "last"]
+    nodes = [("Neg", [before], name, {}) for before, name in zip(["map", *names], names, strict=False)]
+    path = graph(tmp_path / "n.onnx", nodes, {"last": ["n", 4, SIDE - 2, SIDE - 2]})
+    found = onnx_file.layers(str(path)).names
+    assert found == ["map", "a.b.2", "a.b", "a.b.3", "tensor", "file_pooled", "file_penultimate", "last"]
+    values = embedded(path, images, found)
+    for number, name in enumerate(found):
+        assert np.array_equal(values[name], values["map"] * (-1) ** number)
+
+
+def test_tensors_with_tokens_before_images_are_no_layers(tmp_path, images):
+    """As `torch.nn.MultiheadAttention` orders them; as many images as tokens would look right."""
+    side = SIDE - 2
+    nodes = [
+        ("Reshape", ["map", "flat"], "places", {}),
+        ("Transpose", ["places"], "tokens_first", {"perm": [2, 0, 1]}),
+        ("Transpose", ["tokens_first"], "tokens", {"perm": [1, 0, 2]}),
+    ]
+    path = graph(tmp_path / "t.onnx", nodes, {"tokens": ["n", side**2, 4]}, flat=np.array([0, 4, side**2]))
+    assert onnx_file.layers(str(path)).names == ["map", "places", "tokens"]
+    found = embedded(path, images, ["map", "tokens"])
+    np.testing.assert_allclose(found["tokens"], found["map"], rtol=1e-4, atol=1e-4)

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from rockspace.errors import RockspaceError
 from rockspace.network_kinds import PENULTIMATE, POOLED
 from rockspace.networks.objectives import COORDINATES, PREDICTIONS, Objective
 from rockspace.networks.pooling import deviation_pooling, foreground, foreground_pooling
@@ -74,6 +75,13 @@ def pooled_backbone(
         maps = {"": places_of(backbone, backbone.output, "last")}
     else:
         maps = {f"_{name}": output_of(backbone, name, "models: feature_layers") for name in feature_layers}
+    if pooling == "foreground" and any(
+        feature_map.shape[2:3] == (1,) != feature_map.shape[1:2] for feature_map in maps.values()
+    ):
+        raise RockspaceError(
+            f"config: models: pooling: foreground needs feature maps, and the features of {backbone.name!r} are a sequence; choose mean "
+            "or mean_std"
+        )
     shown = foreground(backbone.input) if pooling == "foreground" else None
     alone = len(maps) == 1 and pooling == "mean"
     parts = []

@@ -30,6 +30,12 @@ TAKEN = (PIXELS, PREPROCESSING, POOLED, PENULTIMATE, "predictions", "coordinates
 CLASSES = ("softmax", "sigmoid")
 """Activations of a layer that tells classes."""
 
+LARGEST_SCALE_OF_PIXELS = 1 / 20
+"""What pixels from 0 to 255 are multiplied by is smaller, and what scaled ones (-3 to 3) are multiplied by is larger."""
+
+AUGMENTATIONS = ("RandAugment", "AugMix", "MixUp", "CutMix")
+"""Layers of Keras that change images at random, besides those whose names begin with Random."""
+
 
 def layers(backbone: str) -> Layers:
     """Return the names of a file's layers, where its features end, and the size of the images that it takes."""
@@ -37,7 +43,7 @@ def layers(backbone: str) -> Layers:
     side = network.inputs[0].shape[1]
     whole = _flat(network, backbone, side or ANY_SIZE, MODES["none"], with_weights=True)
     names = [layer.name for layer in whole.layers if isinstance(layer.output, keras.KerasTensor)]
-    return Layers(names, block_ends(whole), _end_of_features(whole), side)
+    return Layers(names, block_ends(whole), _end_of_features(whole), side, scales_pixels=_scales_pixels(whole))
 
 
 def build(
@@ -83,6 +89,9 @@ def block_ends(model: keras.Model) -> list[str]:
     layers = [
         layer for layer in model.layers if isinstance(layer.output, keras.KerasTensor) and layer.name not in TAKEN
     ]
+    # What comes before the first weights prepares images.
+    first = next((i for i, layer in enumerate(layers) if layer.weights), 0)
+    layers = layers[first:]
     activations = {
         id(layer.input): layer.name
         for layer in layers
@@ -94,17 +103,39 @@ def block_ends(model: keras.Model) -> list[str]:
     return list({layer.output.shape[1:3]: layer.name for layer in layers if len(layer.output.shape) == 4}.values())
 
 
+def _scales_pixels(whole: keras.Model) -> bool:
+    """Whether a network divides what it takes by so much that this has to be pixels from 0 to 255."""
+    for layer in whole.layers:
+        if layer.weights:
+            return False
+        if isinstance(layer, keras.layers.Rescaling) and layer.name != PREPROCESSING:
+            return bool(np.max(np.abs(layer.scale)) < LARGEST_SCALE_OF_PIXELS)
+    return False
+
+
 def _load(path: Path) -> keras.Model:
     """Load a network from one image to one output."""
     _refuse_foreign_classes(path)
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
-        if not network.inputs:
-            raise ValueError("its layers are not known before it is called; build it as a functional model")
-    except (ValueError, TypeError, OSError, KeyError, AttributeError, ImportError) as error:
+    except (
+        ValueError,
+        TypeError,
+        OSError,
+        KeyError,
+        AttributeError,
+        ImportError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:
         raise RockspaceError(
             f"{path}: cannot be loaded ({' '.join(str(error).split())[:200]}); save it again with Keras 3"
         ) from error
+    if not _has_inputs(network):
+        raise RockspaceError(
+            f"{path}: its layers are not known before it gets images; begin it with keras.Input((height, width, 3)), as a functional or "
+            "Sequential model, and save it again"
+        )
     for what, tensors in (("inputs", network.inputs), ("outputs", network.outputs)):
         if len(tensors) != 1:
             raise RockspaceError(
@@ -118,6 +149,13 @@ def _load(path: Path) -> keras.Model:
     if shape[1] != shape[2]:
         raise RockspaceError(f"{path}: takes images of {shape[1]} x {shape[2]} pixels; only squares are supported")
     return network
+
+
+def _has_inputs(network: keras.Model) -> bool:
+    try:
+        return bool(network.inputs)
+    except (ValueError, AttributeError):  # a Sequential model that has met no images
+        return False
 
 
 def _refuse_foreign_classes(path: Path) -> None:
@@ -153,8 +191,8 @@ def _objects(config: Any) -> Iterator[dict[str, Any]]:
     if isinstance(config, dict):
         if "class_name" in config and "config" in config:
             yield config
-        elif isinstance(config.get("value"), list):
-            # The code of a lambda expression, as Keras writes it for an activation.
+        elif isinstance(config.get("value"), list) and "dtype" not in config:
+            # The code of a lambda expression, as Keras writes it for an activation; constants have a type.
             yield {"class_name": "Lambda", "config": config}
         for key, value in config.items():
             if key not in ("compile_config", "build_config"):
@@ -215,13 +253,23 @@ class _Copies:
             if type(operation).__name__ == "Add" and len(args) == 2 and len(shapes) == 1 and None not in shapes:
                 # A sum written with ``+``, as a layer that can be named.
                 return keras.layers.Add(name=self.name("add"))(list(args))
-            return copy_of(operation)(*args, **options)
+            if type(operation).__name__ == "Softmax":
+                # As a layer, so that it is known to tell classes.
+                return keras.layers.Softmax(operation.axis, name=self.name("softmax"), dtype="float32")(*args)
+            if type(operation).__name__ == "Sigmoid":
+                return keras.layers.Activation("sigmoid", name=self.name("sigmoid"), dtype="float32")(*args)
+            # The names of operations are those of layers, too.
+            return copy_of(operation, name=self.name(operation.name))(*args, **options)
         layer = operation
         if getattr(layer, "data_format", None) == "channels_first":
             raise RockspaceError(
                 f"{self.path}: layer {layer.name!r} computes channels first; build the network channels last"
             )
         if _augments(layer):
+            if layer.input.shape != layer.output.shape:
+                raise RockspaceError(
+                    f"{self.path}: layer {layer.name!r} cuts images at random; put CenterCrop or Resizing in its place and save again"
+                )
             return args[0]
         if id(layer) in self.called and layer.weights:
             raise RockspaceError(
@@ -229,7 +277,7 @@ class _Copies:
             )
         self.called.add(id(layer))
         if isinstance(layer, keras.layers.Normalization):
-            return _rescaling(layer, self.name(layer.name))(*args)
+            return _rescaling(layer, self.name(layer.name), self.path)(*args)
         drawn = not self.with_weights
         copy = copy_of(
             _Unseeded(layer) if drawn else layer,
@@ -239,6 +287,14 @@ class _Copies:
             trainable=True,
         )
         output = copy(*args, **options)
+        if not isinstance(output, keras.KerasTensor):
+            raise RockspaceError(
+                f"{self.path}: layer {layer.name!r} gives several outputs; export the network as an .onnx file"
+            )
+        if len(copy.weights) != len(layer.weights):
+            raise RockspaceError(
+                f"{self.path}: layer {layer.name!r} is quantized, or has weights besides those of its class; save the network before that"
+            )
         if not drawn:
             copy.set_weights(layer.get_weights())
         return output
@@ -255,11 +311,15 @@ class _Copies:
         return free
 
 
-def _rescaling(layer: keras.layers.Normalization, name: str) -> keras.layers.Rescaling:
+def _rescaling(layer: keras.layers.Normalization, name: str, path: str) -> keras.layers.Rescaling:
     """What a layer does with the mean and the variance that it has learnt, as numbers, which copies of a network keep."""
     mean, deviation = (
         np.ravel(keras.ops.convert_to_numpy(value)) for value in (layer.mean, keras.ops.sqrt(layer.variance))
     )
+    if len(mean) not in (1, layer.input.shape[-1]):
+        raise RockspaceError(
+            f"{path}: layer {layer.name!r} normalizes each place by itself; give it axis=-1 and save again"
+        )
     deviation = np.maximum(deviation, keras.config.epsilon())
     scale, offset = (deviation, mean) if layer.invert else (1 / deviation, -mean / deviation)
     return keras.layers.Rescaling(scale.tolist(), offset.tolist(), name=name, dtype="float32")
@@ -282,8 +342,8 @@ def _without_seeds(config: Any) -> Any:
 
 
 def _augments(layer: keras.layers.Layer) -> bool:
-    """Whether a layer changes images at random in training alone, which is done before the network here."""
-    return type(layer).__name__.startswith("Random") and layer.input.shape == layer.output.shape
+    """Whether a layer changes images at random, which is done before the network here, in training alone."""
+    return type(layer).__name__.startswith("Random") or type(layer).__name__ in AUGMENTATIONS
 
 
 def _end_of_features(network: keras.Model) -> str:

@@ -54,6 +54,7 @@ class Layers(NamedTuple):
         last: Name of the layer that the backbone ends with where the configuration names none; None for the last of ``names``.
         image_size: Side of the images that it takes (pixels); None where that can be chosen.
         multiple_of: What that side has to be a multiple of (pixels).
+        scales_pixels: Whether it takes pixels from 0 to 255 and scales them itself, where that can be told.
     """
 
     names: list[str]
@@ -61,6 +62,7 @@ class Layers(NamedTuple):
     last: str | None = None
     image_size: int | None = None
     multiple_of: int = 1
+    scales_pixels: bool = False
 
 
 def embedded_layers(config: dict[str, Any], compared: Collection[str] = ()) -> dict[str, list[str]]:
@@ -85,6 +87,7 @@ def embedded_layers(config: dict[str, Any], compared: Collection[str] = ()) -> d
     for model in models:
         if model["backbone"] in layers:
             _check_image_size(model, layers[model["backbone"]], config["tfrecords"]["image_size"])
+            _check_scale(model, layers[model["backbone"]])
         # Without dense layers, the penultimate layer is the features.
         if model["name"] in compared and is_trained(model) and model["recipe"]["head"]["units"]:
             embedded[model["name"]] = _with_features(embedded[model["name"]])
@@ -192,6 +195,15 @@ def _check_image_size(model: dict[str, Any], layers: Layers, of_study: int) -> N
         f"{size} x {size}; give model {model['name']!r} image_size: {fitting}"
         + (f" and tfrecords.image_size at least {fitting}" if fitting > of_study else "")
     )
+
+
+def _check_scale(model: dict[str, Any], layers: Layers) -> None:
+    """Refuse to scale pixels before a network that does."""
+    if layers.scales_pixels and model["preprocessing"] != "none":
+        raise RockspaceError(
+            f"config: models: preprocessing: {model['backbone']} scales pixels from 0 to 255 itself, and would get scaled ones; give model "
+            f"{model['name']!r} preprocessing: none"
+        )
 
 
 def _with_features(layers: list[str]) -> list[str]:

@@ -1,13 +1,13 @@
 """Networks in ``.onnx`` files, run by onnxruntime: any tensor of the graph is a layer, by its name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from rockspace.errors import RockspaceError, listed
-from rockspace.network_kinds import POOLED, layer_name, weights_beside
+from rockspace.network_kinds import PENULTIMATE, POOLED, layer_name, weights_beside
 from rockspace.networks.layer_names import Layers, check_layer
 from rockspace.networks.preprocessing import MODES
 
@@ -62,9 +62,7 @@ def layers(backbone: str) -> Layers:
         raise RockspaceError(
             f"{backbone}: no tensor of floating-point numbers for each image in it; export the network again"
         )
-    outputs = {output.name for output in model.graph.output}
-    ends = [name for name, tensor in tensors.items() if tensor.name in outputs]
-    return Layers(list(tensors), _block_ends(model, tensors), ends[-1] if ends else None, takes.side)
+    return Layers(list(tensors), _block_ends(model, tensors), _end(model, tensors), takes.side)
 
 
 def network(
@@ -96,8 +94,7 @@ def network(
             f"{model['backbone']}: takes whole numbers (uint8), so pixels as they are; give the model preprocessing: none"
         )
     tensors = _tensors(graph, takes)
-    outputs = {output.name for output in graph.graph.output}
-    end = layer_name(model["output_layer"] or [name for name, tensor in tensors.items() if tensor.name in outputs][-1])
+    end = layer_name(model["output_layer"] or _end(graph, tensors))
     check_layer(end, list(tensors), model["backbone"], "models: output_layer")
     wanted = {name: (tensors[end], model["pooling"]) if name == POOLED else (tensors[name], pooling) for name in layers}
     names = list(dict.fromkeys(tensor.name for tensor, _ in wanted.values()))
@@ -142,6 +139,8 @@ def _input(model: "ModelProto", path: str) -> Input:
 
     weights = {each.name for each in model.graph.initializer}
     inputs = [each for each in model.graph.input if each.name not in weights]
+    if not inputs:
+        raise RockspaceError(f"{path}: holds no network with an input; export it again")
     if len(inputs) != 1:
         raise RockspaceError(
             f"{path}: has {len(inputs)} inputs ({listed(each.name for each in inputs)}); export the part that takes images alone"
@@ -177,17 +176,41 @@ def _tensors(model: "ModelProto", takes: Input) -> dict[str, Tensor]:
     channels = {takes.name: takes.channels}
     found: dict[str, Tensor] = {}
     for node in model.graph.node:
-        source = next((name for name in node.input if name in channels), None)
+        source = next((name for name in _read_by(node) if name in channels), None)
         if source is None or node.op_type in ("Shape", "Size"):
             continue
         for name in node.output:
             if not name or (name in known and known[name].elem_type not in floats):
                 continue  # shapes and masks
             channels[name] = _channels(node, channels[source], shapes.get(source), shapes.get(name))
-            if len(shapes.get(name, [None] * 2)) in RANKS:
-                safe = layer_name(name)
-                found[safe if safe not in found else f"{safe}.{len(found)}"] = Tensor(name, channels[name])
+            shape = shapes.get(name, [None] * 2)
+            # With a first dimension of its own, it is of all images at once: tokens or windows first.
+            if len(shape) in RANKS and shape[0] in (None, takes.batch):
+                found[_free_name(name, found)] = Tensor(name, channels[name])
     return found
+
+
+def _read_by(node: Any) -> list[str]:
+    """All tensors that an operation reads, those of the branches of ``If`` and ``Loop`` included."""
+    inside = (part for attribute in node.attribute for part in attribute.g.node)
+    return [*node.input, *(name for part in inside for name in _read_by(part))]
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """A name that no layer has yet, and that means nothing else here."""
+    safe = layer_name(name) or "tensor"
+    safe = f"file_{safe}" if safe in (POOLED, PENULTIMATE) else safe
+    number = 1
+    while (free := safe if number == 1 else f"{safe}.{number}") in taken:
+        number += 1
+    return free
+
+
+def _end(model: "ModelProto", tensors: Mapping[str, Tensor]) -> str:
+    """The layer that a graph ends with: the last of its outputs that is one, or else the last layer before them."""
+    outputs = {output.name for output in model.graph.output}
+    ends = [name for name, tensor in tensors.items() if tensor.name in outputs]
+    return (ends or list(tensors))[-1]
 
 
 def _channels(node: Any, before: str, source: list[int | None] | None, result: list[int | None] | None) -> str:

@@ -74,15 +74,22 @@ def output_of(model: keras.Model, name: str, key: str | None = None) -> keras.Ke
 
 
 def places_of(model: keras.Model, output: keras.KerasTensor, name: str) -> keras.KerasTensor:
-    """Return an output of ``model`` as it is, or the patches among tokens as a feature map ``(n, side, side, width)``.
+    """Return an output of ``model`` as it is, or tokens as a feature map.
+
+    The patches of a vision transformer of a known family are ``(n, side, side, width)``; of other sequences each step is a place, and
+    they are ``(n, steps, 1, width)``.
 
     Args:
         model: The network.
         output: What a layer of it gives.
         name: What the names of new layers begin with.
     """
-    if len(output.shape) != 3 or not _is_transformer(model):
+    if len(output.shape) in (2, 4):
         return output
+    if len(output.shape) != 3 or not _is_transformer(model):
+        width = output.shape[-1] if len(output.shape) > 1 else 1
+        shape = (-1, 1, width) if len(output.shape) > 2 else (width,)
+        return keras.layers.Reshape(shape, name=f"{name}_map")(output)
     if prefix := _prefix(model, output):
         output = keras.layers.Cropping1D((prefix, 0), name=f"{name}_patches")(output)
     _, count, width = output.shape
