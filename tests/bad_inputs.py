@@ -859,7 +859,7 @@ wrong_coordinates(
 @refused(
     COORDINATES,
     "Fewer names in a second file than rows",
-    "results/rocks/raw/names.txt: no row for image 'S_Rock Salt_02.jpg'; add one or remove the image",
+    "results/rocks/raw/names.txt: 3 names for the 4 rows of results/rocks/raw/mds_360.txt, whose order they follow; compare both line by line (...)",
 )
 def too_few_names(study: Study) -> None:
     (ARCHIVE / "names.txt").write_text("\n".join(TRAIN[:-1]))

@@ -169,7 +169,7 @@ def test_a_missing_file_and_one_of_another_kind_are_told(tmp_path):
         ({"name": "resnet5"}, "did you mean resnet50"),
         ({"output_layer": "conv4_block6_ou"}, "similar ones: conv4_block6_out"),
         ({"name": "inception_v3", "image_size": 64}, "image_size: 64 does not suit inception_v3"),
-        ({"preprocessing": "none"}, "'none' is not one of backbone, unit"),
+        ({"preprocessing": "zero"}, "'zero' is not one of backbone, "),
     ],
 )
 def test_wrong_settings_are_told_with_what_would_be_right(options, told):

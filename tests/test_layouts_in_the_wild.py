@@ -794,6 +794,14 @@ def test_each_image_gets_its_own_coordinates(tmp_path, write):
     np.testing.assert_allclose(table, expected.loc[table.index], atol=1e-6)
 
 
+@refused("if this is a long table, .* set config key dataset.columns: {image: bild, dimension: skala, value: wert}")
+def a_long_table_in_another_language(folder):
+    own = drawn(folder, FLAT).rename_axis("bild").reset_index()
+    own.melt("bild", var_name="skala", value_name="wert").to_csv(
+        folder / "urteile.csv", index=False, sep=";", decimal=","
+    )
+
+
 @pytest.mark.parametrize(("write", "line"), REFUSED)
 def test_what_cannot_be_read_is_refused_in_a_line(tmp_path, write, line):
     write(tmp_path)

@@ -30,7 +30,7 @@ PLACEHOLDER = {
     },
 }
 TEMPLATE = """\
-# Overrides config.yaml, so it contains only the differences. Every key, its default and range: README.md in this folder.
+# Overrides config.yaml, so it contains only the differences. Every key, its default and range: config/README.md
 study: {study}
 
 dataset:
@@ -40,8 +40,8 @@ dataset:
   # column (`columns.label`), or none (`labels: none`).
   {roles}
   # Patterns below the folder, and the table of coordinates, with names of the images in it or in a file `names`.
-  # Validation images have a pattern of their own, or are picked from the training images: `fraction` draws a share of every
-  # label's, `list` names a file, `tokens` numbers in their names, and `column` a column of the table.
+  # Validation images have a pattern of their own, or are picked from the training images: `fraction` draws a share, `list`
+  # names a file, `tokens` numbers in their names, and `column` a column of the table.
   splits:
     train: {train}
     validation: {validation}
@@ -51,14 +51,16 @@ models: # all are compared
   # small and fast; its weights are already installed
   - {{name: lite0, backbone: efficientnet_lite0, weights: imagenet{objective}}}
   # - {{name: resnet50, backbone: resnet50, weights: imagenet{objective}}}
-seeds: [0] # every model is trained once for each seed
 
 tfrecords: {{image_size: 128, margin: 16}} # pixels; 224 and 32 show more detail and take three times as long
+"""
+TRAINING = """
+seeds: [0] # every model is trained once for each seed
 
-finetune: {{epochs: 30, learning_rate: 0.0001}}
+finetune: {epochs: 30, learning_rate: 0.0001}
 
 # Variation that the network learns to ignore. Set to 0 or false what matters to people in your images.
-augmentation: {{rotation: 20, shear: 10, zoom: 0.2, horizontal_flip: true, vertical_flip: false}}
+augmentation: {rotation: 20, shear: 10, zoom: 0.2, horizontal_flip: true, vertical_flip: false}
 """
 
 
@@ -84,6 +86,7 @@ def new_study(name: str, folder: Path | None) -> str:
         objective="" if has_labels else ", objective: none",
         **{key: _in_yaml(value) for key, value in values.items() if key not in roles},
     )
+    text += TRAINING if has_labels else ""
     validated(laid_over(yaml.safe_load(DEFAULT.read_text(encoding="utf-8")), yaml.safe_load(text)))
     return text
 

@@ -107,7 +107,7 @@ class Job:
         raised = [line for line in lines if _RAISED.match(line)]
         if raised:
             return f"error: {_RAISED.sub('', raised[-1])}"
-        last = f", after: {self.progress()}" if lines else ""
+        last = f", after: {progress}" if (progress := self.progress()) else ""
         return f"{self.rule} ended without an error in its log (killed, out of memory, or no space left?){last}"
 
 

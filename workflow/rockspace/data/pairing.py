@@ -295,13 +295,26 @@ def _fault(
             return f"{where}: {cell!r} may be {names}; give more of its path"
         for image in likely:
             if image in taken:
-                return f"{where}: duplicate row for image {cell!r}, as row {taken[image]}; keep one row"
+                return f"{where}: duplicate row for image {cell!r}, as row {taken[image]}; {_instead_of_rows(table, column)}"
             taken[image] = line
     missing = [image for i, image in enumerate(images.paths[: images.needed]) if i not in taken]
     if missing and not images.partial:
         more = f" ({len(missing)} such images)" if len(missing) > 1 else ""
         return f"{table.path}: no row for image '{_name(missing[0])}'{more}; add one or remove the image"
     return None
+
+
+def _instead_of_rows(table: Table, column: str) -> str:
+    """What to do where images have several rows, which may be of a long table."""
+    others = [name for name in table.cells if name not in (column, *table.unnamed)]
+    values = [name for name in others if are_numbers(table.cells[name])]
+    dimensions = [name for name in others if name not in values and not table.cells.duplicated([column, name]).any()]
+    if len(dimensions) == 1 and values:
+        return (
+            f"if this is a long table, with a row for each image and each {dimensions[0]!r}, set config key dataset.columns: "
+            f"{{image: {column}, dimension: {dimensions[0]}, value: {values[0]}}}; else keep one row"
+        )
+    return "keep one row"
 
 
 def _cause(cell: str, images: Sequence[str]) -> str:

@@ -67,7 +67,17 @@ def name_rows(
     Raises:
         RockspaceError: The file names no images, has as few or as many names as no row, or fits the rows in two ways.
     """
-    key, pairing = _naming(names, images, others=others, column=column)
+    try:
+        key, pairing = _naming(names, images, others=others, column=column)
+    except RockspaceError as error:
+        lines = {len(reading.cells) for reading in _readings(names)}
+        if len(table.cells) in lines or len(table.cells) != len(images):
+            raise
+        # What is missing or too much decides which row is whose.
+        raise RockspaceError(
+            f"{names}: {min(lines)} names for the {len(table.cells)} rows of {table.path}, whose order they follow; compare both "
+            f"line by line ({error})"
+        ) from error
     named = str(pairing.names)
     cells = key.cells[named]
     by_ids = _joined(table, key, named)

@@ -87,7 +87,8 @@ def confusion_matrix_figure(
             bar.outline.set_linewidth(0.4)
         about = (
             f"Confusion matrix of {title}: {counted(true_labels, 'validation')}, by true label (rows) and by the most probable label "
-            f"(columns), of {count(len(order), 'label')} in the order of their superclasses (lines).",
+            f"(columns), of {count(len(order), 'label')}"
+            f"{' in the order of their superclasses (lines)' if any(superclasses) else ''}.",
             "Numbers are images; empty cells have none. Darker cells have more."
             if fits
             else f"Darker cells have more images. {_too_many(len(order))}",

@@ -51,7 +51,8 @@ def dataset_sheet(
     title = f"{kind}: {len(chosen)}{of} photographs{of_labels(images['label'])}"
     paths = [root / path for path in chosen["path"]]
     contact_sheet(paths, names.tolist(), output, columns=columns, tile=tile, title=title, background=background)
-    order = "the labels in the order of their superclasses, each named below its images"
+    of_superclasses = "in the order of their superclasses, " if images["superclass"].any() else ""
+    order = f"by label, {of_superclasses}whose name is below each"
     return caption(
         f"{counted(images['label'], kind).capitalize()}, {order if has_labels else 'each with its name below it'}.",
         f"Shown are {len(chosen)}, spread evenly over {'labels and images' if has_labels else 'all'}." if of else "",
