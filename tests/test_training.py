@@ -189,7 +189,7 @@ def test_features_of_all_shards_are_read_back_in_the_catalogs_order(tmp_path):
     for shard, part in enumerate((mixed[:6], mixed[6:])):
         features.subset(part).save(tmp_path / f"{shard}.npz")
     labels = np.array(["a", "b", "c"])[features.label]
-    catalog = pd.DataFrame({"image_id": features.image_id, "label": labels})
+    catalog = pd.DataFrame({"image_id": features.image_id, "split": "train", "label": labels})
     whole = Features.load([tmp_path / "0.npz", tmp_path / "1.npz"], catalog)
     assert whole.image_id.tolist() == features.image_id.tolist()
     np.testing.assert_array_equal(whole.label, features.label)
