@@ -106,6 +106,8 @@ def build(
         RockspaceError: an unknown name or layer, an image too small, or a file that does not fit.
     """
     backbone = look_up(name)
+    if preprocessing not in (modes := ("backbone", *MODES)):
+        raise RockspaceError(f"preprocessing: {preprocessing!r} is not one of {', '.join(modes)}")
     with random_weights_from(seed):
         try:
             network = backbone.build(input_shape=(image_size, image_size, 3))
