@@ -54,6 +54,22 @@ def ending_in_an_operation() -> keras.Model:
     return keras.Model(inputs, keras.ops.mean(layers.Conv2D(4, 3, name="only")(normalization(inputs)), axis=(1, 2)))
 
 
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm = layers.Conv2D(4, 3, strides=2, name="first"), layers.BatchNormalization(name="norm")
+        self.mean, self.last = layers.GlobalAveragePooling2D(), layers.Dense(3, name="last")
+
+    def call(self, images):
+        return self.last(self.mean(keras.ops.relu(self.norm(self.first(images)))))
+
+
+def subclassed() -> keras.Model:
+    """As the docs say that one is saved."""
+    inputs = image()
+    return keras.Model(inputs, Subclassed().call(inputs))
+
+
 def half_precision() -> keras.Model:
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
@@ -84,6 +100,7 @@ MADE = {
     "sequential": sequential,
     "functional": functional,
     "an operation": ending_in_an_operation,
+    "a subclassed model": subclassed,
 }
 """Kinds of files, each with its last layer before what tells classes, and the first and last end of a block."""
 FEATURES = {
@@ -93,6 +110,7 @@ FEATURES = {
     "a softmax": "features",
     "functional": "last",
     "an operation": "output",
+    "a subclassed model": "last",
 }
 
 

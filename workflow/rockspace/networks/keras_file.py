@@ -181,8 +181,8 @@ def _refuse_foreign_classes(path: Path) -> None:
                 raise RockspaceError(f"{path}: holds {name!r} of KerasHub; pip install 'rockspace[hub]'") from None
         elif home not in ("keras", "builtins") and not name.startswith("__"):
             raise RockspaceError(
-                f"{path}: holds {name!r}, which is no part of Keras; write it with Keras' own layers as a functional "
-                "model and save again, or export the network as an .onnx file"
+                f"{path}: holds {name!r}, which is no part of Keras; save keras.Model(images, network.call(images)) with images = "
+                "keras.Input((height, width, 3)) instead, or, if it has layers of its own, an .onnx file (docs/own-backbone.md)"
             )
 
 
