@@ -116,6 +116,10 @@ PLANNED = {
         "[{name: r, backbone: r.onnx, preprocessing: torch, image_size: 34}]",
         "r.onnx takes images of 32 x 32 pixels, and would get 34 x 34; give model 'r' image_size: 32",
     ),
+    "preprocessing of what is ready": (
+        "[{name: c, embeddings: r.npz, preprocessing: torch}]",
+        'models[0].preprocessing: found "torch"; allowed for ready embeddings: "none"',
+    ),
     "no preprocessing": ("[{name: r, backbone: r.onnx}]", "models[0].preprocessing: found null; allowed for an .onnx file"),
     "a layer it lacks": (
         "[{name: r, backbone: r.onnx, preprocessing: torch, layers: [/block0_rel/out]}]",

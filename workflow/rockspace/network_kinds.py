@@ -79,7 +79,8 @@ ONNX_FILE = Kind(
 READY = Kind(
     "ready embeddings", None, False, False,
     _AS_IT_IS | {"preprocessing": "none"},
-    {"weights": ["file"], "objective": [NO_OBJECTIVE]} | {key: [None] for key in ("layers", "feature_layers")},
+    {"weights": ["file"], "objective": [NO_OBJECTIVE], "preprocessing": ["none"], "pooling": ["mean"]}
+    | {key: [None] for key in ("layers", "feature_layers", "image_size")},
 )  # fmt: skip
 
 HUB_PREFIX = "keras_hub:"
