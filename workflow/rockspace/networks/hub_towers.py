@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from rockspace.errors import RockspaceError
-from rockspace.networks.preprocessing import MODES
+from rockspace.networks.preprocessing import MODES, standardizing
 from rockspace.networks.vision_transformer import IMAGE_FEATURES, NORM, POSITIONS, Architecture
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -197,7 +197,7 @@ def _clip_like(backbone: Any, last_norm: keras.layers.Layer) -> Tower:
         }
         return _arrays(parts, blocks)
 
-    preprocessing, size = _standardized(CLIP_MEAN, CLIP_STD), encoder.image_shape[0]
+    preprocessing, size = standardizing(CLIP_MEAN, CLIP_STD), encoder.image_shape[0]
     return Tower(architecture, arrays, backbone.get_vision_embeddings, size, preprocessing)
 
 
@@ -236,80 +236,75 @@ def _siglip(backbone: Any) -> Tower:
 
 
 def _vit(backbone: Any) -> Tower:
-    embedding, encoder = backbone.get_layer("vit_patching_and_embedding"), backbone.get_layer("vit_encoder")
-    places, prefix = embedding.position_embedding.embeddings, int(backbone.use_class_token)
-    architecture = Architecture(
-        patch=_one(backbone.patch_size),
-        width=backbone.hidden_dim,
-        depth=backbone.num_layers,
-        heads=backbone.num_heads,
+    embedding = backbone.get_layer("vit_patching_and_embedding")
+    return _vit_like(
+        backbone,
+        embedding,
+        backbone.get_layer("vit_encoder"),
+        positions=embedding.position_embedding.embeddings,
+        tokens=[embedding.class_token] if backbone.use_class_token else [],
+        mlp_of=lambda layer: (layer.mlp.dense_1, layer.mlp.dense_2),
+        preprocessing=MODES["tf"],
         mlp_width=backbone.mlp_dim,
-        positions=_side(places.shape[0] - prefix),
-        epsilon=backbone.layer_norm_epsilon,
-        prefix=prefix,
         patch_bias=backbone.use_patch_bias,
-        attention_bias=backbone.use_mha_bias,
         mlp_bias=backbone.use_mlp_bias,
     )
 
-    def arrays() -> Arrays:
-        table = _numpy(places)
-        if prefix:
-            table[0] += _numpy(embedding.class_token)[0, 0]
-        blocks = [
-            {
-                "norm_1": layer.layer_norm_1,
-                "attention": layer.mha,
-                "norm_2": layer.layer_norm_2,
-                "mlp_1": layer.mlp.dense_1,
-                "mlp_2": layer.mlp.dense_2,
-            }
-            for layer in encoder.encoder_layers
-        ]
-        parts = {"patches": embedding.patch_embedding, POSITIONS: _table(table), NORM: encoder.layer_norm}
-        return _arrays(parts, blocks)
-
-    def features(images: np.ndarray) -> Any:
-        tokens = backbone(images)
-        return tokens[:, 0] if prefix else tokens
-
-    return Tower(architecture, arrays, features, _one(backbone.image_shape[:2]), MODES["tf"])
-
 
 def _deit(backbone: Any) -> Tower:
-    embedding, encoder = backbone.get_layer("deit_patching_and_embedding"), backbone.get_layer("deit_encoder")
+    embedding = backbone.get_layer("deit_patching_and_embedding")
+    return _vit_like(
+        backbone,
+        embedding,
+        backbone.get_layer("deit_encoder"),
+        positions=embedding.position_embedding,
+        tokens=[embedding.class_token, embedding.distillation_token],
+        mlp_of=lambda layer: (layer.mlp.dense, layer.output_layer.dense),
+        preprocessing=MODES["torch"],
+        mlp_width=backbone.intermediate_dim,
+    )
+
+
+def _vit_like(
+    backbone: Any,
+    embedding: Any,
+    encoder: Any,
+    *,
+    positions: Any,
+    tokens: list[Any],
+    mlp_of: Callable[[Any], tuple[Any, Any]],
+    preprocessing: dict[str, Any],
+    **options: Any,
+) -> Tower:
+    """The tower of a backbone whose position embeddings are of ``tokens`` and then of patches; ``options`` are of `Architecture`."""
     architecture = Architecture(
         patch=_one(backbone.patch_size),
         width=backbone.hidden_dim,
         depth=backbone.num_layers,
         heads=backbone.num_heads,
-        mlp_width=backbone.intermediate_dim,
-        positions=_side(embedding.position_embedding.shape[1] - 2),
+        positions=_side(positions.shape[-2] - len(tokens)),
         epsilon=backbone.layer_norm_epsilon,
-        prefix=2,
+        prefix=len(tokens),
         attention_bias=backbone.use_mha_bias,
+        **options,
     )
 
     def arrays() -> Arrays:
-        table = _numpy(embedding.position_embedding)[0]
-        table[:2] += np.concatenate([_numpy(embedding.class_token)[0], _numpy(embedding.distillation_token)[0]])
-        blocks = [
-            {
-                "norm_1": layer.layer_norm_1,
-                "attention": layer.mha,
-                "norm_2": layer.layer_norm_2,
-                "mlp_1": layer.mlp.dense,
-                "mlp_2": layer.output_layer.dense,
-            }
-            for layer in encoder.encoder_layers
-        ]
+        table = _numpy(positions).reshape(-1, architecture.width)
+        for row, token in zip(table, tokens, strict=False):
+            row += _numpy(token).ravel()
+        blocks = []
+        for layer in encoder.encoder_layers:
+            attention = {"norm_1": layer.layer_norm_1, "attention": layer.mha, "norm_2": layer.layer_norm_2}
+            blocks.append(attention | dict(zip(("mlp_1", "mlp_2"), mlp_of(layer), strict=True)))
         parts = {"patches": embedding.patch_embedding, POSITIONS: _table(table), NORM: encoder.layer_norm}
         return _arrays(parts, blocks)
 
     def features(images: np.ndarray) -> Any:
-        return backbone(images)[:, 0]
+        found = backbone(images)
+        return found[:, 0] if tokens else found
 
-    return Tower(architecture, arrays, features, _one(backbone.image_shape[:2]), MODES["torch"])
+    return Tower(architecture, arrays, features, _one(backbone.image_shape[:2]), preprocessing)
 
 
 def _arrays(layers: dict[str, Any], blocks: Iterable[dict[str, Any]]) -> Arrays:
@@ -360,11 +355,3 @@ def _one(sides: Any) -> int:
             f"a preset for patches or images of {' x '.join(map(str, sides))} cannot be used: not square"
         )
     return int(sides.pop())
-
-
-def _standardized(mean: tuple[float, ...], std: tuple[float, ...]) -> dict[str, Any]:
-    """Preprocessing to mean 0 and deviation 1 of pixels in 0..1."""
-    return {
-        "scale": [1 / (255 * each) for each in std],
-        "offset": [-m / s for m, s in zip(mean, std, strict=True)],
-    }

@@ -9,10 +9,12 @@ Usage: ``python -m rockspace.networks.layer_names resnet50`` prints them as JSON
 import difflib
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +39,7 @@ from rockspace.network_kinds import (
     kind_of,
     layer_name,
 )
+from rockspace.sources import digest_of
 
 PUBLISHED = Path(__file__).with_name("published_weights.json")
 """By backbone, address and checksum of the file that `keras.applications` downloads for it."""
@@ -232,15 +235,21 @@ def _source(backbone: str) -> str:
 
 def _cached(backbone: str) -> Path:
     """Where the layers of a backbone are stored; named for what they depend on: Keras, this package, the content of a file."""
-    modules = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    digest = hashlib.sha256(modules + backbone.encode())
-    for file in (Path(backbone), Path(backbone.removeprefix(HUB_PREFIX), "config.json")):
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return (
-        platformdirs.user_cache_path("rockspace")
-        / f"{file_name(backbone)}-{version('keras')}-{digest.hexdigest()[:12]}.json"
-    )
+    folder, name = platformdirs.user_cache_path("rockspace"), f"{file_name(backbone)}-{version('keras')}"
+    paths = (Path(backbone), Path(backbone.removeprefix(HUB_PREFIX), "config.json"))
+    files = {path.name: path.resolve() for path in paths if path.is_file()}
+    digest = hashlib.sha256(_code_of_package() + backbone.encode())
+    if files:
+        # What was read is written down, so that not every job reads a large file.
+        place = hashlib.sha256(str(files).encode()).hexdigest()[:12]
+        record = folder / f"{name}-{place}.source.json"
+        digest.update(str(digest_of(files, record, keep=os.access(folder, os.W_OK))).encode())
+    return folder / f"{name}-{digest.hexdigest()[:12]}.json"
+
+
+@cache
+def _code_of_package() -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
 
 
 def _layers(backbone: str) -> Layers | str | None:

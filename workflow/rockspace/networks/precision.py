@@ -123,5 +123,9 @@ def dtype_policies(model: keras.Model, precision: str) -> dict[str, str]:
     outputs = [id(tensor) for tensor in keras.tree.flatten(model.outputs)]
     wide = head | {PREPROCESSING} | {layer.name for layer in model.layers if layer.name.endswith(WIDE_ACTIVATION)}
     wide |= {layer.name for layer in model.layers if id(layer.output) in outputs}
-    policy = "float32" if precision == "float32" else f"mixed_{precision}"
-    return {layer.name: "float32" if layer.name in wide else policy for layer in model.layers}
+    return {layer.name: "float32" if layer.name in wide else policy_of(precision) for layer in model.layers}
+
+
+def policy_of(precision: str) -> str:
+    """Keras' dtype policy of a layer that computes in ``precision``."""
+    return "float32" if precision == "float32" else f"mixed_{precision}"

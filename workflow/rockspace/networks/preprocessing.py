@@ -1,5 +1,6 @@
 """Preprocessing as layers, so that it belongs to the backbone and travels inside the saved model."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -29,16 +30,21 @@ def preprocess(
     return keras.layers.Rescaling(scale, offset, name=PREPROCESSING, dtype="float32")(pixels)
 
 
+def standardizing(mean: Sequence[float], std: Sequence[float]) -> dict[str, Any]:
+    """Return the arguments of `preprocess` that give channels mean 0 and deviation 1, from those of pixels in 0..1."""
+    return {
+        "scale": [1 / (255 * each) for each in std],
+        "offset": [-m / s for m, s in zip(mean, std, strict=True)],
+    }
+
+
 MODES: dict[str, dict[str, Any]] = {
     "unit": {"scale": [1 / 255] * 3, "offset": [0.0] * 3},
     "none": {"scale": [1.0] * 3, "offset": [0.0] * 3},
     # The modes of keras.applications.imagenet_utils.preprocess_input.
     "tf": {"scale": [1 / 127.5] * 3, "offset": [-1.0] * 3},
     "caffe": {"scale": [1.0] * 3, "offset": [-103.939, -116.779, -123.68], "swap_channels": True},
-    "torch": {
-        "scale": [1 / (255 * std) for std in IMAGENET_STD],
-        "offset": [-mean / std for mean, std in zip(IMAGENET_MEAN, IMAGENET_STD, strict=True)],
-    },
+    "torch": standardizing(IMAGENET_MEAN, IMAGENET_STD),
     # What EfficientNetV2-S, M and L, and EfficientNet-Lite0 were trained with.
     "128": {"scale": [1 / 128] * 3, "offset": [-1.0] * 3},
     "lite": {"scale": [1 / 128] * 3, "offset": [-127 / 128] * 3},

@@ -16,7 +16,7 @@ import numpy as np
 
 from rockspace.networks.fast_layers import Gelu, fast_equivalent
 from rockspace.networks.folding import factors_of, foldable_pairs, scale_and_shift
-from rockspace.networks.precision import WIDE_ACTIVATION, dtype_policies, has_gpu
+from rockspace.networks.precision import WIDE_ACTIVATION, dtype_policies, has_gpu, policy_of
 from rockspace.networks.rewiring import Replacement, copy_of, rebuild
 
 
@@ -94,7 +94,6 @@ def training_copy(network: keras.Model, precision: str, *, freeze_norms: bool) -
         freeze_norms: whether the statistics and scale of batch normalisation are frozen.
     """
     policies = dtype_policies(network, precision)
-    narrow = "float32" if precision == "float32" else f"mixed_{precision}"
     pairs = foldable_pairs(network) if freeze_norms else {}
     # A layer with a bias would have a variable too many for a layer and batch normalisation without bias and beta.
     pairs = {name: norm for name, norm in pairs.items() if norm.center or network.get_layer(name).use_bias}
@@ -106,7 +105,7 @@ def training_copy(network: keras.Model, precision: str, *, freeze_norms: bool) -
             return copy_of(layer, dtype=policy, **changes)
         fast = None if has_gpu() else fast_equivalent(layer)
         # Gelu computes in float32 itself, and neither takes nor gives that.
-        return copy_of(layer, fast, dtype=narrow if fast is Gelu else policy, **changes)
+        return copy_of(layer, fast, dtype=policy_of(precision) if fast is Gelu else policy, **changes)
 
     def replace(layer: keras.layers.Layer) -> Replacement:
         if layer.name in pairs:
