@@ -97,7 +97,7 @@ def test_one_table_may_name_the_images_of_both_splits(tmp_path):
     table.to_csv(tmp_path / "all.csv", index_label="image")
     tables, (reading,) = people_coordinates(tmp_path, dataset(**given), catalog)
     assert_each_has_its_own_coordinates(catalog, tables)
-    assert reading.named_by == "column 'image' names the images (rows of no image are left out: ghost)"
+    assert reading.pairing.how == "column 'image' names the images (rows of no image are left out: ghost)"
     table.drop(names[0]).to_csv(tmp_path / "all.csv", index_label="image")
     with pytest.raises(RockspaceError, match="image 'ghost' has a row but no file"):
         people_coordinates(tmp_path, dataset(**given), catalog)

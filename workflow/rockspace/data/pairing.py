@@ -49,7 +49,7 @@ class Pairing:
         numbering: Columns that only number the rows.
         how: How rows were matched, in words.
         left_out: The names in rows of no image.
-        by_number: Whether the numbers in names were matched rather than the names.
+        by_number: Whether numbers were matched rather than names.
     """
 
     rows: np.ndarray
@@ -150,7 +150,8 @@ def pair(
         left_out = [cell for cell, likely in zip(table.cells[best.column], best.found, strict=True) if not likely]
         how = f"{table.in_words(best.column)} names {best.what}"
         how += f" (rows of no image are left out: {listed(left_out)})" if left_out else ""
-        return Pairing(rows, best.column, numbering, how, tuple(left_out), by_number=best.what == _NUMBERS)
+        is_number = best.what == _NUMBERS or are_integers(table.cells[best.column])
+        return Pairing(rows, best.column, numbering, how, tuple(left_out), is_number)
     _refuse_images_in_columns(table, images)
     matches = [match for match in matches if column or not _are_ratings(table, match.column)]
     closest = max(matches, key=_Match.recognised, default=None)

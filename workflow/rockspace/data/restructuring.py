@@ -3,7 +3,6 @@
 Apart from `rockspace.data.catalog`, so that a change here trains nothing again that has the same catalog.
 """
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +20,7 @@ from rockspace.data.images import read_rgb
 from rockspace.data.pairing import images_by_table, pair
 from rockspace.data.patterns import MissingError, several
 from rockspace.data.row_names import read_image_table
-from rockspace.data.splits import divided, drawn_splits
+from rockspace.data.splits import divided, drawn_splits, match_name
 from rockspace.data.tables import is_missing, is_number, number
 from rockspace.errors import RockspaceError
 
@@ -129,8 +128,7 @@ def _labels(
 
 
 def _labels_in_name(pattern: str, file: str) -> tuple[str, str, str, str]:
-    """Take a file's name apart, or its path where the pattern has a slash."""
-    match = re.fullmatch(pattern, file if "/" in pattern else PurePosixPath(file).name)
+    match = match_name(pattern, file)
     if match is None:
         raise RockspaceError(
             f"{file}: the name does not match dataset.filename ({pattern}); rename it or change the key"

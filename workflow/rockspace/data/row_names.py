@@ -229,23 +229,23 @@ def listing(path: Path, images: Sequence[str]) -> Listing:
     return Listing(dict(zip(images, pairing.rows.tolist(), strict=True)), is_pure)
 
 
-def refuse_unknown_names(path: Path, table: Table) -> None:
+def refuse_unknown_names(path: Path, table: Path, rows: int) -> None:
     """Refuse a file that is called like one of names, and may have those of a table's rows, but names no images.
 
     Raises:
         RockspaceError: It cannot be read, or has as many different words as the table has rows.
     """
-    if not _CALLED_LIKE_NAMES.fullmatch(path.stem) or path == table.path:
+    if not _CALLED_LIKE_NAMES.fullmatch(path.stem) or path == table:
         return
     try:
         columns = [cells for reading in _readings(path) for _, cells in reading.cells.items()]
-        if not any(len(cells) == len(table.cells) and cells.is_unique and not are_numbers(cells) for cells in columns):
+        if not any(len(cells) == rows and cells.is_unique and not are_numbers(cells) for cells in columns):
             return
         reason = f"{columns[0].iloc[0]!r} is not an image"
     except RockspaceError as error:
         reason = str(error)
     raise RockspaceError(
-        f"{table.path}: its rows have no names, and {path.name}, which may have them, names no images ({reason}); correct it, or take "
+        f"{table}: its rows have no names, and {path.name}, which may have them, names no images ({reason}); correct it, or take "
         "it out of the folder"
     )
 

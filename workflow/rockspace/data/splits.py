@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from rockspace.data.catalog import NO_LABEL, SPLITS
 from rockspace.data.pairing import pair
@@ -63,6 +62,8 @@ def divided(raw: Path, dataset: Mapping[str, Any], files: Sequence[str]) -> dict
 
 def drawn_splits(labels: pd.Series, fraction: float, seed: int, **_: Any) -> np.ndarray:
     """Draw a part of the images to validate with, stratified by label where there are labels."""
+    from sklearn.model_selection import train_test_split  # slow, and not needed to look through a folder
+
     images = np.arange(len(labels))
     strata = None if (labels == NO_LABEL).all() else labels
     try:
@@ -83,6 +84,11 @@ def split_of(value: str) -> str | None:
     return next((split for split, words in _WORDS.items() if words.fullmatch(word)), None)
 
 
+def match_name(pattern: str, file: str) -> re.Match[str] | None:
+    """Match ``dataset.filename`` with a file's name, or with its path where the pattern has a slash."""
+    return re.fullmatch(pattern, file if "/" in pattern else PurePosixPath(file).name)
+
+
 def _of_tokens(pattern: str, tokens: str, files: Sequence[str]) -> list[str]:
     """The images whose token lies in one of the ranges, such as ``13-16,20``."""
     ranges = [
@@ -90,7 +96,7 @@ def _of_tokens(pattern: str, tokens: str, files: Sequence[str]) -> list[str]:
     ]
     token_of: dict[str, str] = {}
     for file in files:
-        match = re.fullmatch(pattern, file if "/" in pattern else PurePosixPath(file).name)
+        match = match_name(pattern, file)
         token = match["token"] if match else None
         if token is None or not token.isdecimal():
             raise RockspaceError(f"{file}: dataset.filename ({pattern}) finds no token in its name that is a number")

@@ -6,7 +6,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +22,7 @@ from rockspace.data.long_tables import long_columns
 from rockspace.data.pairing import OTHER_SUFFIXES, Pairing, folded_name, pair, recognised
 from rockspace.data.patterns import select, several
 from rockspace.data.row_names import Listing, listed_images, listing, name_rows, read_image_table, refuse_unknown_names
-from rockspace.data.splits import split_of
+from rockspace.data.splits import match_name, split_of
 from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, read_lines, read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, Reading, read_coordinates
@@ -240,12 +240,16 @@ def _refuse_unread_images(look: _Folder, images_of: Mapping[str, list[str]], sou
     """Refuse to leave out rows of images in a format that is not read."""
     unread = {folded_name(file): file for file in _with_suffix(look.files, OTHER_SUFFIXES)}
     for split, source in source_of.items() if unread else ():
-        others = [image for other, images in images_of.items() if other != split for image in images]
-        left_out = look.read(source, images_of[split], others).left_out
+        others = _of_other_splits(images_of, split)
+        left_out = look.read(source, images_of[split], others).pairing.left_out
         if file := next((unread[folded_name(cell)] for cell in left_out if folded_name(cell) in unread), None):
             raise RockspaceError(
                 f"{look.path}: {source.table} has a row for {file}, which has a format that is not read; save it as JPEG or PNG"
             )
+
+
+def _of_other_splits(images_of: Mapping[str, list[str]], split: str) -> list[str]:
+    return [image for other, images in images_of.items() if other != split for image in images]
 
 
 def _visible_files(folder: Path) -> list[str]:
@@ -365,13 +369,12 @@ def _source_for(
         fitting.pop(source.names or "", None)  # a key to another table
     # The numbers of classes, or 0 and 1 for splits, are no coordinates beside others.
     fitting = {table: each for table, each in fitting.items() if not _are_codes(each[1].table)} or fitting
-    first = next(iter(fitting.values()), None)
-    if first and any(not np.array_equal(first[1].table, reading.table) for _, reading in fitting.values()):
+    if not _agree([reading for _, reading in fitting.values()]):
         raise RockspaceError(
             f"{look.path}: {listed(fitting)} each give all images coordinates; name one in dataset.splits.train.coordinates, "
             "or take the others out of the folder"
         )
-    return first[0] if first else None
+    return next((source for source, _ in fitting.values()), None)
 
 
 def _are_codes(coordinates: pd.DataFrame) -> bool:
@@ -386,63 +389,85 @@ def _read(look: _Folder, table: str, images: Sequence[str], others: Sequence[str
     columns = {} if "dimension" in look.given.get("columns", {}) else long_columns(read_table(path))
     given = look.given.get("splits", {}).get("train", {}).get("names")
     source = _Source(table, given, columns)
-    reading, fault = None, None
     try:
         reading = look.read(source, images, others)
-    except RockspaceError as error:
-        fault = error
-    if given and reading is None:
-        raise fault or RockspaceError(f"{path}: cannot be read")
-    rows = None
-    if reading:
-        table_of_images, pairing = look.rows(source, images, others)
-        # Of numbers, but not of names, a key may say otherwise.
-        if given or (pairing.names and not (pairing.by_number or are_integers(table_of_images.cells[pairing.names]))):
-            return source, reading
-        rows = pairing.rows
-    found: dict[str, tuple[_Source, Reading]] = {}
-    for file, names in look.listings.items():
-        if file == table or (isinstance(names, RockspaceError) and reading and reading.has_names):
-            continue
-        if isinstance(names, RockspaceError):
-            raise fault or names
-        other, named = None, _Source(table, file, columns)
-        is_joined = _is_joined(look, named, images, others)
-        if is_joined or names.is_pure:
-            with contextlib.suppress(RockspaceError):
-                other = look.read(named, images, others)
-        if reading and other and np.array_equal(other.table, reading.table):
-            continue
-        if reading and reading.has_names:
-            if is_joined and other:
-                raise AmbiguousError(
-                    f"{look.path}: {table} names the images itself, and otherwise by {file}; name that in dataset.splits.train.names "
-                    "or take it out of the folder"
-                )
-        elif other:
-            found[file] = named, other
-        elif rows is not None and names.is_in_another_order(rows, images):
-            raise AmbiguousError(
-                f"{look.path}: the rows of {table} have no names, and {file} lists the images in another order than that of "
-                "their names; put names and coordinates into one table"
-            )
-    first = next(iter(found.values()), None)
-    if first and any(not np.array_equal(first[1].table, other.table) for _, other in found.values()):
-        raise AmbiguousError(
-            f"{look.path}: {listed(found)} each name the rows of {table}, in different ways; name one in "
-            "dataset.splits.train.names, or take the others out of the folder"
-        )
-    if first:
-        return first
-    if reading is None:
-        raise fault or RockspaceError(f"{path}: cannot be read")
-    for file in _with_suffix(look.files, TABLES) if not reading.has_names else ():
+    except RockspaceError as fault:
+        named = None if given else _named_elsewhere(look, source, images, others, fault)
+        if named is None:
+            raise
+        return named
+    if given:
+        return source, reading
+    if reading.pairing.names:
+        if reading.pairing.by_number:  # of numbers, but not of names, a key may say otherwise
+            _refuse_another_key(look, source, images, others, reading)
+        return source, reading
+    if named := _named_elsewhere(look, source, images, others, reading):
+        return named
+    for file in _with_suffix(look.files, TABLES):
         if file not in look.listings:
             try:
-                refuse_unknown_names(look.path / file, table_of_images)
+                refuse_unknown_names(look.path / file, path, len(reading.table))
             except RockspaceError as error:
                 raise AmbiguousError(str(error)) from error
     return source, reading
+
+
+def _named_elsewhere(
+    look: _Folder, source: _Source, images: Sequence[str], others: Sequence[str], alone: Reading | RockspaceError
+) -> tuple[_Source, Reading] | None:
+    """A table with the names of its rows from another file, if there is one; ``alone`` is its reading by order, or why there is none."""
+    found: dict[str, tuple[_Source, Reading]] = {}
+    for file, names in look.listings.items():
+        if file == source.table:
+            continue
+        if isinstance(names, RockspaceError):
+            raise alone if isinstance(alone, RockspaceError) else names
+        named = replace(source, names=file)
+        is_key = names.is_pure or _is_joined(look, named, images, others)
+        if is_key and (reading := _read_if_whole(look, named, images, others)):
+            if isinstance(alone, RockspaceError) or not _agree([alone, reading]):
+                found[file] = named, reading
+        elif isinstance(alone, Reading) and names.is_in_another_order(alone.pairing.rows, images):
+            raise AmbiguousError(
+                f"{look.path}: the rows of {source.table} have no names, and {file} lists the images in another order than that of "
+                "their names; put names and coordinates into one table"
+            )
+    if not found:
+        return None
+    if not _agree([reading for _, reading in found.values()]):
+        raise AmbiguousError(
+            f"{look.path}: {listed(found)} each name the rows of {source.table}, in different ways; name one in "
+            "dataset.splits.train.names, or take the others out of the folder"
+        )
+    return next(iter(found.values()))
+
+
+def _refuse_another_key(
+    look: _Folder, source: _Source, images: Sequence[str], others: Sequence[str], own: Reading
+) -> None:
+    """Refuse a table with numbers of images if these are ids in another file, which say otherwise."""
+    for file, names in look.listings.items():
+        named = replace(source, names=file)
+        if file == source.table or isinstance(names, RockspaceError) or not _is_joined(look, named, images, others):
+            continue
+        reading = _read_if_whole(look, named, images, others)
+        if reading and not _agree([own, reading]):
+            raise AmbiguousError(
+                f"{look.path}: {source.table} names the images itself, and otherwise by {file}; name that in dataset.splits.train.names "
+                "or take it out of the folder"
+            )
+
+
+def _read_if_whole(look: _Folder, source: _Source, images: Sequence[str], others: Sequence[str]) -> Reading | None:
+    with contextlib.suppress(RockspaceError):
+        return look.read(source, images, others)
+    return None
+
+
+def _agree(readings: Sequence[Reading]) -> bool:
+    """Whether all of these give the images the same coordinates."""
+    return all(np.array_equal(readings[0].table, reading.table) for reading in readings)
 
 
 def _is_joined(look: _Folder, source: _Source, images: Sequence[str], others: Sequence[str]) -> bool:
@@ -532,16 +557,16 @@ def _label_columns(
     coordinates = {source.table for source in source_of.values()}
     tables = [table for table in _with_suffix(look.files, TABLES) if table not in coordinates]
     own = {
-        table: _columns_of_labels(look, images_of, dict.fromkeys(images_of, _Source(table)), columns, faults)
+        table: found
         for table in tables
+        if (found := _columns_of_labels(look, images_of, dict.fromkeys(images_of, _Source(table)), columns, faults))
     }
-    having = [table for table in tables if own[table]]
-    if len(having) > 1:
-        raise RockspaceError(f"{look.path}: {listed(having)} each give all images a label; {_BY_HAND}")
-    for table in having:
-        columns, labels = own[table] or ({}, 0)
-        return columns, dict.fromkeys(images_of, table), labels
-    return None
+    if len(own) > 1:
+        raise RockspaceError(f"{look.path}: {listed(own)} each give all images a label; {_BY_HAND}")
+    if not own:
+        return None
+    table, (called, labels) = own.popitem()
+    return called, dict.fromkeys(images_of, table), labels
 
 
 def _columns_of_labels(
@@ -557,7 +582,7 @@ def _columns_of_labels(
     words = {"label": LABEL_COLUMNS, "superclass": SUPERCLASS_COLUMNS}
     words |= {role: (given[role].strip().lower(),) for role in words if role in given}
     for split, source in source_of.items():
-        others = [image for other, images in images_of.items() if other != split for image in images]
+        others = _of_other_splits(images_of, split)
         try:
             table, pairing = look.rows(source, images_of[split], others)
         except RockspaceError:
@@ -594,13 +619,12 @@ def _filename(images: Sequence[str], stems: Sequence[str], faults: list[str]) ->
     ending = rf"\.{suffixes[0]}" if len(suffixes) == 1 else rf"\.(?:{'|'.join(suffixes)})"
     for stem in stems:
         expression = stem + ending if stem in _STEMS else stem
-        names = [image if "/" in expression else PurePosixPath(image).name for image in images]
-        matches = [re.fullmatch(expression, name) for name in names]
-        labels = Counter(match["label"] for match in matches if match)
+        matches = [match for image in images if (match := match_name(expression, image))]
+        labels = Counter(match["label"] for match in matches)
         are_words = all(re.search(r"[^\W\d_]", label) for label in labels)
-        if not all(matches) or not (are_words or stem == stems[-1]):
+        if len(matches) < len(images) or not (are_words or stem == stems[-1]):
             continue
-        if _are_labels(labels, f"names such as '{names[0]}'", faults):
+        if _are_labels(labels, f"names such as '{matches[0].string}'", faults):
             return expression, len(labels)
     return None
 

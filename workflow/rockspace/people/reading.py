@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rockspace.data.catalog import NO_LABEL, SPLITS
-from rockspace.data.pairing import counts, images_by_table, pair
+from rockspace.data.pairing import Pairing, counts, images_by_table, pair
 from rockspace.data.row_names import read_image_table
 from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, is_number, number, numbers
 from rockspace.errors import RockspaceError, listed
@@ -56,27 +56,23 @@ class Reading:
     Attributes:
         table: One float64 column a dimension; the index holds the images' paths.
         file: Name of the file.
-        named_by: What names the images, in words.
-        has_names: Whether anything does, rather than the order of the rows.
+        pairing: How the rows were matched with the images.
         labels: The columns of labels and superclasses.
         ignored: Why each other column was left out.
-        left_out: The names in rows of no image.
     """
 
     table: pd.DataFrame
     file: str
-    named_by: str
-    has_names: bool
+    pairing: Pairing
     labels: tuple[str, ...]
     ignored: Mapping[str, str]
-    left_out: tuple[str, ...] = ()
 
     def in_words(self, *, whole: bool = False) -> list[str]:
         """Three lines: file and names, dimensions and labels, what was ignored; the first few of each, or if ``whole`` all."""
         write = ", ".join if whole else listed
         left_out = [f"{name} ({reason})" for name, reason in self.ignored.items()]
         return [
-            f"{self.file}: {self.named_by}, {len(self.table)} images",
+            f"{self.file}: {self.pairing.how}, {len(self.table)} images",
             f"dimensions: {write(self.table.columns)}" + (f"; labels: {write(self.labels)}" if self.labels else ""),
             f"ignored: {write(left_out) or 'nothing'}",
         ]
@@ -180,11 +176,9 @@ def read_coordinates(
     return Reading(
         table=kept.dropna() if partial else kept,
         file=path.name,
-        named_by=pairing.how,
-        has_names=pairing.names is not None,
+        pairing=pairing,
         labels=labels,
         ignored=ignored,
-        left_out=pairing.left_out,
     )
 
 
