@@ -298,6 +298,13 @@ def test_the_file_that_is_written_can_be_run_at_once_and_says_what_the_folder_al
         assert planned.returncode == 0, planned.stdout + planned.stderr
 
 
+def test_a_dataset_that_is_neither_folder_nor_section_is_one_line(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    planned = dry_run(tmp_path, ["--snakefile", str(ROOT / "Snakefile"), "--config", "dataset=5"], dict(os.environ))
+    assert planned.returncode != 0
+    assert "config: dataset: found 5; allowed: object" in planned.stdout + planned.stderr
+
+
 def test_at_most_five_of_anything_are_listed(folder, tmp_path, monkeypatch, capsys):
     images = [f"{kind}{i}.png" for kind in "abcdefghij" for i in range(4)]
     fill(folder, images)

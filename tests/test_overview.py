@@ -433,7 +433,7 @@ def test_a_network_that_was_not_trained_is_said_to_be_what_it_is(tmp_path, how):
         == "1 network as it is; rotations were learnt on 48 training images and scored on 48 validation images."
     )
     assert found.title("a") == ", ".join(["a", *([] if how == "ready" else ["layer penultimate"]), ORIGINS[how]])
-    row = alignment_rows(found.models, found.kinds, [], {"a": found.origin("a")})[0]
+    row = alignment_rows(found.models, found.kinds, [], {"a": found.settings("a")})[0]
     assert row.note.startswith(ORIGINS[how])
     assert ("layer" in row.note) == (how != "ready")
     assert ("What pretraining added" in dict(points(found))) == (how == "pretrained")

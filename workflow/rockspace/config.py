@@ -101,6 +101,12 @@ def laid_over(config: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return config | other | both
 
 
+def has_folder(config: Mapping[str, Any]) -> bool:
+    """Say whether the ``dataset`` of a configuration that is not validated yet is a folder, or has one to be looked through."""
+    dataset = config.get("dataset")
+    return isinstance(dataset, str) or (isinstance(dataset, Mapping) and "folder" in dataset)
+
+
 def differing(config: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str, Any]:
     """Return what ``config`` says that ``default`` does not: `laid_over` the default, it gives ``config``."""
     found: dict[str, Any] = {}

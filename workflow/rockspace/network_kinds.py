@@ -137,13 +137,26 @@ def has_seed(model: dict[str, Any]) -> bool:
     return is_trained(model) or model["weights"] == RANDOM
 
 
-def files_of(model: dict[str, Any]) -> dict[str, Path]:
-    """Return the user's own files that a model of a validated configuration is made of, by the keys that name them."""
+def is_ready(model: dict[str, Any]) -> bool:
+    """Say whether a model of the configuration is a file of ready embeddings, and no network that is run here."""
+    return kind_of(model["backbone"]) is READY
+
+
+def named_files(model: dict[str, Any]) -> dict[str, Path]:
+    """Return the user's own files that a model of a validated configuration names, by the keys that name them."""
     kind = kind_of(model["backbone"])
     named = [] if kind in (NAMED, HUB) else ["backbone"]
     if model["weights"] not in (RANDOM, kind.defaults["weights"]):
         named.append("weights")
-    files = {key: Path(model[key]) for key in (*named, "embeddings", "names") if model[key]}
+    return {key: Path(model[key]) for key in (*named, "embeddings", "names") if model[key]}
+
+
+def files_of(model: dict[str, Any]) -> dict[str, Path]:
+    """Return all of the user's own files that a model of a validated configuration is made of: `named_files`, and what is beside them.
+
+    The graph of an ``.onnx`` file is read for this.
+    """
+    kind, files = kind_of(model["backbone"]), named_files(model)
     if kind is ONNX_FILE:
         files |= {file.name: file for file in _weights_of_graph(files["backbone"]) if file.is_file()}
     if kind is READY and files["embeddings"].suffix == ".npy":
@@ -191,7 +204,7 @@ def fetched_weights(backbone: str) -> Path:
 def check_files(models: list[dict[str, Any]]) -> None:
     """Raise a RockspaceError if a file that a model names is not there."""
     for model in models:
-        for key, file in files_of(model).items():
+        for key, file in named_files(model).items():
             if not file.is_file():
                 own = kind_of(model["backbone"]).defaults["weights"]
                 weights = f"{own}, {RANDOM}, or the path of a .weights.h5 file"

@@ -10,22 +10,30 @@ from snakemake.logging import logger
 
 try:
     from rockspace.code_fingerprint import code_fingerprint
-    from rockspace.config import VALIDATION_RULES, is_one_solution, needs_pixels, validated, validation_rule
+    from rockspace.config import (
+        VALIDATION_RULES,
+        has_folder,
+        is_one_solution,
+        needs_pixels,
+        validated,
+        validation_rule,
+    )
     from rockspace.data.archive import check_source, source_files
     from rockspace.data.manifest import lost_files
     from rockspace.errors import RockspaceError
     from rockspace.baselines import as_they_are, baselines, classifies
     from rockspace.network_kinds import (
         RANDOM,
-        READY,
         check_files,
         fetched_weights,
         file_name,
         files_of,
         files_of_preset,
         has_seed,
+        is_ready,
         is_trained,
         kind_of,
+        named_files,
     )
     from rockspace.networks.layer_names import embedded_layers
     from rockspace.sources import digest_of
@@ -37,7 +45,7 @@ except ModuleNotFoundError as error:
 
 try:
     given = dict(config)
-    if isinstance(given.get("dataset"), str) or "folder" in (given.get("dataset") or {}):
+    if has_folder(config):
         from rockspace.people.proposal import with_proposed_dataset
 
         given = with_proposed_dataset(config, Path("config/config.yaml"))
@@ -66,8 +74,8 @@ RUN = f"{MODEL}/seed-{{seed}}"
 # All models, baselines last, and the names of those that are trained.
 MODELS = {model["name"]: model for model in models}
 TRAINED = [name for name, model in MODELS.items() if is_trained(model)]
-CLASSIFIES = {name: classifies(model) for name, model in MODELS.items()}
-READY_MODELS = [name for name, model in MODELS.items() if kind_of(model["backbone"]) is READY]
+CLASSIFIERS = [name for name, model in MODELS.items() if classifies(model)]
+READY_MODELS = [name for name, model in MODELS.items() if is_ready(model)]
 REGRESSES = {name: model["objective"] in ("coordinates", "joint") for name, model in MODELS.items()}
 SEEDS = settings["seeds"]
 # A pretrained network is the same for every seed, unless it is trained.
@@ -84,7 +92,9 @@ ENSEMBLES = {
     each["name"]: each | {"models": each["models"] or TRAINED, "seeds": each["seeds"] or SEEDS}
     for each in settings["ensembles"]
 }
-CLASSIFYING_ENSEMBLES = [name for name, each in ENSEMBLES.items() if any(CLASSIFIES[model] for model in each["models"])]
+CLASSIFYING_ENSEMBLES = [
+    name for name, each in ENSEMBLES.items() if any(model in CLASSIFIERS for model in each["models"])
+]
 # All networks with their seeds, those that are trained, all their layers, and the last of each, which the overview shows.
 NETWORKS = [(model, seed) for model in MODELS for seed in SEEDS_OF[model]]
 TRAININGS = [(model, seed) for model in TRAINED for seed in SEEDS]
@@ -122,7 +132,7 @@ def people(*files):
 
 
 wildcard_constraints:
-    model="|".join(MODELS),
+    model=any_of(MODELS),
     seed=r"\d+",
     draw=r"(seed-\d+/)?",
     split="|".join(SPLITS),
@@ -131,7 +141,7 @@ wildcard_constraints:
     layer=r"[^/]+",
     fold=r"\d+",
     files="raw|people",
-    ensemble="|".join(ENSEMBLES) or "none",
+    ensemble=any_of(ENSEMBLES),
 
 
 for split, path in RESPONSES.items():
@@ -168,7 +178,7 @@ def weights(wildcards):
     model = MODELS[wildcards.model]
     if model["weights"] == RANDOM and not kind_of(model["backbone"]).described:
         return []
-    files = files_of(model)
+    files = named_files(model)
     return str(files.get("weights") or files.get("backbone") or fetched_weights(model["backbone"]))
 
 
@@ -372,15 +382,15 @@ def of_runs(pattern):
     return expand(pattern, zip, model=models, seed=seeds, layer=layers)
 
 
-def of_trainings(*patterns):
-    """The files of each trained model and seed, in the order of TRAININGS."""
-    return [file for model, seed in TRAININGS for file in expand(patterns, model=model, seed=seed)]
+def of_trainings(*patterns, models=TRAINED):
+    """The files of each trained model, or of some of them, and seed, in the order of TRAININGS."""
+    runs = [(model, seed) for model, seed in TRAININGS if model in models]
+    return [file for model, seed in runs for file in expand(patterns, model=model, seed=seed)]
 
 
 def of_classifiers(*patterns):
     """The files of each model that learns labels and seed, in the order of TRAININGS."""
-    runs = [(model, seed) for model, seed in TRAININGS if CLASSIFIES[model]]
-    return [file for model, seed in runs for file in expand(patterns, model=model, seed=seed)]
+    return of_trainings(*patterns, models=CLASSIFIERS)
 
 
 def every(*patterns):

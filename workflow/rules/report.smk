@@ -146,7 +146,7 @@ rule mistakes:
     benchmark:
         f"{STUDY}/benchmarks/mistakes/{{model}}-{{seed}}.tsv"
     wildcard_constraints:
-        model=any_of(name for name in TRAINED if CLASSIFIES[name]),
+        model=any_of(CLASSIFIERS),
     conda:
         "../envs/rockspace.yaml"
     params:

@@ -239,7 +239,8 @@ def predictions(outputs: Outputs) -> pd.DataFrame:
         for suffix, guess in zip(RANK_SUFFIXES, best.T, strict=False):
             table[f"predicted{suffix}"] = outputs.labels[guess]
             table[f"probability{suffix}"] = outputs.probabilities[np.arange(len(guess)), guess]
-        known, index = outputs.label_index >= 0, outputs.label_index
+        index = outputs.label_index
+        known = index >= 0
         table["probability_of_label"] = np.where(known, outputs.probabilities[np.arange(len(table)), index], np.nan)
         table["correct"] = (table["predicted"] == table["label"]).astype("boolean").where(known)
     if outputs.coordinates is None:

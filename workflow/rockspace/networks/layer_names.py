@@ -35,6 +35,7 @@ from rockspace.network_kinds import (
     READY_LAYER,
     fetched_weights,
     file_name,
+    is_ready,
     is_trained,
     kind_of,
     layer_name,
@@ -148,7 +149,7 @@ def layers_of(backbones: Iterable[str]) -> dict[str, Layers]:
 def _embedded(model: dict[str, Any], layers: Layers | None) -> list[str]:
     """The layers that a model embeds; ``layers`` is None if the configuration names none but the penultimate."""
     wanted = model["layers"]
-    if kind_of(model["backbone"]) is READY:
+    if is_ready(model):
         return [READY_LAYER]
     described = f"model {model['name']!r} ({model['backbone']})"
     if layers is None:

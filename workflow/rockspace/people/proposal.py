@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from rockspace.config import VALIDATION_RULES, check_part, differing
+from rockspace.config import VALIDATION_RULES, check_part, differing, has_folder
 from rockspace.data import arrays
 from rockspace.data.images import SUFFIXES
 from rockspace.data.long_tables import long_columns
@@ -72,11 +72,11 @@ def with_proposed_dataset(config: Mapping[str, Any], default: Path) -> dict[str,
     Raises:
         RockspaceError: As for `propose_dataset`, or a key is given that the folder decides.
     """
-    dataset = config.get("dataset")
+    if not has_folder(config):
+        return dict(config)
+    dataset = config["dataset"]
     if isinstance(dataset, str):
         dataset = {"folder": dataset}
-    if not isinstance(dataset, Mapping) or "folder" not in dataset:
-        return dict(config)
     defaults = (yaml.safe_load(default.read_text(encoding="utf-8")) or {}) if default.is_file() else {}
     below = defaults.get("dataset")
     # Where the default itself has the folder, all that it says is the user's.

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from rockspace.alignment.statistics import Estimate, doubt, written_p
+from rockspace.network_kinds import RANDOM
 from rockspace.report.captions import count, listed, of_labels
-from rockspace.report.columns import R, estimate_of, has_accuracy
+from rockspace.report.columns import R, estimate_of
 from rockspace.report.dimensions import BASELINES, Profiled, digits_of, is_clear
 from rockspace.report.summary import notes_of
 
@@ -98,7 +99,7 @@ def added(study: Study, model: str) -> list[Difference]:
 def _training(study: Study, model: str, kind: str) -> str:
     """What a model has had and its baseline has not."""
     weights = study.settings(model)["weights"]
-    if kind == "pretrained" or weights == "none":
+    if kind == "pretrained" or weights == RANDOM:
         return "Training on these images"
     return "Pretraining and training together" if study.is_trained(model) else PRETRAINING
 
@@ -344,7 +345,7 @@ def notes(study: Study) -> tuple[list[str], list[str]]:
     reports = [study.alignments[model, seed] for model, seed, _ in runs]
     limits = notes_of(runs, reports)
     if any(figures["selection"] == "validation" for figures in study.metrics.values()):
-        figures = "their accuracy" if any(map(has_accuracy, study.models)) else "what is said of them"
+        figures = "their accuracy" if study.has_accuracy else "what is said of them"
         limits.insert(0, f"the validation images decided when to stop training, so {figures} is too good to report")
     if len(study.networks) > 1:
         # A search compares recipes of training.

@@ -10,7 +10,7 @@ import pandas as pd
 
 from rockspace.alignment.statistics import Estimate, doubt, written_p
 from rockspace.data.catalog import NO_LABEL
-from rockspace.network_kinds import KERAS_FILE, ONNX_FILE, RANDOM, READY, has_seed, is_trained, kind_of
+from rockspace.network_kinds import KERAS_FILE, ONNX_FILE, RANDOM, READY, has_seed, is_ready, is_trained, kind_of
 
 # How an interval of a correlation is computed, by the unit that is resampled.
 METHODS = {
@@ -70,7 +70,7 @@ def origin(model: dict[str, Any]) -> str:
     """
     if is_trained(model):
         return ""
-    if kind_of(model["backbone"]) is READY:
+    if is_ready(model):
         return f"{READY.name} from {Path(model['embeddings']).name}"
     if model["weights"] == RANDOM:
         return "with random weights"
@@ -90,7 +90,7 @@ def titled(model: dict[str, Any], layer: str = "", seeds: Sequence[int | str] = 
         layer: Its layer; ready embeddings have one alone, which is not named.
         seeds: Its seeds.
     """
-    layer = "" if kind_of(model["backbone"]) is READY else layer
+    layer = "" if is_ready(model) else layer
     numbers = f"seed{'s' if len(seeds) > 1 else ''} {listed([str(seed) for seed in seeds])}" if seeds else ""
     return ", ".join(filter(None, [model["name"], layer, origin(model), numbers if has_seed(model) else ""]))
 

@@ -18,7 +18,7 @@ from rockspace.artifacts import read_json
 from rockspace.data.catalog import NO_LABEL, read_catalog
 from rockspace.data.manifest import read_manifest
 from rockspace.inference.evaluation import read_predictions
-from rockspace.network_kinds import READY, has_seed, is_trained, kind_of
+from rockspace.network_kinds import has_seed, is_ready, is_trained
 from rockspace.report.answer import about, answer, notes, points
 from rockspace.report.captions import METHODS, count, left_out_of_accuracy, origin, titled, whose
 from rockspace.report.columns import (
@@ -96,9 +96,6 @@ WITHOUT_TRAINING = {
     "seed": "The number that random weights start from. Networks of several seeds show how much of a result is luck.",
     "baseline": "The same network with random weights: what pretraining has to beat.",
 }
-# Words that are not used there.
-ONLY_OF_PEOPLE, ONLY_WITH_LABELS = {"noise ceiling"}, {"subtypes", "new subtypes"}
-ONLY_WITH_TRAINING, ONLY_WITH_BASELINES = {"penultimate"}, {"baseline"}
 # Where these words stand in sentences, as regular expressions.
 TERMS = {
     r"\br(?= = )": "r", "not clearly above chance": "clearly above chance", "95 % intervals?": "95 % interval", r"\bchance\b": "chance", r"\bsubtypes\b": "subtypes",
@@ -231,6 +228,11 @@ class Study:
         ].nunique()
 
     @property
+    def has_accuracy(self) -> bool:
+        """Whether any model has an accuracy, so that words can speak of it."""
+        return any(map(has_accuracy, self.models))
+
+    @property
     def left_out_of_accuracy(self) -> str:
         """Which validation images accuracy is not of, in a sentence; empty where it is of all, or where there is none."""
         return next((left_out_of_accuracy(each) for each in self.predictions.values() if "correct" in each), "")
@@ -241,7 +243,7 @@ class Study:
 
     def is_ready(self, model: str) -> bool:
         """Say whether a model is a file of embeddings that are no layer of a network that was run here."""
-        return kind_of(self.settings(model)["backbone"]) is READY
+        return is_ready(self.settings(model))
 
     def origin(self, model: str) -> str:
         """Say what a network is that was not trained on these images; nothing of one that was."""
@@ -424,7 +426,11 @@ def accuracy_rows(models: Sequence[Mapping[str, Any]], references: Sequence[dict
     models = sorted(filter(has_accuracy, models), key=lambda model: -model[TOP1])
     if not models:
         return []
-    rows = [*(_model_row(model, TOP1) for model in models), *_reference_rows(references, ACCURACY)]
+    rows = [
+        Row(str(model["model"]), "model", model, _drawn(_marks(model, TOP1)), ", ".join(_spread(model, TOP1)))
+        for model in models
+    ]
+    rows += _reference_rows(references, ACCURACY)
     for column in (column for column in SUMMARY if column.name.startswith("validation_chance")):
         chance = pd.Series([model[column.name] for model in models]).max()
         rows.append(Row(column.heading, "chance", {TOP1: chance}, _drawn([("chance", chance, chance)])))
@@ -435,7 +441,7 @@ def alignment_rows(
     models: Sequence[Mapping[str, Any]],
     kinds: Mapping[str, str],
     references: Sequence[dict[str, Any]],
-    origins: Mapping[str, str] | None = None,
+    settings: Mapping[str, dict[str, Any]] | None = None,
 ) -> list[Row]:
     """Tabulate how closely a layer of each model matches people: models, their baselines, and references.
 
@@ -443,26 +449,24 @@ def alignment_rows(
         models: As from `Study.models`.
         kinds: The kind of each baseline, by its name.
         references: Results of others; see `applicable`.
-        origins: See `Study.origin`, by name of a model.
+        settings: As for `layer_rows`.
     """
-    return [*layer_rows(models, kinds, origins), *_reference_rows(references, ALIGNMENT)]
+    return [*layer_rows(models, kinds, settings), *_reference_rows(references, ALIGNMENT)]
 
 
 def layer_rows(
-    layers: Sequence[Mapping[str, Any]], kinds: Mapping[str, str], origins: Mapping[str, str] | None = None
+    layers: Sequence[Mapping[str, Any]],
+    kinds: Mapping[str, str],
+    settings: Mapping[str, dict[str, Any]] | None = None,
 ) -> list[Row]:
     """Tabulate layers, in the order given.
 
     Args:
         layers: As from `Study.every_layer` or `Study.models`.
         kinds: The kind of each baseline, by its name.
-        origins: See `Study.origin`, by name of a model.
+        settings: The items of ``models`` of the configuration, by name; they say where a network comes from.
     """
-    origins = {name: f"baseline: the network {BASELINES[kind]}" for name, kind in kinds.items()} | dict(origins or {})
-    return [
-        _model_row(layer, R, origins.get(layer["model"], ""), "baseline" if layer["model"] in kinds else "model")
-        for layer in layers
-    ]
+    return [_layer_row(layer, kinds.get(layer["model"], ""), (settings or {}).get(layer["model"])) for layer in layers]
 
 
 def map_rows(models: Sequence[Mapping[str, Any]]) -> list[Row]:
@@ -479,18 +483,20 @@ def map_rows(models: Sequence[Mapping[str, Any]]) -> list[Row]:
     ]
 
 
-def _model_row(model: Mapping[str, Any], name: str, origin: str = "", kind: str = "model") -> Row:
-    marks = _marks(model, name)
-    notes = []
-    if name == R:
-        marks[-1:-1] = [("within", model["in_sample_mean_r"], model["in_sample_mean_r"])]
+def _layer_row(layer: Mapping[str, Any], baseline: str, settings: dict[str, Any] | None) -> Row:
+    """A layer of a network: a baseline of this kind, or a model with these settings; an ensemble is neither."""
+    marks = _marks(layer, R)
+    marks[-1:-1] = [("within", layer["in_sample_mean_r"], layer["in_sample_mean_r"])]
+    notes = [
+        f"baseline: the network {BASELINES[baseline]}" if baseline else origin(settings) if settings else "",
         # An ensemble averages rotations and has no reduction of its own.
-        layer = "" if origin.startswith(READY.name) else f"layer {model['layer']}"
-        notes = [*filter(None, [layer]), *filter(None, [OTHER_MAPS.get(f"{model['reduction']}_{R}")])]
-        if model["each"][0].get("reduction") is None or pd.isna(model["reduction"]):
-            notes.insert(0, "ensemble")
-    notes = [*filter(None, [origin]), *notes, *_spread(model, name)]
-    return Row(str(model["model"]), kind, model, _drawn(marks), ", ".join(notes))
+        "ensemble" if layer["each"][0].get("reduction") is None or pd.isna(layer["reduction"]) else "",
+        "" if settings and is_ready(settings) else f"layer {layer['layer']}",
+        OTHER_MAPS.get(f"{layer['reduction']}_{R}", ""),
+        *_spread(layer, R),
+    ]
+    kind = "baseline" if baseline else "model"
+    return Row(str(layer["model"]), kind, layer, _drawn(marks), ", ".join(filter(None, notes)))
 
 
 def _other_row(model: Mapping[str, Any], name: str, by: str) -> Row:
@@ -548,15 +554,11 @@ def meanings(drawn: bool = False, labels: bool = True, training: bool = True, ba
     said = (
         WORDS | (DRAWN if drawn else {}) | ({} if labels else WITHOUT_LABELS) | ({} if training else WITHOUT_TRAINING)
     )
-    unused: set[str] = set()
-    for has, words in (
-        (not drawn, ONLY_OF_PEOPLE),
-        (labels, ONLY_WITH_LABELS),
-        (training, ONLY_WITH_TRAINING),
-        (baselines, ONLY_WITH_BASELINES),
-    ):
-        unused |= set() if has else words
-    return {word: whose(meaning, drawn) for word, meaning in said.items() if word not in unused}
+    # All other words are used in every study.
+    used = {
+        "noise ceiling": not drawn, "subtypes": labels, "new subtypes": labels, "penultimate": training, "baseline": baselines,
+    }  # fmt: skip
+    return {word: whose(meaning, drawn) for word, meaning in said.items() if used.get(word, True)}
 
 
 def explained(text: str, words: Mapping[str, str] = WORDS) -> list[tuple[str, str]]:
@@ -622,8 +624,8 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
     if len(rest):
         shown.append((f"{len(rest)} more stages", int(rest["jobs"].sum()), clock(rest["seconds"].sum())))
     limits, technical = notes(study)
-    origins = {each["name"]: study.origin(each["name"]) for each in study.config["models"]}
-    layers = layer_rows(study.every_layer, study.kinds, origins)
+    settings = {each["name"]: each for each in study.config["models"]}
+    layers = layer_rows(study.every_layer, study.kinds, settings)
     kinds = set(study.kinds.values())
     words = meanings(study.is_drawn, study.has_labels, bool(study.metrics), bool(kinds))
     profiles = [study.profile(each["model"]) for each in study.models if each["model"] in study.layers]
@@ -640,7 +642,7 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
         profiles=[(profile, rows_on_page(profile, low)) for profile in profiles],
         ticks=ticks(low),
         drawn=study.is_drawn,
-        alignment=table(alignment_rows(study.models, study.kinds, references, origins), ALIGNMENT),
+        alignment=table(alignment_rows(study.models, study.kinds, references, settings), ALIGNMENT),
         baselines="without training" if "pretrained" in kinds else "with random weights" if kinds else "",
         maps=table(map_rows(study.models), MAPS),
         layers=table(layers, LAYERS) if len(layers) > len(study.models) else None,

@@ -19,6 +19,7 @@ import yaml
 
 import rockspace
 from rockspace.alignment.statistics import LEVEL, Estimate, bounded_p, doubt
+from rockspace.network_kinds import RANDOM
 from rockspace.report.alignment import REDUCTIONS
 from rockspace.report.answer import added, new_subtypes_in_words, notes
 from rockspace.report.captions import METHODS, count, counted, listed, network_file
@@ -166,7 +167,7 @@ def _networks(study: Study) -> Iterator[str]:
     if study.is_ready(best["model"]):
         yield f"{names[0]} is a file of ready embeddings ({_name(Path(model['embeddings']).name)})."
         return
-    weights, seeds = "random" if model["weights"] == "none" else "pretrained", study.seeds_in_words(best["model"])
+    weights, seeds = "random" if model["weights"] == RANDOM else "pretrained", study.seeds_in_words(best["model"])
     backbone = (
         f"is made from the network in {_name(file.name)}"
         if (file := network_file(model))
@@ -197,7 +198,7 @@ def _networks(study: Study) -> Iterator[str]:
             )
             yield f"A {'stratified ' if study.has_labels else ''}part of {percent(config['finetune']['holdout_fraction'])} of the training images decided when to stop{again}."
         case "validation":
-            figures = "accuracy on them" if any(map(has_accuracy, study.models)) else "what is said of them"
+            figures = "accuracy on them" if study.has_accuracy else "what is said of them"
             yield f"The validation images decided when to stop, so {figures} is too good."
     yield _epochs([history for (name, _), history in study.histories.items() if name == best["model"]])
 
@@ -328,8 +329,9 @@ def _training(study: Study) -> Iterator[str]:
         yield _PAIRED
     best = study.best
     for kind, name in study.baselines.get(best["model"], {}).items():
-        pair = study.paired((best["model"], best["layer"]), (name, study.record(name)["layer"]))
-        if study.record(name)[R] > best[R]:
+        baseline = study.record(name)
+        if baseline[R] > best[R]:
+            pair = study.paired((best["model"], best["layer"]), (name, baseline["layer"]))
             clearly = "" if pair and is_clear(pair) else ", but not clearly"
             yield f"In the last layers, the network {BASELINES[kind]} thus had a higher {_R} than the {trained} one{clearly}."
 
@@ -378,7 +380,7 @@ def _ceiling(study: Study) -> Iterator[str]:
 
 def _published(study: Study) -> Iterator[str]:
     names = {R: "a held-out mean \x02r\x03", TOP1: "an accuracy", "held_out_disparity": "a held-out disparity"}
-    if not any(map(has_accuracy, study.models)):
+    if not study.has_accuracy:
         del names[TOP1]
     for each in applicable(study.config["references"], study.manifests, study.config["dataset"]):
         if each["metric"] in names:

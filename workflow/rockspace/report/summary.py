@@ -12,9 +12,7 @@ MAIN = (
     "model", "seed", "layer", "validation_top1", "held_out_mean_r", "held_out_mean_r_null", "held_out_mean_r_p",
     "new_subtypes_mean_r", "in_sample_mean_r", "in_sample_mean_r_null", "coordinates_mean_r",
 )  # fmt: skip
-
-
-NAMES_OF_ROWS = ("model", "seed", "layer")
+NAMES_OF_ROWS = ["model", "seed", "layer"]
 
 
 def summary_table(
@@ -80,7 +78,7 @@ def notes_of(
         where a model has several.
     """
     said: dict[str, list[str]] = {}
-    each = pd.DataFrame(runs, columns=["model", "seed", "layer"]).groupby("model").nunique()
+    each = pd.DataFrame(runs, columns=NAMES_OF_ROWS).groupby("model").nunique()
     for (model, seed, layer), figures in zip(runs, alignments, strict=True):
         seeds, layers = each.loc[model] > 1
         name = ", ".join([str(model), *([f"seed {seed}"] if seeds else []), *([layer] if layers else [])])

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import BaseCrossValidator, KFold, StratifiedKFold
+from sklearn.model_selection import KFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
 from rockspace.errors import RockspaceError
@@ -188,19 +188,15 @@ def _axes(x: np.ndarray) -> np.ndarray:
 
 def _folds(labels: np.ndarray, seed: int) -> np.ndarray:
     """Return the fold ``(n,)`` of each image, by which the penalty is chosen; stratified where there are labels."""
-    if (labels < 0).all():
-        return _fold_of_each(KFold(min(FOLDS, len(labels)), shuffle=True, random_state=seed), labels)
+    has_labels = bool((labels >= 0).any())
     fewest = np.unique(labels, return_counts=True)[1].min()
-    if fewest < 2:
+    if has_labels and fewest < 2:
         raise RockspaceError(
             "config: train_head.solver: found exact; a label has a single image to train on, so its penalty cannot be "
             "chosen by cross-validation; add images or set it to gradient"
         )
-    return _fold_of_each(StratifiedKFold(min(FOLDS, fewest), shuffle=True, random_state=seed), labels)
-
-
-def _fold_of_each(splitter: BaseCrossValidator, labels: np.ndarray) -> np.ndarray:
     folds = np.empty(len(labels), int)
+    splitter = (StratifiedKFold if has_labels else KFold)(min(FOLDS, fewest), shuffle=True, random_state=seed)
     for fold, (_, left_out) in enumerate(splitter.split(labels, labels)):
         folds[left_out] = fold
     return folds
