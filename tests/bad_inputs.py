@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 from odd_exif import photograph
 from rockspace.config import validated
+from rockspace.config_files import check_config_file
 from rockspace.data.archive import fetch
 from rockspace.data.catalog import label_indices, left_out_of_accuracy, read_catalog
 from rockspace.data.images import read_rgb
@@ -310,6 +311,27 @@ def a_list_with_another_image(study: Study) -> None:
 @refused(CONFIG, "Two models of one name", "config: models[1].name: found 'lite0' twice; each model needs its own name")
 def two_models_of_one_name(study: Study) -> None:
     study.config["models"] *= 2
+
+
+@refused(
+    CONFIG,
+    "A key given twice in a config file",
+    "twice.yaml: line 2: 'study' is given again, first in line 1; keep one",
+)
+def key_given_twice(_study: Study) -> None:
+    Path("twice.yaml").write_text("study: rocks\nstudy: others\n")
+    check_config_file(Path("twice.yaml"))
+
+
+@refused(
+    CONFIG,
+    "A config file whose code Snakemake would run",
+    "mailed.yaml: line 1: '__use_yte__' makes the file a template, and Snakemake would run the Python code in it; write the "
+    "values themselves",
+)
+def config_with_code(_study: Study) -> None:
+    Path("mailed.yaml").write_text("__use_yte__: true\nstudy: '?__import__(\"os\").getcwd()'\n")
+    check_config_file(Path("mailed.yaml"))
 
 
 @handled(CONFIG, "`learning_rate: 1e-5`, which YAML reads as a string", "Converted to a number.")

@@ -15,13 +15,11 @@ from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError, best_match
 
 from rockspace.baselines import classifies
+from rockspace.config_files import DEEPEST, MOST_VALUES
 from rockspace.errors import RockspaceError
 from rockspace.network_kinds import as_it_is, is_trained, settle
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
-MOST_VALUES, DEEPEST = 100_000, 50
-"""Values in a configuration, and mappings and lists inside each other; aliases of YAML make millions out of few lines."""
-
 SCRIPTS = re.compile(r"<(/script|!--)", re.IGNORECASE)
 """What ends a script in a web page, from where a page that embeds the configuration would run what follows."""
 

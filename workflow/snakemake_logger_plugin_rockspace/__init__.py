@@ -5,13 +5,15 @@ A logger plugin of Snakemake, which ``logger: rockspace`` in the default profile
 show it too.
 """
 
+import io
 import os
 import re
 import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, field
 from logging import WARNING, Handler, LogRecord
 from pathlib import Path
@@ -21,8 +23,12 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
+from snakemake.cli import parse_args
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
+
+from rockspace.config_files import check_config_file
+from rockspace.errors import RockspaceError
 
 # Tells `rockspace.runlog` that what a stage says belongs into its log alone, from where it is shown here.
 LOG_ALONE = "ROCKSPACE_LOG_ALONE"
@@ -140,6 +146,13 @@ class LogHandler(LogHandlerBase):
         self.ended = threading.Event()
         if not self.as_snakemake_has_it:
             os.environ[LOG_ALONE] = "1"
+        # Loggers are made before configurations are read: nothing else of a workflow could refuse one that runs code.
+        try:
+            for file in _config_files():
+                check_config_file(file)
+        except RockspaceError as error:
+            self._say(f"error: {error}", "red")
+            raise SystemExit(1) from None
 
     writes_to_stream = True
     writes_to_file = has_filter = has_formatter = needs_rulegraph = False
@@ -279,6 +292,15 @@ class LogHandler(LogHandlerBase):
                 jobs = [self._at_work(job) for job in list(self.jobs.values())]
                 more = [f"and {len(jobs) - 2} more"] if len(jobs) > 2 else []
                 self._say(f"{self._progress()}: {'; '.join([*jobs[:2], *more])}")
+
+
+def _config_files() -> Iterator[Path]:
+    """Yield the config files that Snakemake is about to read: that of the working folder, and those of the command line."""
+    with redirect_stderr(io.StringIO()), suppress(SystemExit, Exception):  # not the command line of Snakemake
+        _, arguments = parse_args(None)
+        own = Path(arguments.directory or ".", "config/config.yaml")
+        yield from ([own] if own.exists() else [])
+        yield from arguments.configfile or ()
 
 
 def typical(rule: str) -> float:

@@ -1,0 +1,144 @@
+"""Config files as they lie, checked before anything else reads them.
+
+Snakemake renders a config file that has the key ``__use_yte__`` as a template, which runs the Python code in it; of a key
+given twice it takes the last one in silence; and it writes out what aliases repeat.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rockspace.errors import RockspaceError
+
+MAX_BYTES = 1_000_000
+MOST_VALUES, DEEPEST = 100_000, 50
+"""Values in a configuration, and mappings and lists inside each other; aliases of YAML make millions out of few lines."""
+
+TEMPLATE_KEY = "__use_yte__"
+
+
+def check_config_file(path: Path) -> None:
+    """Refuse a config file that would run code, or of which Snakemake would take something else than is written there.
+
+    Args:
+        path: The file, in YAML or JSON.
+
+    Raises:
+        RockspaceError: With file and line: a template, a key given twice, a tag that makes an object, an alias inside what it
+            names, more values, depth or bytes than a configuration can need, or no text in UTF-8.
+    """
+    if not path.is_file():
+        what = (
+            "is no regular file; write the configuration into one" if path.exists() else "there is no such config file"
+        )
+        raise RockspaceError(f"{path}: {what}")
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise RockspaceError(f"{path}: longer than {MAX_BYTES:,} bytes, which no configuration needs")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RockspaceError(f"{path}: not in UTF-8 ({error.reason}); save it as UTF-8") from error
+    # Parsing events takes no recursion, and libyaml is ten times as fast.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        _check_events(path, yaml.parse(text, Loader=loader))
+    except yaml.YAMLError as error:
+        try:  # JSON has escapes that YAML has not.
+            json.loads(text, object_pairs_hook=lambda pairs: _without_repetition(path, pairs))
+        except RockspaceError:
+            raise
+        except (ValueError, RecursionError):
+            mark = getattr(error, "problem_mark", None)
+            where = f"line {mark.line + 1}: " if mark else ""
+            reason = getattr(error, "problem", None) or " ".join(str(error).split())
+            raise RockspaceError(f"{path}: {where}neither YAML nor JSON ({reason})") from error
+
+
+@dataclass
+class _Node:
+    """A value of the file: how many values it has with all that aliases repeat, and how deep they lie."""
+
+    event: Any
+    size: int = 1
+    height: int = 0
+    children: int = 0
+    keys: dict[str, int] = field(default_factory=dict)
+
+
+def _check_events(path: Path, events: Iterable[Any]) -> None:
+    begun: list[_Node] = []
+    named: dict[str, _Node] = {}
+    for event in events:
+        line = event.start_mark.line + 1
+        match event:
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                _check_tag(path, event)
+                begun.append(_Node(event))
+                named.pop(event.anchor or "", None)
+                _check_bounds(path, line, 0, len(begun))
+                continue
+            case yaml.ScalarEvent():
+                _check_tag(path, event)
+                node = _Node(event)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                node = begun.pop()
+            case yaml.AliasEvent():
+                if event.anchor not in named:
+                    raise RockspaceError(
+                        f"{path}: line {line}: the alias *{event.anchor} names nothing that is complete before it"
+                    )
+                node = named[event.anchor]
+            case _:
+                continue
+        if not isinstance(event, yaml.AliasEvent) and node.event.anchor:
+            named[node.event.anchor] = node
+        if begun:
+            above = begun[-1]
+            is_key = isinstance(above.event, yaml.MappingStartEvent) and above.children % 2 == 0
+            if is_key and isinstance(node.event, yaml.ScalarEvent):
+                _check_key(path, line, node.event.value, above.keys)
+            above.children += 1
+            above.size += node.size
+            above.height = max(above.height, node.height + 1)
+            _check_bounds(path, line, above.size, len(begun) + node.height)
+
+
+def _check_key(path: Path, line: int, key: str, given: dict[str, int]) -> None:
+    if key == TEMPLATE_KEY:
+        raise RockspaceError(
+            f"{path}: line {line}: '{key}' makes the file a template, and Snakemake would run the Python code in it; "
+            "write the values themselves"
+        )
+    if key in given:
+        raise RockspaceError(f"{path}: line {line}: {key!r} is given again, first in line {given[key]}; keep one")
+    given[key] = line
+
+
+def _check_bounds(path: Path, line: int, size: int, depth: int) -> None:
+    if size > MOST_VALUES or depth > DEEPEST:
+        raise RockspaceError(
+            f"{path}: line {line}: more than {MOST_VALUES} values, or {DEEPEST} mappings and lists inside each other, aliases "
+            "written out"
+        )
+
+
+def _check_tag(path: Path, event: Any) -> None:
+    if event.tag not in (None, "!") and event.tag not in yaml.SafeLoader.yaml_constructors:
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        raise RockspaceError(
+            f"{path}: line {event.start_mark.line + 1}: the tag {tag!r} is none of a plain value; remove it"
+        )
+
+
+def _without_repetition(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    given = dict(pairs)
+    if len(given) < len(pairs):
+        twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
+        raise RockspaceError(f"{path}: {twice!r} is given twice; keep one")
+    return given
