@@ -19,6 +19,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 from odd_exif import photograph
+from rockspace.artifacts import write_csv
 from rockspace.config import validated
 from rockspace.config_files import check_config_file
 from rockspace.data.archive import fetch
@@ -84,9 +85,11 @@ class Study:
         verify(RAW, RAW.with_name("raw.manifest.json"))
         catalog = build_catalog(RAW, dataset)
         restructure(RAW, catalog, RAW.with_name("images"))
-        catalog.to_csv(RAW.with_name("catalog.csv"), index=False)
+        write_csv(RAW.with_name("catalog.csv"), catalog)
         self.catalog = read_catalog(RAW.with_name("catalog.csv"))
         self.tables, _ = people_coordinates(RAW, dataset, self.catalog)
+        for split, table in self.tables.items():
+            write_csv(RAW.with_name("coordinates") / f"{split}.csv", table, index=True)
         return self
 
     def pixels(self, name: str = TRAIN[0]) -> np.ndarray:
@@ -421,6 +424,17 @@ def name_that_does_not_fit(study: Study) -> None:
 )
 def label_of_dots(study: Study) -> None:
     study.rename(TRAIN[0], "I_.._01.jpg")
+
+
+@refused(
+    ARCHIVES,
+    "A label that a spreadsheet would compute",
+    "catalog.csv: column 'label': '=1+1' would be computed as a formula by a spreadsheet that opens the file; rename it, so that "
+    "it begins with none of = + - @",
+)
+def label_as_formula(study: Study) -> None:
+    for number in ("01", "02"):
+        study.rename(f"I_Andesite_{number}", f"I_=1+1_{number}.jpg")
 
 
 @refused(
@@ -854,6 +868,24 @@ wrong_coordinates(
     _table(TRAIN, ["1e39,1", "1.25,2", "3,3", "2.1,4"]),
     "row 2: '1e39' is too large for a coordinate (a); at most 1e+30",
 )
+
+
+@refused(
+    COORDINATES,
+    "A line without end",
+    "results/rocks/raw/mds_360.txt: row 1: longer than 500,000 characters; save so large a table as .npy, .npz or .parquet",
+)
+def endless_line(study: Study) -> None:
+    study.coordinates("1 " * 250_001)
+
+
+@refused(
+    COORDINATES,
+    "More columns than a table has",
+    "results/rocks/raw/mds_360.txt: row 1: more than 20,000 cells; save so large a table as .npy, .npz or .parquet",
+)
+def many_columns(study: Study) -> None:
+    study.coordinates("\n".join([" ".join("1" * 20_001)] * 4))
 
 
 @handled(COORDINATES, "Standard deviations, counts or times beside the dimensions", "Left out, and listed as ignored.")

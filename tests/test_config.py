@@ -92,6 +92,8 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key_and_what_was_found(path
         # Generators of random numbers take 32 bits; a time in milliseconds has more.
         (("seeds",), [1795719418996], "seeds[0]: found 1795719418996; allowed: at most 2147483647"),
         (("dataset", "splits", "validation", "seed"), 2**32, "validation.seed: found 4294967296; allowed: at most"),
+        (("study",), "a" * 10_000, "a...; allowed: a text that matches"),
+        (("dataset", "osf", "api"), "https://api.osf.io/v2?view_only=x", "dataset.osf.api: found"),
         (("head", "dropout"), 1, "head.dropout: found 1; allowed: less than 1"),
         (("dataset", "filename"), "(", "dataset.filename: found"),
         (("dataset", "filename"), "x", "(?P<label>"),
@@ -193,6 +195,16 @@ def test_choices_can_be_given_for_a_validation_split_drawn_from_the_training_ima
     config["dataset"]["splits"]["validation"] |= {"fraction": 0.25, "responses": "choices.csv"}
     split = validated(config)["dataset"]["splits"]["validation"]
     assert split == {"fraction": 0.25, "seed": 0, "responses": "choices.csv"}
+
+
+def test_a_password_in_an_address_is_refused_without_being_shown():
+    for api in ("https://maria:secret@api.osf.io/v2", "https://secret@api.osf.io", "HTTPS://maria:secret@x y"):
+        config = rocks()
+        config["dataset"]["osf"] = {"api": api}
+        message = complaint(config)
+        assert "dataset.osf.api: found an address with a user name or password" in message
+        assert "OSF_TOKEN" in message
+        assert "secret" not in message
 
 
 @pytest.mark.parametrize(

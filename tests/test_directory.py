@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from rockspace.data import patterns
 from rockspace.data.archive import fetch
 from rockspace.data.manifest import read_manifest, verify
 from rockspace.data.restructuring import sorted_images
@@ -120,6 +121,21 @@ def test_links_that_lead_in_circles_are_not_followed(source, tmp_path):
         "360 Rocks/I_Andesite_01.jpg",
         "mds_360.txt",
     ]
+
+
+def test_links_that_lead_to_folders_in_more_ways_than_can_be_listed_are_given_up(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(patterns, "MAX_FOLDERS", 500)
+    for i in range(20):
+        (source / f"level{i}").mkdir()
+        for name in "ab":
+            (source / f"level{i}" / name).symlink_to(f"../level{i + 1}")
+    splits = {"train": {"images": "**/I_*.jpg", "coordinates": "mds_360.txt"}}
+    with pytest.raises(
+        RockspaceError, match=r"more than 500 folders may hold what '\*\*/I_\*\.jpg' names, such as 'level"
+    ):
+        fetch(
+            {"source": "directory", "directory": str(source), "splits": splits}, tmp_path / "s/raw", tmp_path / "m.json"
+        )
 
 
 def test_a_pipe_is_named_and_not_waited_for(source, tmp_path):

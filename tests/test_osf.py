@@ -440,6 +440,26 @@ def test_an_entry_that_cannot_be_downloaded_matters_only_where_a_pattern_wants_i
     assert_one_line(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("odd", "shown"),
+    [
+        ({"links": {"download": "http://127.0.0.1:1/\x1b]0;x\x07\r\nerror: all is well"}}, r"/\x1b]0;x\x07\r\nerror"),
+        ({"links": {"download": "http://127.0.0.1:1/\u202egpj"}}, r"/\u202egpj"),
+        ({"links": {"download": "http://[/" + "x" * 10**6}}, "x..."),
+    ],
+)
+def test_an_address_of_a_server_is_shown_in_plain_characters_on_one_short_line(odd, shown, published, study, caplog):
+    (published / "odd.txt").write_text("1")
+    with StandIn(published, odd={"odd.txt": odd}) as standin, pytest.raises(RockspaceError) as caught:
+        osf.download(standin.api, "d6b9y", ["odd.txt"], study / "store", patience=FAST)
+    assert_one_line(caught.value)
+    for line in (str(caught.value), caplog.text.replace("\n", "")):
+        assert line.isascii()
+        assert "\x1b" not in line
+    assert shown in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
 @pytest.mark.parametrize("following", [5, True, [], {"href": "x"}, "http://[", "//a..b/", "http://\xff/"])
 def test_a_next_page_that_is_no_address_is_one_line(following, published, study):
     with StandIn(published, next_page=following) as standin, pytest.raises(RockspaceError) as caught:

@@ -71,7 +71,7 @@ from rockspace.report.overview import (
     table,
     write_overview,
 )
-from rockspace.report.provenance import configuration, git_commit, provenance
+from rockspace.report.provenance import configuration, git_commit, provenance, without_folders
 from rockspace.report.runtimes import clock, stage_runtimes
 from rockspace.report.summary import as_markdown, notes_of
 from rockspace.report.tables import network_rows, pair_rows, write_table_page
@@ -884,6 +884,27 @@ def test_the_configuration_as_written_makes_the_same_run_again(file):
     config["dataset"]["splits"]["train"]["responses"] = "choices.csv"
     again = validated(laid_over(default, yaml.safe_load(configuration(config))))
     assert again == config
+
+
+def test_a_page_tells_no_folder_of_the_machine_that_made_it():
+    shown = without_folders(
+        {
+            "dataset": {"directory": "/home/maria/photos", "splits": {"train": {"responses": "~/study/choices.csv"}}},
+            "models": [
+                {"backbone": "/home/maria/nets/a.keras", "weights": "imagenet", "embeddings": None},
+                {"backbone": "keras_hub:/home/maria/dinov2", "embeddings": "own/clip.npz", "note": "/a/b"},
+                {"backbone": "C:\\Users\\maria\\a.onnx", "embeddings": ["/home/maria/clip.npz", "b.npz"]},
+            ],
+        }
+    )
+    assert shown == {
+        "dataset": {"directory": ".../photos", "splits": {"train": {"responses": ".../choices.csv"}}},
+        "models": [
+            {"backbone": ".../a.keras", "weights": "imagenet", "embeddings": None},
+            {"backbone": "keras_hub:.../dinov2", "embeddings": "own/clip.npz", "note": "/a/b"},
+            {"backbone": ".../a.onnx", "embeddings": [".../clip.npz", "b.npz"]},
+        ],
+    }
 
 
 def test_what_a_table_holds_is_text_on_its_page_and_never_markup(tmp_path):

@@ -2,20 +2,25 @@
 
 import glob
 import os
+import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rockspace.data import patterns, splits
 from rockspace.data.patterns import Child, find, matches, may_hold, select, wanted_patterns
+from rockspace.data.splits import match_name
 from rockspace.errors import RockspaceError
 
 names = st.sampled_from(["a", "b", "ab", "ab.jpg", "b.JPG", ".jpg", ".hidden", "[a]", "a b.jpg"])
 trees = st.sets(st.lists(names, min_size=1, max_size=3).map("/".join), min_size=1, max_size=12)
 segments = st.sampled_from(["*", "**", "a*", "*.jpg", "?b*", "[ab]*", ".*", "a", "ab.jpg", "[!a]*", "[[]a]"])
-patterns = st.lists(segments, min_size=1, max_size=3).map("/".join)
+globs = st.lists(segments, min_size=1, max_size=3).map("/".join)
 
 
 def children(folder: Path) -> Iterator[Child]:
@@ -32,7 +37,7 @@ def planted(tree: set[str], root: Path) -> Path:
 
 
 @settings(max_examples=200, deadline=None)
-@given(tree=trees, pattern=patterns)
+@given(tree=trees, pattern=globs)
 def test_the_files_found_are_those_that_glob_finds(tree, pattern, tmp_path_factory):
     root = planted(tree, tmp_path_factory.mktemp("tree"))
     shown = glob.glob(pattern, root_dir=root, recursive=True)
@@ -47,7 +52,7 @@ def test_the_files_found_are_those_that_glob_finds(tree, pattern, tmp_path_facto
             find(root, children, [pattern], "here")
 
 
-@given(tree=trees, pattern=patterns)
+@given(tree=trees, pattern=globs)
 def test_every_folder_above_a_match_may_hold_it(tree, pattern):
     for path in tree:
         if matches(path, pattern):
@@ -117,6 +122,29 @@ def test_what_is_there_is_shown_for_folders_with_brackets(tmp_path):
 def test_folders_without_end_are_given_up():
     with pytest.raises(RockspaceError, match="more than 100 deep"):
         find("root", lambda _: [Child("again", True, "root")], ["**/*.jpg"], "here")
+
+
+def test_patterns_that_take_longer_than_anyone_waits_are_given_up(monkeypatch):
+    monkeypatch.setattr(patterns, "MATCHING_S", 0.1)
+    monkeypatch.setattr(splits, "MATCHING_S", 0.1)
+    with pytest.raises(RockspaceError, match=r"the pattern '\*\*/a/.* takes too long to be compared"):
+        matches("/".join("a" * 100), "**/a/" * 10 + "b")
+    with pytest.raises(RockspaceError, match=r"dataset\.filename: '\(\?P<label>\(A\+\)\+\)_x' takes too long"):
+        match_name(r"(?P<label>(A+)+)_x", "A" * 60)
+    assert match_name(r"(?P<label>(A+)+)_x", "A_x")["label"] == "A"
+
+
+def test_a_limit_in_time_leaves_an_older_alarm_and_other_threads_alone(monkeypatch):
+    rung = []
+    monkeypatch.setattr(patterns, "MATCHING_S", 0.05)
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append("rung"))
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    assert matches("a.jpg", "*.jpg")
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(matches, "a.jpg", "*.jpg").result()
+    time.sleep(0.3)
+    signal.signal(signal.SIGALRM, before)
+    assert rung == ["rung"]
 
 
 def test_one_path_with_two_contents_is_refused():

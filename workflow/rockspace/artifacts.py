@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 
+from rockspace.formulas import refuse_formulas
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -145,7 +147,17 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_csv(path: str | Path, table: "pd.DataFrame", *, index: bool = False) -> None:
-    """Write a table as CSV, with its index as the first column if ``index``."""
+    """Write a table as CSV, with its index as the first column if ``index``.
+
+    Raises:
+        RockspaceError: A name or a text in it would be computed by a spreadsheet.
+    """
+    name = Path(path).name
+    refuse_formulas(map(str, table.columns), f"{name}: a column")
+    if index:
+        refuse_formulas(table.index, f"{name}: column {table.index.name!r}")
+    for column, values in table.select_dtypes(exclude=["number", "bool"]).items():
+        refuse_formulas(values.unique(), f"{name}: column {column!r}")
     with replacing(path) as partial:
         table.to_csv(partial, index=index)
 

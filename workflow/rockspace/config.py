@@ -20,6 +20,12 @@ from rockspace.errors import RockspaceError
 from rockspace.network_kinds import as_it_is, is_trained, settle
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
+CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]*@", re.IGNORECASE)
+"""A user name or password in an address; a run keeps its configuration in its results."""
+
+LONGEST_SHOWN = 200
+"""Characters of a value in a message."""
+
 SCRIPTS = re.compile(r"<(/script|!--)", re.IGNORECASE)
 """What ends a script in a web page, from where a page that embeds the configuration would run what follows."""
 
@@ -223,6 +229,11 @@ def _check_texts(config: dict[str, Any]) -> None:
             raise RockspaceError(
                 f"config: {_key(path)}: found {found[0]!r}; allowed: a text that ends no script of a web page"
             )
+        if isinstance(value, str) and CREDENTIALS.search(value):
+            raise RockspaceError(
+                f"config: {_key(path)}: found an address with a user name or password, which results would keep; allowed: an "
+                "address without, and a personal token of OSF in the environment variable OSF_TOKEN"
+            )
         if isinstance(value, dict):
             left += [(part, (*path, key)) for key, part in value.items()]
             left += [(key, path) for key in value if isinstance(key, str)]
@@ -255,7 +266,9 @@ def _explain(error: ValidationError) -> str:
             missing = next(key for key in error.validator_value if key not in error.instance)
             return f"config: {prefix}{missing}: missing; {_describe(error.schema['properties'][missing])}"
         case _:
-            return f"config: {where}: found {json.dumps(error.instance)}; allowed: {_allowed(error)}"
+            found = json.dumps(error.instance)
+            found = found if len(found) <= LONGEST_SHOWN else f"{found[:LONGEST_SHOWN]}..."
+            return f"config: {where}: found {found}; allowed: {_allowed(error)}"
 
 
 def _key(path: Any) -> str:

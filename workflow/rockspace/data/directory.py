@@ -28,7 +28,25 @@ def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
     """
     if not source.is_dir():
         raise RockspaceError(f"dataset.directory: {source} is not a folder; it must hold a copy of the archive")
-    return find(source, _children, patterns, f"the folder {str(source)!r}")
+    # The real paths of each folder and of those that it was reached through.
+    real: dict[Path, tuple[str, ...]] = {source: (os.path.realpath(source),)}
+
+    def children(folder: Path) -> Iterator[Child]:
+        above = real[folder]
+        try:
+            with os.scandir(above[0]) as entries:
+                for entry in entries:
+                    path = folder / entry.name
+                    if entry.is_dir():
+                        target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+                        if target in above:  # following the link would never end
+                            continue
+                        real[path] = (target, *above)
+                    yield Child(entry.name, entry.is_dir(), path)
+        except OSError as error:
+            raise RockspaceError(f"{folder} cannot be listed: {error.strerror}") from error
+
+    return find(source, children, patterns, f"the folder {str(source)!r}")
 
 
 def take(source: Path, patterns: Sequence[str], folder: Path) -> list[Entry]:
@@ -57,19 +75,3 @@ def take(source: Path, patterns: Sequence[str], folder: Path) -> list[Entry]:
         except OSError as error:
             raise RockspaceError(f"{file} cannot be copied to {folder}: {error.strerror}") from error
     return entries
-
-
-def _children(folder: Path) -> Iterator[Child]:
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not (entry.is_symlink() and entry.is_dir() and _leads_back(Path(entry.path))):
-                    yield Child(entry.name, entry.is_dir(), Path(entry.path))
-    except OSError as error:
-        raise RockspaceError(f"{folder} cannot be listed: {error.strerror}") from error
-
-
-def _leads_back(link: Path) -> bool:
-    """Whether a link leads to a folder that contains it, so that following it would never end."""
-    target = Path(os.path.realpath(link))
-    return any(target == Path(os.path.realpath(folder)) for folder in link.parents)

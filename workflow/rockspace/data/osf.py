@@ -17,7 +17,16 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 from rockspace.data.manifest import Entry, describe
 from rockspace.data.names import place, shown
 from rockspace.data.patterns import Child, MissingError, find
-from rockspace.data.web import PATIENCE, BearerToken, Client, Expected, Patience, RefusedError, UnreachableError
+from rockspace.data.web import (
+    PATIENCE,
+    BearerToken,
+    Client,
+    Expected,
+    Patience,
+    RefusedError,
+    UnreachableError,
+    printable,
+)
 from rockspace.errors import RockspaceError, listed
 
 TOKEN_VARIABLE = "OSF_TOKEN"
@@ -201,7 +210,7 @@ def _children(client: Client, listing: str, where: str) -> Iterator[Child]:
     asked: set[str] = set()
     while url:
         if url in asked or len(asked) == MAX_PAGES:
-            raise RockspaceError(f"{url}: the pages of this listing never end")
+            raise RockspaceError(f"{printable(url)}: the pages of this listing never end")
         asked.add(url)
         page = client.json(url, params)
         try:
@@ -211,7 +220,9 @@ def _children(client: Client, listing: str, where: str) -> Iterator[Child]:
                 raise TypeError(f"a next page that is no address: {following!r}")
             url, params = following and urljoin(url, following), None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RockspaceError(f"{url} does not list files as OSF does, for {where}: check dataset.osf") from error
+            raise RockspaceError(
+                f"{printable(str(url))} does not list files as OSF does, for {where}: check dataset.osf"
+            ) from error
         yield from children
 
 

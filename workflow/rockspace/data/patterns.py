@@ -10,8 +10,11 @@ from wcmatch import glob
 
 from rockspace.data.names import check_name, fault_of, shown
 from rockspace.errors import RockspaceError, listed
+from rockspace.time_limit import time_limit
 
 MAX_DEPTH = 100  # folders within folders; no archive has as many
+MAX_FOLDERS = 20_000  # ways to them count, where links lead to one folder from several
+MATCHING_S = 2  # for one name; of patterns with several `**`, some take longer than anyone can wait
 # As in a shell with globstar, the same on every system: case counts, and hidden names want a pattern with a dot.
 _FLAGS = glob.GLOBSTAR | glob.CASE | glob.FORCEUNIX
 
@@ -71,7 +74,10 @@ def matches(path: str, pattern: str) -> bool:
 
     As in a shell, a name that starts with a dot is found only by a pattern that does so too.
     """
-    return glob.globmatch(path, pattern, flags=_FLAGS)
+    with time_limit(
+        MATCHING_S, f"the pattern {shown(pattern)} takes too long to be compared with a name; use fewer **"
+    ):
+        return glob.globmatch(path, pattern, flags=_FLAGS)
 
 
 def may_hold(folder: str, pattern: str) -> bool:
@@ -111,6 +117,7 @@ def find(
     found: dict[str, Item] = {}
     named: set[str] = set()
     seen: list[str] = []
+    folders = 1
     pending = deque([("", root, {pattern: pattern for pattern in patterns})])
     while pending:
         folder, item, readings = pending.popleft()
@@ -130,6 +137,12 @@ def find(
             if child.is_folder:
                 if path.count("/") >= MAX_DEPTH:
                     raise RockspaceError(f"{where}: folders lie more than {MAX_DEPTH} deep in {shown(path)}")
+                folders += 1
+                if folders > MAX_FOLDERS:
+                    raise RockspaceError(
+                        f"{where}: more than {MAX_FOLDERS:,} folders may hold what {shown(wanting[0])} names, such as {shown(path)}; "
+                        "narrow the pattern, or remove links to folders"
+                    )
                 pending.append((f"{path}/", child.item, readings))
             elif found.setdefault(path, child.item) != child.item:
                 raise RockspaceError(f"{where} lists {path!r} twice, with different contents")

@@ -10,8 +10,10 @@ import pandas as pd
 
 from rockspace.data.catalog import NO_LABEL, SPLITS
 from rockspace.data.pairing import pair
+from rockspace.data.patterns import MATCHING_S
 from rockspace.data.row_names import listed_images, read_image_table
 from rockspace.errors import RockspaceError, listed
+from rockspace.time_limit import time_limit
 
 _KEY = "config: dataset.splits.validation"
 # What a column of splits calls them.
@@ -86,7 +88,10 @@ def split_of(value: str) -> str | None:
 
 def match_name(pattern: str, file: str) -> re.Match[str] | None:
     """Match ``dataset.filename`` with a file's name, or with its path where the pattern has a slash."""
-    return re.fullmatch(pattern, file if "/" in pattern else PurePosixPath(file).name)
+    name = file if "/" in pattern else PurePosixPath(file).name
+    message = f"config: dataset.filename: {pattern!r} takes too long to be compared with {name!r}; avoid repetitions inside each other"
+    with time_limit(MATCHING_S, message):
+        return re.fullmatch(pattern, name)
 
 
 def _of_tokens(pattern: str, tokens: str, files: Sequence[str]) -> list[str]:

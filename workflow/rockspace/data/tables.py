@@ -2,10 +2,11 @@
 
 import csv
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from rockspace.errors import RockspaceError, listed
 
 DELIMITERS = [",", ";", "\t", "|", " "]
 MOST_CELLS = 5_000_000  # of an array that is read as text; there are embeddings with more
-SNIFFED_LINES = 100  # for detecting the delimiter
+MAX_BYTES = 500_000_000  # of a text file
+MAX_LINE, MAX_COLUMNS = 500_000, 20_000  # characters; wider than embeddings that anyone writes as text
+SNIFFED_LINES, SNIFFED_CHARACTERS = 100, 200_000  # for detecting the delimiter
 # In lower case; the last two are dashes.
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "--", "\u2013", "\u2014"})
 
@@ -33,6 +36,8 @@ _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)  # what Exce
 _NAMES_WORD = re.compile(
     r"(?:.*[\W_])?(?:image|img|file|file ?name|name|stim|stimulus|photo|picture|item|object|path|id)s?(?:[\W_].*)?"
 )
+
+_AS_ARRAY = "save so large a table as .npy, .npz or .parquet"
 
 Row = tuple[int, list[str]]  # line number, from 1, and cells
 
@@ -94,6 +99,9 @@ def read_table(path: Path, *, has_header: bool = False, variable: str | None = N
             )
         return table_of_frame(path, frame, unnamed)
     lines = read_lines(path)
+    for line, text in enumerate(lines, start=1):
+        if len(text) > MAX_LINE:
+            raise RockspaceError(f"{path}: row {line}: longer than {MAX_LINE:,} characters; {_AS_ARRAY}")
     given = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
     lines, comment = without_comments(["", *lines[1:]] if given else lines)
     delimiter, quote = _dialect(lines)
@@ -199,11 +207,14 @@ def read_lines(path: Path) -> list[str]:
 
 def _decoded(path: Path) -> str:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise RockspaceError(f"{path}: the file is missing; check dataset.splits") from error
     except OSError as error:
         raise RockspaceError(f"{path}: the file cannot be read: {error.strerror}") from error
+    if len(content) > MAX_BYTES:
+        raise RockspaceError(f"{path}: longer than {MAX_BYTES:,} bytes; {_AS_ARRAY}")
     if content.startswith(b"PK\x03\x04"):
         raise RockspaceError(f"{path}: a workbook or archive, not a text file; save it as CSV")
     for encoding in _encodings(content):
@@ -242,7 +253,9 @@ def without_comments(lines: list[str]) -> tuple[list[str], str | None]:
 
 def _dialect(lines: list[str]) -> tuple[str, str]:
     """Detect the delimiter and the quote character; a space represents any white space."""
-    sample = "\n".join([line.strip(" ") for line in lines if line.strip()][:SNIFFED_LINES]) + "\n"
+    kept = [line.strip(" ") for line in lines if line.strip()][:SNIFFED_LINES]
+    ends = list(accumulate(map(len, kept)))
+    sample = "\n".join(kept[: max(2, bisect_right(ends, SNIFFED_CHARACTERS))]) + "\n"
     found = clevercsv.detect.Detector().detect(sample, delimiters=DELIMITERS)
     delimiter = (found.delimiter if found else "") or " "
     return delimiter, "'" if found and found.quotechar == "'" else '"'
@@ -266,6 +279,8 @@ def _parsed(path: Path, lines: list[str], delimiter: str, quote: str) -> list[Ro
         for cells in reader:
             cells = [" ".join(cell.split()) for cell in cells]
             cells = [cell for cell in cells if cell] if delimiter == " " else cells
+            if len(cells) > MAX_COLUMNS:
+                raise RockspaceError(f"{path}: row {start}: more than {MAX_COLUMNS:,} cells; {_AS_ARRAY}")
             if any(cells):
                 rows.append((start, cells))
             start = reader.line_num + 1
@@ -377,5 +392,5 @@ def _table(path: Path, header: list[str] | None, rows: list[Row]) -> Table:
         raise RockspaceError(f"{path}: the header needs distinct names, and has {twice!r} twice")
     cells = pd.DataFrame([cells for _, cells in rows], columns=names, index=[line for line, _ in rows], dtype=str)
     unnamed = {column for column, name in zip(names, given, strict=True) if not name}
-    empty = {column for column in unnamed if (cells[column] == "").all()}
+    empty = {names[i] for i, name in enumerate(given) if not name and not any(row[i] for _, row in rows)}
     return Table(path, cells.drop(columns=list(empty)), frozenset(unnamed - empty))

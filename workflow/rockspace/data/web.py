@@ -25,6 +25,7 @@ from rockspace.errors import RockspaceError
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 16
 MAX_JSON_BYTES = 1 << 25  # a page of 100 files takes a hundredth of it
+LONGEST_SHOWN = 300  # characters of an address in a message
 MIN_BYTES_PER_S = 100  # a slower transfer counts as hung
 TRANSIENT_STATUSES = frozenset({408, 429, *range(500, 600)})
 _UNCOMPRESSED = {"Accept-Encoding": "identity"}  # a compressed body would not have the published size
@@ -169,17 +170,17 @@ class Client:
 
         def attempt() -> Any:
             content = b""
-            with self._answer(url, url, params=params) as response:
-                for chunk in self._chunks(url, response):
+            with self._answer(printable(url), url, params=params) as response:
+                for chunk in self._chunks(printable(url), response):
                     content += chunk
                     if len(content) > MAX_JSON_BYTES:
-                        raise RockspaceError(f"{url}: the answer is longer than {MAX_JSON_BYTES:,} bytes")
+                        raise RockspaceError(f"{printable(url)}: the answer is longer than {MAX_JSON_BYTES:,} bytes")
             try:
                 return json.loads(content)
             except (ValueError, RecursionError) as error:
                 raise TransientError("the answer is not JSON") from error
 
-        return self._with_retries(url, attempt)
+        return self._with_retries(printable(url), attempt)
 
     def save(
         self,
@@ -201,7 +202,7 @@ class Client:
         Raises:
             RockspaceError: as for ``json``, or no attempt yields the expected content.
         """
-        what = f"{path} ({url})"
+        what = f"{path} ({printable(url)})"
 
         def size() -> int:
             return partial.stat().st_size if partial.exists() else 0
@@ -305,6 +306,12 @@ class _Session(requests.Session):
 
 # Malformed addresses, which a server may redirect to: requests' errors for them, and some of urllib's, are ValueErrors.
 _PERMANENT_ERRORS = (requests.exceptions.TooManyRedirects, ValueError)
+
+
+def printable(url: str) -> str:
+    """Return an address for a message, in one line: servers give addresses, and may put anything into them."""
+    text = ascii(url)[1:-1]
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _named(status: int) -> str:

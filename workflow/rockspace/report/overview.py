@@ -45,7 +45,7 @@ from rockspace.report.dimensions import (
     ticks,
 )
 from rockspace.report.pages import write_page
-from rockspace.report.provenance import configuration
+from rockspace.report.provenance import configuration, without_folders
 from rockspace.report.runtimes import clock, stage_runtimes
 
 # Rows of the table of run times; the rest is added up.
@@ -655,7 +655,7 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
         total=clock(stages["seconds"].sum()),
         memory="" if np.isnan(memory) else f"{memory / 1024:.1f} GB",
         provenance=provenance,
-        config=configuration(study.config),
+        config=configuration(without_folders(study.config)),
     )
 
 

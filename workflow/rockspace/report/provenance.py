@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -14,8 +15,12 @@ import yaml
 
 import rockspace
 from rockspace.artifacts import read_json
-from rockspace.network_kinds import HUB, ONNX_FILE, kind_of
+from rockspace.network_kinds import HUB, HUB_PREFIX, ONNX_FILE, kind_of
 
+PATHS = ("directory", "backbone", "weights", "embeddings", "responses")
+"""Keys of the configuration whose values may be paths."""
+
+_FOLDERS = re.compile(rf"^(?P<before>(?:{HUB_PREFIX})?)(?:/|~|[A-Za-z]:[\\/]).*[\\/](?=.)")
 PACKAGES = ("snakemake", "tensorflow", "keras", "numpy", "scikit-learn")
 
 
@@ -30,6 +35,15 @@ def configuration(config: dict[str, Any]) -> str:
     """Write the whole configuration as a config file, which reproduces the run."""
     # Through JSON, since YAML would write lists that two sections share as an anchor and an alias.
     return yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, allow_unicode=True, width=100)
+
+
+def without_folders(value: Any, key: str = "") -> Any:
+    """Return a configuration for readers elsewhere: of a path of this machine, its last part alone."""
+    if isinstance(value, dict):
+        return {name: without_folders(part, name) for name, part in value.items()}
+    if isinstance(value, list):
+        return [without_folders(part, key) for part in value]
+    return _FOLDERS.sub(r"\g<before>.../", value) if isinstance(value, str) and key in PATHS else value
 
 
 def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path], reading: Path) -> dict[str, str]:
