@@ -14,7 +14,7 @@ STUDY_OF := $(BIN)/python -c 'import sys, yaml; files = ["config/config.yaml", *
 MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__.py,$(wildcard workflow/rockspace/*.py)) \
 	$(patsubst %/__init__.py,%.py,$(wildcard workflow/rockspace/*/__init__.py)))))
 
-.PHONY: demo test test-slow coverage chaos study report new-study docs dag simulate bench env lint lock
+.PHONY: demo test test-slow coverage chaos study verify report new-study docs dag simulate bench env lint lock
 
 demo: CONFIG := config/demo.yaml
 demo study: env
@@ -46,6 +46,10 @@ oldest: env
 # Kills and faults of all kinds over a whole small study; takes from half an hour.
 chaos: env
 	$(BIN)/python tests/chaos.py
+
+# Every artifact of a study against its record; what is damaged or gone, and what to do.
+verify: env
+	@$(SNAKEMAKE) --configfile $(CONFIG) --summary | $(BIN)/python -m rockspace.verify
 
 # Of the run whose overview was made last, unless CONFIG names another; beside the results of that run, wherever they are. The page is
 # made under another name first, so that an interrupted command leaves an older one as it is.

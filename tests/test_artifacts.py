@@ -62,6 +62,12 @@ def test_processes_that_write_the_same_artifact_at_once_leave_each_other_alone(t
     assert (tmp_path / "file.h5").read_text() in "abc"
 
 
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path):
+    name = "é" * 125 + ".json"
+    write_json(tmp_path / name, {})
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_an_artifact_and_what_is_above_it_are_on_disk_before_and_after_it_takes_its_name(tmp_path, monkeypatch):
     """What a loss of power could take: content before the name is given, names in folders after it."""
     calls, sync, replace = [], os.fsync, os.replace
@@ -81,8 +87,8 @@ def test_an_artifact_and_what_is_above_it_are_on_disk_before_and_after_it_takes_
         (partial / "train/a.jpg").write_text("a")
     name = calls.index(f"-> {tmp_path}/new/images")
     before = [Path(path).name for path in calls[:name]]
-    assert before[0] == tmp_path.name
-    assert sorted(before[1:]) == ["a.jpg", "images", "train"]
+    assert (before[0], before[-1]) == (tmp_path.name, "new")
+    assert sorted(before[1:-1]) == ["a.jpg", "images", "train"]
     assert calls[name + 1 :] == [str(tmp_path / "new")]
 
 

@@ -1,13 +1,15 @@
 """What a stage wrote is recorded, and a later stage notices when it is no longer that."""
 
 import ast
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from rockspace.checksums import record, verified, verify_files
+from rockspace.artifacts import recording, replacing, write_text
+from rockspace.checksums import record_of, verified, verify_files
 from rockspace.errors import RockspaceError
 from rockspace.runlog import recorded
 
@@ -18,12 +20,12 @@ SCRIPTS = sorted((Path(__file__).parents[1] / "workflow/scripts").glob("*.py"))
 def study(tmp_path) -> Path:
     """A table and a folder of images, recorded."""
     folder = tmp_path / "study"
-    (folder / "images/train/Rock Salt").mkdir(parents=True)
-    (folder / "images/train/Rock Salt/S_Rock Salt_01.jpg").write_bytes(bytes(range(256)))
-    (folder / "images/train/Rock Salt/S_Rock Salt_02.jpg").write_bytes(b"another")
-    (folder / "catalog.csv").write_text("image_id,label\nS_Rock Salt_01,Rock Salt\n")
-    record(folder / "catalog.csv")
-    record(folder / "images")
+    with recording([folder / "catalog.csv", folder / "images"]):
+        with replacing(folder / "images") as images:
+            (images / "train/Rock Salt").mkdir(parents=True)
+            (images / "train/Rock Salt/S_Rock Salt_01.jpg").write_bytes(bytes(range(256)))
+            (images / "train/Rock Salt/S_Rock Salt_02.jpg").write_bytes(b"another")
+        write_text(folder / "catalog.csv", "image_id,label\nS_Rock Salt_01,Rock Salt\n")
     return folder
 
 
@@ -41,8 +43,9 @@ def empty(file: Path) -> None:
     file.write_bytes(b"")
 
 
-def vanish(file: Path) -> None:
+def mask(file: Path) -> None:
     file.unlink()
+    file.mkdir()
 
 
 def complaint(file: Path) -> str:
@@ -52,7 +55,7 @@ def complaint(file: Path) -> str:
     return str(error.value)
 
 
-@pytest.mark.parametrize("damage", [flip, cut, empty, vanish])
+@pytest.mark.parametrize("damage", [flip, cut, empty, mask])
 @pytest.mark.parametrize(
     ("name", "artifact"),
     [("catalog.csv", "catalog.csv"), ("images/train/Rock Salt/S_Rock Salt_01.jpg", "images")],
@@ -66,6 +69,21 @@ def test_damage_is_one_line_with_the_file_and_what_to_delete(study, name, artifa
     assert f"delete {study / '.checksums' / artifact}" in text
 
 
+@pytest.mark.parametrize(
+    ("name", "what_to_do"),
+    [
+        ("catalog.csv", "it is gone: run again"),
+        (
+            "images/train/Rock Salt/S_Rock Salt_01.jpg",
+            "it is gone from {study}/images: delete {study}/images and run again",
+        ),
+    ],
+)
+def test_what_is_gone_is_one_line_with_what_to_do(study, name, what_to_do):
+    (study / name).unlink()
+    assert complaint(study / name).startswith(f"{study / name}: {what_to_do.format(study=study)}")
+
+
 def test_an_edit_on_purpose_is_kept_by_deleting_its_checksum(study):
     (study / "catalog.csv").write_text("edited")
     complaint(study / "catalog.csv")
@@ -74,8 +92,9 @@ def test_an_edit_on_purpose_is_kept_by_deleting_its_checksum(study):
 
 
 def test_damage_to_the_checksum_itself_is_not_a_bug(study):
-    (study / ".checksums/catalog.csv").write_bytes(b"\xff\x00 cut")
-    assert "delete" in complaint(study / "catalog.csv")
+    for damaged in (b"\xff\x00 cut", b""):
+        (study / ".checksums/catalog.csv").write_bytes(damaged)
+        assert "delete" in complaint(study / "catalog.csv")
 
 
 def test_a_file_that_appeared_in_a_folder_is_not_what_the_stage_wrote(study):
@@ -125,15 +144,51 @@ def test_a_stage_does_not_begin_on_damaged_input(study, capsys):
     assert "catalog.csv" in (study / "stage.log").read_text()
 
 
-def test_a_stage_records_what_it_wrote_and_one_that_fails_leaves_no_record(study):
-    stage(study, lambda out: out.write_text("first"))
+def test_a_record_is_of_what_its_stage_wrote_and_changes_only_with_it(study):
+    stage(study, lambda out: write_text(out, "first"))
     (study / "out.csv").write_text("edited")
     complaint(study / "out.csv")
-    stage(study, lambda out: out.write_text("second"))
+    stage(study, lambda out: write_text(out, "second"))
     verified(study / "out.csv")
     with pytest.raises(ZeroDivisionError):
         stage(study, lambda out: 1 / 0)
-    assert not (study / ".checksums/out.csv").exists()
+    verified(study / "out.csv")
+
+
+def test_damage_between_a_stage_s_writing_and_its_end_is_not_recorded(study):
+    def work(out):
+        write_text(out, "whole")
+        flip(out)
+
+    stage(study, work)
+    complaint(study / "out.csv")
+
+
+def test_no_artifact_without_its_record_is_ever_there(study, monkeypatch):
+    """Whichever of the two renames of a file is the last one that happens."""
+    seen, rename = [], os.replace
+
+    def renamed(source, target):
+        rename(source, target)
+        seen.append((record_of(study / "out.csv").exists(), (study / "out.csv").exists()))
+
+    monkeypatch.setattr(os, "replace", renamed)
+    stage(study, lambda out: write_text(out, "whole"))
+    assert seen == [(True, False), (True, True)]
+
+
+def test_only_what_a_stage_says_it_writes_is_recorded(study):
+    def work(out):
+        write_text(out, "x")
+        write_text(study / "checkpoints/epoch.json", "x")
+
+    stage(study, work)
+    assert not (study / "checkpoints/.checksums").exists()
+
+
+def test_a_stage_that_writes_past_the_writer_is_a_bug(study):
+    with pytest.raises(RuntimeError, match=r"out\.csv was not written by rockspace\.artifacts"):
+        stage(study, lambda out: out.write_text("x"))
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

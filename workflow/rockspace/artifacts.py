@@ -1,18 +1,21 @@
-"""Files that are whole or not there: written under a temporary name, then renamed."""
+"""Files that are whole or not there: written under a temporary name, recorded, then renamed."""
 
+import errno
 import fcntl
 import glob
+import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 
+from rockspace.checksums import record_of, record_text
 from rockspace.formulas import refuse_formulas
 
 if TYPE_CHECKING:
@@ -25,29 +28,63 @@ LOCK = ".lock"
 """File in a temporary folder, locked by the process that writes there."""
 
 
+_recorded: set[str] = set()
+
+
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def recording(artifacts: Iterable[str | Path]) -> Iterator[None]:
+    """Have `replacing` record these artifacts, which the block writes; see `rockspace.checksums`.
+
+    Raises:
+        RuntimeError: The block wrote one of them otherwise.
+    """
+    names = set(map(os.path.abspath, artifacts))
+    _recorded.update(names)
+    try:
+        yield
+    finally:
+        _recorded.difference_update(names)
+    if without := sorted(name for name in names if os.path.exists(name) and not record_of(Path(name)).exists()):
+        raise RuntimeError(f"{without[0]} was not written by rockspace.artifacts")
+
+
+@contextmanager
+def replacing(path: str | Path, sha256: str | None = None) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that takes its name once the block succeeds.
 
     The temporary path keeps the suffix of ``path`` (Keras and matplotlib choose the format by it) and
     does not exist yet, so the block may create a file or a folder there. If the block raises, what
     it left is removed and an older ``path`` stays as it was. What a killed process left is removed by the
     next one that writes ``path``; several processes may write it at once, and the last one that ends gives its content.
+
+    Before it takes its name, its content is on disk, and, of an artifact (see `recording`), its record too. So whenever
+    the power fails, ``path`` is not there, or is whole and has its record.
+
+    Args:
+        path: File or folder.
+        sha256: Of the content, where it is known before it is written; otherwise what has been written is read.
     """
     path = Path(path)
     _make_folder(path.parent)
-    prefix = f".partial-{path.name}-"
+    # Of a name that is nearly as long as a name may be, its beginning.
+    prefix = f".partial-{os.fsdecode(os.fsencode(path.name)[:200])}-"
     for left in path.parent.glob(f"{glob.escape(prefix)}*"):
         _remove_if_left(left)
     with _folder_in_use(path.parent, prefix) as folder:
         partial = folder / path.name
         yield partial
+        is_artifact = os.path.abspath(path) in _recorded
+        record = record_text(partial, sha256) if is_artifact else ""
         for file in (*partial.rglob("*"), partial):
-            _to_disk(file)
+            to_disk(file)
+        # An older artifact that was removed before does not come back.
+        to_disk(path.parent)
+        if is_artifact:
+            write_text(record_of(path), record)
         if partial.is_dir() and path.is_dir():
             os.replace(path, folder / ".older")
         os.replace(partial, path)
-        _to_disk(path.parent)
+        to_disk(path.parent)
 
 
 def _make_folder(folder: Path) -> None:
@@ -55,14 +92,18 @@ def _make_folder(folder: Path) -> None:
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for each in missing:
-        _to_disk(each.parent)
+        to_disk(each.parent)
 
 
-def _to_disk(path: Path) -> None:
-    """Without it, a loss of power could leave a new name with none of its content, or take the name back."""
+def to_disk(path: Path) -> None:
+    """Wait until a file's content, or the names in a folder, would survive a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot do it to folders, and need not.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
+            raise
     finally:
         os.close(descriptor)
 
@@ -132,8 +173,9 @@ def link_or_copy(source: Path, target: Path) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write text in UTF-8."""
-    with replacing(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    content = text.encode()
+    with replacing(path, hashlib.sha256(content).hexdigest()) as partial:
+        partial.write_bytes(content)
 
 
 def write_json(path: str | Path, content: Any) -> None:
@@ -158,8 +200,7 @@ def write_csv(path: str | Path, table: "pd.DataFrame", *, index: bool = False) -
         refuse_formulas(table.index, f"{name}: column {table.index.name!r}")
     for column, values in table.select_dtypes(exclude=["number", "bool"]).items():
         refuse_formulas(values.unique(), f"{name}: column {column!r}")
-    with replacing(path) as partial:
-        table.to_csv(partial, index=index)
+    write_text(path, table.to_csv(index=index))
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray | None]) -> None:

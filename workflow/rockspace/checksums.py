@@ -1,4 +1,7 @@
-"""Checksums of artifacts: recorded by the stage that writes them, compared by the stages that read them.
+"""Records of artifacts: the SHA-256 of what a stage wrote, compared by the stages that read it.
+
+A record is on disk before its artifact has its name (`rockspace.artifacts.replacing`), and changes only with it: where a
+stage was interrupted, there may be a record without an artifact, never a new artifact without a record.
 
 Each lies in a folder ``.checksums`` beside its artifact, so both move together, as ``sha256sum`` writes it:
 ``cd results/rocks && sha256sum --check .checksums/*`` checks them too.
@@ -9,25 +12,27 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from rockspace.artifacts import replacing
 from rockspace.errors import RockspaceError
 
 FOLDER = ".checksums"
+TIMESTAMP = ".snakemake_timestamp"
+"""File that Snakemake puts into a folder once its stage has ended."""
 
 
-def record(artifact: str | Path) -> None:
-    """Write down the SHA-256 of a file, or of every file in a folder."""
-    artifact = Path(artifact)
+def record_of(artifact: Path) -> Path:
+    """Return the file with the record of an artifact."""
+    return artifact.parent / FOLDER / artifact.name
+
+
+def record_text(artifact: Path, sha256: str | None = None) -> str:
+    """Return the record of a file, or of every file in a folder: a line of SHA-256 and name for each.
+
+    Args:
+        artifact: File or folder, read to its end.
+        sha256: Of the file, if it is known; it is then not read.
+    """
     files = sorted(file for file in artifact.rglob("*") if file.is_file()) if artifact.is_dir() else [artifact]
-    lines = [f"{_sha256(file)}  {file.relative_to(artifact.parent).as_posix()}\n" for file in files]
-    with replacing(_record_of(artifact)) as partial:
-        partial.write_text("".join(lines), encoding="utf-8")
-
-
-def forget(artifacts: Iterable[str | Path]) -> None:
-    """Remove the checksums of artifacts that are about to be made again."""
-    for artifact in map(Path, artifacts):
-        _record_of(artifact).unlink(missing_ok=True)
+    return "".join(f"{sha256 or _sha256(file)}  {file.relative_to(artifact.parent).as_posix()}\n" for file in files)
 
 
 def verified(file: str | Path) -> Path:
@@ -38,25 +43,28 @@ def verified(file: str | Path) -> Path:
             of the user's own, passes as it is.
 
     Raises:
-        RockspaceError: Naming the file, if it is damaged, was edited, or is gone from its folder.
+        RockspaceError: Naming the file, if it is damaged, was edited, or is gone.
     """
     file = Path(file)
     for artifact in (file, *file.parents):
-        digests = _recorded(_record_of(artifact)) if artifact.name else {}
-        if digests:
+        digests = _recorded(record_of(artifact)) if artifact.name else None
+        if digests is not None:
             break
     else:
         return file
-    name = file.relative_to(artifact.parent).as_posix()
     try:
-        if _sha256(file) == digests.get(name):
+        if _sha256(file) == digests.get(file.relative_to(artifact.parent).as_posix()):
             return file
         fault = "it has changed since its stage wrote it"
+    except FileNotFoundError:
+        if not artifact.exists():
+            raise RockspaceError(f"{artifact}: it is gone: run again, which makes it again") from None
+        fault = f"it is gone from {artifact}"
     except OSError as error:
         fault = f"it cannot be read ({error.strerror})"
     raise RockspaceError(
         f"{file}: {fault}: delete {artifact} and run again, or, to keep a change made on purpose, "
-        f"delete {_record_of(artifact)}"
+        f"delete {record_of(artifact)}"
     )
 
 
@@ -67,15 +75,32 @@ def verify_files(artifacts: Iterable[str | Path]) -> None:
             verified(artifact)
 
 
-def _record_of(artifact: Path) -> Path:
-    return artifact.parent / FOLDER / artifact.name
+def verify_artifact(artifact: Path) -> bool:
+    """Verify an artifact: a file, or a folder with every file that is in it, or was when it was recorded.
+
+    Returns:
+        Whether it has a record.
+
+    Raises:
+        RockspaceError: As for `verified`, for the first such file.
+    """
+    digests = _recorded(record_of(artifact))
+    if digests is None:
+        return False
+    if not artifact.is_dir():
+        verified(artifact)
+        return True
+    there = {file.relative_to(artifact.parent).as_posix() for file in artifact.rglob("*") if file.is_file()}
+    for name in sorted(there - {f"{artifact.name}/{TIMESTAMP}"} | set(digests)):
+        verified(artifact.parent / name)
+    return True
 
 
-def _recorded(record: Path) -> dict[str, str]:
+def _recorded(record: Path) -> dict[str, str] | None:
     try:
         return _parsed(record, record.stat().st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
-        return {}
+        return None
 
 
 @lru_cache(maxsize=8)

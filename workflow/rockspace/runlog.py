@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
 
-from rockspace.checksums import forget, record, verify_files
+from rockspace.artifacts import recording
+from rockspace.checksums import verify_files
 from rockspace.errors import RockspaceError
 from rockspace.library_settings import standard_settings
 
@@ -23,6 +24,13 @@ LOG_ALONE = "ROCKSPACE_LOG_ALONE"
 # Of what the workflow's logger shows on the terminal below a stage's line, between information and warning.
 NOTE = 25
 logging.addLevelName(NOTE, "NOTE")
+_FULL = "no space is left for what belongs to %s: free some and run again"
+_FAULTS_OF_THE_DISK = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EIO: "the disk failed in reading or writing what belongs to %s (input/output error): check it and run again",
+    errno.EROFS: "the disk of what belongs to %s is read-only: make it writable and run again",
+}
 _EVERY_TIME = re.compile(r"WARNING: All log messages before absl::InitializeLog|I\d{4} ")
 
 
@@ -43,7 +51,7 @@ def recorded(
         log: File that takes the log; an older one is replaced.
         threads: Cores that this stage may use; numeric libraries loaded inside the block keep to it.
         inputs: Artifacts of earlier stages, compared with their checksums before the block runs.
-        outputs: Artifacts of this stage, whose checksums are recorded after it.
+        outputs: Artifacts of this stage, which are recorded as the block writes them.
         tensorflow: Whether the block uses TensorFlow, of whose start-up messages then only warnings and errors are kept,
             in the log.
 
@@ -78,18 +86,16 @@ def recorded(
     threading.Thread(target=_end_when_orphaned, args=[ended], daemon=True).start()
     try:
         verify_files(inputs)
-        forget(outputs)
         if tensorflow:
             _import_tensorflow(to_file)
-        yield logger
-        for artifact in outputs:
-            record(artifact)
+        with recording(outputs):
+            yield logger
     except RockspaceError as error:
         logger.error("error: %s", error)
         sys.exit(1)
     except BaseException as error:
-        if _is_disk_full(error):
-            logger.error("error: no space is left for what belongs to %s: free some and run again", log)
+        if (fault := _fault_of_the_disk(error)) is not None:
+            logger.error("error: %s", fault % log)
             sys.exit(1)
         # The stack trace belongs in the log too: a cluster's terminal output may be gone.
         if not alone:
@@ -128,13 +134,14 @@ def _import_tensorflow(log: _LogFile) -> None:
                 log.stream.writelines(line for line in lines if not _EVERY_TIME.match(line))
 
 
-def _is_disk_full(error: BaseException | None) -> bool:
-    """Whether an error, or what led to it, says so; TensorFlow and HDF5 do it in words alone."""
+def _fault_of_the_disk(error: BaseException | None) -> str | None:
+    """What to do about an error that, or what led to it, is one of the disk; TensorFlow and HDF5 say so in words alone."""
     while error is not None:
-        if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error):
-            return True
+        for number, fault in _FAULTS_OF_THE_DISK.items():
+            if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+                return fault
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 def _end_when_orphaned(ended: threading.Event) -> None:

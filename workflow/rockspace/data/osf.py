@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from rockspace.artifacts import to_disk
 from rockspace.data.manifest import Entry, describe
 from rockspace.data.names import place, shown
 from rockspace.data.patterns import Child, MissingError, find
@@ -196,6 +197,7 @@ def _download_file(
             on_bytes(entry.size)
             return entry
     entry = client.save(file.url, path, partial, file.expected, on_bytes)
+    to_disk(partial)
     os.replace(partial, target)
     return entry
 
