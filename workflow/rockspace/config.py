@@ -4,7 +4,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -36,6 +36,7 @@ VALIDATION_RULES = ("fraction", "list", "tokens", "column")
 """Keys of the validation split that pick its images out of the training images."""
 
 REMOVED = {
+    "responses": "people's choices have a section of their own; name the file in choices.files",
     "mixup": "it gained nothing on photographs of eight a kind (docs/rocks-study.md)",
     "cutmix": "it gained nothing on photographs of eight a kind (docs/rocks-study.md)",
     "layer_decay": "rates are now those of the network as it was published; lower finetune.learning_rate",
@@ -314,12 +315,11 @@ def _check_across_keys(config: dict[str, Any]) -> None:
         raise RockspaceError(
             "config: dataset.columns.label: missing; with 'labels: table' it names the column of labels"
         )
-    for split, files in dataset["splits"].items():
-        if dataset["labels"] == "none" and files.get("responses"):
-            raise RockspaceError(
-                f"config: dataset.splits.{split}.responses: found {json.dumps(files['responses'])}; allowed: nothing, since "
-                "people chose among labels and dataset.labels is none"
-            )
+    if dataset["labels"] == "none" and config["choices"]["files"]:
+        raise RockspaceError(
+            f"config: choices.files: found {json.dumps(config['choices']['files'])}; allowed: nothing, since people chose among "
+            "labels and dataset.labels is none"
+        )
     columns = dataset["columns"]
     for role, other in (("dimension", "value"), ("value", "dimension")):
         if role in columns and other not in columns:
@@ -332,14 +332,24 @@ def _check_across_keys(config: dict[str, Any]) -> None:
             f"config: dataset.splits.validation.tokens: found {json.dumps(tokens)}; allowed: nothing, unless dataset.filename has "
             "a group (?P<token>...)"
         )
+    _check_names(config["models"], "models", "model")
     names = [model["name"] for model in config["models"]]
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            raise RockspaceError(f"config: models[{i}].name: found {name!r} twice; each model needs its own name")
     for i, model in enumerate(config["models"]):
         _check_model(config, model, f"config: models[{i}]")
     trained = [model["name"] for model in config["models"] if is_trained(model)]
+    _check_names(config["choices"]["variants"], "choices.variants", "variant")
+    _check_names(config["choices"]["spaces"], "choices.spaces", "space", ["coordinates"])
     _check_ensembles(config["ensembles"], names, trained, config["seeds"])
+
+
+def _check_names(entries: list[dict[str, Any]], key: str, what: str, taken: Sequence[str] = ()) -> None:
+    names = list(taken)
+    for i, entry in enumerate(entries):
+        if entry["name"] in names:
+            raise RockspaceError(
+                f"config: {key}[{i}].name: found {entry['name']!r} twice; each {what} needs its own name"
+            )
+        names.append(entry["name"])
 
 
 def _check_ensembles(ensembles: list[dict[str, Any]], names: list[str], trained: list[str], seeds: list[int]) -> None:
@@ -419,7 +429,6 @@ def _settle_validation(splits: dict[str, Any]) -> None:
     if rules:
         rules |= {"seed": validation.get("seed", 0)} if "fraction" in rules else {}
         rules |= {"individual": train["individual"]} if "individual" in train else {}
-        rules |= {"responses": validation["responses"]} if "responses" in validation else {}
         splits["validation"] = rules
         return
     for key in ("images", "coordinates"):

@@ -36,6 +36,7 @@ try:
         named_files,
     )
     from rockspace.networks.layer_names import embedded_layers
+    from rockspace.people.choices import choice_files
     from rockspace.sources import digest_of
 except ModuleNotFoundError as error:
     raise WorkflowError(
@@ -118,8 +119,7 @@ def keys_of_splits(*keys):
 # The keys of the files that determine the images: with labels or splits in a table, also the tables.
 IN_TABLE = settings["dataset"]["labels"] == "table" or validation_rule(settings["dataset"]) == "column"
 IMAGE_FILES = ("images", "list", *(("labels", "coordinates", "names") if IN_TABLE else ()))
-# Splits with response counts, and splits with coordinates of individuals.
-RESPONSES = {split: Path(files["responses"]) for split, files in keys_of_splits("responses").items() if files}
+# Splits with coordinates of individuals.
 INDIVIDUALS = [split for split, files in keys_of_splits("individual").items() if files]
 
 
@@ -144,9 +144,18 @@ wildcard_constraints:
     ensemble=any_of(ENSEMBLES),
 
 
-for split, path in RESPONSES.items():
+CHOICES = settings["choices"]
+try:
+    CHOICE_FILES = choice_files(CHOICES["files"])
+except RockspaceError as error:
+    raise WorkflowError(str(error)) from None
+# Tables of the user's that choices need beside them, by config key.
+TABLES = {f"choices.spaces[{i}].file": Path(each["file"]) for i, each in enumerate(CHOICES["spaces"])}
+STUDIED = {"choices.studied.file": Path(CHOICES["studied"]["file"])} if CHOICES["studied"]["file"] else {}
+
+for key, path in (TABLES | STUDIED).items():
     if not path.is_file():
-        raise WorkflowError(f"config: dataset.splits.{split}.responses: no file '{path}'; give the path of a CSV")
+        raise WorkflowError(f"config: {key}: no file '{path}'; give the path of a table")
 
 
 def shards(split, pattern):

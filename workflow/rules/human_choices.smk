@@ -1,13 +1,58 @@
-# Files of response counts, by split.
-CHOICES = {f"{split}_responses": path for split, path in RESPONSES.items()}
+rule choices:
+    input:
+        files=CHOICE_FILES,
+        tables=list(STUDIED.values()),
+        catalog=rules.restructure.output.catalog,
+    output:
+        responses=f"{STUDY}/choices/responses.csv",
+        studied=f"{STUDY}/choices/studied.csv",
+        reading=f"{STUDY}/choices/reading.json",
+        ceilings=f"{STUDY}/choices/ceilings.json",
+    log:
+        f"{STUDY}/logs/choices.log",
+    benchmark:
+        f"{STUDY}/benchmarks/choices.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        choices={key: value for key, value in CHOICES.items() if key not in ("files", "variants", "spaces")},
+        filename=settings["dataset"]["filename"],
+        digest=digest("choices", lambda wildcards: {str(file): file for file in (*CHOICE_FILES, *STUDIED.values())}),
+        code=code("choices"),
+    message:
+        "Reading people's choices"
+    script:
+        "../scripts/choices.py"
 
-digest_of_choices = digest("responses", lambda wildcards: RESPONSES)
+
+rule further_coordinates:
+    input:
+        tables=list(TABLES.values()),
+        catalog=rules.restructure.output.catalog,
+    output:
+        coordinates=f"{STUDY}/choices/spaces.csv",
+    log:
+        f"{STUDY}/logs/further_coordinates.log",
+    benchmark:
+        f"{STUDY}/benchmarks/further_coordinates.tsv"
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        names=[each["name"] for each in CHOICES["spaces"]],
+        digest=digest("choices-spaces", lambda wildcards: TABLES),
+        code=code("further_coordinates"),
+    message:
+        "Reading further coordinates of the images"
+    script:
+        "../scripts/further_coordinates.py"
 
 
 rule exemplar:
     input:
-        **CHOICES,
         **COORDINATES,
+        responses=rules.choices.output.responses,
+        studied=rules.choices.output.studied,
+        reading=rules.choices.output.reading,
         embeddings=f"{RUN}/embeddings/{{layer}}.npz",
         catalog=rules.restructure.output.catalog,
     output:
@@ -30,22 +75,89 @@ rule exemplar:
     resources:
         mem_mb=2000,
     params:
-        splits=list(RESPONSES),
+        split=CHOICES["split"],
+        variants=CHOICES["variants"],
         title=lambda wildcards: f"{wildcards.model}, {wildcards.layer}, seed {wildcards.seed}",
         space={key: settings["procrustes"][key] for key in ("reduction", "reflection")},
         resampling=lambda wildcards: {"resamples": settings["procrustes"]["bootstraps"], "seed": int(wildcards.seed)},
-        digest=digest_of_choices,
         code=code("exemplar"),
     message:
-        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: predicting people's choices by the exemplar model"
+        "{wildcards.model}, seed {wildcards.seed}, {wildcards.layer}: predicting people's choices by the context model"
     script:
         "../scripts/exemplar.py"
 
 
+use rule exemplar as exemplar_outputs with:
+    input:
+        responses=rules.choices.output.responses,
+        studied=rules.choices.output.studied,
+        reading=rules.choices.output.reading,
+        outputs=rules.evaluate.output.outputs,
+        catalog=rules.restructure.output.catalog,
+    output:
+        figures=f"{RUN}/choices/outputs/figures.json",
+        images=f"{RUN}/choices/outputs/images.csv",
+        png=report(
+            f"{RUN}/choices/outputs/confusion.png",
+            caption="../report/caption.rst",
+            category="Human choices",
+            labels={"model": "{model}", "seed": "{seed}", "layer": "outputs", "picture": "confusion matrices"},
+        ),
+        svg=f"{RUN}/choices/outputs/confusion.svg",
+        caption=f"{RUN}/choices/outputs/confusion.caption.txt",
+    log:
+        f"{STUDY}/logs/exemplar_outputs/{{model}}-{{seed}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/exemplar_outputs/{{model}}-{{seed}}.tsv"
+    params:
+        split=CHOICES["split"],
+        variants=CHOICES["variants"],
+        title=lambda wildcards: f"{wildcards.model}, seed {wildcards.seed}",
+        resampling=lambda wildcards: {"resamples": settings["procrustes"]["bootstraps"], "seed": int(wildcards.seed)},
+        code=code("exemplar"),
+    message:
+        "{wildcards.model}, seed {wildcards.seed}: predicting people's choices from the coordinates that it learnt"
+
+
+use rule exemplar_outputs as exemplar_ensemble with:
+    input:
+        responses=rules.choices.output.responses,
+        studied=rules.choices.output.studied,
+        reading=rules.choices.output.reading,
+        outputs=rules.ensemble.output.outputs,
+        catalog=rules.restructure.output.catalog,
+    output:
+        figures=f"{ENSEMBLE_DIR}/choices/figures.json",
+        images=f"{ENSEMBLE_DIR}/choices/images.csv",
+        png=report(
+            f"{ENSEMBLE_DIR}/choices/confusion.png",
+            caption="../report/caption.rst",
+            category="Human choices",
+            labels={"model": "{ensemble}", "seed": "several", "layer": "outputs", "picture": "confusion matrices"},
+        ),
+        svg=f"{ENSEMBLE_DIR}/choices/confusion.svg",
+        caption=f"{ENSEMBLE_DIR}/choices/confusion.caption.txt",
+    log:
+        f"{STUDY}/logs/exemplar_ensemble/{{ensemble}}.log",
+    benchmark:
+        f"{STUDY}/benchmarks/exemplar_ensemble/{{ensemble}}.tsv"
+    params:
+        split=CHOICES["split"],
+        variants=CHOICES["variants"],
+        title=lambda wildcards: f"ensemble {wildcards.ensemble}",
+        resampling={"resamples": settings["procrustes"]["bootstraps"], "seed": 0},
+        code=code("exemplar"),
+    message:
+        "{wildcards.ensemble}: predicting people's choices from the coordinates that the ensemble learnt"
+
+
 use rule exemplar as exemplar_people with:
     input:
-        **CHOICES,
         **COORDINATES,
+        responses=rules.choices.output.responses,
+        studied=rules.choices.output.studied,
+        reading=rules.choices.output.reading,
+        spaces=rules.further_coordinates.output.coordinates if TABLES else [],
         catalog=rules.restructure.output.catalog,
     output:
         figures=f"{STUDY}/choices/people.json",
@@ -63,32 +175,64 @@ use rule exemplar as exemplar_people with:
     benchmark:
         f"{STUDY}/benchmarks/exemplar_people.tsv"
     params:
-        splits=list(RESPONSES),
+        split=CHOICES["split"],
+        variants=CHOICES["variants"],
         title="people's own coordinates",
-        space=None,
-        solution={"one_solution": is_one_solution(settings["dataset"], "coordinates")},
+        one_solution=is_one_solution(settings["dataset"], "coordinates"),
         resampling={"resamples": settings["procrustes"]["bootstraps"], "seed": 0},
-        digest=digest_of_choices,
         code=code("exemplar"),
     message:
-        "Predicting people's choices by the exemplar model in their own coordinates"
+        "Predicting people's choices by the context model in their own coordinates"
+
+
+# Networks and ensembles that learn coordinates.
+REGRESSING = [(model, seed) for model, seed in TRAININGS if REGRESSES[model]]
+REGRESSING_ENSEMBLES = [name for name, each in ENSEMBLES.items() if any(map(REGRESSES.get, each["models"]))]
+
+
+def of_explained(rule_output):
+    """The artifacts of people, of each model, seed and layer, and of what learns coordinates, in the order of EXPLAINED."""
+    return [
+        getattr(rules.exemplar_people.output, rule_output),
+        *of_runs(getattr(rules.exemplar.output, rule_output)),
+        *[
+            file
+            for model, seed in REGRESSING
+            for file in expand(getattr(rules.exemplar_outputs.output, rule_output), model=model, seed=seed)
+        ],
+        *expand(getattr(rules.exemplar_ensemble.output, rule_output), ensemble=REGRESSING_ENSEMBLES),
+    ]
+
+
+EXPLAINED = [
+    ("people", "", ""),
+    *RUNS,
+    *[(model, seed, "") for model, seed in REGRESSING],
+    *[(name, "", "") for name in REGRESSING_ENSEMBLES],
+]
 
 
 rule human_choices:
     input:
-        figures=[
-            rules.exemplar_people.output.figures,
-            *of_runs(rules.exemplar.output.figures),
-        ],
-        images=[
-            rules.exemplar_people.output.images,
-            *of_runs(rules.exemplar.output.images),
-        ],
+        figures=of_explained("figures"),
+        images=of_explained("images"),
+        responses=rules.choices.output.responses,
+        studied=rules.choices.output.studied,
+        reading=rules.choices.output.reading,
+        ceilings=rules.choices.output.ceilings,
+        catalog=rules.restructure.output.catalog,
+        photographs=rules.restructure.output.images,
     output:
         table=report(f"{STUDY}/human_choices.csv", caption="../report/human_choices.rst", category="Human choices"),
+        subtypes=f"{STUDY}/human_choices.subtypes.csv",
         png=report(f"{STUDY}/human_choices.png", caption="../report/caption.rst", category="Human choices"),
         svg=f"{STUDY}/human_choices.svg",
         caption=f"{STUDY}/human_choices.caption.txt",
+        images_png=report(
+            f"{STUDY}/human_choices.images.png", caption="../report/caption.rst", category="Human choices"
+        ),
+        images_svg=f"{STUDY}/human_choices.images.svg",
+        images_caption=f"{STUDY}/human_choices.images.caption.txt",
     log:
         f"{STUDY}/logs/human_choices.log",
     benchmark:
@@ -96,8 +240,8 @@ rule human_choices:
     conda:
         "../envs/rockspace.yaml"
     params:
-        runs=[("people", "", ""), *RUNS],
-        bootstraps=settings["procrustes"]["bootstraps"],
+        runs=EXPLAINED,
+        split=CHOICES["split"],
         code=code("human_choices"),
     message:
         "Comparing all spaces by how well they predict people's choices"

@@ -1,4 +1,8 @@
-CHOICES_OF_PEOPLE = [*rules.exemplar_people.output, *every(*rules.exemplar.output), *rules.human_choices.output]
+CHOICES_OF_PEOPLE = [
+    *rules.choices.output,
+    *[file for name in rules.exemplar_people.output.keys() for file in of_explained(name)],
+    *rules.human_choices.output,
+]
 
 
 # All artifacts that a study keeps, so that a lost file is made again.
@@ -24,7 +28,7 @@ EVERYTHING = [
     rules.explorer.output,
     rules.overview.output,
     rules.learning_curves.output if TRAINED else [],
-    CHOICES_OF_PEOPLE if RESPONSES else [],
+    CHOICES_OF_PEOPLE if CHOICE_FILES else [],
 ]
 
 

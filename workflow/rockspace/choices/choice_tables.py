@@ -11,21 +11,31 @@ import numpy as np
 import pandas as pd
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
-from rockspace.alignment.intervals import by_units, confidence_interval
-from rockspace.alignment.spaces import Spaces, subtypes_of
-from rockspace.choices.human_choices import Choices, ChoiceSpace, category_indices, choice_report, read_choices
+from rockspace.choices.experiment import Experiment
+from rockspace.choices.human_choices import (
+    IN_SAMPLE,
+    NEW_PEOPLE,
+    NEW_SUBTYPES,
+    SUBTYPES,
+    ChoiceSpace,
+    Variant,
+    choice_report,
+    gain_interval,
+)
+from rockspace.choices.human_choices import PEOPLE as OVER_PEOPLE
 
-PEOPLE = "people"
+PEOPLE, COORDINATES = "people", "coordinates"
+_TEXTS = ("space", "variant", "condition", "image_id", "label", "category")
 
 
 @dataclass(frozen=True)
 class Explained:
-    """What was written about the spaces of one layer, or of people.
+    """What was written about the spaces of one layer, of what a network or ensemble learnt, or of people.
 
     Attributes:
-        model: Name of the model, or `people`.
-        seed: Its seed; empty for people.
-        layer: Name of the layer; empty for people.
+        model: Name of the model or ensemble, or `people`.
+        seed: Its seed; empty for people and ensembles.
+        layer: Name of the layer, or `outputs`; empty for people.
         figures: By space, as `choice_report` gives them.
         table: As from `image_table`, of all these spaces.
     """
@@ -38,105 +48,87 @@ class Explained:
 
 
 def explain(
-    spaces: Sequence[ChoiceSpace],
-    train: Spaces,
-    validation: Spaces,
-    responses: Mapping[str, pd.DataFrame],
-    category_of: Mapping[str, str],
-    *,
-    resamples: int,
-    seed: int,
+    spaces: Sequence[ChoiceSpace], experiment: Experiment, variants: Sequence[Variant], *, resamples: int, seed: int
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Fit the exemplar model in each space and score it.
+    """Fit the context model in each space and score it.
 
     Args:
         spaces: As from `space_of_people` or `spaces_of_layer`.
-        train: The training images, whose images of a category on offer are its exemplars.
-        validation: The validation images.
-        responses: Counts by split, as from `rockspace.people.responses.read_all_responses`.
-        category_of: Category of each label, likewise.
-        resamples: Bootstrap resamples behind each interval.
+        experiment: What people studied and chose.
+        variants: How the model is fitted.
+        resamples: Resamples of people behind each interval of a parameter.
         seed: Decides starting points, folds and resamples.
 
     Returns:
         Figures by the space's name, and the table of `image_table`.
-
-    Raises:
-        UnusableSpaces: The responses are not of these images.
     """
-    splits, names = {"train": train, "validation": validation}, list(next(iter(responses.values())))
-    choices = {
-        split: read_choices(responses[split], images, category_of)
-        for split, images in splits.items()
-        if split in responses
-    }
-    categories = category_indices(train.label, category_of, names)
-    exemplars = np.flatnonzero(categories >= 0)
     figures, tables = {}, []
     for space in spaces:
-        own = choice_report(space, exemplars, categories[exemplars], choices, resamples=resamples, seed=seed)
-        figures[space.name], predicted = own
-        tables.append(image_table(space.name, predicted, choices, splits, names))
+        figures[space.name], predicted = choice_report(space, experiment, variants, resamples=resamples, seed=seed)
+        tables += [image_table(space.name, variant, log_p, experiment) for variant, log_p in predicted.items()]
     return figures, pd.concat(tables, ignore_index=True)
 
 
-def in_words(figures: Mapping[str, Any], split: str) -> list[str]:
-    """Say in a line for each space how well it predicts the choices of a split; ``figures`` are those of `explain`."""
-    moved = "; another scaling solution, moved to the training images' centroid and spread"
-    leading = {space: (part["validation_moved"], part[split]) for space, part in figures.items()}
+def in_words(figures: Mapping[str, Any]) -> list[str]:
+    """Say in a line for each space and variant how well it predicts the choices; ``figures`` are those of `explain`."""
     return [
-        f"{space}: r {part[part['leading']]['r']:.3f}, {part['leading']}{moved if is_moved else ''}"
-        for space, (is_moved, part) in leading.items()
+        f"{space}, {variant}: log-likelihood {model[IN_SAMPLE]['log_likelihood']:,.1f} with {model['n_parameters']} parameter(s); "
+        f"{model[model['leading']]['log_likelihood']:,.1f}, r {model[model['leading']]['r']:.3f} ({model['leading']})"
+        + (
+            "; the validation images were moved to the training images' place and spread"
+            if part["validation_moved"]
+            else ""
+        )
+        for space, part in figures.items()
+        for variant, model in part["models"].items()
     ]
 
 
-def image_table(
-    space: str,
-    predicted: Mapping[str, np.ndarray],
-    choices: Mapping[str, Choices],
-    splits: Mapping[str, Spaces],
-    names: Sequence[str],
-) -> pd.DataFrame:
-    """Return a row for each image with responses.
+def image_table(space: str, variant: str, log_p: Sequence[np.ndarray], experiment: Experiment) -> pd.DataFrame:
+    """Return a row for each image, or label, that was shown in a condition.
 
     Args:
         space: Name of the space.
-        predicted: Log-probabilities by split, as from `rockspace.choices.human_choices.choice_report`.
-        choices: What people chose, by split.
-        splits: The images of each split.
-        names: Names of the categories, in the order of the counts.
+        variant: Name of the variant of the model.
+        log_p: Log-probabilities, as from `rockspace.choices.human_choices.choice_report`.
+        experiment: What people chose.
 
     Returns:
-        `space, split, image_id, label, category` (the right one, empty where it was not on offer), `responses`,
-        `log_likelihood` of them, and for each category the observed and the predicted share of the responses.
+        `space, variant, condition, image_id, label, category` (the right one, empty where it was not on offer), `studied`,
+        `responses`, `log_likelihood` of them, and for each category the observed and the predicted share of the
+        responses, missing where it was not on offer.
     """
     tables = []
-    for split, chosen in choices.items():
-        log_p, answers = predicted[split], chosen.counts.sum(axis=1)
+    for each, task in zip(log_p, experiment.tasks, strict=True):
+        counts = task.total
         columns: dict[str, Any] = {
             "space": space,
-            "split": split,
-            "image_id": splits[split].image_id[chosen.images],
-            "label": chosen.label,
-            "category": [names[i] if i >= 0 else "" for i in chosen.category],
-            "responses": answers,
-            "log_likelihood": np.sum(chosen.counts * log_p, axis=1),
+            "variant": variant,
+            "condition": task.name,
+            "image_id": task.rows["image_id"],
+            "label": task.rows["label"],
+            "category": [task.categories[i] if i >= 0 else "" for i in task.rows["category"]],
+            "studied": task.rows["studied"],
+            "responses": counts.sum(axis=1),
+            "log_likelihood": np.sum(counts * each, axis=1),
         }
-        for i, name in enumerate(names):
-            columns[OBSERVED.format(name)] = chosen.counts[:, i] / answers
-            columns[PREDICTED.format(name)] = np.exp(log_p[:, i])
+        for i, name in enumerate(task.categories):
+            columns[OBSERVED.format(name)] = counts[:, i] / counts.sum(axis=1)
+            columns[PREDICTED.format(name)] = np.exp(each[:, i])
         tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
 
 
 def read_image_table(path: str | Path) -> pd.DataFrame:
     """Read what `image_table` made, from a CSV."""
-    texts = {name: str for name in ("space", "split", "image_id", "label", "category")}
-    return pd.read_csv(path, dtype=texts, keep_default_na=False)
+    # A space of people's may be called NA, and so may a label; numbers may be missing.
+    table = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, str), keep_default_na=False, na_values={})
+    numbers = table.columns.drop([*_TEXTS, "studied"])
+    return table.assign(**{name: pd.to_numeric(table[name]) for name in numbers})
 
 
 def confusion(table: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean observed and predicted shares by right category, from rows of one space and split.
+    """Return the mean observed and predicted shares by right category, from rows of one space, variant and condition.
 
     Args:
         table: As from `image_table`.
@@ -151,57 +143,124 @@ def confusion(table: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np
     return means[:, : len(names)], means[:, len(names) :]
 
 
-def spaces_table(explained: Sequence[Explained], *, resamples: int, seed: int = 0) -> pd.DataFrame:
+def spaces_table(explained: Sequence[Explained], experiment: Experiment, ceilings: Mapping[str, Any]) -> pd.DataFrame:
     """Set all spaces side by side.
 
     Args:
         explained: Layers, and people themselves.
-        resamples: Bootstrap resamples behind each interval.
-        seed: Decides every resample.
+        experiment: What people chose.
+        ceilings: As from `rockspace.choices.ceilings.ceilings`.
 
     Returns:
-        A row for each model, seed, layer, space and split: `leading` says what the parameters were fitted to, then
-        its figures, those of `in_sample` with AIC and BIC, and by how much a response is more likely than in people's
-        own space (`beyond_people`, nats), with paired intervals over images and over subtypes.
+        A row for each model, seed, layer, space and variant: the likelihood of the responses by the fit to them (`in_sample`,
+        with AIC and BIC), to those of other subtypes (`new_subtypes`) and of other people (`new_people`); the intervals and
+        correlations of the one that `leading` names; and by how much a response is more likely than in people's own
+        coordinates by the same variant (`beyond_people`, nats), with paired intervals over people and over subtypes.
     """
     own = next((entry.table for entry in explained if entry.model == PEOPLE), None)
-    rows = []
+    total, rows = ceilings["n_responses"], []
     for entry in explained:
         for space, figures in entry.figures.items():
-            for split in ("validation", "train"):
-                if split not in figures:
-                    continue
-                where = {"model": entry.model, "seed": entry.seed, "layer": entry.layer, "space": space, "split": split}
-                row = where | _row(figures, split)
-                if own is not None and entry.model != PEOPLE:
-                    ours = entry.table[entry.table["space"] == space]
-                    row |= _beyond(ours[ours["split"] == split], own[own["split"] == split], resamples, seed)
+            for variant, model in figures["models"].items():
+                row: dict[str, Any] = {"model": entry.model, "seed": entry.seed, "layer": entry.layer, "space": space}
+                row |= {"variant": variant, "n_dimensions": figures["n_dimensions"]} | _row(model)
+                row |= {f"{name}_per_response": ceilings[name] / total for name in ("chance", "saturated")}
+                person = ceilings["person"] or {}
+                row["person_per_response"] = person.get("log_likelihood_per_response", np.nan)
+                if own is not None and (entry.model, space) != (PEOPLE, COORDINATES):
+                    row |= _beyond(entry.table, space, own, variant, experiment)
                 rows.append(row)
     return pd.DataFrame(rows)
 
 
-def _row(figures: Mapping[str, Any], split: str) -> dict[str, Any]:
-    part = figures[split]
-    leading, in_sample = part[part["leading"]], part["in_sample"]
-    row = {"leading": part["leading"], "n_images": part["n_images"], "n_responses": part["n_responses"]}
-    row |= {"n_parameters": figures["n_parameters"], "sensitivity": part["sensitivity"]}
-    for name in ("log_likelihood", "log_likelihood_per_response", "explained", "r", "r_correct", "r_errors"):
+def subtypes_table(explained: Sequence[Explained]) -> pd.DataFrame:
+    """Say for each subtype how well each space predicts the choices.
+
+    Args:
+        explained: Layers, and people themselves.
+
+    Returns:
+        A row for each model, seed, layer, space, variant, condition and subtype: the number of responses, how likely one is
+        (`log_likelihood_per_response`, nats), the share of right ones, `observed` and `predicted`, and `beyond_people`: by how much
+        a response is more likely than in people's own coordinates.
+    """
+    keys, tables = ["variant", "condition", "label"], []
+    for entry in explained:
+        table = entry.table.assign(
+            observed=_right_share(entry.table, OBSERVED) * entry.table["responses"],
+            predicted=_right_share(entry.table, PREDICTED) * entry.table["responses"],
+        )
+        sums = table.groupby(["space", *keys], sort=False)[["responses", "log_likelihood", "observed", "predicted"]]
+        sums = sums.sum(min_count=1)
+        means = sums[["log_likelihood", "observed", "predicted"]].div(sums["responses"], axis=0)
+        means = means.rename(columns={"log_likelihood": "log_likelihood_per_response"})
+        means.insert(0, "responses", sums["responses"])
+        means = means.reset_index()
+        for column, value in zip(("model", "seed", "layer"), (entry.model, entry.seed, entry.layer), strict=True):
+            means.insert(["model", "seed", "layer"].index(column), column, value)
+        tables.append(means)
+    table = pd.concat(tables, ignore_index=True)
+    own = table[(table["model"] == PEOPLE) & (table["space"] == COORDINATES)]
+    likelihood = own.set_index(keys)["log_likelihood_per_response"]
+    theirs = likelihood.reindex(pd.MultiIndex.from_frame(table[keys])).to_numpy()
+    return table.assign(beyond_people=table["log_likelihood_per_response"] - theirs)
+
+
+def right_share(row: pd.Series, form: str) -> float:
+    """Return the observed or predicted share of the right category in a row of `image_table`; NaN if it was not on offer."""
+    return float(row[form.format(row["category"])]) if row["category"] else float("nan")
+
+
+def _right_share(table: pd.DataFrame, form: str) -> np.ndarray:
+    return np.array([right_share(row, form) for _, row in table.iterrows()])
+
+
+def _row(model: Mapping[str, Any]) -> dict[str, Any]:
+    leading, in_sample = model[model["leading"]], model[IN_SAMPLE]
+    row: dict[str, Any] = {"n_parameters": model["n_parameters"], "log_likelihood": in_sample["log_likelihood"]}
+    row |= {name: in_sample[name] for name in ("aic", "bic")}
+    for fit in (NEW_SUBTYPES, NEW_PEOPLE):
+        row[f"{fit}_log_likelihood"] = np.nan if model[fit] is None else model[fit]["log_likelihood"]
+    row |= {"leading": model["leading"], "log_likelihood_per_response": leading["log_likelihood_per_response"]}
+    for units in (OVER_PEOPLE, SUBTYPES):
+        row |= _ends("log_likelihood_per_response", units, leading[f"log_likelihood_per_response_ci_{units}"])
+    for name in ("explained", "r", "r_correct", "r_errors"):
         row[name] = np.nan if leading[name] is None else leading[name]
-    for name in ("log_likelihood_per_response", "r"):
-        for units, suffix in (("images", ""), ("subtypes", "_subtypes")):
-            low, high = leading[f"{name}_ci{suffix}"] or (np.nan, np.nan)
-            row |= {f"{name}_low_{units}": low, f"{name}_high_{units}": high}
-    row |= {f"in_sample_{name}": in_sample[name] for name in ("log_likelihood", "r", "aic", "bic")}
-    row |= {f"{name}_per_response": part["reference"][name] / part["n_responses"] for name in ("chance", "saturated")}
+    for wanted in ("sensitivity", "response_scaling"):
+        one = [each["value"] for each in model["parameters"] if each["name"] == wanted and not each["condition"]]
+        row[wanted] = one[0] if one else np.nan
     return row
 
 
-def _beyond(ours: pd.DataFrame, theirs: pd.DataFrame, resamples: int, seed: int) -> dict[str, float]:
-    gain = ours["log_likelihood"].to_numpy() - theirs["log_likelihood"].to_numpy()
-    each = np.stack([gain, ours["responses"].to_numpy()], axis=1)
-    row = {"beyond_people": gain.sum() / each[:, 1].sum()}
-    given = each, lambda sums: sums[..., :1] / sums[..., 1:], subtypes_of(ours["label"], ours["image_id"])
-    for units, ends in by_units(confidence_interval, *given, resamples=resamples, seed=seed).items():
-        low, high = (np.nan, np.nan) if ends is None else ends[:, 0]
-        row |= {f"beyond_people_low_{units}": low, f"beyond_people_high_{units}": high}
+def _ends(name: str, units: str, ends: Sequence[float] | None) -> dict[str, float]:
+    low, high = ends or (np.nan, np.nan)
+    return {f"{name}_low_{units}": low, f"{name}_high_{units}": high}
+
+
+def _beyond(
+    table: pd.DataFrame, space: str, own: pd.DataFrame, variant: str, experiment: Experiment
+) -> dict[str, float]:
+    theirs, ours = (_log_shares(each, name, variant, experiment) for each, name in ((own, COORDINATES), (table, space)))
+    if theirs is None or ours is None:
+        return {}
+    gains = [one - other for one, other in zip(ours, theirs, strict=True)]
+    row: dict[str, float] = {}
+    for units in (OVER_PEOPLE, SUBTYPES):
+        mean, ends = gain_interval(gains, experiment, units)
+        row |= {"beyond_people": mean} | _ends("beyond_people", units, ends)
     return row
+
+
+def _log_shares(table: pd.DataFrame, space: str, variant: str, experiment: Experiment) -> list[np.ndarray] | None:
+    """Logarithms of predicted shares in the order of the experiment's rows; None where there are none."""
+    rows = table[(table["space"] == space) & (table["variant"] == variant)]
+    if rows.empty:
+        return None
+    found = []
+    for task in experiment.tasks:
+        own = rows[rows["condition"] == task.name].set_index(["image_id", "label"])
+        own = own.loc[list(task.rows[["image_id", "label"]].itertuples(index=False, name=None))]
+        shares = own[[PREDICTED.format(name) for name in task.categories]].to_numpy(np.float64)
+        # Nobody chose what is too unlikely for a number.
+        found.append(np.log(np.maximum(shares, np.finfo(np.float64).tiny)))
+    return found

@@ -1,30 +1,25 @@
-"""How well the exemplar model predicts people's choices of a category from a space."""
+"""How well the generalized context model predicts people's choices of a category from a space."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 
-from rockspace.alignment.intervals import (
-    by_units,
-    confidence_interval,
-    correlation_moments,
-    correlations_from_moments,
-    keyed,
-)
+from rockspace.alignment.intervals import CONFIDENCE, confidence_interval
 from rockspace.alignment.reduction import reduced_procrustes, reducer
-from rockspace.alignment.spaces import Spaces, UnusableSpaces, correlations, subtypes_of
-from rockspace.choices.exemplar_model import ExemplarModel
+from rockspace.alignment.spaces import Spaces, correlations
+from rockspace.choices.context_model import DEFAULTS, FREE, FREE_BY_CONDITION, ContextModel, Fit
+from rockspace.choices.experiment import Experiment
 
 FOLDS = 10
-IN_SAMPLE, CROSS_VALIDATED, FROM_TRAINING = "in_sample", "cross_validated", "from_training"
-MOST_HONEST = (CROSS_VALIDATED, IN_SAMPLE)
+IN_SAMPLE, NEW_SUBTYPES, NEW_PEOPLE = "in_sample", "new_subtypes", "new_people"
+PEOPLE, SUBTYPES = "people", "subtypes"
 
 
 @dataclass(frozen=True)
@@ -32,68 +27,76 @@ class ChoiceSpace:
     """A space in which people's choices are to be explained.
 
     Attributes:
-        name: `coordinates`, `embedding` or `predicted`.
-        dimensions: Names of its dimensions.
-        places: Where the images of each split lie, `train` (which the exemplars are) and `validation`; (n, k) each.
+        name: `coordinates`, the name of another table of coordinates, `embedding`, `components`, `predicted` or `outputs`.
+        dimensions: Names of its dimensions; empty for an embedding, whose dimensions have none.
+        image_id: Name of each image, shape (n,).
+        places: Where they lie, shape (n, k).
         moved: Whether the validation images were brought to the training images' centroid and spread, being of another
             scaling solution.
     """
 
     name: str
     dimensions: list[str]
-    places: Mapping[str, np.ndarray]
+    image_id: np.ndarray
+    places: np.ndarray
     moved: bool = False
+
+    @property
+    def place_of(self) -> dict[str, np.ndarray]:
+        """Return where each image lies."""
+        return dict(zip(self.image_id.tolist(), self.places, strict=True))
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What people chose.
+class Variant:
+    """A way to fit the model.
 
     Attributes:
-        images: Rows of the split that were shown, shape (n,).
-        counts: How often each category was chosen for each, shape (n, categories).
-        category: Index of the category that is right for each, -1 where it was not on offer, shape (n,).
-        label: Subtype of each, empty for an image without one, shape (n,).
-        subtype: What each is resampled with, or None without labels; see `rockspace.alignment.spaces.subtypes_of`.
+        name: What tables and pictures call it.
+        settings: Of the parameters, as `ContextModel` takes them; what is left out has its default.
+        prototype: Whether the mean of a category's exemplars stands for them.
+        shrinkage: As for `ContextModel`.
     """
 
-    images: np.ndarray
-    counts: np.ndarray
-    category: np.ndarray
-    label: np.ndarray
-    subtype: np.ndarray | None
+    name: str
+    settings: Mapping[str, float | str]
+    prototype: bool = False
+    shrinkage: float = 0.0
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Variant:
+        """Read an entry of the configuration's list ``choices.models``."""
+        settings = {name: values[name] for name in DEFAULTS}
+        return cls(values["name"], settings, values["prototype"], values["shrinkage"])
+
+    @property
+    def weighs_dimensions(self) -> bool:
+        """Return whether something is fitted that needs few dimensions."""
+        return {FREE, FREE_BY_CONDITION} & {self.settings.get(name) for name in ("weights", "metric")} != set()
 
 
-def read_choices(responses: pd.DataFrame, images: Spaces, category_of: Mapping[str, str]) -> Choices:
-    """Match a table of responses, indexed by image, with the images of its split."""
-    rows = pd.Index(images.image_id).get_indexer(responses.index)
-    if (rows < 0).any():
-        raise UnusableSpaces(f"responses: no image {str(responses.index[rows < 0][0])!r} in this split")
-    labels = images.label[rows]
-    categories = category_indices(labels, category_of, responses.columns)
-    return Choices(rows, responses.to_numpy(), categories, labels, subtypes_of(labels, images.image_id[rows]))
-
-
-def category_indices(
-    labels: Iterable[str], category_of: Mapping[str, str], categories: Sequence[str]
-) -> NDArray[np.intp]:
-    """Return the place of each label's category among ``categories``, -1 for labels of none."""
-    return pd.Index(categories).get_indexer([category_of.get(label) for label in labels])
-
-
-def space_of_people(train: Spaces, validation: Spaces, names: list[str], *, one_solution: bool) -> ChoiceSpace:
+def space_of_people(
+    train: Spaces, validation: Spaces, names: list[str], *, moved: bool, name: str = "coordinates"
+) -> ChoiceSpace:
     """Return people's own space.
 
     Args:
-        train: The exemplars.
-        validation: Other images.
+        train: The training images.
+        validation: The validation images.
         names: Names of the human dimensions.
-        one_solution: Whether both splits come from one scaling solution, and so lie where they belong. Of two separate
-            solutions the dimensions are the same, but not their unit and place, so the validation images are moved and
-            uniformly scaled until they are centred and spread as the training images are; no label has a say in that.
+        moved: Whether both splits play a part, but come from separate scaling solutions. Their dimensions are the same then,
+            but not their unit and place, so the validation images are moved and uniformly scaled until they are centred and
+            spread as the training images are; no label has a say in that.
+        name: Of the space.
     """
-    places = validation.coordinates if one_solution else _like(validation, train)
-    return ChoiceSpace("coordinates", names, {"train": train.coordinates, "validation": places}, moved=not one_solution)
+    places = _like(validation, train) if moved else validation.coordinates
+    return ChoiceSpace(
+        name,
+        names,
+        np.concatenate([train.image_id, validation.image_id]),
+        np.concatenate([train.coordinates, places]),
+        moved,
+    )
 
 
 def spaces_of_layer(
@@ -102,153 +105,282 @@ def spaces_of_layer(
     """Return a layer's spaces; what makes them is learnt on the training images.
 
     Args:
-        train: Images to learn on, the exemplars.
+        train: Images to learn on.
         validation: Other images.
         names: Names of the human dimensions.
         reduction: How the features are reduced before they are rotated; see `rockspace.alignment.reduction.reducer`.
         reflection: Whether the rotation may mirror.
 
     Returns:
-        `embedding`: the strongest principal components, as many as there are human dimensions; `predicted`: the
-        coordinates that the alignment predicts.
+        `embedding`: the layer itself; `components`: its strongest principal components, as many as there are human
+        dimensions; `predicted`: the coordinates that the alignment predicts.
     """
-    k, features = len(names), {"train": train.features, "validation": validation.features}
-    components = reducer("pca", train.features, k).fit(train.features)
+    k, features = len(names), np.concatenate([train.features, validation.features]).astype(np.float64)
+    image_id = np.concatenate([train.image_id, validation.image_id])
+    components = reducer("pca", train.features, k).fit(train.features).transform(features)
     rotation = reduced_procrustes(reduction, train.features, k, reflection).fit(train.features, train.coordinates)
-    embedding = {split: components.transform(space) for split, space in features.items()}
-    width = embedding["train"].shape[1]
+    component_names = [f"component {i + 1}" for i in range(components.shape[1])]
     return [
-        ChoiceSpace("embedding", [f"component {i + 1}" for i in range(width)], embedding),
-        ChoiceSpace("predicted", names, {split: rotation.transform(space) for split, space in features.items()}),
+        ChoiceSpace("embedding", [], image_id, features),
+        ChoiceSpace("components", component_names, image_id, components),
+        ChoiceSpace("predicted", names, image_id, rotation.transform(features)),
     ]
+
+
+def further_spaces(path: str | Path) -> list[ChoiceSpace]:
+    """Read the artifact of the stage ``further_coordinates``: `space, image_id, dimension, coordinate`."""
+    texts = dict.fromkeys(("space", "image_id", "dimension"), str)
+    table = pd.read_csv(path, dtype=texts, keep_default_na=False)
+    spaces = []
+    for name, rows in table.groupby("space", sort=False):
+        wide = rows.pivot_table("coordinate", "image_id", "dimension")
+        wide = wide[list(dict.fromkeys(rows["dimension"]))]
+        spaces.append(ChoiceSpace(str(name), list(wide), wide.index.to_numpy(str), wide.to_numpy()))
+    return spaces
 
 
 def choice_report(
     space: ChoiceSpace,
-    exemplars: np.ndarray,
-    categories: np.ndarray,
-    choices: Mapping[str, Choices],
+    experiment: Experiment,
+    variants: Sequence[Variant],
     *,
     resamples: int,
     seed: int,
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Fit the exemplar model to people's choices and say how well it predicts them.
+) -> tuple[dict[str, Any], dict[str, list[np.ndarray]]]:
+    """Fit the model to people's choices in a space and say how well it predicts them.
 
     Args:
         space: Where the images lie.
-        exemplars: Rows of the training images that are exemplars of a category on offer, shape (m,).
-        categories: Category of each, shape (m,), as columns of the counts.
-        choices: What people chose, by split.
-        resamples: Bootstrap resamples behind each interval.
+        experiment: What people studied and chose.
+        variants: What is fitted. Those with free weights or a free metric are left out of spaces whose dimensions have no names.
+        resamples: Resamples of people behind each interval of a parameter.
         seed: Decides starting points, folds and resamples.
 
     Returns:
-        Fitted parameters and figures, ready for JSON; and by split the log-probability of each category for each image,
-        by the fit that is called `leading` in the figures: cross-validated where that can be, else in-sample.
-        The figures have for each split `in_sample`: parameters fitted to the very choices that are scored; `cross_validated`: to
-        choices of images of other subtypes (None with fewer than three); and for the validation images
-        `from_training`: to the choices of training images, where there are any. These are their own exemplars, so
-        what explains them best need not carry over to new images.
+        Figures ready for JSON; and, by variant, the log-probability of each category for each row of each condition, by the
+        fit that the figures call `leading`: parameters fitted to choices of other subtypes (`new_subtypes`), or with fewer than
+        three subtypes to the very choices that are scored (`in_sample`).
     """
-    model = ExemplarModel(space.places["train"][exemplars], categories, seed=seed)
-    figures: dict[str, Any] = {
-        "dimensions": space.dimensions,
-        "n_parameters": len(space.dimensions),
-        "validation_moved": space.moved,
-    }
-    predicted: dict[str, Any] = {}
-    fitted = {}
-    for split, chosen in choices.items():
-        places = space.places[split][chosen.images]
-        model.fit(places, chosen.counts)
-        fitted[split] = model.sensitivity_, model.weights_
-        by_fit = {IN_SAMPLE: model.predict_log_proba(places), CROSS_VALIDATED: _folds(model, places, chosen, seed)}
-        if split == "validation" and "train" in fitted:
-            model.sensitivity_, model.weights_ = fitted["train"]
-            by_fit[FROM_TRAINING] = model.predict_log_proba(places)
-        figures[split] = {
-            "n_images": len(places),
-            "n_responses": int(chosen.counts.sum()),
-            "sensitivity": fitted[split][0],
-            "weights": dict(zip(space.dimensions, fitted[split][1].tolist(), strict=True)),
-            "reference": _reference(chosen),
-            **{fit: None if p is None else _figures(p, chosen, resamples, seed) for fit, p in by_fit.items()},
+    place_of = space.place_of
+    sets = [task.in_space(place_of) for task in experiment.tasks]
+    drawn = experiment.resamples(resamples, seed) if experiment.people else []
+    models: dict[str, Any] = {}
+    predicted = {}
+    for variant in variants:
+        if variant.weighs_dimensions and not space.dimensions:
+            continue
+        own = [each.prototypes() for each in sets] if variant.prototype else sets
+        model = ContextModel(own, variant.settings, shrinkage=variant.shrinkage, seed=seed)
+        found = model.fit(experiment.counts())
+        log_p = model.log_probabilities(found.parameters)
+        held_out = _new_subtypes(model, found, experiment, seed)
+        in_sample = _figures(log_p, experiment)
+        in_sample |= _criteria(in_sample["log_likelihood"], model.n_parameters, sum(map(np.sum, experiment.counts())))
+        models[variant.name] = {
+            "n_parameters": model.n_parameters,
+            "parameters": _parameters(model, found, experiment, drawn, space.dimensions),
+            "correlation_of_sensitivity_and_response_scaling": model.correlation(
+                found, "sensitivity", "response_scaling"
+            ),
+            "undetermined": model.undetermined(found),
+            "leading": IN_SAMPLE if held_out is None else NEW_SUBTYPES,
+            IN_SAMPLE: in_sample,
+            NEW_SUBTYPES: None if held_out is None else _figures(held_out, experiment),
+            NEW_PEOPLE: _new_people(model, found, experiment, seed),
         }
-        in_sample = figures[split][IN_SAMPLE]
-        in_sample |= _criteria(in_sample["log_likelihood"], len(space.dimensions), chosen.counts.sum())
-        figures[split]["leading"] = next(fit for fit in MOST_HONEST if by_fit.get(fit) is not None)
-        predicted[split] = by_fit[figures[split]["leading"]]
+        predicted[variant.name] = log_p if held_out is None else held_out
+    figures = {"n_dimensions": space.places.shape[1], "validation_moved": space.moved, "models": models}
     return figures, predicted
 
 
-def _folds(model: ExemplarModel, places: np.ndarray, chosen: Choices, seed: int) -> np.ndarray | None:
+def gain_interval(gains: Sequence[np.ndarray], experiment: Experiment, units: str) -> tuple[float, list[float] | None]:
+    """Return how many nats a response is likelier, and an interval.
+
+    Args:
+        gains: Difference of log-probability, or log-probability itself, of each category for each row, for each condition of
+            shape (rows, categories).
+        experiment: What people chose.
+        units: `people`, or `subtypes`.
+
+    Returns:
+        The mean over responses, and the jackknife interval over units; None where people are not told apart, or for
+        fewer than three units.
+    """
+    sums, groups = [], []
+    for gain, task in zip(gains, experiment.tasks, strict=True):
+        axes = (1, 2) if units == PEOPLE else (0, 2)
+        sums.append(np.stack([np.sum(task.counts * gain, axis=axes), task.counts.sum(axis=axes)], axis=1))
+        groups.append(task.people if units == PEOPLE else task.rows["label"].to_numpy(str))
+    values = np.concatenate(sums)
+    mean = float(values[:, 0].sum() / values[:, 1].sum())
+    if units == PEOPLE and experiment.people is None:
+        return mean, None
+    ends = confidence_interval(
+        values, lambda total: total[..., :1] / total[..., 1:], np.concatenate(groups), resamples=0, seed=0
+    )
+    return mean, None if ends is None else ends[:, 0].tolist()
+
+
+def _new_subtypes(model: ContextModel, found: Fit, experiment: Experiment, seed: int) -> list[np.ndarray] | None:
     """Log-probabilities by parameters fitted to choices of other subtypes, all exemplars staying what they are."""
-    subtypes = 0 if chosen.subtype is None else len(np.unique(chosen.subtype))
-    if subtypes < 3:
+    labels = [task.rows["label"].to_numpy(str) for task in experiment.tasks]
+    subtypes = np.unique(np.concatenate(labels))
+    if len(subtypes) < 3:
         return None
-    whole = model.sensitivity_, model.weights_
-    predicted = np.empty(chosen.counts.shape)
-    folds = GroupKFold(min(FOLDS, subtypes), shuffle=True, random_state=seed)
-    for learn, held in folds.split(places, groups=chosen.subtype):
-        model.fit(places[learn], chosen.counts[learn], start=whole)
-        predicted[held] = model.predict_log_proba(places[held])
+    predicted = [np.empty(task.total.shape) for task in experiment.tasks]
+    folds = GroupKFold(min(FOLDS, len(subtypes)), shuffle=True, random_state=seed)
+    for _, held in folds.split(subtypes, groups=subtypes):
+        left_out = [np.isin(own, subtypes[held]) for own in labels]
+        counts = [np.where(out[:, None], 0.0, each) for out, each in zip(left_out, experiment.counts(), strict=True)]
+        fitted = model.fit(counts, start=found)
+        for whole, out, part in zip(predicted, left_out, model.log_probabilities(fitted.parameters), strict=True):
+            whole[out] = part[out]
     return predicted
 
 
-def _figures(log_p: np.ndarray, chosen: Choices, resamples: int, seed: int) -> dict[str, Any]:
-    counts = chosen.counts
-    answers, p = counts.sum(axis=1), np.exp(log_p)
-    observed = counts / answers[:, None]
-    each = np.stack([np.sum(counts * log_p, axis=1), answers], axis=1)
-    total = each[:, 0].sum()
-    reference = _reference(chosen)
-    span = reference["saturated"] - reference["chance"]
-    moments = correlation_moments(p.reshape(-1, 1), observed.reshape(-1, 1)).reshape(*p.shape, 6, 1).sum(axis=1)
-    figures = {
-        "log_likelihood": float(total),
-        "log_likelihood_per_response": float(total / answers.sum()),
-        "explained": float((total - reference["chance"]) / span) if span > 0 else None,
-        "r": float(correlations(p.reshape(-1, 1), observed.reshape(-1, 1))[0]),
-        **_accuracy(p, observed, chosen.category),
+def _new_people(model: ContextModel, found: Fit, experiment: Experiment, seed: int) -> dict[str, Any] | None:
+    """The likelihood of people's choices by parameters fitted to those of other people."""
+    people = experiment.people
+    if people is None or len(people) < 3:
+        return None
+    names, sums = np.array(people), {}
+    for _, held in GroupKFold(min(FOLDS, len(names)), shuffle=True, random_state=seed).split(names, groups=names):
+        out = set(names[held])
+        fitted = model.fit(experiment.counts({name: float(name not in out) for name in people}), start=found)
+        for task, log_p in zip(experiment.tasks, model.log_probabilities(fitted.parameters), strict=True):
+            for name, own in zip(task.people, task.counts, strict=True):
+                if name in out:
+                    sums[task.name, name] = np.sum(own * log_p), own.sum()
+    return summed_likelihood(sums)
+
+
+def summed_likelihood(sums: Mapping[tuple[str, str], tuple[float, float]]) -> dict[str, Any]:
+    """Return a log-likelihood and its interval over people.
+
+    Args:
+        sums: By condition and person, the log-likelihood of their responses and the number of these.
+    """
+    values = np.array(list(sums.values()))
+    people = np.array([person for _, person in sums])
+    ends = confidence_interval(values, lambda each: each[..., :1] / each[..., 1:], people, resamples=0, seed=0)
+    return {
+        "log_likelihood": float(values[:, 0].sum()),
+        "log_likelihood_per_response": float(values[:, 0].sum() / values[:, 1].sum()),
+        "log_likelihood_per_response_ci_people": None if ends is None else ends[:, 0].tolist(),
     }
-    for key, values, statistic, bounds in (
-        ("log_likelihood_per_response", each, lambda sums: sums[..., :1] / sums[..., 1:], None),
-        ("r", moments, correlations_from_moments, (-1.0, 1.0)),
-    ):
-        given = values, statistic, chosen.subtype
-        intervals = by_units(confidence_interval, *given, resamples=resamples, seed=seed, bounds=bounds)
-        ends = {units: None if found is None else found[:, 0].tolist() for units, found in intervals.items()}
-        figures |= keyed(f"{key}_ci", ends)
+
+
+def _parameters(
+    model: ContextModel,
+    found: Fit,
+    experiment: Experiment,
+    drawn: Sequence[Mapping[str, float]],
+    dimensions: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Fitted numbers with percentile intervals over people: the model fitted anew to each resample of them."""
+    again = [model.fit(experiment.counts(weights), start=found) for weights in drawn]
+    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    rows = []
+    for name, setting in model.settings.items():
+        if setting not in (FREE, FREE_BY_CONDITION):
+            continue
+        for i, task in enumerate(experiment.tasks if setting == FREE_BY_CONDITION else experiment.tasks[:1]):
+            values = np.atleast_1d(found.parameters[i][name])
+            resampled = np.array([np.atleast_1d(each.parameters[i][name]) for each in again])
+            ends = np.quantile(resampled, tails, axis=0) if again else None
+            of = {"weights": dimensions, "biases": task.categories}.get(name) or range(1, len(values) + 1)
+            for j, value in enumerate(values):
+                rows.append(
+                    {
+                        "name": name,
+                        "of": "" if len(values) == 1 else str(list(of)[j]),
+                        "condition": task.name if setting == FREE_BY_CONDITION else "",
+                        "value": float(value),
+                        "ci_people": None if ends is None else ends[:, j].tolist(),
+                    }
+                )
+    return rows
+
+
+def _figures(log_p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, Any]:
+    counts = experiment.counts()
+    by_task = [float(np.sum(own * each)) for own, each in zip(counts, log_p, strict=True)]
+    reference = references(experiment)
+    span = reference["saturated"] - reference["chance"]
+    figures: dict[str, Any] = {
+        "log_likelihood": sum(by_task),
+        "log_likelihood_by_condition": {task.name: each for task, each in zip(experiment.tasks, by_task, strict=True)},
+        "explained": float((sum(by_task) - reference["chance"]) / span) if span > 0 else None,
+        **_correlations([np.exp(each) for each in log_p], experiment),
+        "accuracy": _accuracy([np.exp(each) for each in log_p], experiment),
+    }
+    for units in (PEOPLE, SUBTYPES):
+        mean, ends = gain_interval(log_p, experiment, units)
+        figures |= {"log_likelihood_per_response": mean, f"log_likelihood_per_response_ci_{units}": ends}
     return figures
 
 
-def _accuracy(p: np.ndarray, observed: np.ndarray, category: np.ndarray) -> dict[str, Any]:
-    """How often the right category is and should be chosen, and whether the easy images and the errors are alike."""
-    known = np.flatnonzero(category >= 0)
-    if not len(known):
-        return {"correct": None, "r_correct": None, "r_errors": None}
-    right = np.zeros(p.shape, dtype=bool)
-    right[known, category[known]] = True
-    wrong = ~right
-    wrong[category < 0] = False
+def _correlations(p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, float | None]:
+    """Correlations of predicted and observed shares: of all, of the right category of each row, of wrong ones."""
+    observed = [own / own.sum(axis=1, keepdims=True) for own in experiment.counts()]
+    right = [task.right for task in experiment.tasks]
+    wrong = [~each & each.any(axis=1, keepdims=True) for each in right]
+    masks = {"r": [np.ones(each.shape, dtype=bool) for each in right], "r_correct": right, "r_errors": wrong}
+    figures: dict[str, float | None] = {}
+    for key, mask in masks.items():
+        x, y = (np.concatenate([each[m] for each, m in zip(side, mask, strict=True)]) for side in (p, observed))
+        figures[key] = float(correlations(x[:, None], y[:, None])[0]) if len(x) > 1 else None
+    return figures
+
+
+def _accuracy(p: Sequence[np.ndarray], experiment: Experiment) -> list[dict[str, Any]]:
+    """Share of right responses to studied and to new images, observed (with an interval over people) and predicted."""
+    rows = []
+    for each, task in zip(p, experiment.tasks, strict=True):
+        known = task.right.any(axis=1)
+        for studied in (True, False):
+            of = known & (task.rows["studied"].to_numpy() == studied)
+            if not of.any():
+                continue
+            answers = task.counts[:, of].sum(axis=(1, 2))
+            hits = (task.counts[:, of] * task.right[of]).sum(axis=(1, 2))
+            ends = None
+            if "" not in task.people:
+                values = np.stack([hits, answers], axis=1)[answers > 0]
+                ends = confidence_interval(
+                    values,
+                    lambda total: total[..., :1] / total[..., 1:],
+                    task.people[answers > 0],
+                    resamples=0,
+                    seed=0,
+                    bounds=(0.0, 1.0),
+                )
+            shown = task.total[of].sum(axis=1)
+            rows.append(
+                {
+                    "condition": task.name,
+                    "images": "studied" if studied else "new",
+                    "observed": float(hits.sum() / answers.sum()),
+                    "observed_ci_people": None if ends is None else ends[:, 0].tolist(),
+                    "predicted": float(np.sum(each[of] * task.right[of] * shown[:, None]) / shown.sum()),
+                }
+            )
+    return rows
+
+
+def references(experiment: Experiment) -> dict[str, float]:
+    """Return log-likelihoods of blind guessing, and of the observed shares themselves, which no model exceeds."""
+    counts = experiment.counts()
     return {
-        "correct": {"observed": float(observed[right].mean()), "predicted": float(p[right].mean())},
-        "r_correct": float(correlations(p[right][:, None], observed[right][:, None])[0]),
-        "r_errors": float(correlations(p[wrong][:, None], observed[wrong][:, None])[0]),
+        "n_responses": float(sum(own.sum() for own in counts)),
+        "chance": float(-sum(own.sum() * np.log(own.shape[1]) for own in counts)),
+        "saturated": float(
+            sum(np.sum(own * np.log(np.where(own > 0, own / own.sum(axis=1, keepdims=True), 1.0))) for own in counts)
+        ),
     }
 
 
-def _reference(chosen: Choices) -> dict[str, float]:
-    """Log-likelihoods of blind guessing, and of the observed proportions themselves, which no model exceeds."""
-    counts = chosen.counts
-    shares = counts / counts.sum(axis=1, keepdims=True)
-    return {
-        "chance": float(-counts.sum() * np.log(counts.shape[1])),
-        "saturated": float(np.sum(counts * np.log(np.where(counts > 0, shares, 1.0)))),
-    }
-
-
-def _criteria(log_likelihood: float, parameters: int, responses: int) -> dict[str, float]:
+def _criteria(log_likelihood: float, parameters: int, responses: float) -> dict[str, float]:
     """Akaike's and Schwarz's criteria; the lower the better."""
     return {
         "aic": float(2 * parameters - 2 * log_likelihood),

@@ -1,4 +1,4 @@
-"""Pictures of people's choices: predicted beside observed, and all spaces side by side."""
+"""Pictures of people's choices: predicted beside observed, all spaces side by side, and the images on which they differ."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
 from matplotlib.image import AxesImage
 
-from rockspace.choices.choice_tables import PEOPLE, confusion
-from rockspace.report.captions import caption, count, listed
+from rockspace.alignment.aligned import OBSERVED, PREDICTED, dimensions_of
+from rockspace.choices.choice_tables import COORDINATES, PEOPLE, Explained, confusion, right_share
+from rockspace.data.images import WHITE, read_rgb, square
+from rockspace.report.captions import caption, count
 from rockspace.report.confusion import name_labels, name_width
 from rockspace.report.figures import (
     BLUE,
-    COLUMN,
     GREY,
     LETTER,
     LINE,
+    RESOLUTION,
     TWO_COLUMNS,
     VERMILION,
     column_style,
@@ -36,13 +39,20 @@ TICKS = (0, 0.05, 0.2, 0.5, 1)
 SPACES = {
     "coordinates": "people's coordinates",
     "embedding": "the embedding",
+    "components": "its strongest components",
     "predicted": "predicted coordinates",
+    "outputs": "learnt coordinates",
 }
-SPLITS = {"train": "training", "validation": "validation"}
 FITTED_TO = {
     "in_sample": "fitted to these very choices",
-    "cross_validated": "fitted to choices of other subtypes",
+    "new_subtypes": "fitted to choices of other subtypes",
 }
+# Photographs in each half of the picture of images, and in a row; heights and sides in inches.
+IMAGES, IN_A_ROW, HEAD, HEIGHT, PHOTOGRAPH = 6, 3, 0.35, 1.4, 1.0
+# Letters that fit beside a photograph, and categories named there.
+NAME, MOST_CHOSEN = 20, 2
+# Room left of the lowest interval, as a share of the range that is shown.
+MARGIN = 0.05
 
 
 def choices_figure(
@@ -50,42 +60,73 @@ def choices_figure(
     figures: Mapping[str, Any],
     superclass_of: Mapping[str, str],
     title: str,
+    notes: Sequence[str],
     outputs: Sequence[str | Path],
 ) -> None:
-    """Draw the observed confusion matrix and, beside it, the one predicted in each space.
+    """Draw the observed confusion matrix of each condition and, beside it, those predicted in each space by the first variant.
 
     Args:
-        table: As from `rockspace.choices.choice_tables.image_table`, of one split.
+        table: As from `rockspace.choices.choice_tables.image_table`.
         figures: By space, as `rockspace.choices.human_choices.choice_report` gives them.
-        superclass_of: Superclass of each category; categories are ordered by it, then by name.
+        superclass_of: Superclass of each label; categories are ordered by it, then by name.
         title: Whose spaces they are.
+        notes: What was left out of the choices, in lines.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
-    order = sorted(superclass_of, key=lambda name: (str(superclass_of[name]), name))
-    superclasses = [str(superclass_of[name]) for name in order]
-    split, panels = table["split"].iloc[0], []
-    for space, by_split in figures.items():
-        part = by_split[split]
-        observed, predicted = confusion(table[table["space"] == space], order)
-        panels.append((predicted, _heading(space, part[part["leading"]])))
-    correct = part[part["leading"]]["correct"]
-    panels.insert(0, (observed, f"observed{_right(correct, 'observed')}\n"))
-    columns = min(2, len(panels))
-    rows = -(-len(panels) // columns)
-    names = name_width(order)
+    variant, leading = next(
+        (name, model["leading"]) for part in figures.values() for name, model in part["models"].items()
+    )
+    table = table[table["variant"] == variant]
+    conditions = list(dict.fromkeys(table["condition"]))
+    several = len(conditions) > 1
+    columns = min(1 + len(figures), 4) if several else 2
+    orders: list[list[str]] = []
+    panels: list[tuple[str, np.ndarray, pd.DataFrame] | None] = []
+    for condition in conditions:
+        rows = table[table["condition"] == condition].dropna(axis=1, how="all")
+        order = sorted(dimensions_of(rows), key=lambda name: (str(superclass_of.get(name, "")), name))
+        own: list[tuple[str, np.ndarray, pd.DataFrame] | None] = [
+            ("observed", confusion(rows[rows["space"] == next(iter(figures))], order)[0], rows)
+        ]
+        own += [
+            (
+                f"by {SPACES.get(space, space)}",
+                confusion(rows[rows["space"] == space], order)[1],
+                rows[rows["space"] == space],
+            )
+            for space in figures
+        ]
+        own += [None] * (-len(own) % columns)
+        orders += [order] * len(own)
+        panels += own
+    lines = len(panels) // columns
+    names = max(map(name_width, orders))
     # Beside the matrices stands the axis' name, and below them the bar of colours.
     side = (TWO_COLUMNS - 2.5 * LINE - names) / columns - 0.08
-    named = side / len(order) >= TIGHT
+    widest = max(map(len, orders))
+    named = side / widest >= TIGHT
     with column_style():
-        size = (TWO_COLUMNS, rows * (side + 4.5 * LINE) + names + 6.5 * LINE)
+        size = (TWO_COLUMNS, lines * (side + 4.5 * LINE + (names if several else 0)) + names + 6.5 * LINE)
         figure, axes = plt.subplots(
-            rows, columns, figsize=size, sharex=True, sharey=True, squeeze=False, layout="constrained"
+            lines,
+            columns,
+            figsize=size,
+            sharex=False if several else "col",
+            sharey="row",
+            squeeze=False,
+            layout="constrained",
         )
-        for axis, (shares, heading) in zip(axes.flat, panels, strict=False):
+        for axis, panel, order in zip(axes.flat, panels, orders, strict=True):
+            if panel is None:
+                axis.set_visible(False)
+                continue
+            heading, shares, rows = panel
+            superclasses = [str(superclass_of.get(name, "")) for name in order]
             picture = _matrix(axis, shares, order, superclasses, int(side / LETTER), named)
-            axis.set_title(heading, loc="left", pad=12)
-        for axis in axes.flat[len(panels) :]:
-            axis.set_visible(False)
+            where = f"{rows['condition'].iloc[0]}, " if several else ""
+            axis.set_title(
+                f"{where}{heading}\n{_words(rows, order, observed=heading == 'observed')}", loc="left", pad=12
+            )
         for axis in axes[-1]:
             axis.set_xlabel("chosen category")
         figure.supylabel("right category")
@@ -93,33 +134,40 @@ def choices_figure(
         bar.set_ticks(np.sqrt(TICKS), labels=[f"{tick:g}" for tick in TICKS])
         bar.outline.set_linewidth(0.4)
         figure.suptitle(
-            wrapped(f"{title}, {SPLITS[split]} images; exemplar model {FITTED_TO[part['leading']]}", TWO_COLUMNS),
-            x=0.01,
-            ha="left",
+            wrapped(f"{title}; context model ({variant}) {FITTED_TO[leading]}", TWO_COLUMNS), x=0.01, ha="left"
         )
-        shown = table.drop_duplicates("image_id")
+        shown = table[table["space"] == next(iter(figures))]
         about = (
-            f"People's choices of a category for {count(len(shown), f'{SPLITS[split]} image')} "
-            f"({count(int(shown['responses'].sum()), 'response')}, {len(order)} categories), and those that the "
-            f"exemplar model predicts ({title}).",
+            f"People's choices of a category ({count(int(shown['responses'].sum()), 'response')} to "
+            f"{count(shown[['image_id', 'label']].drop_duplicates().shape[0], 'image')}), and those that the generalized context "
+            f"model ({variant}) predicts ({title}).",
             "Rows: right category; columns: chosen category; colours: shares of the responses, averaged over the images of a row, on a "
             "square-root scale. Grey rows have no image.",
-            f"The parameters of the exemplar model were {FITTED_TO[part['leading']]}.",
+            f"The parameters of the model were {FITTED_TO[leading]}.",
             "r: Pearson correlation of predicted with observed shares over all images and categories; among errors: without the right "
             "category of each image.",
-            "" if named else f"{len(order)} categories are too many for names.",
+            "" if named else f"{widest} categories are too many for names.",
+            *[f"{note[0].upper()}{note[1:]}." for note in notes if note.startswith("left out")],
             "There are no error bars; human_choices has intervals of the likelihood.",
         )
         save(figure, outputs, caption(*about))
 
 
-def _heading(space: str, figures: Mapping[str, Any]) -> str:
-    errors = "" if figures["r_errors"] is None else f", among errors {figures['r_errors']:.2f}"
-    return f"by {SPACES[space]}{_right(figures['correct'], 'predicted')}\nr = {figures['r']:.2f}{errors}"
-
-
-def _right(correct: Mapping[str, float] | None, side: str) -> str:
-    return "" if correct is None else f": {correct[side]:.0%} right"
+def _words(rows: pd.DataFrame, order: Sequence[str], *, observed: bool) -> str:
+    """The share of right responses, and how the predicted shares correlate with the observed."""
+    form = OBSERVED if observed else PREDICTED
+    right = np.nanmean([right_share(row, form) for _, row in rows.iterrows()]) if rows["category"].any() else np.nan
+    words = "" if np.isnan(right) else f"{right:.0%} right"
+    if observed:
+        return words
+    sides = [rows[[each.format(name) for name in order]].to_numpy() for each in (OBSERVED, PREDICTED)]
+    wrong = (rows["category"].to_numpy()[:, None] != np.array(order)) & (rows["category"] != "").to_numpy()[:, None]
+    r, r_errors = (
+        np.corrcoef(*(side[mask] for side in sides))[0, 1] if min(side[mask].std() for side in sides) > 0 else np.nan
+        for mask in (np.ones_like(wrong), wrong)
+    )
+    errors = "" if np.isnan(r_errors) else f", among errors {r_errors:.2f}"
+    return f"{words}{', ' if words else ''}r = {r:.2f}{errors}"
 
 
 def _matrix(
@@ -133,59 +181,150 @@ def _matrix(
 
 
 def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
-    """Draw how likely each space makes a response, between guessing and the observed shares themselves.
+    """Draw how likely each space makes a response, between guessing and the observed shares themselves, a panel a variant.
 
     Args:
         spaces: As from `rockspace.choices.choice_tables.spaces_table`.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
-    splits = list(dict.fromkeys(spaces["split"]))
-    heights = [0.75 + 0.17 * np.sum(spaces["split"] == split) for split in splits]
+    variants = list(dict.fromkeys(spaces["variant"]))
+    heights = [0.75 + 0.17 * np.sum(spaces["variant"] == variant) for variant in variants]
     with column_style():
         figure, axes = plt.subplots(
-            len(splits), 1, figsize=(COLUMN, sum(heights) + 0.35), height_ratios=heights, squeeze=False,
-            layout="constrained",
+            len(variants), 1, figsize=(TWO_COLUMNS, sum(heights) + 0.35), height_ratios=heights, squeeze=False,
+            sharex=True, layout="constrained",
         )  # fmt: skip
-        for axis, split in zip(axes[:, 0], splits, strict=True):
-            rows = spaces[spaces["split"] == split].sort_values("log_likelihood_per_response", ascending=False)
-            _forest(axis, rows.reset_index(drop=True), split)
+        for axis, variant in zip(axes[:, 0], variants, strict=True):
+            rows = spaces[spaces["variant"] == variant].sort_values("log_likelihood_per_response", ascending=False)
+            _forest(axis, rows.reset_index(drop=True), variant)
+        axes[0, 0].set_xlim(*_range(spaces))
         figure.supxlabel("log-likelihood of a response (nats), 95 % intervals")
         handles = [
-            plt.Line2D([], [], color=VERMILION, marker="D", ms=4, mfc="white", label="people's own coordinates"),
+            plt.Line2D([], [], color=VERMILION, marker="D", ms=4, mfc="white", label="people's coordinates"),
             plt.Line2D([], [], color=BLUE, marker="o", ms=4, mfc="white", label="network"),
-            plt.Line2D([], [], color=GREY, ls=":", label="guessing"),
+            plt.Line2D([], [], color=GREY, ls="-.", label="other people"),
             plt.Line2D([], [], color=GREY, ls="--", label="observed shares"),
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=2)
-        save(figure, outputs, _caption_of_spaces(spaces, splits))
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+        save(figure, outputs, _caption_of_spaces(spaces))
 
 
-def _caption_of_spaces(spaces: pd.DataFrame, splits: Sequence[str]) -> str:
+def _caption_of_spaces(spaces: pd.DataFrame) -> str:
+    fitted = FITTED_TO[spaces["leading"].iloc[0]]
     return caption(
-        "How well the exemplar model predicts people's choices of a category in the space of each network and layer and in people's "
-        "own coordinates: mean log-likelihood of a response (nats; higher is closer) on "
-        f"{listed([f'the {SPLITS[split]} images' for split in splits])}.",
-        "Lines: 95 % confidence intervals over subtypes (thin) and over images as if they were independent (thick).",
-        "Dotted: guessing. Dashed: the observed shares themselves, which no model can exceed.",
+        "How well the generalized context model predicts people's choices of a category in the space of each network and layer "
+        "and in people's own coordinates: mean log-likelihood of a response (nats; higher is closer), by parameters "
+        f"{fitted}. A panel for each way to fit the model.",
+        "Lines: 95 % jackknife intervals over people (thick) and over subtypes (thin).",
+        f"Guessing lies at {spaces['chance_per_response'].iloc[0]:.2f}. Dash-dotted: each person's choices by the shares of all others. Dashed: the observed shares themselves, which no model "
+        "can exceed.",
     )
 
 
-def _forest(axis: Axes, rows: pd.DataFrame, split: str) -> None:
+def _range(spaces: pd.DataFrame) -> tuple[float, float]:
+    """From the lowest interval to the observed shares; guessing is often far below both."""
+    low = spaces[["log_likelihood_per_response", *spaces.filter(like="log_likelihood_per_response_low_")]].min().min()
+    high = spaces["saturated_per_response"].max()
+    room = MARGIN * (high - low)
+    return low - room, high + room
+
+
+def _forest(axis: Axes, rows: pd.DataFrame, variant: str) -> None:
     for y, row in rows.iterrows():
         color, marker = (VERMILION, "D") if row["model"] == PEOPLE else (BLUE, "o")
-        for units, style in (("subtypes", {"lw": 0.8}), ("images", {"lw": 2.6, "alpha": 0.55})):
+        for units, style in (("subtypes", {"lw": 0.8}), ("people", {"lw": 2.6, "alpha": 0.55})):
             ends = (row[f"log_likelihood_per_response_{end}_{units}"] for end in ("low", "high"))
             axis.hlines(y, *ends, color=color, **style)
         axis.plot(row["log_likelihood_per_response"], y, marker, color=color, mfc="white", ms=4)
-    axis.axvline(rows["chance_per_response"].iloc[0], color=GREY, ls=":")
-    axis.axvline(rows["saturated_per_response"].iloc[0], color=GREY, ls="--")
+    for name, dashes in (("person", "-."), ("saturated", "--")):
+        axis.axvline(rows[f"{name}_per_response"].iloc[0], color=GREY, ls=dashes)
     axis.set_yticks(range(len(rows)), _names(rows))
     axis.set_ylim(len(rows) - 0.4, -0.6)
-    axis.set_title(f"{SPLITS[split]} images", loc="left")
+    axis.set_title(variant, loc="left")
 
 
 def _names(rows: pd.DataFrame) -> list[str]:
-    parts = [name for name in ("model", "seed", "layer") if rows.loc[rows["model"] != PEOPLE, name].nunique() > 1]
-    parts = ["model", *(part for part in parts if part != "model")]
-    named = rows[parts].astype(str).assign(space=rows["space"].where(rows["model"] != PEOPLE, ""))
-    return [one_line(" ".join(filter(None, cells))) for cells in named.itertuples(index=False, name=None)]
+    of_people = rows["model"] == PEOPLE
+    varying = [name for name in ("seed", "layer") if rows.loc[~of_people & (rows[name] != ""), name].nunique() > 1]
+    names = rows[["model", *varying]].astype(str).assign(space=rows["space"])
+    return [one_line(" ".join(filter(None, cells))) for cells in names.itertuples(index=False, name=None)]
+
+
+def images_figure(
+    explained: Sequence[Explained], spaces: pd.DataFrame, photographs: Mapping[str, Path], outputs: Sequence[str | Path]
+) -> None:
+    """Draw the images on which the network that explains people best and people's own coordinates differ most.
+
+    Args:
+        explained: Layers, and people themselves.
+        spaces: As from `rockspace.choices.choice_tables.spaces_table`, whose first variant is shown.
+        photographs: Image file of each `image_id`.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
+    """
+    variant = spaces["variant"].iloc[0]
+    networks = spaces[(spaces["model"] != PEOPLE) & (spaces["variant"] == variant)]
+    best = networks.loc[networks["log_likelihood_per_response"].idxmax()]
+    entry = next(
+        each for each in explained
+        if (each.model, str(each.seed), each.layer) == (best["model"], str(best["seed"]), best["layer"])
+    )  # fmt: skip
+    own = next(each for each in explained if each.model == PEOPLE)
+    sides = [
+        each.table[(each.table["space"] == space) & (each.table["variant"] == variant)].set_index(
+            ["condition", "image_id", "label"]
+        )
+        for each, space in ((entry, best["space"]), (own, COORDINATES))
+    ]
+    network, people = sides[0], sides[1].loc[sides[0].index]
+    gain = (network["log_likelihood"] - people["log_likelihood"]) / network["responses"]
+    gain = gain[[image in photographs for _, image, _ in gain.index]].sort_values(kind="stable")
+    number = min(IMAGES, len(gain) // 2)
+    name = " ".join(filter(None, (best["model"], best["layer"], SPACES.get(best["space"], best["space"]))))
+    halves = [
+        (f"Predicted better by {name}", gain.index[::-1][:number]),
+        ("Predicted better by people's own coordinates", gain.index[:number]),
+    ]
+    lines = max(1, -(-number // IN_A_ROW))
+    with column_style():
+        figure = plt.figure(figsize=(TWO_COLUMNS, 2 * (lines * HEIGHT + HEAD)))
+        for half, (heading, chosen) in zip(figure.subfigures(2, 1), halves, strict=True):
+            head, body = half.subfigures(2, 1, height_ratios=(HEAD, lines * HEIGHT))
+            head.text(
+                0.007, 0.35, f"{heading}: chosen / predicted by the network / by people's coordinates", va="center"
+            )
+            cells = body.subfigures(lines, IN_A_ROW, squeeze=False).flat
+            for cell, key in zip(cells, chosen, strict=False):
+                _image(cell, key, network.loc[key], people.loc[key], gain[key], photographs)
+        about = (
+            f"Images whose choices {name} and people's own coordinates predict most differently (context model, {variant}, parameters "
+            f"{FITTED_TO[best['leading']]}), of {len(gain)} that were shown. The network is the one that explains the choices best.",
+            "Beside each photograph: its label and condition; the two categories most often chosen, with their shares of the responses as "
+            "observed, as predicted by the network and as predicted by people's coordinates; how many nats a response is likelier by the network.",
+        )
+        save(figure, outputs, caption(*about))
+
+
+def _image(
+    cell: SubFigure,
+    key: tuple[str, str, str],
+    network: pd.Series,
+    people: pd.Series,
+    gain: float,
+    photographs: Mapping[str, Path],
+) -> None:
+    condition, image, label = key
+    axis = cell.add_axes((0.02, 0.04, 0.42, 0.9))
+    axis.imshow(
+        square(read_rgb(photographs[image], WHITE), round(PHOTOGRAPH * RESOLUTION), "pad", WHITE), interpolation="none"
+    )
+    axis.set(xticks=[], yticks=[])
+    axis.spines[:].set(visible=True, color=GREY, linewidth=0.4)
+    names = [name for name in dimensions_of(network.to_frame().T) if pd.notna(network[OBSERVED.format(name)])]
+    order = sorted(names, key=lambda name: -float(network[OBSERVED.format(name)]))[:MOST_CHOSEN]
+    lines = [one_line(label, NAME), one_line(f"({condition})", NAME)]
+    for name in order:
+        shares = (network[OBSERVED.format(name)], network[PREDICTED.format(name)], people[PREDICTED.format(name)])
+        numbers = " / ".join(f"{100 * float(share):.0f}" for share in shares)
+        lines.append(f"{one_line(name, NAME)}\n  {numbers} %")
+    gained = f"{gain:+.2f} nats".replace("-", "\N{MINUS SIGN}")
+    cell.text(0.47, 0.94, "\n".join([*lines, gained]), va="top", linespacing=1.25)

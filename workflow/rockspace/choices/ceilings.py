@@ -1,0 +1,83 @@
+"""How well people's choices could be predicted at all: by other people's, and by their own other half's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from rockspace.alignment.spaces import correlations
+from rockspace.choices.experiment import Experiment, Task
+from rockspace.choices.human_choices import references, summed_likelihood
+
+# Logarithms of the constants that are tried for smoothing.
+_SMOOTHING = (-10.0, 5.0)
+MIN_PEOPLE = 4
+
+
+def ceilings(experiment: Experiment, *, splits: int = 100, seed: int = 0) -> dict[str, Any]:
+    """Return what any space is measured by.
+
+    Args:
+        experiment: What people chose.
+        splits: Random splits of the people into halves.
+        seed: Decides the splits.
+
+    Returns:
+        `chance` and `saturated` as in `references`; `person`: the likelihood of each person's choices by the shares of all
+        others' in the same condition, with one constant added to each count, chosen to make them most likely; `split_half`:
+        the correlation of the shares of two halves of the people, `r` over all rows and categories and `r_errors` over wrong
+        categories, averaged over the splits and brought to the whole number of people (Spearman, 1910; Brown, 1910). The last two are
+        None for fewer than four people in a condition, or where they are not told apart.
+
+    References:
+        Spearman, C. (1910). Correlation calculated from faulty data. British Journal of Psychology 3, 271-295.
+        Brown, W. (1910). Some experimental results in the correlation of mental abilities. British Journal of
+        Psychology 3, 296-322.
+    """
+    known = experiment.people is not None and min(len(task.people) for task in experiment.tasks) >= MIN_PEOPLE
+    return references(experiment) | {
+        "person": _person(experiment) if known else None,
+        "split_half": _split_half(experiment, splits, seed) if known else None,
+    }
+
+
+def _person(experiment: Experiment) -> dict[str, Any]:
+    found = minimize_scalar(
+        lambda logarithm: -sum(_others(task, np.exp(logarithm)).sum() for task in experiment.tasks),
+        bounds=_SMOOTHING,
+        method="bounded",
+    )
+    smoothing = float(np.exp(found.x))
+    sums = {
+        (task.name, name): (likelihood, own.sum())
+        for task in experiment.tasks
+        for name, likelihood, own in zip(task.people, _others(task, smoothing), task.counts, strict=True)
+    }
+    return {"smoothing": smoothing, **summed_likelihood(sums)}
+
+
+def _others(task: Task, smoothing: float) -> np.ndarray:
+    """The log-likelihood of each person's choices by the smoothed shares of the others', shape (people,)."""
+    others = task.total - task.counts + smoothing
+    return np.sum(task.counts * np.log(others / others.sum(axis=2, keepdims=True)), axis=(1, 2))
+
+
+def _split_half(experiment: Experiment, splits: int, seed: int) -> dict[str, float]:
+    rng, found = np.random.default_rng(seed), []
+    people = np.array(experiment.people)
+    for _ in range(splits):
+        first = set(rng.permutation(people)[: len(people) // 2])
+        halves, wrong = [], []
+        for task in experiment.tasks:
+            is_first = np.isin(task.people, list(first))
+            both = [task.counts[half].sum(axis=0) for half in (is_first, ~is_first)]
+            shown = np.all([half.sum(axis=1) > 0 for half in both], axis=0)
+            halves.append([half[shown] / half[shown].sum(axis=1, keepdims=True) for half in both])
+            wrong.append((~task.right & task.right.any(axis=1, keepdims=True))[shown])
+        x, y = (np.concatenate([half[i].ravel() for half in halves])[:, None] for i in (0, 1))
+        of_errors = np.concatenate([each.ravel() for each in wrong])
+        found.append([correlations(x, y)[0], correlations(x[of_errors], y[of_errors])[0]])
+    half = np.mean(found, axis=0)
+    return dict(zip(("r", "r_errors"), (2 * half / (1 + half)).tolist(), strict=True))
