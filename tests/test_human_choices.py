@@ -1,16 +1,17 @@
-"""People's choices: read from a file, explained by spaces, set side by side, drawn, and as stages of the workflow."""
+"""People's choices explained by spaces, set side by side, drawn, and as stages of the workflow."""
 
 import json
 import re
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import minimize
 
 from chaos import is_whole
-from rockspace.alignment.spaces import Spaces, read_people
+from rockspace.alignment.spaces import Spaces
 from rockspace.artifacts import write_csv
+from rockspace.choices.ceilings import ceilings
 from rockspace.choices.choice_tables import (
     PEOPLE,
     Explained,
@@ -18,326 +19,342 @@ from rockspace.choices.choice_tables import (
     explain,
     read_image_table,
     spaces_table,
+    subtypes_table,
 )
-from rockspace.choices.exemplar_model import ExemplarModel
-from rockspace.choices.human_choices import choice_report, read_choices, space_of_people, spaces_of_layer
+from rockspace.choices.context_model import ContextModel
+from rockspace.choices.experiment import build_experiment, splits_of
+from rockspace.choices.human_choices import (
+    ChoiceSpace,
+    Variant,
+    choice_report,
+    fitted_parameters,
+    gain_interval,
+    space_of_people,
+    spaces_of_layer,
+)
 from rockspace.config import is_one_solution
-from rockspace.data.catalog import read_catalog
-from rockspace.errors import RockspaceError
-from rockspace.people.responses import category_of_label, read_all_responses, read_responses
-from rockspace.report.choices import choices_figure, spaces_figure
+from rockspace.report.choices import choices_figure, images_figure, spaces_figure
 from tools.simulated_choices import simulated_choices
 from workflow_runs import Workplace
 
 NAMES = ["lightness", "grain size", "hue"]
 LABELS = [f"L{i}" for i in range(6)]
+CONDITIONS = {
+    "first": {"categories": LABELS[:3], "category_of": {label: label for label in LABELS[:3]}},
+    "second": {"categories": LABELS[2:][::-1], "category_of": {label: label for label in LABELS[2:]}},
+}
+VARIANTS = [
+    Variant("sensitivity", {}),
+    Variant("weights", {"response_scaling": "free", "weights": "free"}),
+    Variant("prototype", {"sensitivity": "free by condition"}, prototype=True),
+]
+TRUE = {"sensitivity": 1.4, "response_scaling": 1.5, "weights": np.array([1.8, 0.9, 0.3])}
 
 
 def catalog() -> pd.DataFrame:
     rows = [
         (f"{label}_{split}_{i}", split, label, "IMS"[n // 2], f"photos/{label}_{split}_{i}.jpg")
-        for split, count in (("train", 5), ("validation", 3))
+        for split, count in (("train", 5), ("validation", 4))
         for n, label in enumerate(LABELS)
         for i in range(count)
     ]
     return pd.DataFrame(rows, columns=["image_id", "split", "label", "superclass", "file"])
 
 
+def studied(conditions=CONDITIONS, split="train") -> pd.DataFrame:
+    images = catalog()
+    known = {label for each in conditions.values() for label in each["category_of"]}
+    images = images[(images["split"] == split) & images["label"].isin(known)]
+    return pd.DataFrame({"image_id": images["image_id"].to_numpy(), "group": 0})
+
+
+def experiment_of(space, people=20, seed=0, trials=2, spread=0.3, conditions=CONDITIONS, split="validation"):
+    """People who follow the model in a space, each with a sensitivity of their own, in one condition each."""
+    rng, images = np.random.default_rng(seed), catalog()
+    rows = [
+        (name, "", image, label, each["categories"][0], 1.0)
+        for name, each in conditions.items()
+        for image, label in images.loc[images["split"] == split, ["image_id", "label"]].to_numpy()
+        if label in each["category_of"]
+    ]
+    columns = ["condition", "person", "image_id", "label", "category", "count"]
+    plain = build_experiment(pd.DataFrame(rows, columns=columns), conditions, studied(conditions), images, split)
+    model = ContextModel([task.in_space(space.place_of) for task in plain.tasks])
+    rows = []
+    for number in range(people):
+        own = TRUE | {"sensitivity": TRUE["sensitivity"] * np.exp(spread * rng.normal())}
+        task, log_p = list(zip(plain.tasks, model.log_probabilities([own] * len(plain.tasks)), strict=True))[
+            number % len(plain.tasks)
+        ]
+        for (image, label), p in zip(task.rows[["image_id", "label"]].to_numpy(), np.exp(log_p), strict=True):
+            for category, count in zip(task.categories, rng.multinomial(trials, p), strict=True):
+                rows.append((task.name, f"p{number}", image, label, category, float(count)))
+    table = pd.DataFrame(rows, columns=columns)
+    return build_experiment(table[table["count"] > 0], conditions, studied(conditions), images, split)
+
+
 @pytest.fixture(scope="module")
 def study():
-    """Two splits whose features hold the coordinates, and what people chose, who follow the exemplar model."""
+    """Two splits whose features hold the coordinates, of one scaling solution."""
     rng, table = np.random.default_rng(0), catalog()
     centres, mix = 1.5 * rng.normal(size=(6, 3)), rng.normal(size=(3, 12))
 
-    def split(name, unit):
+    def split(name):
         images = table[table["split"] == name]
         label = images["label"].to_numpy(str)
         coordinates = centres[[LABELS.index(x) for x in label]] + rng.normal(size=(len(label), 3))
         features = coordinates @ mix + 0.5 * rng.normal(size=(len(label), 12))
-        return Spaces(images["image_id"].to_numpy(str), label, features, unit * coordinates + 3)
+        return Spaces(images["image_id"].to_numpy(str), label, features, coordinates)
 
-    train, validation = split("train", 1.0), split("validation", 0.6)
-    places = space_of_people(train, validation, NAMES, one_solution=False).places
-    model = ExemplarModel(places["train"], np.repeat(np.arange(6), 5))
-    model.sensitivity_, model.weights_ = 2.0, np.array([0.6, 0.3, 0.1])
-    responses = {
-        name: pd.DataFrame(rng.multinomial(60, model.predict_proba(places[name])), spaces.image_id, LABELS)
-        for name, spaces in (("train", train), ("validation", validation))
-    }
-    return train, validation, responses
+    return split("train"), split("validation")
 
 
 @pytest.fixture(scope="module")
-def explained(study):
-    train, validation, responses = study
-    spaces = {
-        PEOPLE: [space_of_people(train, validation, NAMES, one_solution=False)],
-        "good": spaces_of_layer(train, validation, NAMES, "zero_pad", True),
-    }
+def own_space(study):
+    return space_of_people(*study, NAMES, moved=False)
+
+
+@pytest.fixture(scope="module")
+def experiment(own_space):
+    return experiment_of(own_space)
+
+
+@pytest.fixture(scope="module")
+def explained(study, own_space, experiment):
     rng = np.random.default_rng(1)
-    blind = [Spaces(s.image_id, s.label, rng.normal(size=s.features.shape), s.coordinates) for s in (train, validation)]
-    spaces["blind"] = spaces_of_layer(*blind, NAMES, "pca", True)
-    same = dict(zip(LABELS, LABELS, strict=True))
-    return {
-        name: explain(given, train, validation, responses, same, resamples=99, seed=0) for name, given in spaces.items()
+    blind = [Spaces(s.image_id, s.label, rng.normal(size=s.features.shape), s.coordinates) for s in study]
+    spaces = {
+        PEOPLE: [own_space],
+        "good": spaces_of_layer(*study, NAMES, "zero_pad", True),
+        "blind": spaces_of_layer(*blind, NAMES, "pca", True),
     }
+    return {name: explain(given, experiment, VARIANTS, resamples=30, seed=0) for name, given in spaces.items()}
 
 
-def write(path, text):
-    path.write_text(text)
-    return path
-
-
-def test_counts_are_read_by_file_name_or_image_id_in_the_catalogs_order(tmp_path):
-    header = "image," + ",".join(LABELS)
-    text = f"{header}\nL1_validation_0.jpg,0,4,0,1,0,0\nL0_validation_2,3,0,0,0,0,2\nL0_train_0,5,0,0,0,0,0\n"
-    table = read_responses(write(tmp_path / "r.csv", text), catalog(), "validation")
-    assert table.index.tolist() == ["L0_validation_2", "L1_validation_0"]
-    assert table.columns.tolist() == LABELS
-    assert table.to_numpy().sum(axis=1).tolist() == [5, 5]
-    assert read_responses(tmp_path / "r.csv", catalog(), "train").index.tolist() == ["L0_train_0"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["sep=;\r\nBild;L0;L1\r\n{};3;2,0\r\n", "# counts\nimage\tL0\tL1\n{}\t3.0\t2\n", "\ufeffimage;L0;L1;\n{};3;2;\n"],
-)
-def test_counts_are_read_from_the_tables_that_spreadsheets_write(tmp_path, text):
-    path = write(tmp_path / "r.csv", text.format("L0_train_0"))
-    assert read_responses(path, catalog(), "train").to_numpy().tolist() == [[3, 2]]
-
-
-def test_a_name_that_is_an_image_of_both_splits_is_refused(tmp_path):
-    images = catalog().assign(
-        file=lambda table: table["split"] + "/" + table["label"] + table["image_id"].str[-2:] + ".jpg"
-    )
-    path = write(tmp_path / "r.csv", "image,L0,L1\nL0_0,1,2\n")
-    with pytest.raises(RockspaceError, match=r"row 2: 'L0_0' may be 'train/L0_0.jpg' or 'validation/L0_0.jpg'"):
-        read_responses(path, images, "validation")
-    write(path, "image,L0,L1\nvalidation/L0_0,1,2\ntrain/L0_0,3,4\n")
-    assert read_responses(path, images, "validation").to_numpy().tolist() == [[1, 2]]
-
-
-@pytest.mark.parametrize("cell", ["1,000", "12.000", "9" * 20, "-9", "0.8"])
-def test_cells_that_may_be_no_count_or_a_thousand_times_as_many_are_refused(tmp_path, cell):
-    path = write(tmp_path / "r.csv", f"image;L0;L1\nL0_train_0;{cell};2\nL1_train_0;3;4\n")
-    with pytest.raises(RockspaceError, match=f"row 2: found '{cell}' for 'L0'; a count is a whole number"):
-        read_responses(path, catalog(), "train")
-
-
-def test_a_category_whose_name_could_head_a_column_of_image_numbers_counts(tmp_path):
-    images = catalog().replace({"label": {"L0": "picture", "L1": "object 1"}})
-    rows = "".join(f"L0_train_{i},{i + 1},{9 - i}\n" for i in range(5))
-    table = read_responses(write(tmp_path / "r.csv", f"image,picture,object 1\n{rows}"), images, "train")
-    assert table.to_dict("list") == {"picture": [1, 2, 3, 4, 5], "object 1": [9, 8, 7, 6, 5]}
-
-
-@pytest.mark.parametrize("header", ["image,01,1e1,NA", "Bild,01,1e1,NA", '"","01","1e1","NA"', '"01" "1e1" "NA"'])
-def test_categories_may_be_called_like_numbers(tmp_path, header):
-    images = catalog().replace({"label": {"L0": "01", "L1": "1e1", "L2": "NA"}})
-    rows = "".join(f'"L0_train_{i}",{i + 1},{9 - i},0\n' for i in range(5)).replace(",", "," if "," in header else " ")
-    table = read_responses(write(tmp_path / "r.csv", f"{header}\n{rows}"), images, "train")
-    assert table.to_dict("list") == {"01": [1, 2, 3, 4, 5], "1e1": [9, 8, 7, 6, 5], "NA": [0] * 5}
-
-
-def test_people_may_choose_among_superclasses_or_some_of_the_labels():
-    assert category_of_label(catalog(), ["I", "S", "M"], "r.csv")["L5"] == "S"
-    assert category_of_label(catalog(), ["L3", "L1"], "r.csv") == {"L1": "L1", "L3": "L3"}
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("image,L0,L9\nL0_train_0,1,2\n", r"column 'L9' is no label of the study"),
-        ("image,L0\nL0_train_0,1\n", r"people need two"),
-        ("image,L0,L0\nL0_train_0,1,2\n", r"the header needs distinct names, and has 'L0' twice"),
-        ("image,L0,L1\nL0_train_0,1\n", r"row 2: 2 cells, but the header has 3"),
-        (
-            "image,L0,L1\nquartz,1,2\n",
-            r"column 'image' seems to name the images, but 'quartz' \(row 2\) is not an image",
-        ),
-        (
-            "image,L0,L1\nL0_train_0,1,2\nL0_train_0.jpg,1,2\n",
-            r"row 3: duplicate row for image 'L0_train_0.jpg', as row 2",
-        ),
-        ("image,L0,L1\nL0_train_0,1,0.5\n", r"row 2: found '0.5' for 'L1'"),
-        ("image,L0,L1\nL0_train_0,1,-2\n", r"row 2: found '-2'"),
-        ("image,L0,L1\nL0_train_0,1,nan\n", r"row 2: found 'nan'"),
-        ("image,L0,L1\nL0_train_0,0,0\n", r"row 2: no response to image 'L0_train_0'"),
-        ("image,L0,L1\nL0_validation_0,1,1\n", r"no row for any train image"),
-        ("", r"the file is empty"),
-    ],
-)
-def test_a_file_that_does_not_fit_is_refused_in_one_line_with_file_and_row(tmp_path, text, words):
-    with pytest.raises(RockspaceError, match=words) as error:
-        read_responses(write(tmp_path / "r.csv", text), catalog(), "train")
-    assert str(error.value).startswith(str(tmp_path / "r.csv"))
-    assert "\n" not in str(error.value)
+def entries(explained):
+    return [
+        Explained(name, "" if name == PEOPLE else "0", "" if name == PEOPLE else "last", *given)
+        for name, given in explained.items()
+    ]
 
 
 def test_the_space_that_choices_came_from_explains_them_best_and_a_blind_one_nothing(explained):
     figures = {
-        (name, space): part["validation"]["cross_validated"]
+        (name, space): part["models"]["sensitivity"]["new_subtypes"]
         for name, (spaces, _) in explained.items()
         for space, part in spaces.items()
     }
     people = figures[PEOPLE, "coordinates"]
-    assert people["explained"] > 0.9
-    assert people["r"] > 0.95
+    assert people["explained"] > 0.8
     assert people["log_likelihood"] > figures["good", "predicted"]["log_likelihood"]
     assert figures["good", "predicted"]["log_likelihood"] > figures["blind", "predicted"]["log_likelihood"] + 50
     assert figures["good", "embedding"]["explained"] > 0.5
     assert abs(figures["blind", "embedding"]["explained"]) < 0.15
 
 
-def test_figures_are_those_of_plain_sums(study, explained):
-    responses = study[2]["validation"].to_numpy()
+def test_figures_are_those_of_plain_sums(experiment, explained):
     figures, table = explained[PEOPLE]
-    part = figures["coordinates"]["validation"]
-    rows = table[table["split"] == "validation"]
-    predicted = rows[[f"{label} predicted" for label in LABELS]].to_numpy()
-    likelihood = np.sum(responses * np.log(predicted))
-    assert part["leading"] == "cross_validated"
-    assert part["cross_validated"]["log_likelihood"] == pytest.approx(likelihood)
+    model = figures["coordinates"]["models"]["weights"]
+    rows = table[table["variant"] == "weights"]
+    part, likelihood, chance, saturated, pairs, wrong = model["new_subtypes"], 0.0, 0.0, 0.0, [], []
+    for task in experiment.tasks:
+        own, counts = rows[rows["condition"] == task.name], task.counts.sum(axis=0)
+        predicted = own[[f"{name} predicted" for name in task.categories]].to_numpy()
+        observed = own[[f"{name} observed" for name in task.categories]].to_numpy()
+        np.testing.assert_allclose(observed, counts / counts.sum(axis=1, keepdims=True))
+        by_condition = np.sum(counts * np.log(predicted))
+        assert part["log_likelihood_by_condition"][task.name] == pytest.approx(by_condition)
+        likelihood += by_condition
+        chance -= counts.sum() * np.log(len(task.categories))
+        saturated += np.sum(counts * np.log(np.where(counts > 0, observed, 1)))
+        right = own["category"].to_numpy()[:, None] == np.array(task.categories)
+        pairs.append((predicted.ravel(), observed.ravel()))
+        wrong.append((predicted[~right], observed[~right]))
+    assert part["log_likelihood"] == pytest.approx(likelihood)
     assert rows["log_likelihood"].sum() == pytest.approx(likelihood)
-    observed = responses / 60
-    assert part["cross_validated"]["r"] == pytest.approx(np.corrcoef(predicted.ravel(), observed.ravel())[0, 1])
-    right = np.repeat(np.eye(6, dtype=bool), 3, axis=0)
-    assert part["cross_validated"]["correct"]["observed"] == pytest.approx(observed[right].mean())
-    errors = np.corrcoef(predicted[~right], observed[~right])[0, 1]
-    assert part["cross_validated"]["r_errors"] == pytest.approx(errors)
-    assert part["reference"]["chance"] == pytest.approx(-responses.sum() * np.log(6))
-    shares = np.where(responses > 0, observed, 1)
-    assert part["reference"]["saturated"] == pytest.approx(np.sum(responses * np.log(shares)))
-    fitted = part["in_sample"]
-    assert fitted["log_likelihood"] >= likelihood
-    assert fitted["aic"] == pytest.approx(2 * 3 - 2 * fitted["log_likelihood"])
-    assert fitted["bic"] == pytest.approx(3 * np.log(responses.sum()) - 2 * fitted["log_likelihood"])
-    for key in ("log_likelihood_per_response", "r"):
-        for suffix in ("", "_subtypes"):
-            low, high = fitted[f"{key}_ci{suffix}"]
-            assert low < fitted[key] < high
-
-
-def test_parameters_of_the_training_choices_are_tried_on_the_validation_images(explained):
-    part = explained[PEOPLE][0]["coordinates"]
-    assert part["train"]["weights"]["lightness"] == pytest.approx(0.6, abs=0.1)
-    assert part["train"]["sensitivity"] == pytest.approx(2.0, rel=0.15)
-    transferred = part["validation"]["from_training"]["log_likelihood"]
-    assert transferred <= part["validation"]["in_sample"]["log_likelihood"]
-    assert transferred > part["validation"]["reference"]["chance"]
-
-
-def test_cross_validation_never_fits_to_the_choices_that_it_predicts(study):
-    train, validation, responses = study
-    spaces = [space_of_people(train, validation, NAMES, one_solution=False)]
-    same = dict(zip(LABELS, LABELS, strict=True))
-    spoilt = responses["validation"].copy()
-    spoilt.iloc[:3] = spoilt.iloc[:3, ::-1].to_numpy()
-    columns = [f"{label} predicted" for label in LABELS]
-    before, after = (
-        explain(spaces, train, validation, {"validation": table}, same, resamples=99, seed=0)[1][columns].to_numpy()
-        for table in (responses["validation"], spoilt)
-    )
-    # The spoilt images are of one subtype, whose fold is fitted to the other subtypes.
-    np.testing.assert_allclose(before[:3], after[:3], atol=1e-3)
-    assert np.abs(before[3:] - after[3:]).max() > 0.01
-
-
-def test_superclasses_pool_the_exemplars_of_their_labels(study):
-    train, validation, responses = study
-    of = {label: "IMS"[i // 2] for i, label in enumerate(LABELS)}
-    pooled = responses["validation"].T.groupby(of).sum().T
-    spaces = [space_of_people(train, validation, NAMES, one_solution=False)]
-    figures, table = explain(spaces, train, validation, {"validation": pooled}, of, resamples=99, seed=0)
-    assert figures["coordinates"]["validation"]["in_sample"]["explained"] > 0.8
-    assert table["category"].tolist() == ["I"] * 6 + ["M"] * 6 + ["S"] * 6
-
-
-def test_images_of_labels_that_were_not_on_offer_have_no_right_choice(study):
-    train, validation, responses = study
-    some = responses["validation"][["L0", "L1", "L2"]] + 1
-    on_offer = {label: label for label in some.columns}
-    spaces = [space_of_people(train, validation, NAMES, one_solution=False)]
-    figures, table = explain(spaces, train, validation, {"validation": some}, on_offer, resamples=99, seed=0)
-    assert set(table["category"]) == {"L0", "L1", "L2", ""}
+    assert part["explained"] == pytest.approx((likelihood - chance) / (saturated - chance))
+    for key, sides in (("r", pairs), ("r_errors", wrong)):
+        assert part[key] == pytest.approx(
+            np.corrcoef(*(np.concatenate(side) for side in zip(*sides, strict=True)))[0, 1]
+        )
+    fitted, responses = model["in_sample"], sum(task.counts.sum() for task in experiment.tasks)
+    assert fitted["log_likelihood"] >= max(likelihood, model["new_people"]["log_likelihood"])
+    assert model["n_parameters"] == 4
+    assert fitted["aic"] == pytest.approx(2 * 4 - 2 * fitted["log_likelihood"])
+    assert fitted["bic"] == pytest.approx(4 * np.log(responses) - 2 * fitted["log_likelihood"])
+    for units in ("people", "subtypes"):
+        low, high = part[f"log_likelihood_per_response_ci_{units}"]
+        assert low < part["log_likelihood_per_response"] < high
     json.dumps(figures, allow_nan=False)
 
 
-def test_an_image_without_a_label_has_no_right_choice_and_counts_as_a_subtype_of_its_own(study):
-    train, validation, responses = study
-    found = []
-    for labels in (["", ""], ["0", "1"]):
-        partly = replace(validation, label=np.r_[labels, validation.label[2:]])
-        spaces = [space_of_people(train, partly, NAMES, one_solution=False)]
-        given = {"validation": responses["validation"]}
-        found.append(
-            explain(spaces, train, partly, given, dict(zip(LABELS, LABELS, strict=True)), resamples=99, seed=0)
-        )
-    assert found[0][0] == found[1][0]
-    assert found[0][1]["category"].tolist()[:3] == ["", "", "L0"]
-    none = replace(validation, label=np.full(len(validation), ""))
-    choices = read_choices(responses["validation"], none, dict(zip(LABELS, LABELS, strict=True)))
-    assert choices.subtype is None
-    space = space_of_people(train, none, NAMES, one_solution=False)
-    figures, _ = choice_report(
-        space, np.arange(30), np.repeat(np.arange(6), 5), {"validation": choices}, resamples=99, seed=0
+def test_accuracy_of_new_and_studied_images_is_observed_and_predicted(own_space):
+    conditions = {"first": CONDITIONS["first"]}
+    experiment = experiment_of(own_space, conditions=conditions, split="train")
+    figures, predicted = choice_report(own_space, experiment, VARIANTS[:1], resamples=2, seed=0)
+    (row,) = figures["models"]["sensitivity"]["in_sample"]["accuracy"]
+    (task,) = experiment.tasks
+    assert (row["condition"], row["images"]) == ("first", "studied")
+    assert row["observed"] == pytest.approx((task.total * task.right).sum() / task.total.sum())
+    assert row["observed_ci_people"][0] < row["observed"] < row["observed_ci_people"][1]
+    (of_new_subtypes,) = figures["models"]["sensitivity"]["new_subtypes"]["accuracy"]
+    assert of_new_subtypes["predicted"] == pytest.approx(np.exp(predicted["sensitivity"][0])[task.right].mean())
+
+
+def test_an_independent_search_finds_the_same_likelihood(own_space, experiment):
+    def loss(logarithms):
+        c, scaling = np.exp(logarithms)
+        total = 0.0
+        for task in experiment.tasks:
+            exemplars, shown = (np.stack([own_space.place_of[i] for i in ids]) for ids in (task.exemplars, task.shown))
+            s = np.exp(-c * np.linalg.norm(shown[:, None] - exemplars, axis=2))
+            evidence = np.stack(
+                [s[:, task.exemplar_categories == k].sum(axis=1) for k in range(len(task.categories))], 1
+            )
+            p = evidence**scaling / np.sum(evidence**scaling, axis=1, keepdims=True)
+            total -= np.sum(task.total * np.log(p))
+        return total
+
+    plain = minimize(loss, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-7, "fatol": 1e-7})
+    free = [Variant("scaled", {"response_scaling": "free"})]
+    figures, _ = choice_report(own_space, experiment, free, resamples=2, seed=0)
+    model = figures["models"]["scaled"]
+    assert model["in_sample"]["log_likelihood"] == pytest.approx(-plain.fun, abs=1e-4)
+    assert [each["value"] for each in model["parameters"]] == pytest.approx(np.exp(plain.x), rel=1e-3)
+
+
+def test_free_weights_are_left_out_of_spaces_whose_dimensions_have_no_names(explained):
+    models = explained["good"][0]
+    assert list(models["embedding"]["models"]) == ["sensitivity", "prototype"]
+    assert list(models["components"]["models"]) == ["sensitivity", "weights", "prototype"]
+    assert models["embedding"]["n_dimensions"] == 12
+
+
+def test_parameters_have_names_conditions_and_intervals(explained):
+    models = explained[PEOPLE][0]["coordinates"]["models"]
+    weights = {each["of"]: each for each in models["weights"]["parameters"] if each["name"] == "weights"}
+    assert list(weights) == NAMES
+    assert np.mean([each["value"] for each in weights.values()]) == pytest.approx(1)
+    assert weights["lightness"]["ci_people"][0] > weights["hue"]["ci_people"][1]
+    by_condition = models["prototype"]["parameters"]
+    assert [each["condition"] for each in by_condition] == ["first", "second"]
+    assert all(each["ci_people"][0] <= each["value"] <= each["ci_people"][1] for each in by_condition)
+    assert models["sensitivity"]["correlation_of_sensitivity_and_response_scaling"] is None
+    assert -1 <= models["weights"]["correlation_of_sensitivity_and_response_scaling"] < 0
+
+
+def with_other_choices(experiment, rows=slice(None), people=slice(None)):
+    """The same with the choices of some people for some rows of the first condition turned around."""
+    (first, *others), table = experiment.tasks, None
+    table = first.counts.copy()
+    table[people, rows] = table[people, rows][..., ::-1]
+    return type(experiment)([type(first)(**vars(first) | {"counts": table}), *others])
+
+
+def test_cross_validation_over_subtypes_never_fits_to_the_choices_that_it_predicts(own_space, experiment):
+    before, after = (
+        choice_report(own_space, each, VARIANTS[:1], resamples=2, seed=0)[1]["sensitivity"][0]
+        for each in (experiment, with_other_choices(experiment, rows=slice(0, 4)))
     )
-    assert figures["validation"]["cross_validated"] is None
-    assert figures["validation"]["in_sample"]["r_ci_subtypes"] is None
-    assert figures["validation"]["in_sample"]["r_ci"] is not None
+    # These are of one subtype, whose fold is fitted to the other subtypes.
+    np.testing.assert_allclose(before[:4], after[:4], atol=1e-4)
+    assert np.abs(before[4:] - after[4:]).max() > 0.01
 
 
-def test_no_column_of_responses_stands_for_images_without_a_label():
-    table = catalog()
-    table.loc[table["label"] == "L5", ["label", "superclass"]] = ""
-    assert category_of_label(table, ["I", "S", "M"], "r.csv") == dict(zip(LABELS[:5], "IIMMS", strict=True))
-    with pytest.raises(RockspaceError, match="column 'L5' is no label of the study"):
-        category_of_label(table, ["L4", "L5"], "r.csv")
+def test_cross_validation_over_people_predicts_each_by_parameters_fitted_to_others(own_space, experiment):
+    held_out = choice_report(own_space, experiment, VARIANTS[:1], resamples=2, seed=0)[0]["models"]["sensitivity"]
+    sets = [task.in_space(own_space.place_of) for task in experiment.tasks]
+    model, people = ContextModel(sets), experiment.people
+    total = 0.0
+    for name in people:  # one at a time; the report holds out a tenth of them
+        counts = experiment.counts({other: float(other != name) for other in people})
+        log_p = model.log_probabilities(model.fit(counts).parameters)
+        own = experiment.counts({other: float(other == name) for other in people})
+        total += sum(np.sum(one * other) for one, other in zip(own, log_p, strict=True))
+    assert held_out["new_people"]["log_likelihood"] == pytest.approx(total, rel=0.01)
+    assert held_out["new_people"]["log_likelihood"] < held_out["in_sample"]["log_likelihood"]
 
 
-def test_splits_with_other_categories_are_refused(tmp_path):
-    paths = {
-        "validation": write(tmp_path / "v.csv", "image,L0,L1\nL0_validation_0,1,2\n"),
-        "train": write(tmp_path / "t.csv", "image,L1,L0\nL0_train_0,1,2\n"),
-    }
-    with pytest.raises(RockspaceError, match=r"t\.csv: the train images have other categories than those in .*v\.csv"):
-        read_all_responses(paths, catalog())
-    write(paths["train"], "image,L0,L1\nL0_train_0,1,2\n")
-    responses, category_of = read_all_responses(paths, catalog())
-    assert [table.to_numpy().tolist() for table in responses.values()] == [[[1, 2]], [[1, 2]]]
-    assert category_of == {"L0": "L0", "L1": "L1"}
+def test_people_are_resampled_within_their_conditions_and_together_where_they_were_in_several(experiment):
+    in_condition = [set(task.people) for task in experiment.tasks]
+    assert not in_condition[0] & in_condition[1]
+    for weights in experiment.resamples(20, seed=0):
+        for task in experiment.tasks:
+            assert sum(weights[name] for name in task.people) == len(task.people)
+    assert experiment.resamples(3, seed=0) == experiment.resamples(3, seed=0) != experiment.resamples(3, seed=1)
+    counts = experiment.counts(dict.fromkeys(experiment.people, 2.0))
+    np.testing.assert_allclose(counts[0], 2 * experiment.tasks[0].counts.sum(axis=0))
 
 
-def test_peoples_validation_solution_is_brought_to_the_training_solutions_place_and_unit(study):
-    train, validation, _ = study
-    places = space_of_people(train, validation, NAMES, one_solution=False).places
-    np.testing.assert_allclose(places["validation"].mean(axis=0), train.coordinates.mean(axis=0))
-    assert places["validation"].var(axis=0).sum() == pytest.approx(train.coordinates.var(axis=0).sum())
+def test_without_names_of_people_nothing_is_said_of_people(own_space, experiment):
+    first = experiment.tasks[0]
+    pooled = type(first)(**vars(first) | {"people": np.array([""]), "counts": first.total[None]})
+    alone = type(experiment)([pooled])
+    figures = choice_report(own_space, alone, VARIANTS[:1], resamples=9, seed=0)[0]["models"]["sensitivity"]
+    assert figures["new_people"] is None
+    assert figures["parameters"][0]["ci_people"] is None
+    assert figures["in_sample"]["log_likelihood_per_response_ci_people"] is None
+    assert figures["in_sample"]["accuracy"][0]["observed_ci_people"] is None
+    found = ceilings(alone, splits=2)
+    assert found["person"] is found["split_half"] is None
+    assert found["chance"] < figures["in_sample"]["log_likelihood"] < found["saturated"]
 
 
-def test_nothing_is_moved_within_one_solution():
-    # Exemplars at -1 and 1, all validation images at 1, and nearly everybody chooses the category there.
-    rng = np.random.default_rng(0)
-    label = np.repeat(["a", "b"], 10)
-    x = np.where(label == "a", -1.0, 1.0)[:, None] + 0.05 * rng.normal(size=(20, 1))
-    train = Spaces(np.arange(20).astype(str), label, x, x)
-    shown = 1 + 0.05 * rng.normal(size=(8, 1))
-    validation = Spaces(np.array([f"new {i}" for i in range(8)]), np.repeat("b", 8), shown, shown)
-    responses = {"validation": pd.DataFrame({"a": [5] * 8, "b": [95] * 8}, index=validation.image_id)}
-    found = {}
-    for one_solution in (True, False):
-        space = space_of_people(train, validation, ["x"], one_solution=one_solution)
-        figures, _ = explain(
-            [space], train, validation, responses, {"a": "a", "b": "b"}, resamples=9, seed=0
-        )  # fmt: skip
-        part = figures["coordinates"]
-        assert part["validation_moved"] is not one_solution
-        found[one_solution] = part["validation"]["in_sample"]["log_likelihood_per_response"]
-        if one_solution:
-            np.testing.assert_array_equal(space.places["validation"], shown)
-    assert found[True] == pytest.approx(0.95 * np.log(0.95) + 0.05 * np.log(0.05), abs=0.05)
-    assert found[False] < found[True] - 0.3
+def test_a_held_out_person_is_predicted_by_the_shares_of_the_others(experiment):
+    found = ceilings(experiment, splits=20)
+    smoothing = found["person"]["smoothing"]
+
+    def plainly(constant):
+        total = 0.0
+        for task in experiment.tasks:
+            for person in range(len(task.people)):
+                others = np.delete(task.counts, person, axis=0).sum(axis=0) + constant
+                total += np.sum(task.counts[person] * np.log(others / others.sum(axis=1, keepdims=True)))
+        return total
+
+    assert found["person"]["log_likelihood"] == pytest.approx(plainly(smoothing))
+    assert plainly(smoothing) > max(plainly(0.9 * smoothing), plainly(1.1 * smoothing))
+    assert found["chance"] < found["person"]["log_likelihood"] < found["saturated"]
+    assert 0.8 < found["split_half"]["r"] < 1
+
+
+def test_halves_of_more_people_agree_better_as_spearman_and_brown_say(own_space):
+    few, many = (ceilings(experiment_of(own_space, people=n, spread=0), splits=60)["split_half"]["r"] for n in (12, 96))
+    half = few / (2 - few)  # of 6 people in each half
+    assert many == pytest.approx(16 * half / (1 + 15 * half), abs=0.01)
+
+
+def test_superclasses_pool_the_exemplars_of_their_labels(own_space):
+    of = {label: "IMS"[i // 2] for i, label in enumerate(LABELS)}
+    experiment = experiment_of(own_space, conditions={"all": {"categories": list("IMS"), "category_of": of}})
+    (task,) = experiment.tasks
+    assert np.bincount(task.exemplar_categories).tolist() == [10, 10, 10]
+    _, table = explain([own_space], experiment, VARIANTS[:1], resamples=2, seed=0)
+    assert table["category"].tolist() == ["I"] * 8 + ["M"] * 8 + ["S"] * 8
+
+
+def test_responses_to_labels_are_those_to_an_average_image_of_the_split(own_space):
+    rows = [("all", "", "", label, chosen, 9.0 if label == chosen else 1.0) for label in LABELS for chosen in LABELS]
+    table = pd.DataFrame(rows, columns=["condition", "person", "image_id", "label", "category", "count"])
+    conditions = {"all": {"categories": LABELS, "category_of": {label: label for label in LABELS}}}
+    experiment = build_experiment(table, conditions, studied(conditions), catalog(), "validation")
+    (task,) = experiment.tasks
+    assert len(task.shown) == 24
+    assert task.total.shape == (6, 6)
+    figures, predicted = choice_report(own_space, experiment, VARIANTS[:1], resamples=2, seed=0)
+    np.testing.assert_allclose(np.exp(predicted["sensitivity"][0]).sum(axis=1), 1)
+    assert figures["models"]["sensitivity"]["in_sample"]["explained"] > 0.3
+
+
+def test_nothing_is_moved_unless_two_scaling_solutions_meet(study):
+    train, validation = study
+    small = Spaces(validation.image_id, validation.label, validation.features, 0.6 * validation.coordinates + 3)
+    moved = space_of_people(train, small, NAMES, moved=True)
+    places = moved.places[len(train) :]
+    np.testing.assert_allclose(places.mean(axis=0), train.coordinates.mean(axis=0))
+    assert places.var(axis=0).sum() == pytest.approx(train.coordinates.var(axis=0).sum())
+    as_given = space_of_people(train, small, NAMES, moved=False)
+    np.testing.assert_array_equal(as_given.places[len(train) :], small.coordinates)
 
 
 @pytest.mark.parametrize(
@@ -352,77 +369,183 @@ def test_the_configuration_says_whether_splits_share_a_solution(splits, one):
     assert is_one_solution({"splits": splits}, "coordinates") is one
 
 
-def test_all_spaces_stand_side_by_side_and_are_compared_with_peoples_own(explained):
-    table = spaces_table(
-        [
-            Explained(name, "" if name == PEOPLE else "0", "" if name == PEOPLE else "last", *given)
-            for name, given in explained.items()
-        ],
-        resamples=99,
-    )
-    assert len(table) == 2 * 5
-    rows = table[table["split"] == "validation"].set_index(["model", "space"])
-    assert np.isnan(rows.loc[(PEOPLE, "coordinates"), "beyond_people"])
-    blind = rows.loc[("blind", "predicted")]
-    gap = blind["log_likelihood_per_response"] - rows.loc[(PEOPLE, "coordinates"), "log_likelihood_per_response"]
+def test_the_splits_that_an_experiment_needs_are_those_of_its_images(own_space, experiment):
+    assert splits_of(experiment, catalog()) == {"train", "validation"}
+    assert splits_of(experiment_of(own_space, split="train"), catalog()) == {"train"}
+
+
+def test_all_spaces_stand_side_by_side_and_are_compared_with_peoples_own_over_people(explained, experiment):
+    table = spaces_table(entries(explained), experiment, ceilings(experiment, splits=2))
+    assert len(table) == 3 + 2 * (3 + 3 + 2)
+    rows = table[table["variant"] == "sensitivity"].set_index(["model", "space"])
+    own, blind = rows.loc[(PEOPLE, "coordinates")], rows.loc[("blind", "predicted")]
+    assert np.isnan(own["beyond_people"])
+    gap = blind["log_likelihood_per_response"] - own["log_likelihood_per_response"]
     assert blind["beyond_people"] == pytest.approx(gap)
-    assert blind["beyond_people_low_subtypes"] < gap < blind["beyond_people_high_subtypes"] < 0
+    for units in ("people", "subtypes"):
+        assert blind[f"beyond_people_low_{units}"] < gap < blind[f"beyond_people_high_{units}"] < 0
+    # Paired: what is hard for one space is hard for the other, so the difference is surer than either.
+    good = rows.loc[("good", "predicted")]
+    width = good["beyond_people_high_people"] - good["beyond_people_low_people"]
+    assert width < good["log_likelihood_per_response_high_people"] - good["log_likelihood_per_response_low_people"]
+
+
+def test_subtypes_say_where_spaces_part(explained, experiment):
+    table = subtypes_table(entries(explained))
+    own = table[(table["model"] == PEOPLE) & (table["variant"] == "sensitivity")]
+    assert own.groupby("condition")["label"].count().to_dict() == {"first": 3, "second": 4}
+    assert (own["beyond_people"] == 0).all()
+    row = table[(table["space"] == "predicted") & (table["variant"] == "sensitivity")].iloc[0]
+    images = explained[row["model"]][1]
+    images = images[
+        (images["space"] == "predicted") & (images["variant"] == "sensitivity")
+        & (images["condition"] == row["condition"]) & (images["label"] == row["label"])
+    ]  # fmt: skip
+    assert row["responses"] == images["responses"].sum()
+    assert row["log_likelihood_per_response"] == pytest.approx(images["log_likelihood"].sum() / row["responses"])
+    right = images[f"{row['label']} observed"] @ images["responses"] / row["responses"]
+    assert row["observed"] == pytest.approx(right)
 
 
 def test_confusion_matrices_average_over_the_images_of_a_category(explained, tmp_path):
     table = explained[PEOPLE][1]
     write_csv(tmp_path / "t.csv", table)
     again = read_image_table(tmp_path / "t.csv")
-    rows = again[again["split"] == "validation"]
-    observed, predicted = confusion(rows, LABELS)
+    pd.testing.assert_frame_equal(again, table, check_dtype=False)
+    rows = again[(again["variant"] == "sensitivity") & (again["condition"] == "first")]
+    observed, predicted = confusion(rows, LABELS[:3])
     np.testing.assert_allclose(observed.sum(axis=1), 1)
     np.testing.assert_allclose(predicted.sum(axis=1), 1)
-    assert observed[2, 4] == pytest.approx(rows.loc[rows["category"] == "L2", "L4 observed"].mean())
+    assert observed[2, 1] == pytest.approx(rows.loc[rows["category"] == "L2", "L1 observed"].mean())
 
 
-def test_pictures_show_every_space_and_order_categories_by_superclass(explained, tmp_path):
+def test_pictures_show_every_space_condition_and_variant(explained, experiment, tmp_path):
     superclass_of = {label: "SMI"[i // 2] for i, label in enumerate(LABELS)}
     figures, table = explained["good"]
-    rows = table[table["split"] == "validation"]
     files = [tmp_path / "choices.png", tmp_path / "choices.svg", tmp_path / "choices.caption.txt"]
-    choices_figure(rows, figures, superclass_of, "good, last", files)
+    choices_figure(
+        table, figures, superclass_of, "good, last", ["read: 1 file", "left out: 3 rows without an answer"], files
+    )
     svg = files[1].read_text()
-    assert all(words in svg for words in ("the embedding", "predicted coordinates", "other subtypes", "observed"))
-    assert svg.index(">L4<") < svg.index(">L0<")
+    assert all(
+        words in svg for words in ("the embedding", "predicted coordinates", "other subtypes", "observed", "second, by")
+    )
     assert set(re.findall(r"font(?:-size)?: ([\d.]+)px", svg)) == {"7"}
-    caption, responses = files[2].read_text(), rows.drop_duplicates("image_id")["responses"].sum()
-    assert f"{rows['image_id'].nunique()} validation images ({responses:,} responses" in caption
-    entries = [Explained(name, "0", "last", *given) for name, given in explained.items()]
-    spaces_figure(spaces_table(entries, resamples=99), [tmp_path / "all.png", tmp_path / "all.svg"])
+    caption = files[2].read_text()
+    assert f"{int(sum(task.counts.sum() for task in experiment.tasks)):,} responses" in caption
+    assert "Left out: 3 rows without an answer." in caption
+    spaces = spaces_table(entries(explained), experiment, ceilings(experiment, splits=2))
+    spaces_figure(spaces, [tmp_path / "all.png", tmp_path / "all.svg"])
     drawn = (tmp_path / "all.svg").read_text()
     assert all(f"{name} predicted" in drawn for name in explained if name != PEOPLE)
+    assert all(variant.name in drawn for variant in VARIANTS)
     assert all(is_whole(file) for file in tmp_path.iterdir())
+
+
+def test_photographs_show_where_network_and_people_part(explained, experiment, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (30, 20), (200, 30, 30)).save(tmp_path / "rock.png")
+    photographs = dict.fromkeys(catalog()["image_id"], tmp_path / "rock.png")
+    spaces = spaces_table(entries(explained), experiment, ceilings(experiment, splits=2))
+    images_figure(entries(explained), spaces, photographs, [tmp_path / "i.svg", tmp_path / "i.png", tmp_path / "i.txt"])
+    best = spaces[(spaces["model"] != PEOPLE) & (spaces["variant"] == "sensitivity")]
+    best = best.loc[best["log_likelihood_per_response"].idxmax()]
+    svg = (tmp_path / "i.svg").read_text()
+    assert f"Predicted better by {best['model']} last" in svg
+    own = explained[PEOPLE][1].query("variant == 'sensitivity'").reset_index(drop=True)
+    theirs = (
+        explained[best["model"]][1].query("variant == 'sensitivity' and space == @best['space']").reset_index(drop=True)
+    )
+    largest = ((theirs["log_likelihood"] - own["log_likelihood"]) / own["responses"]).max()
+    assert f"{largest:+.2f} nats" in svg
+    assert svg.count("(first)") + svg.count("(second)") == 12
+
+
+def coverage_of_gains(own_space, study, people, experiments):
+    """How often the paired interval over people holds the mean difference of a large population, two spaces given."""
+    predicted = spaces_of_layer(*study, NAMES, "zero_pad", True)[2]
+    population = experiment_of(own_space, people=400, seed=999)
+
+    def gains(experiment):
+        log_p = [
+            ContextModel([task.in_space(space.place_of) for task in experiment.tasks]).log_probabilities(
+                [{"sensitivity": 1.5}] * len(experiment.tasks)
+            )
+            for space in (predicted, own_space)
+        ]
+        return [one - other for one, other in zip(*log_p, strict=True)]
+
+    true, _ = gain_interval(gains(population), population, "people")
+    inside = 0
+    for seed in range(experiments):
+        sample = experiment_of(own_space, people=people, seed=seed)
+        _, (low, high) = gain_interval(gains(sample), sample, "people")
+        inside += low <= true <= high
+    return inside / experiments
+
+
+def test_paired_intervals_over_people_hold_the_populations_difference_as_often_as_they_say(own_space, study):
+    assert 0.85 <= coverage_of_gains(own_space, study, people=16, experiments=40) <= 1
+
+
+def coverage_of_parameters(own_space, people, experiments, resamples):
+    """How often the interval of the sensitivity holds what a large population gives."""
+
+    def sensitivity(people, seed, resamples):
+        sample = experiment_of(own_space, people=people, seed=seed)
+        sets = [task.in_space(own_space.place_of) for task in sample.tasks]
+        model = ContextModel(sets, {"response_scaling": 1.5}, starts=1)
+        found = model.fit(sample.counts())
+        return fitted_parameters(model, found, sample, sample.resamples(resamples, seed=0), NAMES)[0]
+
+    true = sensitivity(600, 999, 0)["value"]
+    intervals = [sensitivity(people, seed, resamples)["ci_people"] for seed in range(experiments)]
+    return np.mean([low <= true <= high for low, high in intervals])
+
+
+def test_intervals_of_parameters_over_people_hold_the_populations_value(own_space):
+    assert coverage_of_parameters(own_space, people=24, experiments=12, resamples=40) >= 0.75
+
+
+@pytest.mark.slow
+def test_intervals_of_parameters_over_people_hold_the_populations_value_as_often_as_they_say(own_space):
+    assert 0.88 <= coverage_of_parameters(own_space, people=40, experiments=200, resamples=200) <= 0.99
+
+
+def test_a_space_that_lacks_an_image_says_which(own_space, experiment):
+    lacking = ChoiceSpace("x", NAMES, own_space.image_id[1:], own_space.places[1:])
+    with pytest.raises(ValueError, match="image 'L0_train_0', which people studied or were shown, has no place"):
+        choice_report(lacking, experiment, VARIANTS[:1], resamples=2, seed=0)
 
 
 def test_choices_run_as_stages_and_change_nothing_before_them(tmp_path):
     workplace = Workplace(tmp_path)
-    assert not {"exemplar", "human_choices"} & set(workplace.planned())
+    assert not {"choices", "exemplar", "human_choices"} & set(workplace.planned())
     result = workplace.snakemake("coordinates")
     assert result.returncode == 0, result.stdout + result.stderr
     study = tmp_path / "results/tiny"
-    simulated_choices(study, people=30, sensitivity=6, seed=0).to_csv(tmp_path / "choices.csv")
-    (tmp_path / "choices.yaml").write_text("dataset: {splits: {validation: {responses: choices.csv}}}\n")
+    simulated_choices(study, people=12, sensitivity=2, seed=0).to_csv(tmp_path / "choices.csv", index=False)
+    tables = [pd.read_csv(study / f"coordinates/{split}.csv") for split in ("train", "validation")]
+    pd.concat(tables).rename(columns={"image_id": "image"}).to_csv(tmp_path / "other.csv", index=False)
+    (tmp_path / "choices.yaml").write_text(
+        "choices: {files: ['choices.*v'], spaces: [{name: other, file: other.csv}]}\n"
+    )
     with_choices = ["--configfile", "tiny.yaml", "choices.yaml"]
     planned = workplace.planned(*with_choices)
-    assert planned["exemplar"] == planned["exemplar_people"] == planned["human_choices"] == 1
+    stages = ("choices", "further_coordinates", "exemplar", "exemplar_people", "human_choices")
+    assert [planned[stage] for stage in stages] == [1] * 5
     assert "download" not in planned
     assert "restructure" not in planned
     result = workplace.snakemake("exemplar_people", *with_choices)
     assert result.returncode == 0, result.stdout + result.stderr
-    figures = json.loads((study / "choices/people.json").read_text())
-    assert figures["spaces"]["coordinates"]["validation"]["n_responses"] == 12 * 30
+    assert "kept: 144 responses of 12 people" in result.stdout + result.stderr
+    spaces = json.loads((study / "choices/people.json").read_text())["spaces"]
+    assert list(spaces) == ["coordinates", "other"]
+    assert spaces["coordinates"]["validation_moved"]
+    assert json.loads((study / "choices/ceilings.json").read_text())["n_responses"] == 144
     assert is_whole(study / "choices/people.png")
-    catalog = read_catalog(study / "catalog.csv")
-    label_of = dict(zip(catalog["image_id"], catalog["label"], strict=True))
-    shown = read_people(study / "coordinates/validation.csv", label_of)
-    table = read_responses(tmp_path / "choices.csv", catalog, "validation")
-    assert table.index.tolist() == shown.image_id.tolist()
     (tmp_path / "choices.csv").unlink()
     result = workplace.dry_run(*with_choices)
     assert result.returncode != 0
-    assert "dataset.splits.validation.responses: no file 'choices.csv'" in result.stdout + result.stderr
+    assert "choices.files: no file 'choices.*v'" in result.stdout + result.stderr

@@ -48,7 +48,9 @@ class Task:
         """Return the set of categories in a space that gives each image its place, shape (k,)."""
         missing = [image for image in (*self.exemplars, *self.shown) if image not in place_of]
         if missing:
-            raise UnusableSpaces(f"image {missing[0]!r}, which people studied or were shown, has no place in the space")
+            raise UnusableSpaces(
+                f"image {str(missing[0])!r}, which people studied or were shown, has no place in the space"
+            )
         exemplars, shown = (np.stack([place_of[image] for image in images]) for images in (self.exemplars, self.shown))
         return CategorySet(exemplars, self.exemplar_categories, shown, self.groups, self.pools)
 

@@ -178,7 +178,7 @@ def choice_report(
         in_sample |= _criteria(in_sample["log_likelihood"], model.n_parameters, sum(map(np.sum, experiment.counts())))
         models[variant.name] = {
             "n_parameters": model.n_parameters,
-            "parameters": _parameters(model, found, experiment, drawn, space.dimensions),
+            "parameters": fitted_parameters(model, found, experiment, drawn, space.dimensions),
             "correlation_of_sensitivity_and_response_scaling": model.correlation(
                 found, "sensitivity", "response_scaling"
             ),
@@ -270,14 +270,25 @@ def summed_likelihood(sums: Mapping[tuple[str, str], tuple[float, float]]) -> di
     }
 
 
-def _parameters(
+def fitted_parameters(
     model: ContextModel,
     found: Fit,
     experiment: Experiment,
     drawn: Sequence[Mapping[str, float]],
     dimensions: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """Fitted numbers with percentile intervals over people: the model fitted anew to each resample of them."""
+    """Return fitted numbers with percentile intervals over people: the model is fitted anew to each resample of them.
+
+    Args:
+        model: The model.
+        found: Its fit to all people's choices.
+        experiment: What people chose.
+        drawn: As from `Experiment.resamples`; empty for no intervals.
+        dimensions: Names of the dimensions, for the weights.
+
+    Returns:
+        ``name``, ``of`` (the dimension, category or group), ``condition`` (empty if shared), ``value`` and ``ci_people`` of each.
+    """
     again = [model.fit(experiment.counts(weights), start=found) for weights in drawn]
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
     rows = []

@@ -147,6 +147,8 @@ class _Reader:
             return self._array(path)
         table = read_table(path, has_header=True)
         table = self._only(table)
+        if table.cells.empty:
+            return pd.DataFrame(columns=COLUMNS)
         columns = {role: self._column(table, role) for role in (*_NAMES, "count")}
         response = columns["response"]
         return self._trials(table, response, columns) if response else self._counts(table, columns)
