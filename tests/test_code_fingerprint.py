@@ -67,9 +67,10 @@ def test_a_change_in_alignment_touches_what_compares_spaces_and_no_network(copy)
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        ("people/reading", {"coordinates", "individuals"}),
-        ("data/pairing", {"coordinates", "individuals", "restructure", "exemplar", "ready_embeddings"}),
-        ("data/tables", {"coordinates", "individuals", "restructure", "exemplar", "ready_embeddings"}),
+        ("people/reading", {"coordinates", "individuals", "further_coordinates"}),
+        ("people/choices", {"choices"}),
+        ("data/pairing", {"coordinates", "individuals", "restructure", "choices", "further_coordinates"}),
+        ("data/tables", {"coordinates", "individuals", "restructure", "choices", "further_coordinates"}),
     ],
 )
 def test_a_change_in_how_peoples_files_are_read_touches_no_network(copy, module, stages):

@@ -190,11 +190,24 @@ def test_the_order_of_keys_in_the_files_makes_no_difference():
     assert str(validated(turned(rocks()))["dataset"]) == str(validated(rocks())["dataset"])
 
 
-def test_choices_can_be_given_for_a_validation_split_drawn_from_the_training_images():
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_the_former_key_of_response_counts_names_the_section_of_today(split):
     config = rocks()
-    config["dataset"]["splits"]["validation"] |= {"fraction": 0.25, "responses": "choices.csv"}
-    split = validated(config)["dataset"]["splits"]["validation"]
-    assert split == {"fraction": 0.25, "seed": 0, "responses": "choices.csv"}
+    config["dataset"]["splits"][split]["responses"] = "choices.csv"
+    with pytest.raises(RockspaceError, match=rf"dataset\.splits\.{split}\.responses: removed; .* choices\.files"):
+        validated(config)
+
+
+def test_variants_of_the_context_model_have_all_their_settings():
+    config = rocks() | {"choices": {"variants": [{"name": "x", "response_scaling": "free", "guessing": 0.1}]}}
+    (variant,) = validated(config)["choices"]["variants"]
+    assert (variant["response_scaling"], variant["sensitivity"], variant["weights"]) == ("free", "free", "equal")
+    assert (variant["metric"], variant["prototype"]) == (2, False)
+    assert [each["name"] for each in validated(rocks())["choices"]["variants"]] == [
+        "sensitivity",
+        "response scaling",
+        "weights",
+    ]
 
 
 def test_a_password_in_an_address_is_refused_without_being_shown():

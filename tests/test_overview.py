@@ -863,6 +863,11 @@ def test_provenance_names_the_data_by_its_checksum_and_no_path_of_the_machine(tm
     assert "onnxruntime 1." in found["packages"]
     assert "keras-hub" not in found["packages"]
     assert str(tmp_path) not in " ".join(found.values())
+    assert "choices" not in found
+    choices = tmp_path / "choices.json"
+    choices.write_text('{"notes": ["read: 1 file", "left out: 3 rows by choices.only"]}')
+    found = provenance(config, "results/a/config.yaml", [manifest], reading, choices)
+    assert found["choices"] == "read: 1 file; left out: 3 rows by choices.only"
 
 
 def test_the_commit_is_named_where_there_is_one_with_a_word_about_changes(tmp_path):
@@ -881,7 +886,7 @@ def test_the_commit_is_named_where_there_is_one_with_a_word_about_changes(tmp_pa
 def test_the_configuration_as_written_makes_the_same_run_again(file):
     default = yaml.safe_load((CONFIGS / "config.yaml").read_text())
     config = validated(laid_over(default, yaml.safe_load(file.read_text())))
-    config["dataset"]["splits"]["train"]["responses"] = "choices.csv"
+    config["choices"]["files"] = ["choices.csv"]
     again = validated(laid_over(default, yaml.safe_load(configuration(config))))
     assert again == config
 

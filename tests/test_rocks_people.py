@@ -6,11 +6,9 @@
 
 import json
 import os
-import re
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import yaml
 
@@ -21,6 +19,7 @@ from rockspace.config import laid_over, validated
 from rockspace.data.restructuring import build_catalog
 from rockspace.people.choices import choice_files, read_choices
 from rockspace.people.reading import read_coordinates
+from tools.joint_coordinates import joint_coordinates
 
 ROOT = Path(__file__).parents[1]
 RECORDED = json.loads((ROOT / "tests/reference/rocks_choices.json").read_text())
@@ -58,19 +57,11 @@ def published(catalog) -> ChoiceSpace:
 
 
 def joint(catalog) -> ChoiceSpace:
-    """Items 13 to 16 of a type are its four photographs among the 120."""
     folder = Path(FOLDERS[0])
-    table = pd.read_csv(folder / "joint_mds_480.csv").merge(
-        pd.read_csv(folder / "joint_mds_480_images.csv"), on="image_id"
-    )
-    names = table["filename"].str.extract(r"(?P<type>.+)_(?P<item>\d+)\.")
-    item = names["item"].astype(int)
-    table = table[item > 12].assign(prefix=names["type"] + "_" + (item - 12).astype(str) + "_")
-    images = catalog.loc[catalog["split"] == "validation", "image_id"]
-    dimensions = [f"dim{i}" for i in range(1, 9)]
-    row_of = table.set_index("prefix")[dimensions]
-    places = row_of.loc[[re.match(r".+_\d_", image)[0] for image in images]].to_numpy()
-    return ChoiceSpace("joint", dimensions, images.to_numpy(str), places)
+    table = joint_coordinates(folder / "joint_mds_480.csv", folder / "joint_mds_480_images.csv", Path(FOLDERS[1]))
+    id_of = catalog.set_index("file")["image_id"]
+    places = table.drop(columns="image")
+    return ChoiceSpace("joint", list(places), id_of[table["image"]].to_numpy(str), places.to_numpy())
 
 
 @with_files
@@ -102,6 +93,15 @@ def test_the_published_fits_are_found_again(study, name):
         for each in model["parameters"]:
             if each["name"] in recorded:
                 assert each["value"] == pytest.approx(recorded[each["name"]], abs=1e-3)
+
+
+@with_files
+def test_the_joint_solution_is_of_the_same_photographs(study):
+    _, catalog, _ = study
+    space, own = joint(catalog), published(catalog)
+    assert sorted(space.image_id) == sorted(catalog["image_id"])
+    lightness = [space.place_of[image][0] for image in own.image_id]
+    assert np.corrcoef(lightness, own.places[:, 0])[0, 1] == pytest.approx(0.963, abs=1e-3)
 
 
 @with_files

@@ -20,6 +20,8 @@ lists (`models`, `seeds`, `embeddings.layers`) are replaced as a whole.
 | `config.yaml` | the rocks from OSF with ResNet50 |
 | `demo.yaml` | the embedded dataset with a small network; needs no internet connection, takes minutes |
 | `original.yaml` | the original recipe, for comparison |
+| `rocks-people.yaml` | what 133 people took the 120 rocks for, predicted by `best.yaml`: [docs/human-choices.md](../docs/human-choices.md) |
+| `rocks-joint.yaml` | the joint solution of all 480 rocks as the target |
 | `search.yaml` | recipes compared by cross-validation within the training images (target `search`) |
 | `search-rocks.yaml`, `best.yaml` | the search on the rocks, and the study that it selected: [docs/rocks-study.md](../docs/rocks-study.md) |
 | `search-recipes.yaml` | a search over recipes for fine-tuning, one change at a time |

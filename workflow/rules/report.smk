@@ -207,6 +207,7 @@ rule overview:
         manifests=expand(rules.download.output.manifest, files=["raw", "people"]),
         catalog=rules.restructure.output.catalog,
         reading=rules.coordinates.output.reading,
+        choices=[f"{STUDY}/choices/reading.json"] if CHOICE_FILES else [],
         summary=rules.summary.output.csv,
         entries=rules.comparison.output.entries,
         metrics=of_trainings(rules.evaluate.output.metrics),

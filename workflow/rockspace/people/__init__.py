@@ -1,1 +1,1 @@
-"""People's data on the images: coordinates, individuals, responses."""
+"""People's data on the images: coordinates, individuals, choices."""

@@ -46,7 +46,9 @@ def without_folders(value: Any, key: str = "") -> Any:
     return _FOLDERS.sub(r"\g<before>.../", value) if isinstance(value, str) and key in PATHS else value
 
 
-def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path], reading: Path) -> dict[str, str]:
+def provenance(
+    config: dict[str, Any], configfile: str, manifests: Sequence[Path], reading: Path, choices: Path | None = None
+) -> dict[str, str]:
     """Collect what is needed to reproduce a result.
 
     Args:
@@ -54,6 +56,7 @@ def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path
         configfile: The file that it was written to.
         manifests: The manifests of the photographs and of people's files.
         reading: ``coordinates/reading.json``: what was taken from people's tables.
+        choices: ``choices/reading.json``: what was taken from files of people's choices, and what was left out.
 
     Returns:
         Texts by name, in reading order. Versions are those at the time of the call.
@@ -70,7 +73,7 @@ def provenance(config: dict[str, Any], configfile: str, manifests: Sequence[Path
         "seeds": ", ".join(map(str, config["seeds"])),
         "data": f"{source(config['dataset'])} (manifests' sha256 {', '.join(_sha256(manifest)[:16] for manifest in manifests)})",
         "coordinates": "; ".join(". ".join(lines) for lines in read_json(reading)),
-    }
+    } | ({"choices": "; ".join(read_json(choices)["notes"])} if choices else {})
 
 
 def source(dataset: dict[str, Any]) -> str:
