@@ -194,6 +194,17 @@ def test_the_images_that_people_studied_are_the_training_images_or_those_named(t
         read(tmp_path, text, conditions=two, studied={"file": str(tmp_path / "studied.csv")})
 
 
+def test_no_category_stands_for_images_without_a_label(tmp_path):
+    images = catalog()
+    images.loc[images["label"] == "L3", ["label", "superclass"]] = ""
+    choices = read(tmp_path, "image,L0,L1\nL3_train_01,1,2\n", images)
+    assert choices.responses["label"].unique().tolist() == [""]
+    assert choices.conditions["all"].category_of == {"L0": "L0", "L1": "L1"}
+    assert read(tmp_path, "image,response\nL3_train_01,L0\n", images).conditions["all"].categories == LABELS[:3]
+    with pytest.raises(RockspaceError, match="category 'L3' is no label of the study"):
+        read(tmp_path, "image,L0,L3\nL3_train_01,1,2\n", images)
+
+
 @pytest.mark.parametrize("header", ["image,01,1e1,NA", '"","01","1e1","NA"', '"01" "1e1" "NA"'])
 def test_categories_may_be_called_like_numbers(tmp_path, header):
     images = catalog(["01", "1e1", "NA"])

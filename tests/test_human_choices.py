@@ -333,6 +333,16 @@ def test_superclasses_pool_the_exemplars_of_their_labels(own_space):
     assert table["category"].tolist() == ["I"] * 8 + ["M"] * 8 + ["S"] * 8
 
 
+def test_an_image_without_a_label_has_no_right_choice_and_counts_as_a_subtype_of_its_own(own_space, experiment):
+    (first, *others), rows = experiment.tasks, experiment.tasks[0].rows.copy()
+    rows.loc[:1, ["label", "category"]] = ["", -1]
+    partly = type(experiment)([type(first)(**vars(first) | {"rows": rows}), *others])
+    assert partly.tasks[0].subtypes[:3].tolist() == ["/L0_validation_0", "/L0_validation_1", "L0"]
+    figures, table = explain([own_space], partly, VARIANTS[:1], resamples=2, seed=0)
+    assert table["category"].tolist()[:3] == ["", "", "L0"]
+    json.dumps(figures, allow_nan=False)
+
+
 def test_responses_to_labels_are_those_to_an_average_image_of_the_split(own_space):
     rows = [("all", "", "", label, chosen, 9.0 if label == chosen else 1.0) for label in LABELS for chosen in LABELS]
     table = pd.DataFrame(rows, columns=["condition", "person", "image_id", "label", "category", "count"])

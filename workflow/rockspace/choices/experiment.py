@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rockspace.alignment.spaces import UnusableSpaces
+from rockspace.alignment.spaces import UnusableSpaces, subtypes_of
 from rockspace.artifacts import read_json
 from rockspace.choices.context_model import CategorySet
 
@@ -58,6 +58,13 @@ class Task:
     def total(self) -> np.ndarray:
         """Return the counts of all people together, shape (rows, categories)."""
         return self.counts.sum(axis=0)
+
+    @property
+    def subtypes(self) -> np.ndarray:
+        """Return what each row is resampled and left out with: its label, or an image without a label by itself."""
+        images = self.rows["image_id"].to_numpy(str)
+        found = subtypes_of(self.rows["label"], images)
+        return images if found is None else found
 
     @property
     def right(self) -> np.ndarray:

@@ -65,7 +65,7 @@ class Variant:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Variant:
-        """Read an entry of the configuration's list ``choices.models``."""
+        """Read an entry of the configuration's list ``choices.variants``."""
         settings = {name: values[name] for name in DEFAULTS}
         return cls(values["name"], settings, values["prototype"], values["shrinkage"])
 
@@ -210,7 +210,7 @@ def gain_interval(gains: Sequence[np.ndarray], experiment: Experiment, units: st
     for gain, task in zip(gains, experiment.tasks, strict=True):
         axes = (1, 2) if units == PEOPLE else (0, 2)
         sums.append(np.stack([np.sum(task.counts * gain, axis=axes), task.counts.sum(axis=axes)], axis=1))
-        groups.append(task.people if units == PEOPLE else task.rows["label"].to_numpy(str))
+        groups.append(task.people if units == PEOPLE else task.subtypes)
     values = np.concatenate(sums)
     mean = float(values[:, 0].sum() / values[:, 1].sum())
     if units == PEOPLE and experiment.people is None:
@@ -223,7 +223,7 @@ def gain_interval(gains: Sequence[np.ndarray], experiment: Experiment, units: st
 
 def _new_subtypes(model: ContextModel, found: Fit, experiment: Experiment, seed: int) -> list[np.ndarray] | None:
     """Log-probabilities by parameters fitted to choices of other subtypes, all exemplars staying what they are."""
-    labels = [task.rows["label"].to_numpy(str) for task in experiment.tasks]
+    labels = [task.subtypes for task in experiment.tasks]
     subtypes = np.unique(np.concatenate(labels))
     if len(subtypes) < 3:
         return None

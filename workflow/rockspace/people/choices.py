@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rockspace.data.catalog import label_names
+from rockspace.data.catalog import NO_LABEL
 from rockspace.data.pairing import ordered, pair
 from rockspace.data.tables import Table, is_integer, is_missing, is_number, number, read_table
 from rockspace.errors import RockspaceError, listed
@@ -243,8 +243,8 @@ class _Reader:
         name = code or ONLY_CONDITION
         if name not in self.conditions:
             chosen = set(table.cells[columns["response"]])
-            superclasses = set(self.catalog["superclass"])
-            labels = label_names(self.catalog)
+            superclasses = set(self.catalog["superclass"]) - {""}
+            labels = _labels(self.catalog)
             categories = sorted(superclasses) if chosen <= superclasses and not chosen <= set(labels) else labels
             self.conditions[name] = _condition(self.catalog, categories, str(table.path))
         return name
@@ -333,8 +333,8 @@ class _Reader:
 
     def _counts(self, table: Table, columns: Mapping[str, str | None]) -> pd.DataFrame:
         """A row for each image or label, a column for each category."""
-        path, known = table.path, {*self.catalog["label"], *self.catalog["superclass"]}
-        labels = next((n for n in table.cells if set(table.cells[n]) <= set(self.catalog["label"])), None)
+        path, known = table.path, {*self.catalog["label"], *self.catalog["superclass"]} - {NO_LABEL}
+        labels = next((n for n in table.cells if set(table.cells[n]) <= set(_labels(self.catalog))), None)
         if labels is not None:
             names: str | None = labels
             numbering: tuple[str, ...] = ()
@@ -378,7 +378,7 @@ class _Reader:
         except ValueError as error:
             raise RockspaceError(f"{path}: no array of numbers ({error})") from None
         images = self.split.iloc[ordered(self.split["file"].tolist(), "natural")]
-        categories = next(iter(self.conditions.values())).categories if self.conditions else label_names(self.catalog)
+        categories = next(iter(self.conditions.values())).categories if self.conditions else _labels(self.catalog)
         needed = len(images), len(categories)
         if counts.shape != needed or not np.issubdtype(counts.dtype, np.number):
             raise RockspaceError(
@@ -427,9 +427,13 @@ class _Reader:
         )
 
 
+def _labels(catalog: pd.DataFrame) -> list[str]:
+    return sorted(set(catalog["label"]) - {NO_LABEL})
+
+
 def _condition(catalog: pd.DataFrame, categories: Sequence[str], where: str) -> Condition:
     """Check that all categories are labels, or all superclasses."""
-    superclass_of = dict(zip(catalog["label"], catalog["superclass"], strict=True))
+    superclass_of = catalog[catalog["label"] != NO_LABEL].set_index("label")["superclass"].to_dict()
     for belongs in ({label: label for label in superclass_of}, superclass_of):
         if set(categories) <= set(belongs.values()):
             if len(set(categories)) < 2 or len(set(categories)) < len(categories):
