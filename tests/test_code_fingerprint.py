@@ -67,10 +67,10 @@ def test_a_change_in_alignment_touches_what_compares_spaces_and_no_network(copy)
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
-        ("people/reading", {"coordinates", "individuals", "further_coordinates"}),
+        ("people/reading", {"coordinates", "individuals", "further_coordinates", "comparison"}),
         ("people/choices", {"choices"}),
-        ("data/pairing", {"coordinates", "individuals", "restructure", "choices", "further_coordinates"}),
-        ("data/tables", {"coordinates", "individuals", "restructure", "choices", "further_coordinates"}),
+        ("data/pairing", {"coordinates", "individuals", "restructure", "choices", "further_coordinates", "comparison"}),
+        ("data/tables", {"coordinates", "individuals", "restructure", "choices", "further_coordinates", "comparison"}),
     ],
 )
 def test_a_change_in_how_peoples_files_are_read_touches_no_network(copy, module, stages):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from rockspace.alignment.comparison import (
+    PUBLISHED,
     Baselines,
     Prediction,
     Resampling,
@@ -167,6 +168,23 @@ def test_networks_that_name_their_layers_differently_are_compared_in_their_last_
     ]  # fmt: skip
     each = [correlations(p.predicted, observed()).mean() for p in predictions]
     assert row["difference"] == pytest.approx(np.mean([each[1], each[3]]) - each[4])
+
+
+def test_published_predictions_are_compared_with_the_last_layer_of_each_network_on_the_same_images():
+    predictions = [
+        prediction(0.5, layer="early"), prediction(0.6, layer="late", draw=1), prediction(0.7, model="b", layer="late", draw=2),
+        prediction(0.8, model="Somebody (2020)", seed="", layer=PUBLISHED, draw=3),
+    ]  # fmt: skip
+    last = Baselines(last_layers={"a": "late", "b": "late", "Somebody (2020)": PUBLISHED})
+    table = comparison_table(scored(predictions, observed()), LABELS, QUICK, last)
+    rows = table[table["model_b"] == "Somebody (2020)"]
+    assert rows[["differs_in", "model_a", "layer_a"]].to_numpy().tolist() == [
+        ["model", "a", "late"],
+        ["model", "b", "late"],
+    ]
+    each = [correlations(p.predicted, observed()).mean() for p in predictions]
+    assert rows["difference"].tolist() == pytest.approx([each[1] - each[3], each[2] - each[3]])
+    assert (rows["low_subtypes"] < rows["difference"]).all()
 
 
 def test_equally_good_models_differ_no_more_often_than_the_level():

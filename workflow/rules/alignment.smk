@@ -108,6 +108,7 @@ rule comparison:
     input:
         aligned=of_runs(rules.procrustes.output.aligned),
         figures=of_runs(rules.procrustes.output.figures),
+        published=list(PUBLISHED.values()),
     output:
         table=f"{STUDY}/comparison.csv",
         entries=f"{STUDY}/comparison.entries.csv",
@@ -141,6 +142,8 @@ rule comparison:
         study=settings["study"],
         settings={key: settings["procrustes"][key] for key in ("permutations", "bootstraps")},
         drawn=DRAWN,
+        published=list(PUBLISHED),
+        digest=digest("published-predictions", lambda wildcards: PUBLISHED),
         code=code("comparison"),
     message:
         "Comparing models, seeds and layers on the same images"

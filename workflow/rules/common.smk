@@ -153,7 +153,10 @@ except RockspaceError as error:
 TABLES = {f"choices.spaces[{i}].file": Path(each["file"]) for i, each in enumerate(CHOICES["spaces"])}
 STUDIED = {"choices.studied.file": Path(CHOICES["studied"]["file"])} if CHOICES["studied"]["file"] else {}
 
-for key, path in (TABLES | STUDIED).items():
+# Published predictions, by the name of the result.
+PUBLISHED = {each["label"]: Path(each["predictions"]) for each in settings["references"] if each["predictions"]}
+
+for key, path in (TABLES | STUDIED | {f"references: {label}: predictions": path for label, path in PUBLISHED.items()}).items():
     if not path.is_file():
         raise WorkflowError(f"config: {key}: no file '{path}'; give the path of a table")
 

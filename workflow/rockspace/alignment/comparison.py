@@ -26,6 +26,8 @@ ALL_SEEDS = "all"
 # Permutations for each comparison of a kind: after Holm the smallest p can still be 1 / PERMUTATIONS_PER_TEST.
 PERMUTATIONS_PER_TEST = 40
 ENTRY = ("model", "seed", "layer")
+PUBLISHED = "published"
+"""The layer of predictions that somebody else published."""
 TRAINING = "training"
 """What a network and its baseline differ in; the other kinds are the names in `ENTRY`."""
 
@@ -36,13 +38,13 @@ class Prediction:
 
     Attributes:
         model: Name of the model.
-        seed: Seed it was trained with.
+        seed: Seed it was trained with; empty for published predictions.
         layer: Name of the layer.
         predicted: Shape (n, k), the same images in the same order for all predictions.
     """
 
     model: str
-    seed: int
+    seed: int | str
     layer: str
     predicted: np.ndarray
 
