@@ -69,8 +69,30 @@ def test_a_change_in_alignment_touches_what_compares_spaces_and_no_network(copy)
     [
         ("people/reading", {"coordinates", "individuals", "further_coordinates", "comparison"}),
         ("people/choices", {"choices"}),
-        ("data/pairing", {"coordinates", "individuals", "restructure", "choices", "further_coordinates", "comparison"}),
-        ("data/tables", {"coordinates", "individuals", "restructure", "choices", "further_coordinates", "comparison"}),
+        (
+            "data/pairing",
+            {
+                "coordinates",
+                "individuals",
+                "restructure",
+                "choices",
+                "further_coordinates",
+                "comparison",
+                "ready_embeddings",
+            },
+        ),
+        (
+            "data/tables",
+            {
+                "coordinates",
+                "individuals",
+                "restructure",
+                "choices",
+                "further_coordinates",
+                "comparison",
+                "ready_embeddings",
+            },
+        ),
     ],
 )
 def test_a_change_in_how_peoples_files_are_read_touches_no_network(copy, module, stages):

@@ -35,7 +35,7 @@ from rockspace.choices.human_choices import (
 from rockspace.config import is_one_solution
 from rockspace.report.choices import choices_figure, images_figure, spaces_figure
 from tools.simulated_choices import simulated_choices
-from workflow_runs import Workplace
+from workflow_runs import TINY, Workplace
 
 NAMES = ["lightness", "grain size", "hue"]
 LABELS = [f"L{i}" for i in range(6)]
@@ -529,15 +529,34 @@ def test_a_space_that_lacks_an_image_says_which(own_space, experiment):
         choice_report(lacking, experiment, VARIANTS[:1], resamples=2, seed=0)
 
 
-def test_choices_run_as_stages_and_change_nothing_before_them(tmp_path):
-    workplace = Workplace(tmp_path)
-    assert not {"choices", "exemplar", "human_choices"} & set(workplace.planned())
+READY = """\
+study: tiny
+dataset:
+  source: synthetic
+  synthetic: {seed: 1, subtypes: 4, per_subtype: {train: 6, validation: 3}, image_size: 48}
+models: [{name: ready, embeddings: ready.npz}]
+tfrecords: {image_size: 32, margin: 4}
+baselines: []
+precision: float32
+procrustes: {permutations: 99, bootstraps: 99}
+references: [{label: Somebody (2020), metric: held_out_mean_r, value: 0.5, predictions: published.csv}]
+"""
+
+
+def test_choices_run_as_stages_from_trials_and_ready_embeddings_to_all_spaces_side_by_side(tmp_path):
+    workplace = Workplace(tmp_path, READY)
+    for file in ("ready.npz", "published.csv"):  # made from the coordinates below
+        (tmp_path / file).touch()
     result = workplace.snakemake("coordinates")
     assert result.returncode == 0, result.stdout + result.stderr
     study = tmp_path / "results/tiny"
     simulated_choices(study, people=12, sensitivity=2, seed=0).to_csv(tmp_path / "choices.csv", index=False)
-    tables = [pd.read_csv(study / f"coordinates/{split}.csv") for split in ("train", "validation")]
-    pd.concat(tables).rename(columns={"image_id": "image"}).to_csv(tmp_path / "other.csv", index=False)
+    train, validation = (pd.read_csv(study / f"coordinates/{split}.csv") for split in ("train", "validation"))
+    both = pd.concat([train, validation])
+    both.rename(columns={"image_id": "image"}).to_csv(tmp_path / "other.csv", index=False)
+    validation.rename(columns={"image_id": "image"}).iloc[::-1].to_csv(tmp_path / "published.csv", index=False)
+    features = both.drop(columns="image_id").to_numpy() @ np.random.default_rng(0).normal(size=(8, 20))
+    np.savez(tmp_path / "ready.npz", image_id=both["image_id"].to_numpy(str), embedding=features)
     (tmp_path / "choices.yaml").write_text(
         "choices: {files: ['choices.*v'], spaces: [{name: other, file: other.csv}]}\n"
     )
@@ -545,17 +564,32 @@ def test_choices_run_as_stages_and_change_nothing_before_them(tmp_path):
     planned = workplace.planned(*with_choices)
     stages = ("choices", "further_coordinates", "exemplar", "exemplar_people", "human_choices")
     assert [planned[stage] for stage in stages] == [1] * 5
-    assert "download" not in planned
     assert "restructure" not in planned
-    result = workplace.snakemake("exemplar_people", *with_choices)
+    result = workplace.snakemake("human_choices", "comparison", *with_choices)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "kept: 144 responses of 12 people" in result.stdout + result.stderr
     spaces = json.loads((study / "choices/people.json").read_text())["spaces"]
     assert list(spaces) == ["coordinates", "other"]
     assert spaces["coordinates"]["validation_moved"]
     assert json.loads((study / "choices/ceilings.json").read_text())["n_responses"] == 144
-    assert is_whole(study / "choices/people.png")
+    table = pd.read_csv(study / "human_choices.csv", keep_default_na=False)
+    assert set(table["space"]) == {"coordinates", "other", "embedding", "components", "predicted"}
+    assert set(table["variant"]) == {"sensitivity", "response scaling", "weights"}
+    assert all(is_whole(study / f"human_choices{part}.png") for part in ("", ".images"))
+    compared = pd.read_csv(study / "comparison.csv", keep_default_na=False)
+    (row,) = compared[compared["model_b"] == "Somebody (2020)"].to_dict("records")
+    assert (row["model_a"], row["mean_r_b"]) == ("ready", pytest.approx(1))
     (tmp_path / "choices.csv").unlink()
     result = workplace.dry_run(*with_choices)
     assert result.returncode != 0
     assert "choices.files: no file 'choices.*v'" in result.stdout + result.stderr
+
+
+def test_networks_and_ensembles_that_learn_coordinates_have_these_as_a_space(tmp_path):
+    joint = TINY.replace("weights: imagenet", "weights: none, objective: joint")
+    workplace = Workplace(tmp_path, f"{joint}ensembles: [{{name: all}}]\n")
+    assert not {"choices", "exemplar", "human_choices"} & set(workplace.planned())
+    (tmp_path / "choices.csv").touch()
+    (tmp_path / "choices.yaml").write_text("choices: {files: [choices.csv]}\n")
+    planned = workplace.planned("--configfile", "tiny.yaml", "choices.yaml")
+    assert (planned["exemplar"], planned["exemplar_outputs"], planned["exemplar_ensemble"]) == (1, 1, 1)
