@@ -137,6 +137,26 @@ def test_counts_are_read_by_image_and_category(tmp_path):
     assert choices.responses["person"].unique().tolist() == [""]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["sep=;\r\nBild;L0;L1\r\n{};3;2,0\r\n", "# counts\nimage\tL0\tL1\n{}\t3.0\t2\n", "\ufeffimage;L0;L1;\n{};3;2;\n"],
+)
+def test_counts_are_read_from_the_tables_that_spreadsheets_write(tmp_path, text):
+    choices = read(tmp_path, text.format("L0_train_01"))
+    assert counted(choices, "image_id", "category") == {("L0_train_01", "L0"): 3, ("L0_train_01", "L1"): 2}
+
+
+@pytest.mark.parametrize("text", ["image,L0,L1\nL0_0,1,2\n", "image,response\nL0_0,L1\n"])
+def test_a_name_that_is_an_image_of_both_splits_is_refused(tmp_path, text):
+    images = catalog()
+    number = images.groupby(["split", "label"]).cumcount().astype(str)
+    images["file"] = images["split"] + "/" + images["label"] + "_" + number + ".jpg"
+    with pytest.raises(RockspaceError, match=r"row 2: 'L0_0' may be 'train/L0_0.jpg' or 'validation/L0_0.jpg'"):
+        read(tmp_path, text, images)
+    choices = read(tmp_path, text.replace("L0_0", "validation/L0_0"), images)
+    assert choices.responses["image_id"].unique().tolist() == ["L0_validation_01"]
+
+
 def test_counts_of_several_conditions_are_told_apart_by_their_categories(tmp_path):
     texts = {"a.csv": "image,L0,L1\nL0_train_01,1,2\n", "b.csv": "image,L3,L2\nL2_train_01,3,4\n"}
     conditions = {"first": {"categories": ["L0", "L1"]}, "second": {"categories": ["L2", "L3"]}}
