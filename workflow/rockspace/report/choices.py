@@ -211,13 +211,15 @@ def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
 
 def _caption_of_spaces(spaces: pd.DataFrame) -> str:
     fitted = FITTED_TO[spaces["leading"].iloc[0]]
+    has_people = bool(spaces["person_per_response"].notna().all())
     return caption(
         "How well the generalized context model predicts people's choices of a category in the space of each network and layer "
         "and in people's own coordinates: mean log-likelihood of a response (nats; higher is closer), by parameters "
         f"{fitted}. A panel for each way to fit the model.",
-        "Lines: 95 % jackknife intervals over people (thick) and over subtypes (thin).",
-        f"Guessing lies at {spaces['chance_per_response'].iloc[0]:.2f}. Dash-dotted: each person's choices by the shares of all others. Dashed: the observed shares themselves, which no model "
-        "can exceed.",
+        f"Lines: 95 % jackknife intervals over {'people (thick) and over subtypes (thin)' if has_people else 'subtypes'}.",
+        f"Guessing lies at {spaces['chance_per_response'].iloc[0]:.2f}.",
+        "Dash-dotted: each person's choices by the shares of all others." if has_people else "",
+        "Dashed: the observed shares themselves, which no model can exceed.",
     )
 
 
