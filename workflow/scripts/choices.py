@@ -13,8 +13,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     files, out, params = snakemake.input, snakemake.output, snakemake.params
     catalog = read_catalog(files.catalog)
-    paths = [files.files] if isinstance(files.files, str) else files.files
-    choices = read_choices([Path(path) for path in paths], catalog, params.choices, params.filename)
+    choices = read_choices([Path(path) for path in files.files], catalog, params.choices, params.filename)
     conditions = {name: vars(condition) for name, condition in choices.conditions.items()}
     write_csv(out.responses, choices.responses)
     write_csv(out.studied, choices.studied)

@@ -27,8 +27,6 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     images, observed, _ = tables[0]
     names, last_layers = dimensions_of(images), params.baselines["last_layers"]
     own = [Prediction(*run, predicted) for run, (_, _, predicted) in zip(params.runs, tables, strict=True)]
-    # Snakemake hands over a list of one as its item.
-    files = [snakemake.input.published] if isinstance(snakemake.input.published, str) else snakemake.input.published
     published = [
         Prediction(
             label,
@@ -36,7 +34,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
             PUBLISHED,
             read_coordinates(Path(file), list(images["image_id"]), dimensions=names).table.to_numpy(),
         )
-        for label, file in zip(params.published, files, strict=True)
+        for label, file in zip(params.published, snakemake.input.published, strict=True)
     ]
     baselines = Baselines(params.baselines["of_models"], last_layers | dict.fromkeys(params.published, PUBLISHED))
     subtypes = subtypes_of(images["label"], images["image_id"])

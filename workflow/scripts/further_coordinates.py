@@ -13,9 +13,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
 
     catalog = read_catalog(snakemake.input.catalog)
     id_of, tables = catalog.set_index("file")["image_id"], []
-    # Snakemake hands over a list of one as its item.
-    files = snakemake.input.get("tables", [])
-    for name, file in zip(snakemake.params.names, [files] if isinstance(files, str) else files, strict=True):
+    for name, file in zip(snakemake.params.names, snakemake.input.tables, strict=True):
         reading = read_coordinates(Path(file), catalog["file"].tolist(), partial=True)
         table = reading.table.rename(index=id_of).rename_axis("image_id").reset_index()
         tables.append(table.melt("image_id", var_name="dimension", value_name="coordinate").assign(space=name))
