@@ -280,13 +280,13 @@ def images_figure(
     network, people = sides[0], sides[1].loc[sides[0].index]
     gain = (network["log_likelihood"] - people["log_likelihood"]) / network["responses"]
     gain = gain[[image in photographs for _, image, _ in gain.index]].sort_values(kind="stable")
-    number = min(IMAGES, len(gain) // 2)
-    name = " ".join(filter(None, (best["model"], best["layer"], SPACES.get(best["space"], best["space"]))))
+    several = gain.index.get_level_values("condition").nunique() > 1
+    name = f"{', '.join(filter(None, (best['model'], best['layer'])))} ({SPACES.get(best['space'], best['space'])})"
     halves = [
-        (f"Predicted better by {name}", gain.index[::-1][:number]),
-        ("Predicted better by people's own coordinates", gain.index[:number]),
+        (f"Predicted better by {name}", gain[gain > 0].index[::-1][:IMAGES]),
+        ("Predicted better by people's own coordinates", gain[gain < 0].index[:IMAGES]),
     ]
-    lines = max(1, -(-number // IN_A_ROW))
+    lines = max(1, -(-max(len(chosen) for _, chosen in halves) // IN_A_ROW))
     with column_style():
         figure = plt.figure(figsize=(TWO_COLUMNS, 2 * (lines * HEIGHT + HEAD)))
         for half, (heading, chosen) in zip(figure.subfigures(2, 1), halves, strict=True):
@@ -296,7 +296,7 @@ def images_figure(
             )
             cells = body.subfigures(lines, IN_A_ROW, squeeze=False).flat
             for cell, key in zip(cells, chosen, strict=False):
-                _image(cell, key, network.loc[key], people.loc[key], gain[key], photographs)
+                _image(cell, key, network.loc[key], people.loc[key], gain[key], photographs, several=several)
         about = (
             f"Images whose choices {name} and people's own coordinates predict most differently (context model, {variant}, parameters "
             f"{FITTED_TO[best['leading']]}), of {len(gain)} that were shown. The network is the one that explains the choices best.",
@@ -313,6 +313,8 @@ def _image(
     people: pd.Series,
     gain: float,
     photographs: Mapping[str, Path],
+    *,
+    several: bool,
 ) -> None:
     condition, image, label = key
     axis = cell.add_axes((0.02, 0.04, 0.42, 0.9))
@@ -323,7 +325,7 @@ def _image(
     axis.spines[:].set(visible=True, color=GREY, linewidth=0.4)
     names = [name for name in dimensions_of(network.to_frame().T) if pd.notna(network[OBSERVED.format(name)])]
     order = sorted(names, key=lambda name: -float(network[OBSERVED.format(name)]))[:MOST_CHOSEN]
-    lines = [one_line(label, NAME), one_line(f"({condition})", NAME)]
+    lines = [one_line(label, NAME), *([one_line(f"({condition})", NAME)] if several else [])]
     for name in order:
         shares = (network[OBSERVED.format(name)], network[PREDICTED.format(name)], people[PREDICTED.format(name)])
         numbers = " / ".join(f"{100 * float(share):.0f}" for share in shares)
