@@ -69,6 +69,8 @@ def test_trials_are_read_by_person_condition_subtype_and_token_whatever_the_colu
     assert set(choices.responses["condition"]) == {"two"}
     assert choices.conditions["two"].category_of == {"L1": "L1", "L3": "L3"}
     assert "left out: 1 rows of conditions not in choices.conditions (8)" in choices.notes
+    taken = "person 'Subject', condition 'Condition', subtype 'Subtype', token 'Token', response 'Response'"
+    assert choices.notes[0] == f"read: 1 file; {taken}; ignored: Block, RT"
     other = TRIALS.replace("Subject", "VP").replace("Token", "Foto").replace("Response", "Antwort")
     columns = {"person": "VP", "token": "Foto", "response": "Antwort"}
     again = read(tmp_path, other, **OF_TRIALS | {"columns": columns})
@@ -181,6 +183,20 @@ def test_a_confusion_matrix_of_labels_is_one_of_responses_to_labels(tmp_path):
     }  # fmt: skip
     with pytest.raises(RockspaceError, match="row 3: duplicate row for label 'L1'"):
         read(tmp_path, "shown,L0,L1\nL1,1,9\nL1,8,2\n")
+
+
+def test_labels_beside_names_of_images_make_no_confusion_matrix(tmp_path):
+    choices = read(tmp_path, "image,label,L0,L1\nL1_train_01,L1,0,4\nL1_train_02,L1,1,2\n")
+    assert counted(choices, "image_id", "category") == {
+        ("L1_train_01", "L1"): 4, ("L1_train_02", "L0"): 1, ("L1_train_02", "L1"): 2,
+    }  # fmt: skip
+    assert choices.notes[0] == "read: 1 file; counts, images 'image'; ignored: label"
+
+
+@pytest.mark.parametrize("role", ["person", "condition"])
+def test_counts_of_several_people_or_conditions_in_one_table_are_refused(tmp_path, role):
+    with pytest.raises(RockspaceError, match=f"a table of counts cannot have a column of its {role}s \\('{role}'\\)"):
+        read(tmp_path, f"{role},image,L0,L1\na,L1_train_01,0,4\nb,L1_train_01,1,2\n")
 
 
 def test_an_array_of_counts_goes_by_the_natural_order_of_the_splits_paths(tmp_path):

@@ -16,7 +16,7 @@ import pandas as pd
 
 from rockspace.data.catalog import NO_LABEL
 from rockspace.data.pairing import ordered, pair
-from rockspace.data.tables import Table, is_integer, is_missing, is_number, number, read_table
+from rockspace.data.tables import Table, are_numbers, is_integer, is_missing, is_number, number, read_table
 from rockspace.errors import RockspaceError, listed
 
 COLUMNS = ["condition", "person", "image_id", "label", "category", "count"]
@@ -103,7 +103,9 @@ def read_choices(files: Sequence[Path], catalog: pd.DataFrame, settings: Mapping
     kept = responses[responses["condition"].isin(reader.conditions)]
     unnamed = sorted(set(responses["condition"]) - set(reader.conditions))
     reader.left_out[f"of conditions not in choices.conditions ({listed(unnamed)})"] += len(responses) - len(kept)
-    reader.notes += [f"read: {len(files)} file{'s' if len(files) > 1 else ''}"]
+    reader.notes += [
+        f"read: {number} file{'s' if number > 1 else ''}; {columns}" for columns, number in reader.columns.items()
+    ]
     reader.notes += [f"left out: {number:,} rows {which}" for which, number in reader.left_out.items() if number]
     kept = _accurate(kept, reader.conditions, settings["least_accuracy"], reader.notes)
     if kept.empty:
@@ -131,6 +133,7 @@ class _Reader:
         self.catalog, self.settings, self.filename = catalog, settings, filename
         self.notes: list[str] = []
         self.left_out: Counter[str] = Counter()
+        self.columns: Counter[str] = Counter()
         self.named = {
             _plain(str(each.get("code") or name)): name for name, each in settings["conditions"].items()
         }  # as the files write them
@@ -207,6 +210,11 @@ class _Reader:
     def _trials(self, table: Table, response: str, columns: Mapping[str, str | None]) -> pd.DataFrame:
         """A row for each response."""
         cells = table.cells
+        naming = ("image",) if columns["image"] else ("subtype", "token")
+        taken = {role: columns[role] for role in ("person", "condition", *naming, "response", "count") if columns[role]}
+        ignored = [name for name in cells if name not in {*taken.values(), *self.settings["only"]}]
+        words = ", ".join(f"{role} {name!r}" for role, name in taken.items())
+        self.columns[f"{words}; ignored: {listed(ignored) or 'nothing'}"] += 1
         answered = ~cells[response].map(is_missing)
         self.left_out["without an answer"] += int((~answered).sum())
         table = Table(table.path, cells[answered], table.unnamed)
@@ -334,23 +342,32 @@ class _Reader:
     def _counts(self, table: Table, columns: Mapping[str, str | None]) -> pd.DataFrame:
         """A row for each image or label, a column for each category."""
         path, known = table.path, {*self.catalog["label"], *self.catalog["superclass"]} - {NO_LABEL}
-        labels = next((n for n in table.cells if set(table.cells[n]) <= set(_labels(self.catalog))), None)
-        if labels is not None:
-            names: str | None = labels
-            numbering: tuple[str, ...] = ()
-        else:
+        for role in ("person", "condition"):
+            if columns[role]:
+                raise RockspaceError(
+                    f"{path}: a table of counts cannot have a column of its {role}s ({columns[role]!r}); give a row for each "
+                    "response and name choices.columns.response and count, or a file for each"
+                )
+        labels = next((name for name in table.cells if set(table.cells[name]) <= set(_labels(self.catalog))), None)
+        # Beside names of images, labels only repeat what the catalog says.
+        of_labels = labels is not None and all(are_numbers(table.cells[name]) for name in table.cells if name != labels)
+        names: str | None = labels
+        numbering: tuple[str, ...] = ()
+        if not of_labels:
             pairing = pair(
                 table,
                 self.catalog["file"].tolist(),
                 column=columns["image"] if self.settings["columns"].get("image") else None,
-                dimensions=[name for name in table.cells if name in known],
+                dimensions=[name for name in table.cells if name in known or name == labels],
                 partial=True,
             )
             names, numbering = pairing.names, pairing.numbering
         if names is None:
             raise RockspaceError(f"{path}: no column names the images; expected one, and one column a category")
-        own = [self.settings["columns"].get(role) for role in ("person", "condition")]
-        categories = [name for name in table.cells if name not in (names, *numbering, *own)]
+        categories = [name for name in table.cells if name not in (names, labels, *numbering)]
+        ignored = [name for name in (labels, *numbering) if name not in (None, names)]
+        what = "labels" if of_labels else "images"
+        self.columns[f"counts, {what} {names!r}; ignored: {listed(ignored) or 'nothing'}"] += 1
         condition = self._with_categories(categories, path)
         counts = np.array(
             [[_count(path, line, *cell) for cell in row.items()] for line, row in table.cells[categories].iterrows()]
@@ -360,7 +377,7 @@ class _Reader:
                 raise RockspaceError(
                     f"{path}: row {line}: no response to image {table.cells.loc[line, names]!r}; remove the row"
                 )
-        if labels is not None:
+        if of_labels:
             twice = table.cells[names][table.cells[names].duplicated()]
             if len(twice):
                 raise RockspaceError(f"{path}: row {twice.index[0]}: duplicate row for label {twice.iloc[0]!r}")
@@ -378,6 +395,7 @@ class _Reader:
         except ValueError as error:
             raise RockspaceError(f"{path}: no array of numbers ({error})") from None
         images = self.split.iloc[ordered(self.split["file"].tolist(), "natural")]
+        self.columns[f"counts of the {len(images)} {self.settings['split']} images in natural order"] += 1
         categories = next(iter(self.conditions.values())).categories if self.conditions else _labels(self.catalog)
         needed = len(images), len(categories)
         if counts.shape != needed or not np.issubdtype(counts.dtype, np.number):
