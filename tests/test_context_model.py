@@ -263,3 +263,12 @@ def test_unknown_parameters_and_sizes_that_cannot_be_shared_are_refused():
 
 def test_the_examples_in_the_documentation_are_right():
     assert doctest.testmod(context_model, extraglobs={"np": np}).failed == 0
+
+
+def test_more_pairs_than_memory_holds_are_refused_at_once_and_prototypes_are_not():
+    rng = np.random.default_rng(0)
+    many = CategorySet(rng.normal(size=(9000, 2)), np.arange(9000) % 10, rng.normal(size=(6000, 2)))
+    with pytest.raises(RockspaceError, match="6,000 images and 9,000 exemplars are too many pairs"):
+        ContextModel([many])
+    found = ContextModel([many.prototypes()]).fit([np.ones((6000, 10))])
+    assert found.log_likelihood == pytest.approx(60000 * np.log(0.1), rel=1e-6)

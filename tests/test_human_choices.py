@@ -565,7 +565,7 @@ def test_choices_run_as_stages_from_trials_and_ready_embeddings_to_all_spaces_si
     stages = ("choices", "further_coordinates", "exemplar", "exemplar_people", "human_choices")
     assert [planned[stage] for stage in stages] == [1] * 5
     assert "restructure" not in planned
-    result = workplace.snakemake("human_choices", "comparison", *with_choices)
+    result = workplace.snakemake("overview", *with_choices)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "kept: 144 responses of 12 people" in result.stdout + result.stderr
     spaces = json.loads((study / "choices/people.json").read_text())["spaces"]
@@ -576,6 +576,9 @@ def test_choices_run_as_stages_from_trials_and_ready_embeddings_to_all_spaces_si
     assert set(table["space"]) == {"coordinates", "other", "embedding", "components", "predicted"}
     assert set(table["variant"]) == {"sensitivity", "response scaling", "weights"}
     assert all(is_whole(study / f"human_choices{part}.png") for part in ("", ".images"))
+    page, paper = ((study / name).read_text() for name in ("overview.html", "results.md"))
+    assert "What people took the images for" in page
+    assert "144 choices of a category" in paper
     compared = pd.read_csv(study / "comparison.csv", keep_default_na=False)
     (row,) = compared[compared["model_b"] == "Somebody (2020)"].to_dict("records")
     assert (row["model_a"], row["mean_r_b"]) == ("ready", pytest.approx(1))

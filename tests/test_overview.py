@@ -63,6 +63,7 @@ from rockspace.report.overview import (
     accuracy_rows,
     alignment_rows,
     applicable,
+    choice_rows,
     explained,
     map_rows,
     meanings,
@@ -71,6 +72,7 @@ from rockspace.report.overview import (
     table,
     write_overview,
 )
+from rockspace.report.predicted_choices import others_explained
 from rockspace.report.provenance import configuration, git_commit, provenance, without_folders
 from rockspace.report.runtimes import clock, stage_runtimes
 from rockspace.report.summary import as_markdown, notes_of
@@ -319,6 +321,29 @@ def study(**changes) -> Study:
         predictions={},
     )  # fmt: skip
     return replace(found, **changes)
+
+
+def with_choices(found: Study, named: bool = True) -> Study:
+    """The same with people's choices, explained by their own coordinates, by `a`, which is a little behind, and by `all`."""
+    rows = [  # model, seed, layer, space, nats a response beyond people's own coordinates
+        ("people", "", "", "coordinates", np.nan), ("people", "", "", "joint", 0.05),
+        *(("a", seed, "penultimate", "predicted", gain) for seed, gain in (("0", -0.1), ("1", -0.2))),
+        ("a", "0", "early", "predicted", -0.5), ("b", "0", "penultimate", "embedding", -0.3), ("all", "", "", "outputs", -0.012),
+    ]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["model", "seed", "layer", "space", "beyond_people"])
+    per_response = -0.7 + table["beyond_people"].fillna(0)
+    table = table.assign(
+        variant="sensitivity", leading="new_subtypes", n_responses=2000.0, log_likelihood=2000 * per_response + 10,
+        new_subtypes_log_likelihood=2000 * per_response, log_likelihood_per_response=per_response,
+        explained=(per_response + 2.0) / 1.5, chance_per_response=-2.0, saturated_per_response=-0.5,
+        person_per_response=-0.65 if named else np.nan,
+    )  # fmt: skip
+    for name in ("log_likelihood_per_response", "beyond_people"):
+        for units, half in (("people", 0.02 if named else np.nan), ("subtypes", 0.06)):
+            ends = {f"{name}_{end}_{units}": table[name] + sign * half for end, sign in (("low", -1), ("high", 1))}
+            table = table.assign(**ends)
+    other = table.assign(variant="weights", explained=0.99)
+    return replace(found, choices=pd.concat([table, other], ignore_index=True))
 
 
 def in_summary(found: Study, **changes) -> Study:
@@ -728,6 +753,39 @@ def test_a_baseline_that_is_closer_than_the_trained_network_is_said_plainly():
     both = with_same_layer(closer)
     assert closest_in_words(both)[1].endswith("; in the same layer the trained one is not clearly closer (0.70).")
     assert "above chance (0.10), and 0.70 after training; with random" in answer(both)
+
+
+def test_where_people_chose_the_best_space_of_a_network_stands_between_peoples_own_and_other_people(tmp_path):
+    assert "People's choices" not in dict(points(study()))
+    assert dict(points(with_choices(study())))["People's choices"] == (
+        "Of 3 spaces of networks, that of all (learnt coordinates) predicts people's 2,000 choices of a category best by the generalized "
+        "context model (sensitivity, fitted to choices of other subtypes). From guessing (0) to the observed shares of the choices (1), "
+        "this space reaches 0.86, people's own coordinates 0.87 and the choices of all other people 0.90. Its log-likelihood of a response "
+        "exceeds that of people's own coordinates by -0.012 nats (95 % interval -0.032 to +0.008 over people)."
+    )
+    nameless = dict(points(with_choices(study(), named=False)))["People's choices"]
+    assert "other people" not in nameless
+    assert nameless.endswith("(95 % interval -0.072 to +0.048 over subtypes).")
+    assert "What people took the images for" not in overview_of(study(), tmp_path)
+
+
+def test_every_space_that_explains_choices_has_a_row_the_best_first_with_the_layer_to_show_over_seeds(tmp_path):
+    found = with_choices(study())
+    rows = choice_rows(found.predicted_choices, others_explained(found.choices))
+    assert [row.name for row in rows] == [
+        "joint", "people's own coordinates", "all (learnt coordinates)", "a (predicted coordinates)", "b (the embedding)",
+        "each person, by all others",
+    ]  # fmt: skip
+    own, of_a = rows[1], rows[3]
+    assert own.marks == [("interval", pytest.approx(1.28 / 1.5), pytest.approx(1.32 / 1.5)), ("published", *[pytest.approx(1.3 / 1.5)] * 2)]  # fmt: skip
+    assert (of_a.note, of_a.figures["beyond_people"]) == ("2 seeds", pytest.approx(-0.15))
+    assert np.isnan(of_a.figures["beyond_people_low"])
+    assert of_a.figures["log_likelihood"] == pytest.approx(2000 * -0.85 + 10)
+    assert rows[-1].marks == [("chance", *[pytest.approx(0.9)] * 2)]
+    page = overview_of(found, tmp_path)
+    for said in ("What people took the images for", "0.867 (0.853 to 0.880)", "-0.012 (-0.032 to +0.008)", "-1,390.0"):
+        assert said in page
+    assert ("images on which they part", "human_choices.images.png") in dict(pictures(found))["people's choices"]
 
 
 def test_notes_begin_with_the_weightiest_and_technical_ones_are_apart():

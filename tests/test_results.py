@@ -21,6 +21,7 @@ from test_overview import (
     OTHERS,
     in_summary,
     study,
+    with_choices,
     with_same_layer,
     without_labels,
 )
@@ -316,3 +317,19 @@ def test_where_a_page_may_not_copy_the_text_is_selected(visit, tmp_path):
     selected = page.evaluate("getSelection().toString()")
     assert selected.startswith("Results")
     assert selected.strip().endswith(page.locator("article p").last.inner_text())
+
+
+def test_peoples_choices_are_reported_from_guessing_to_the_observed_shares():
+    said = paragraph(results(with_choices(whole())).markdown(), "People's choices")
+    assert "(Nosofsky, 1986) was fitted to 2,000 choices of a category" in said
+    assert "in people's own coordinates and in 3 spaces of networks" in said
+    assert (
+        "people's own coordinates reached .87, 95% CI [.85, .88], and each person's choices by the shares of all others .90."
+        in said
+    )
+    assert (
+        f"all (learnt coordinates) reached .86, 95% CI [.85, .87]; a response was {decimal(-0.012, 3)[0]}0.012 nats more likely than by people's "
+        f"own coordinates, 95% CI [{decimal(-0.032, 3)[0]}0.032, 0.008] over people."
+    ) in said
+    assert "Nosofsky, R. M. (1986)" in results(with_choices(whole())).markdown()
+    assert "Nosofsky, R. M. (1986)" not in results(whole()).markdown()

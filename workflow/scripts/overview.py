@@ -24,5 +24,7 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     write_text(out.results_tex, paper.latex())
     paper.write_page(Path(out.results_page), params.config["study"])
     write_text(out.config, configuration(params.config))
-    origin = provenance(params.config, out.config, study.manifests, Path(files.reading), *map(Path, files.choices))
+    origin = provenance(
+        params.config, out.config, study.manifests, Path(files.reading), *map(Path, files.choices_reading)
+    )
     write_overview(Path(out.page), study, origin)

@@ -45,7 +45,7 @@ class Estimate:
         value: The statistic.
         low: Lower end of its 95 % interval.
         high: Upper end.
-        interval_over: Unit of the interval: `subtypes` or `images`.
+        interval_over: Unit of the interval: `subtypes`, `images` or `people`.
         null: Mean of the same statistic over random pairings: chance.
         null_low: Lower end of the middle 95 % of the random pairings.
         null_high: Upper end.

@@ -152,7 +152,7 @@ def spaces_table(explained: Sequence[Explained], experiment: Experiment, ceiling
         ceilings: As from `rockspace.choices.ceilings.ceilings`.
 
     Returns:
-        A row for each model, seed, layer, space and variant: the likelihood of the responses by the fit to them (`in_sample`,
+        A row for each model, seed, layer, space and variant: the number of responses, their likelihood by the fit to them (`in_sample`,
         with AIC and BIC), to those of other subtypes (`new_subtypes`) and of other people (`new_people`); the intervals and
         correlations of the one that `leading` names; and by how much a response is more likely than in people's own
         coordinates by the same variant (`beyond_people`, nats), with paired intervals over people and over subtypes.
@@ -164,6 +164,7 @@ def spaces_table(explained: Sequence[Explained], experiment: Experiment, ceiling
             for variant, model in figures["models"].items():
                 row: dict[str, Any] = {"model": entry.model, "seed": entry.seed, "layer": entry.layer, "space": space}
                 row |= {"variant": variant, "n_dimensions": figures["n_dimensions"]} | _row(model)
+                row["n_responses"] = total
                 row |= {f"{name}_per_response": ceilings[name] / total for name in ("chance", "saturated")}
                 person = ceilings["person"] or {}
                 row["person_per_response"] = person.get("log_likelihood_per_response", np.nan)

@@ -41,6 +41,8 @@ _RANGES = {
 _VECTORS = ("weights", "biases", "strengths")
 # As close to the end of its range (on the scale of the search) a parameter counts as being there.
 _AT_BOUND = 1e-3
+# Numbers that are kept for the pairs of an image and an exemplar, in arrays of which a fit holds several (0.4 GB each).
+_MOST_PAIRS = 50_000_000
 # Step of the central differences behind the information, on the scale of the search.
 _STEP = 1e-4
 # A search near a fit ends where no slope is steeper than this (nats), and takes curvatures below that as none.
@@ -409,6 +411,13 @@ class _Terms:
     def of(cls, each: CategorySet, settings: Mapping[str, float | str]) -> _Terms:
         first = np.searchsorted(each.categories, np.arange(each.n_categories))
         metric = settings["metric"]
+        each_dimension = isinstance(metric, str) or settings["weights"] != EQUAL
+        (n, k), m = each.images.shape, len(each.exemplars)
+        if n * m * (k if each_dimension else 1) > _MOST_PAIRS:
+            dimensions = f" in {k} dimensions" if each_dimension else ""
+            raise UnusableSpaces(
+                f"{n:,} images and {m:,} exemplars{dimensions} are too many pairs to fit; name fewer exemplars, or use prototypes"
+            )
         if isinstance(metric, str):
             return cls(each, first, None, None)
         if settings["weights"] != EQUAL:

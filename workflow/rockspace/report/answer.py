@@ -14,6 +14,7 @@ from rockspace.network_kinds import RANDOM
 from rockspace.report.captions import count, listed, of_labels
 from rockspace.report.columns import R, estimate_of
 from rockspace.report.dimensions import BASELINES, Profiled, digits_of, is_clear
+from rockspace.report.predicted_choices import how_fitted, others_explained
 from rockspace.report.summary import notes_of
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ def points(study: Study) -> list[tuple[str, str]]:
         "Layers": layers_in_words(study),
         "Dimensions": dimensions_in_words(study),
         "New subtypes": new_subtypes_in_words(study),
+        "People's choices": choices_in_words(study),
     }
     return [(heading, " ".join(sentences)) for heading, sentences in said.items() if sentences]
 
@@ -239,6 +241,29 @@ def new_subtypes_in_words(study: Study) -> list[str]:
     return [
         f"For subtypes that the rotation had not seen, r is {new:z.2f}, no higher than the chance of the held-out r ({found.null:z.2f}): "
         "the rotation has learnt where these subtypes are rather than the dimensions in general."
+    ]
+
+
+def choices_in_words(study: Study) -> list[str]:
+    """Say how well people's choices are predicted from the best space of a network, from people's own, and by other people."""
+    if not study.predicted_choices:
+        return []
+    networks = [each for each in study.predicted_choices if not each.is_of_people]
+    best, own = networks[0], study.own_choices
+    others = others_explained(study.choices)
+    n = study.choices["n_responses"].iloc[0]
+    of, most = (
+        (f"Of {len(networks)} spaces of networks, that of", " best") if len(networks) > 1 else ("The space of", "")
+    )
+    scale = [f"this space reaches {best.explained.value:z.2f}", f"people's own coordinates {own.explained.value:z.2f}"]
+    scale += [] if np.isnan(others) else [f"the choices of all other people {others:z.2f}"]
+    gain = best.beyond_people
+    value, low, high = (_signed(each, 3) for each in (gain.value, gain.low, gain.high))
+    ends = f" (95 % interval {low} to {high} over {gain.interval_over})" if gain.has_interval else ""
+    return [
+        f"{of} {best.title} predicts people's {n:,.0f} choices of a category{most} by the generalized context model ({how_fitted(study.choices)}).",
+        f"From guessing (0) to the observed shares of the choices (1), {listed(scale)}.",
+        f"Its log-likelihood of a response exceeds that of people's own coordinates by {value} nats{ends}.",
     ]
 
 

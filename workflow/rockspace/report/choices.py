@@ -31,22 +31,12 @@ from rockspace.report.figures import (
     save,
     wrapped,
 )
+from rockspace.report.predicted_choices import FITTED_TO, SPACES
 
 # Side of a cell (inches) from which on categories are named: as high as their letters.
 TIGHT = 0.092
 # Shares named beside the colours.
 TICKS = (0, 0.05, 0.2, 0.5, 1)
-SPACES = {
-    "coordinates": "people's coordinates",
-    "embedding": "the embedding",
-    "components": "its strongest components",
-    "predicted": "predicted coordinates",
-    "outputs": "learnt coordinates",
-}
-FITTED_TO = {
-    "in_sample": "fitted to these very choices",
-    "new_subtypes": "fitted to choices of other subtypes",
-}
 # Photographs in each half of the picture of images, and in a row; heights and sides in inches.
 IMAGES, IN_A_ROW, HEAD, HEIGHT, PHOTOGRAPH = 6, 3, 0.35, 1.4, 1.0
 # Letters that fit beside a photograph, and categories named there.

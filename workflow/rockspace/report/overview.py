@@ -15,6 +15,7 @@ from rockspace.alignment.comparison import PERMUTATIONS_PER_TEST
 from rockspace.alignment.intervals import proportion_interval
 from rockspace.alignment.statistics import LEVEL, UNITS, Estimate, interval_in
 from rockspace.artifacts import read_json
+from rockspace.choices.choice_tables import COORDINATES
 from rockspace.data.catalog import NO_LABEL, read_catalog
 from rockspace.data.manifest import read_manifest
 from rockspace.inference.evaluation import read_predictions
@@ -45,9 +46,23 @@ from rockspace.report.dimensions import (
     ticks,
 )
 from rockspace.report.pages import write_page
+from rockspace.report.predicted_choices import (
+    PredictedChoices,
+    how_fitted,
+    others_explained,
+    predicted_choices,
+    read_choices,
+)
 from rockspace.report.provenance import configuration, without_folders
 from rockspace.report.runtimes import clock, stage_runtimes
 
+# How well people's choices are predicted, of a space.
+CHOICES = (
+    Column("explained", "explained", "Where the log-likelihood of people's choices lies between guessing (0) and the observed shares of the choices themselves (1), which no model can exceed.", "{:.3f}", ends=("explained_low", "explained_high"), over="explained_interval_over"),
+    Column("beyond_people", "beyond people's own", "By how many nats a response is likelier than by people's own coordinates; paired over the same responses.", "{:+.3f}", ends=("beyond_people_low", "beyond_people_high"), over="beyond_people_interval_over"),
+    Column("log_likelihood", "log-likelihood", "Of all responses, by parameters fitted to these very responses (nats).", "{:,.1f}"),
+    Column("new_subtypes_log_likelihood", "of new subtypes", "Log-likelihood of all responses, those to images of each tenth of the subtypes by parameters fitted to the others'.", "{:,.1f}"),
+)  # fmt: skip
 # Rows of the table of run times; the rest is added up.
 LONGEST = 5
 # Rows of the table of layers that are shown without a click.
@@ -101,6 +116,7 @@ TERMS = {
     r"\br(?= = )": "r", "not clearly above chance": "clearly above chance", "95 % intervals?": "95 % interval", r"\bchance\b": "chance", r"\bsubtypes\b": "subtypes",
     r"\blayer\b": "layer", r"\bheld-out\b": "held-out", "[Bb]efore training|[Ww]ith random weights": "baseline", r"\bdimensions\b": "dimension",
 }  # fmt: skip
+_COLUMNS = BY_NAME | {column.name: column for column in (ABOVE, *CHOICES)}
 # What has a mark on a row's scale.
 ON_SCALE = (TOP1, R, "in_sample_mean_r")
 # Held-out r by other maps than the rotation that leads, each a row of its own.
@@ -150,6 +166,7 @@ class Study:
         nulls: By model and seed, ``alignment/{layer}.dimensions.csv`` of that layer.
         predictions: By model and seed, the validation images of ``predictions.csv``; of trained networks.
         histories: By model and seed, ``finetune.history.csv``; of trained networks.
+        choices: ``human_choices.csv``: how well each space predicts people's choices; empty where the study has none.
     """
 
     config: dict[str, Any]
@@ -166,6 +183,7 @@ class Study:
     nulls: Mapping[tuple[str, str], pd.DataFrame]
     predictions: Mapping[tuple[str, str], pd.DataFrame]
     histories: Mapping[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
+    choices: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def read(
@@ -184,8 +202,8 @@ class Study:
             baselines: Of each model the names of its baselines, by kind.
             runs: Model and seed (text) of all `networks`, and of those that are trained (`trainings`).
             files: Path of `catalog`, `summary`, `entries`, `comparison` and `dimensions`; paths of `manifests`; of
-                `alignments` and `nulls` in the order of the networks; and of `metrics`, `predictions` and `histories` (of
-                fine-tuning) in the order of the trainings.
+                `alignments` and `nulls` in the order of the networks; of `metrics`, `predictions` and `histories` (of
+                fine-tuning) in the order of the trainings; and of `choices`, a list, which may be empty.
         """
 
         def by_run(kind: str, name: str, read: Callable[[str], Any]) -> dict[tuple[str, str], Any]:
@@ -208,6 +226,7 @@ class Study:
                 "trainings", "predictions", lambda path: read_predictions(path).query("split == 'validation'")
             ),
             histories=by_run("trainings", "histories", pd.read_csv),
+            choices=read_choices(files["choices"][0]) if files["choices"] else pd.DataFrame(),
         )
 
     @property
@@ -258,6 +277,16 @@ class Study:
     def space(self) -> str:
         """Whose space the networks are compared with."""
         return "the drawn space" if self.is_drawn else "people's space"
+
+    @cached_property
+    def predicted_choices(self) -> list[PredictedChoices]:
+        """What each space says of people's choices, the best first; empty where the study has none."""
+        return [] if self.choices.empty else predicted_choices(self.choices, self.layers)
+
+    @property
+    def own_choices(self) -> PredictedChoices:
+        """What people's own coordinates say of people's choices."""
+        return next(each for each in self.predicted_choices if each.is_of_people and each.space == COORDINATES)
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -483,6 +512,33 @@ def map_rows(models: Sequence[Mapping[str, Any]]) -> list[Row]:
     ]
 
 
+def choice_rows(spaces: Sequence[PredictedChoices], others: float) -> list[Row]:
+    """Tabulate how well each space predicts people's choices, the best first, and how well other people do.
+
+    Args:
+        spaces: As from `Study.predicted_choices`.
+        others: As from `rockspace.report.predicted_choices.others_explained`.
+    """
+    rows = []
+    for space in spaces:
+        figures: dict[str, Any] = {
+            "log_likelihood": space.log_likelihood,
+            "new_subtypes_log_likelihood": space.new_subtypes,
+        }
+        for name, found in (("explained", space.explained), ("beyond_people", space.beyond_people)):
+            figures |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+            figures[f"{name}_interval_over"] = found.interval_over
+        found = space.explained
+        dot = "published" if space.is_of_people else "dot"
+        marks = [("interval", found.low, found.high), (dot, found.value, found.value)]
+        kind = "reference" if space.is_of_people else "model"
+        rows.append(Row(space.title, kind, figures, _drawn(marks), f"{space.seeds} seeds" if space.seeds > 1 else ""))
+    if not np.isnan(others):
+        chance = _drawn([("chance", others, others)])
+        rows.append(Row("each person, by all others", "chance", {"explained": others}, chance))
+    return rows
+
+
 def _layer_row(layer: Mapping[str, Any], baseline: str, settings: dict[str, Any] | None) -> Row:
     """A layer of a network: a baseline of this kind, or a model with these settings; an ensemble is neither."""
     marks = _marks(layer, R)
@@ -535,7 +591,7 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     figures = [
         {**row.figures, ABOVE.name: row.figures.get(R, np.nan) - row.figures.get(f"{R}_null", np.nan)} for row in rows
     ]
-    written = cells(figures, [ABOVE if name == ABOVE.name else BY_NAME[name] for name in names])
+    written = cells(figures, [_COLUMNS[name] for name in names])
     return {
         "headings": [(heading, about) for heading, about, _ in written],
         "rows": [(row, [texts[i] for _, _, texts in written]) for i, row in enumerate(rows)],
@@ -587,6 +643,10 @@ def pictures(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
         "most confident errors": ("mistakes.jpg", of_classifiers),
     }
     groups = [
+        ("people's choices", [
+            ("all spaces", "human_choices.png"), ("images on which they part", "human_choices.images.png"),
+            ("people's own coordinates", "choices/people.png"),
+        ] if study.predicted_choices else []),
         ("whole study", [
             ("r of each dimension", "gallery/dimensions.png"), ("comparison of models", "comparison.png"),
             *([("all learning curves", "gallery/learning_curves.png")] if study.metrics else []),
@@ -649,6 +709,12 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
         layers_open=len(layers) <= MOST_LAYERS,
         accuracy=table(accuracy_rows(study.models, references), ACCURACY),
         left_out=study.left_out_of_accuracy,
+        choices=table(
+            choice_rows(study.predicted_choices, others_explained(study.choices)), [each.name for each in CHOICES]
+        )
+        if study.predicted_choices
+        else None,
+        fitted=how_fitted(study.choices) if study.predicted_choices else "",
         pictures=pictures(study),
         words=words,
         stages=shown,

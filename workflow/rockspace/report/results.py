@@ -28,6 +28,7 @@ from rockspace.report.dimensions import BASELINES, digits_of, is_clear
 from rockspace.report.figures import one_line
 from rockspace.report.overview import Study, applicable
 from rockspace.report.pages import write_page
+from rockspace.report.predicted_choices import how_fitted, others_explained
 from rockspace.report.provenance import packages_of_networks
 
 # Networks that the closest one is compared with in words; comparison.csv has all.
@@ -98,6 +99,7 @@ def results(study: Study) -> Results:
         "Training" if study.is_trained(study.best["model"]) else "Pretraining": _training(study),
         "Other networks": _others(study),
         "Noise ceiling": _ceiling(study),
+        "People's choices": _choices(study),
         "Published results": _published(study),
         "Limits": iter(notes(study)[0]),
         "Software": _software(study),
@@ -376,6 +378,38 @@ def _ceiling(study: Study) -> Iterator[str]:
         )
     elif not study.is_drawn:
         yield "There is no noise ceiling, since the study has no coordinates of single people."
+
+
+def _choices(study: Study) -> Iterator[str]:
+    spaces = study.predicted_choices
+    if not spaces:
+        return
+    own, networks = study.own_choices, [each for each in spaces if not each.is_of_people]
+    others, first = others_explained(study.choices), study.choices.iloc[0]
+    yield (
+        f"The generalized context model (Nosofsky, 1986) was fitted to {first['n_responses']:,.0f} choices of a category by maximum likelihood, in people's own coordinates and in "
+        f"{count(len(networks), 'space')} of networks. Figures are of the variant {_name(how_fitted(study.choices), 120)}."
+    )
+    yield GAP.format("who chose, what they had studied, and how; choices/reading.json says what was read and left out")
+    yield (
+        f"The log-likelihood of guessing was {_nats(first['chance_per_response'])} nats per response, and that of the observed shares, which no model can exceed, {_nats(first['saturated_per_response'])}. "
+        f"Between these, people's own coordinates reached {decimal(own.explained.value)}{_ends(own.explained)}"
+        + ("." if np.isnan(others) else f", and each person's choices by the shares of all others {decimal(others)}.")
+    )
+    for space in networks[:MOST_COMPARED]:
+        gain = space.beyond_people
+        over = f" over {gain.interval_over}" if gain.has_interval else ""
+        yield (
+            f"{_name(space.title)} reached {decimal(space.explained.value)}{_ends(space.explained)}; a response was {_nats(gain.value)} nats more likely than by people's own coordinates"
+            f"{_ends(gain, _nats)}{over}."
+        )
+    if len(networks) > MOST_COMPARED:
+        yield f"The other {len(networks) - MOST_COMPARED} are in human_choices.csv."
+
+
+def _nats(value: float) -> str:
+    text = f"{abs(value):.3f}"
+    return (MINUS if value < 0 < float(text) else "") + text
 
 
 def _published(study: Study) -> Iterator[str]:

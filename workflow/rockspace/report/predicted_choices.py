@@ -1,0 +1,126 @@
+"""How well the spaces of a study predict people's choices, for the overview and the results in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rockspace.alignment.statistics import Estimate
+from rockspace.choices.choice_tables import COORDINATES, PEOPLE
+
+LIKELIHOOD = "log_likelihood_per_response"
+EXPLAINED, BEYOND = "explained", "beyond_people"
+SPACES = {
+    "coordinates": "people's coordinates",
+    "embedding": "the embedding",
+    "components": "its strongest components",
+    "predicted": "predicted coordinates",
+    "outputs": "learnt coordinates",
+}
+
+FITTED_TO = {
+    "in_sample": "fitted to these very choices",
+    "new_subtypes": "fitted to choices of other subtypes",
+}
+
+
+@dataclass(frozen=True)
+class PredictedChoices:
+    """What one space says of the choices, over the seeds of its network.
+
+    Attributes:
+        model: Name of the model or ensemble; empty for a space of people's.
+        space: As in ``human_choices.csv``.
+        seeds: How many networks.
+        log_likelihood: Of all responses by parameters fitted to them (nats).
+        new_subtypes: The same by parameters fitted to the choices of other subtypes; NaN where there are too few.
+        explained: Where the likelihood lies between guessing (0) and the observed shares themselves (1), by the parameters
+            that lead: see `FITTED_TO`.
+        beyond_people: By how many nats a response is more likely than by people's own coordinates; NaN for these.
+    """
+
+    model: str
+    space: str
+    seeds: int
+    log_likelihood: float
+    new_subtypes: float
+    explained: Estimate
+    beyond_people: Estimate
+
+    @property
+    def is_of_people(self) -> bool:
+        """Whether the space is one of people's."""
+        return not self.model
+
+    @property
+    def title(self) -> str:
+        """Return what tables call the space."""
+        if self.is_of_people:
+            return "people's own coordinates" if self.space == COORDINATES else self.space
+        return f"{self.model} ({SPACES[self.space]})"
+
+
+def read_choices(path: str | Path) -> pd.DataFrame:
+    """Read ``human_choices.csv``; names that look like numbers or missing values stay text."""
+    texts = dict.fromkeys(("model", "seed", "layer", "space", "variant", "leading"), str)
+    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""]).fillna(dict.fromkeys(texts, ""))
+
+
+def predicted_choices(choices: pd.DataFrame, layers: Mapping[str, str]) -> list[PredictedChoices]:
+    """Return what each space says of the choices by the first way to fit the model, the best first.
+
+    Args:
+        choices: ``human_choices.csv``.
+        layers: The layer to show of each network.
+    """
+    rows = choices[choices["variant"] == choices["variant"].iloc[0]]
+    rows = rows[[layer in ("", layers.get(model)) for model, layer in zip(rows["model"], rows["layer"], strict=True)]]
+    found = [_over_seeds(runs) for _, runs in rows.groupby(["model", "space"], sort=False)]
+    return sorted(found, key=lambda each: -each.explained.value)
+
+
+def others_explained(choices: pd.DataFrame) -> float:
+    """Return `explained` of each person's choices by the shares of all others; NaN where people are not told apart."""
+    return float(_share(choices["person_per_response"], choices).iloc[0])
+
+
+def how_fitted(choices: pd.DataFrame) -> str:
+    """Say which variant of the model the figures are of, and what it was fitted to."""
+    return f"{choices['variant'].iloc[0]}, {FITTED_TO[choices['leading'].iloc[0]]}"
+
+
+def _over_seeds(runs: pd.DataFrame) -> PredictedChoices:
+    model = runs["model"].iloc[0]
+    ends = {
+        units: [_share(runs[f"{LIKELIHOOD}_{end}_{units}"], runs) for end in ("low", "high")]
+        for units in ("people", "subtypes")
+    }
+    beyond = {units: [runs[f"{BEYOND}_{end}_{units}"] for end in ("low", "high")] for units in ("people", "subtypes")}
+    return PredictedChoices(
+        "" if model == PEOPLE else model,
+        runs["space"].iloc[0],
+        len(runs),
+        float(runs["log_likelihood"].mean()),
+        float(runs["new_subtypes_log_likelihood"].mean()),
+        _estimate(runs[EXPLAINED], ends),
+        _estimate(runs[BEYOND], beyond),
+    )
+
+
+def _estimate(values: pd.Series, ends: Mapping[str, Sequence[pd.Series]]) -> Estimate:
+    """The mean over seeds; of one seed with its interval over people, or over subtypes where people are not told apart."""
+    if len(values) == 1:
+        for units, (low, high) in ends.items():
+            if not np.isnan([low.iloc[0], high.iloc[0]]).any():
+                return Estimate(float(values.iloc[0]), float(low.iloc[0]), float(high.iloc[0]), units)
+    return Estimate(float(values.mean()))
+
+
+def _share(likelihood: pd.Series, rows: pd.DataFrame) -> pd.Series:
+    """Where the likelihood of a response lies between guessing (0) and the observed shares (1)."""
+    chance, saturated = rows["chance_per_response"], rows["saturated_per_response"]
+    return (likelihood - chance) / (saturated - chance)
