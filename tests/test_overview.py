@@ -952,7 +952,8 @@ def test_the_configuration_as_written_makes_the_same_run_again(file):
 def test_a_page_tells_no_folder_of_the_machine_that_made_it():
     shown = without_folders(
         {
-            "dataset": {"directory": "/home/maria/photos", "splits": {"train": {"responses": "~/study/choices.csv"}}},
+            "dataset": {"directory": "/home/maria/photos", "splits": {"train": {}}},
+            "choices": {"files": ["~/study/choices.csv"], "studied": {"file": "/home/maria/studied.csv"}},
             "models": [
                 {"backbone": "/home/maria/nets/a.keras", "weights": "imagenet", "embeddings": None},
                 {"backbone": "keras_hub:/home/maria/dinov2", "embeddings": "own/clip.npz", "note": "/a/b"},
@@ -961,7 +962,8 @@ def test_a_page_tells_no_folder_of_the_machine_that_made_it():
         }
     )
     assert shown == {
-        "dataset": {"directory": ".../photos", "splits": {"train": {"responses": ".../choices.csv"}}},
+        "dataset": {"directory": ".../photos", "splits": {"train": {}}},
+        "choices": {"files": [".../choices.csv"], "studied": {"file": ".../studied.csv"}},
         "models": [
             {"backbone": ".../a.keras", "weights": "imagenet", "embeddings": None},
             {"backbone": "keras_hub:.../dinov2", "embeddings": "own/clip.npz", "note": "/a/b"},
