@@ -105,6 +105,18 @@ def test_the_joint_solution_is_of_the_same_photographs(study):
 
 
 @with_files
+def test_the_dimensions_of_the_joint_solution_are_named_after_those_of_the_360_that_they_are_most_like(study):
+    config, catalog, _ = study
+    images = catalog.loc[catalog["split"] == "train"]
+    dimensions = config["dataset"]["dimensions"]
+    own = read_coordinates(Path(FOLDERS[1]) / "mds_360.txt", images["file"].tolist(), dimensions=dimensions).table
+    space = joint(catalog)
+    places = np.array([space.place_of[image] for image in images["image_id"]])
+    likeness = abs(np.corrcoef(own.T, places.T)[: own.shape[1], own.shape[1] :])
+    assert [list(own)[i] for i in likeness.argmax(axis=0)] == space.dimensions
+
+
+@with_files
 def test_how_often_people_named_new_images_rightly(study):
     config, catalog, choices = study
     of_all = read_choices(
