@@ -47,16 +47,15 @@ def counted(choices, *keys):
 TRIALS = """\
 Subject Block Condition Subtype Token Response RT
 a 1 9 1 1 1 300
-a 2 9 1 2 2 310
+a 2 9 1 2 0 310
 a 2 9 2 1 0 320
-b 2 9 2 1 2 330
-b 2 9 1 2 2 340
-b 2 8 1 2 1 350
+b 2 9 2 1 0 330
+b 2 9 1 2 0 340
+b 2 8 9 9 7 350
 """
 OF_TRIALS = {
     "columns": {"person": "Subject"},
-    "conditions": {"two": {"code": 9, "categories": ["L1", "L3"]}},
-    "zero_is_last": True,
+    "conditions": {"two": {"code": 9, "categories": ["L1", "L3"], "codes": [1, 0]}},
 }
 
 
@@ -86,6 +85,81 @@ def test_rows_are_kept_by_the_values_of_columns_and_what_goes_is_said(tmp_path):
         read(tmp_path, TRIALS, **OF_TRIALS, only={"Session": 2})
 
 
+@pytest.mark.parametrize(
+    ("only", "rows"),
+    [
+        ({"x": 0.5}, [0]), ({"x": "0.50"}, [0]), ({"x": False}, [2]), ({"x": "Test"}, [3, 4]), ({"x": None}, [5]),
+        ({"x": [1, "false"]}, [1, 2]), ({"x": {"from": 0.5}}, [0, 1]), ({"x": {"from": 0.6, "to": 1}}, [1]),
+    ],
+)  # fmt: skip
+def test_values_are_those_that_are_meant_however_they_are_written_and_may_be_ranges(tmp_path, only, rows):
+    cells, images = ["0.50", "1.0", "FALSE", "test", "TEST", ""], catalog()["image_id"]
+    text = "".join(f"{image},{cell},L0\n" for image, cell in zip(images, cells, strict=False))
+    choices = read(tmp_path, f"image,x,response\n{text}", only=only)
+    assert choices.responses["image_id"].tolist() == images[rows].tolist()
+
+
+@pytest.mark.parametrize("only", [{"x": {"form": 1}}, {"x": {"from": "a"}}, {"x": {}}, {"x": [[1]]}])
+def test_ranges_have_numbers_for_ends(only):
+    with pytest.raises(RockspaceError, match=r"config: choices\.only\.x"):
+        settings(only=only)
+
+
+def test_keys_numbers_and_abbreviations_are_the_categories_that_the_configuration_names(tmp_path):
+    def chosen(cells, **condition):
+        rows = "".join(f"L0_train_01,{cell}\n" for cell in cells)
+        read_ = read(tmp_path, f"image,response\n{rows}", conditions={"c": {"categories": LABELS[:3]} | condition})
+        return read_.responses.set_index("category")["count"].to_dict()
+
+    assert chosen(["1", "2.0", "03", "3"]) == {"L0": 1, "L1": 1, "L2": 2}
+    assert chosen(["0", "2", "1", "2"], codes=[0, 1, 2]) == {"L0": 1, "L1": 1, "L2": 2}
+    assert chosen(["f", "L1", "J", "num_3"], codes=["f", "j", "num_3"]) == {"L0": 1, "L1": 2, "L2": 1}
+    assert chosen(["-", "", "x"], codes=["-", "x", "y"]) == {"L0": 1, "L1": 1}
+    with pytest.raises(RockspaceError, match=r"row 2: found '0' .* its number, 1 to 3 \(others are named in choices"):
+        chosen(["0"])
+    with pytest.raises(
+        RockspaceError, match=r"row 3: found '3' .* a category, or one of choices\.conditions\.c\.codes"
+    ):
+        chosen(["0", "3"], codes=[0, 1, 2])
+    with pytest.raises(RockspaceError, match=r"choices\.conditions\.c\.codes: found 2; needed: 3"):
+        chosen(["0"], codes=[0, 1])
+
+
+def test_names_of_categories_are_recognised_in_any_case_and_with_any_blanks(tmp_path):
+    images = catalog(["Rock gypsum", "slate", "Slate", "NA"])
+    text = "image,response\nRock gypsum_train_01,rock_gypsum\nRock gypsum_train_01,ROCK-GYPSUM\nslate_train_01,slate\nNA_train_01,NA\n"
+    choices = read(tmp_path, text, images)
+    assert counted(choices, "category") == {"Rock gypsum": 2, "slate": 1, "NA": 1}
+    with pytest.raises(RockspaceError, match="row 2: found 'SLATE'"):
+        read(tmp_path, "image,response\nslate_train_01,SLATE\n", images)
+
+
+def test_rows_without_an_image_or_of_other_conditions_are_not_read(tmp_path):
+    text = "image,condition,response\n,Kept,space\nL0_train_01,KEPT,L1\npractice.png,other,left\n"
+    choices = read(tmp_path, text, conditions={"kept": {"categories": ["L0", "L1"]}})
+    assert counted(choices, "image_id", "category") == {("L0_train_01", "L1"): 1}
+    assert "left out: 1 rows without an image" in choices.notes
+    assert "left out: 1 rows of conditions not in choices.conditions (other)" in choices.notes
+
+
+def test_what_the_experiment_called_right_must_be_right(tmp_path):
+    def reading(right, response=(2, 1), **more):
+        rows = "".join(f"L1_train_01,{r},{c}\n" for r, c in zip(response, right, strict=True))
+        conditions = {"c": {"categories": ["L0", "L1"]}}
+        return read(tmp_path, f"image,response,{more.pop('name', 'correct')}\n{rows}", conditions=conditions, **more)
+
+    assert reading([1, 0]).responses["category"].tolist() == ["L1", "L0"]
+    reading(["TRUE", "False"], name="Accuracy")
+    reading(["L1", "L1"])  # the right answers
+    reading([0, 1], columns={"right": None})
+    with pytest.raises(
+        RockspaceError, match="row 2: 'L1' was chosen for an image of 'L1', but column 'correct' says '0'"
+    ):
+        reading([0, 1])
+    with pytest.raises(RockspaceError, match=r"row 2: found '310' \(RT\); needed: 1 or 0"):
+        reading([310, 320], name="RT", columns={"right": "RT"})
+
+
 def test_people_who_were_right_too_seldom_in_a_condition_are_left_out_and_counted(tmp_path):
     choices = read(tmp_path, TRIALS, **OF_TRIALS, least_accuracy=0.6)
     assert counted(choices, "person") == {"a": 3}
@@ -111,12 +185,71 @@ def test_people_may_have_a_file_each(tmp_path):
     assert counted(read(tmp_path, texts, file_per_person=True), "person") == {"p1": 1, "p2": 1}
     choices = read(tmp_path, texts)
     assert counted(choices, "person") == {"": 2}
-    assert "kept: 2 responses of people who are not named" in choices.notes
+    assert "kept: 2 responses of people who are not named (choices.columns.person)" in choices.notes
+
+
+@pytest.mark.parametrize("header", ["Subject ID", "subject_nr", "participant_id", "Worker"])
+def test_columns_of_people_have_many_names(tmp_path, header):
+    choices = read(tmp_path, f"{header},image,response\na,L0_train_01,L0\nb,L0_train_01,L0\n")
+    assert set(choices.responses["person"]) == {"a", "b"}
+    other = f"{header},subject,image,response\na,1,L0_train_01,L0\nb,2,L0_train_01,L0\n"
+    assert set(read(tmp_path, other).responses["person"]) == {"a", "b"}
+    with pytest.raises(RockspaceError, match=r"may be the person; name one in choices\.columns\.person"):
+        read(tmp_path, other.replace("b,2", "b,1"))
+    assert set(read(tmp_path, other, columns={"person": None}).responses["person"]) == {""}
+
+
+def test_nothing_is_read_twice(tmp_path):
+    rows = [f"{person},L0_train_01,L{i}\n" for person in "ab" for i in range(3)]
+    header = "person,image,response\n"
+    with pytest.raises(RockspaceError, match=r"b\.csv: the same rows as in .*all\.csv; name one of these files"):
+        read(tmp_path, {"all.csv": header + "".join(rows), "b.csv": header + "".join(rows[3:])})
+    (tmp_path / "x").mkdir()
+    both = {"p1.csv": "image,response\nL0_train_01,L0\n", "x/p1.csv": "image,response\nL0_train_01,L1\n"}
+    with pytest.raises(RockspaceError, match=r"x/p1\.csv: may be of another person than .*p1\.csv"):
+        read(tmp_path, both, file_per_person=True)
+
+
+def test_files_may_be_of_conditions(tmp_path):
+    texts = {"a.csv": "image,L0,L1\nL0_train_01,1,2\n", "b.csv": "image,response\nL0_train_01,L1\n"}
+    np.save(tmp_path / "c.npy", np.eye(8, 2))
+    conditions = {
+        name: {"categories": ["L0", "L1"], "files": [str(tmp_path / f"{name}.*")]} for name in ("a", "b", "c")
+    }
+    given = settings(files=[str(tmp_path / "*.*")], conditions=conditions)
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    choices = read_choices(choice_files(given["files"]), catalog(), given, FILENAME)
+    assert counted(choices, "condition") == {"a": 3, "b": 1, "c": 2}
+    for name in conditions:
+        del given["conditions"][name]["files"]
+    with pytest.raises(RockspaceError, match=r"a\.csv: may be of condition 'a' or 'b'; name it in files"):
+        read_choices(choice_files(given["files"]), catalog(), given, FILENAME)
+
+
+def test_shares_are_counts_where_the_number_of_responses_is_known(tmp_path):
+    text = "image,L0,L1{}\nL0_train_01,{},{}{}\nL0_train_02,{},{}{}\n"
+    of_one, of_hundred = [0.25, 0.75, 0.5, 0.5], [25.0, 75.0, 50.01, 50.0]
+    for shares in (of_one, of_hundred):
+        first, second, third, fourth = shares
+        known = read(tmp_path, text.format(",n", first, second, ",8", third, fourth, ",4"))
+        assert known.responses["count"].tolist() == pytest.approx([2, 6, 2, 2], rel=1e-3)
+        unknown = read(tmp_path, text.format("", first, second, "", third, fourth, ""))
+        assert unknown.responses["count"].tolist() == pytest.approx(of_one, rel=1e-3)
+        assert any("shares of an unknown number of responses" in note for note in unknown.notes)
+
+
+def test_two_images_of_a_label_with_the_same_token_are_refused(tmp_path):
+    images = catalog()
+    images["file"] = images["file"].str.replace("_01.jpg", "_2.jpg")
+    with pytest.raises(RockspaceError, match="row 2: 2 validation images of 'L0' with token '2'"):
+        read(tmp_path, "subtype,token,response\nL0,2,L0\n", images)
 
 
 def test_trials_may_be_counted_and_without_a_token_are_responses_to_labels(tmp_path):
-    choices = read(tmp_path, "subtype,response,n\nL0,L1,4\nL0,L0,6\n", columns={"count": "n"})
+    choices = read(tmp_path, "subtype,response,n\nL0,L1,4\nL0,L0,6\n")
     assert counted(choices, "image_id", "label", "category") == {("", "L0", "L0"): 6, ("", "L0", "L1"): 4}
+    assert read(tmp_path, "subtype,response,n\nL0,L1,4\n", columns={"count": None}).responses["count"].sum() == 1
 
 
 def test_responses_may_be_superclasses(tmp_path):
@@ -191,6 +324,10 @@ def test_labels_beside_names_of_images_make_no_confusion_matrix(tmp_path):
         ("L1_train_01", "L1"): 4, ("L1_train_02", "L0"): 1, ("L1_train_02", "L1"): 2,
     }  # fmt: skip
     assert choices.notes[0] == "read: 1 file; counts, images 'image'; ignored: label"
+    with_more = "image,superclass,l0,L1\nL1_train_01,I,0,4\nL1_train_02,I,0,0\n"
+    choices = read(tmp_path, with_more)
+    assert counted(choices, "image_id", "category") == {("L1_train_01", "L1"): 4}
+    assert "left out: 1 rows without a response" in choices.notes
 
 
 @pytest.mark.parametrize("role", ["person", "condition"])
@@ -209,8 +346,11 @@ def test_an_array_of_counts_goes_by_the_natural_order_of_the_splits_paths(tmp_pa
     assert table.index[0] == "L0_validation_01"
     np.save(tmp_path / "counts.npy", counts.T)
     with pytest.raises(
-        RockspaceError, match=r"counts\.npy: numbers of shape \(4, 8\); needed: \(8, 4\), the validation images"
+        RockspaceError, match=r"counts\.npy: int64 of shape \(4, 8\); needed: numbers of shape \(8, 4\), the validation"
     ):
+        read_choices(choice_files(given["files"]), catalog(), given, FILENAME)
+    (tmp_path / "counts.npy").write_bytes(b"")
+    with pytest.raises(RockspaceError, match=r"counts\.npy: no array of numbers"):
         read_choices(choice_files(given["files"]), catalog(), given, FILENAME)
 
 
@@ -262,13 +402,20 @@ def test_categories_may_be_called_like_numbers(tmp_path, header):
         ("image,L0,L1\nL0_train_01,1,-2\n", "row 2: found '-2' for 'L1'; a count is a number, 0 or more"),
         ("image,L0,L1\nL0_train_01,1,nan\n", "row 2: found 'nan'"),
         ("image;L0;L1\nL0_train_01;1,000;2\n", "row 2: found '1,000' for 'L0'"),
-        ("image,L0,L1\nL0_train_01,0,0\n", "row 2: no response to image 'L0_train_01'"),
-        ("image,response\nL0_train_01,L9\n", r"row 2: found 'L9' \(response\); needed: a category, or its number, 1 to 4"),
-        ("image,response\nL0_train_01,5\n", "row 2: found '5'"),
-        ("image,response\nL0_train_01,0\n", "if 0 is the last, set choices.zero_is_last"),
+        ("image,L0,L1\nL0_train_01,0,0\n", "no response is left .left out: 1 rows without a response"),
+        ("image,L0,L1,n\nL0_train_01,1,2,4\n", "row 2: its counts add up to 3, but 'n' says 4"),
+        ("image,answer\nL0_train_01,L0\n", r"none holds responses; name it in choices\.columns\.response"),
+        ("shown,L0,L1\nL0,1,2\nL1,3,4\nTotal,4,6\n", r"row 4: found 'Total' \(shown\); needed: a label"),
+        ("chosen,L0,L1\nL0,1,2\nL1,3,4\n", r"its rows \('chosen'\) are what was chosen; transpose it"),
+        ("response,L0,L1\nL0,1,2\nL1,3,4\n", r"its rows \('response'\) are what was chosen; transpose it"),
+        ("image,response\nL0_train_01,L9\n", r"row 2: found 'L9' \(response\); needed: a category, or one of choices"),
+        ("image,response\nL0_train_01,1\n", r"row 2: found '1' .* one of choices\.conditions\.NAME\.codes"),
+        ("image,response,choice\nL0_train_01,L0,1\nL0_train_01,L0,2\n", "column 'response' or 'choice' may be the response"),
+        ("person,image,response\n,L0_train_01,L0\n", "row 2: nobody in column 'person'"),
+        ("condition,image,response\n,L0_train_01,L0\n", "row 2: no condition in column 'condition'"),
         ("image,response\nL0_train_09,L0\n", "'L0_train_09'"),
-        ("subtype,token,response\nL0,7,L0\n", "row 2: no validation image of 'L0' has token '7'; check choices.columns"),
-        ("subtype,token,response\nL9,1,L0\n", r"row 2: found 'L9' \(subtype\); needed: a label, or the number"),
+        ("subtype,token,response\nL0,7,L0\n", "row 2: no validation image of 'L0' with token '7'; check choices.columns"),
+        ("subtype,token,response\nL9,1,L0\n", r"row 2: found 'L9' \(subtype\); needed: a label"),
         ("person,response\na,L0\n", "no column names the images; name it in choices.columns.image"),
         ("", "the file is empty"),
     ],
@@ -285,10 +432,10 @@ def test_keys_that_do_not_go_together_and_files_that_are_missing_are_refused(tmp
         choice_files([str(tmp_path / "nothing*.csv")])
     with pytest.raises(RockspaceError, match=r"choices\.conditions\.a: category 'L7' is no label"):
         read(tmp_path, "image,response\nL0_train_01,L0\n", conditions={"a": {"categories": ["L0", "L7"]}})
-    with pytest.raises(RockspaceError, match=r"no response is left; check choices\.only"):
+    with pytest.raises(RockspaceError, match=r"no response is left \(left out: 6 rows by choices\.only\)"):
         read(tmp_path, TRIALS, **OF_TRIALS, only={"Block": 7})
     both = {"a": {"categories": ["L0", "L1"]}, "b": {"categories": ["L2", "L3"]}}
-    with pytest.raises(RockspaceError, match="no column says which of the conditions a trial is of"):
+    with pytest.raises(RockspaceError, match="nothing says which of the conditions a trial is of"):
         read(tmp_path, "image,response\nL0_train_01,L0\n", conditions=both)
     with pytest.raises(
         RockspaceError, match=r"choices\.variants\[1\]\.name: found 'x' twice; each variant needs its own"

@@ -337,6 +337,12 @@ def _check_across_keys(config: dict[str, Any]) -> None:
     for i, model in enumerate(config["models"]):
         _check_model(config, model, f"config: models[{i}]")
     trained = [model["name"] for model in config["models"] if is_trained(model)]
+    for name, each in config["choices"]["conditions"].items():
+        if len(each.get("codes", each["categories"])) != len(each["categories"]):
+            raise RockspaceError(
+                f"config: choices.conditions.{name}.codes: found {len(each['codes'])}; needed: {len(each['categories'])}, one for "
+                "each category"
+            )
     _check_names(config["choices"]["variants"], "choices.variants", "variant")
     _check_names(config["choices"]["spaces"], "choices.spaces", "space", ["coordinates"])
     _check_ensembles(config["ensembles"], names, trained, config["seeds"])

@@ -29,7 +29,7 @@ _NUMBERING = re.compile(
     r"image|img|file|name|stim|stimulus|photo|picture|item|object)s?[\W_]*)+\d*|#|unnamed.*|\.\.\.\d+",
 )
 _RANKS = re.compile(r"(?:.*[\W_])?rank(?:s|ed|ing)?(?:[\W_].*)?")
-_PEOPLE = re.compile(
+PEOPLE = re.compile(
     r"(?:participant|subject|subj|person|rater|judge|worker|observer)s?(?:[\W_]*(?:id|nr|no|code|number))?"
 )
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+\d+")  # as spreadsheets shorten long numbers
@@ -404,7 +404,7 @@ def _by_order(table: Table, images: Sequence[str], order: str | None, numbering:
 def refuse_people(table: Table) -> None:
     """Refuse a table without names of images whose first column numbers people."""
     first = next(iter(table.cells), "")
-    if _PEOPLE.fullmatch(first.lower()):
+    if PEOPLE.fullmatch(first.lower()):
         raise RockspaceError(f"{table.path}: its rows seem to be people ({table.in_words(first)}), not images")
 
 

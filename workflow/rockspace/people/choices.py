@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import glob
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from rockspace.data.catalog import NO_LABEL
-from rockspace.data.pairing import ordered, pair
+from rockspace.data.pairing import PEOPLE, ordered, pair
 from rockspace.data.tables import Table, are_numbers, is_integer, is_missing, is_number, number, read_table
 from rockspace.errors import RockspaceError, listed
 
@@ -26,13 +27,19 @@ ONLY_CONDITION = "all"
 """The condition's name where there is one."""
 
 _NAMES = {  # what columns are called if the configuration does not say, in lower case
-    "person": ("person", "participant", "subject"),
-    "condition": ("condition",),
-    "image": ("image", "stimulus"),
-    "subtype": ("subtype", "label"),
-    "token": ("token",),
-    "response": ("response", "choice"),
+    "person": PEOPLE,
+    "condition": re.compile(r"condition"),
+    "image": re.compile(r"image|image_id|stimulus|filename"),
+    "subtype": re.compile(r"subtype|label"),
+    "token": re.compile(r"token"),
+    "response": re.compile(r"response|choice"),
+    "count": re.compile(r"count|freq|frequency|n"),
+    "right": re.compile(r"correct|accuracy|acc"),
 }
+_CHOSEN = re.compile(r"respon|chos|choice|answer|predict")  # how a header of what was chosen begins
+_RIGHT = {"1": True, "true": True, "0": False, "false": False}
+_WHOLE = (1.0, 100.0)  # what shares of responses add up to
+_ROUNDED = 0.02  # and by how much they may miss it, being rounded, in parts of it
 _MOST = 10**9  # more people than were ever asked; sums fit 64 bits
 _GROUPED = re.compile(r"[1-9]\d{0,2}[.,]000")  # 1,000 may be a thousand
 
@@ -68,8 +75,8 @@ class Choices:
     notes: list[str]
 
 
-def choice_files(patterns: Sequence[str]) -> list[Path]:
-    """Return the files that the configuration names, by paths or patterns on this machine.
+def choice_files(patterns: Sequence[str], key: str = "choices.files") -> list[Path]:
+    """Return the files that a key of the configuration names, by paths or patterns on this machine.
 
     Raises:
         RockspaceError: One names no file.
@@ -78,7 +85,7 @@ def choice_files(patterns: Sequence[str]) -> list[Path]:
     for pattern in patterns:
         found = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))
         if not found:
-            raise RockspaceError(f"config: choices.files: no file {pattern!r}; give paths or patterns of tables")
+            raise RockspaceError(f"config: {key}: no file {pattern!r}; give paths or patterns of tables")
         files += [Path(file) for file in found]
     return list(dict.fromkeys(files))
 
@@ -98,21 +105,25 @@ def read_choices(files: Sequence[Path], catalog: pd.DataFrame, settings: Mapping
         RockspaceError: With file and row or key, for the first thing that does not fit.
     """
     reader = _Reader(catalog, settings, filename)
-    tables = [reader.read(file) for file in files]
-    responses = pd.concat(tables, ignore_index=True)
-    kept = responses[responses["condition"].isin(reader.conditions)]
-    unnamed = sorted(set(responses["condition"]) - set(reader.conditions))
-    reader.left_out[f"of conditions not in choices.conditions ({listed(unnamed)})"] += len(responses) - len(kept)
+    if settings["file_per_person"]:
+        _refuse_namesakes(files)
+    kept = pd.concat([reader.read(file) for file in files], ignore_index=True)
+    unnamed = listed(sorted(reader.unnamed))
+    reader.left_out[f"of conditions not in choices.conditions ({unnamed})"] += reader.unnamed.total()
     reader.notes += [
         f"read: {number} file{'s' if number > 1 else ''}; {columns}" for columns, number in reader.columns.items()
     ]
     reader.notes += [f"left out: {number:,} rows {which}" for which, number in reader.left_out.items() if number]
     kept = _accurate(kept, reader.conditions, settings["least_accuracy"], reader.notes)
     if kept.empty:
-        raise RockspaceError(f"{files[0]}: no response is left; check choices.only, conditions and least_accuracy")
+        why = "; ".join(note for note in reader.notes if note.startswith("left out"))
+        raise RockspaceError(
+            f"{files[0]}: no response is left ({why or 'none was there'}); check choices.only, conditions and least_accuracy"
+        )
     kept = kept.groupby(COLUMNS[:-1], sort=False, as_index=False)["count"].sum()
-    named = kept.loc[kept["person"] != "", "person"].nunique()
-    people = f"{named} people" if named else "people who are not named"
+    named = kept["person"].nunique() if (kept["person"] != "").all() else 0
+    nobody = "people who are not named, or not all" if kept["person"].any() else "people who are not named"
+    people = f"{named} people" if named else f"{nobody} (choices.columns.person)"
     reader.notes.append(f"kept: {kept['count'].sum():,.0f} responses of {people}")
     for name, rows in kept.groupby("condition", sort=False):
         people = f" of {rows['person'].nunique()} people" if named else ""
@@ -134,15 +145,24 @@ class _Reader:
         self.notes: list[str] = []
         self.left_out: Counter[str] = Counter()
         self.columns: Counter[str] = Counter()
-        self.named = {
-            _plain(str(each.get("code") or name)): name for name, each in settings["conditions"].items()
-        }  # as the files write them
+        self.unnamed: Counter[str] = Counter()
+        self.named = {  # as the files write them
+            _same(each.get("code", name)): name for name, each in settings["conditions"].items()
+        }
+        self.files = {
+            name: {file.resolve() for file in choice_files(each["files"], f"choices.conditions.{name}.files")}
+            for name, each in settings["conditions"].items()
+            if "files" in each
+        }
+        self.seen: dict[tuple[Any, ...], Path] = {}
+        self.labels = _spellings(_labels(catalog))
+        self.names = _spellings({*_labels(catalog), *catalog["superclass"]} - {""})  # all that may be a category
         self.conditions = {
             name: _condition(catalog, each["categories"], f"config: choices.conditions.{name}")
             for name, each in settings["conditions"].items()
         }
         self.split = catalog[catalog["split"] == settings["split"]]
-        self.by_token: dict[tuple[str, str], str] | None = None
+        self.by_token: dict[tuple[str, str], list[str]] | None = None
 
     def read(self, path: Path) -> pd.DataFrame:
         """Return the responses in a file, in the columns of `COLUMNS`."""
@@ -152,9 +172,10 @@ class _Reader:
         table = self._only(table)
         if table.cells.empty:
             return pd.DataFrame(columns=COLUMNS)
-        columns = {role: self._column(table, role) for role in (*_NAMES, "count")}
-        response = columns["response"]
-        return self._trials(table, response, columns) if response else self._counts(table, columns)
+        response = self._column(table, "response")
+        if response is None or all(map(self._is_name, table.cells.columns.drop(response))):
+            return self._counts(table)
+        return self._trials(table, response)
 
     def studied(self, conditions: Mapping[str, Condition]) -> pd.DataFrame:
         """Return the exemplars."""
@@ -169,7 +190,9 @@ class _Reader:
             where = f"{wanted['file']}"
         elif wanted["tokens"]:
             tokens = self._tokens(self.split)
-            images = self.split.loc[tokens.isin(list(map(str, wanted["tokens"]))).to_numpy(), "image_id"]
+            images = self.split.loc[
+                tokens.isin([_plain(str(each)) for each in wanted["tokens"]]).to_numpy(), "image_id"
+            ]
             number = [0] * len(images)
             where = f"{self.settings['split']} images with tokens {listed(wanted['tokens'])}"
         else:
@@ -195,67 +218,150 @@ class _Reader:
         keep = pd.Series(data=True, index=table.cells.index)
         for column, values in self.settings["only"].items():
             table.require(column, "choices.only")
-            wanted = {_plain(str(value)) for value in (values if isinstance(values, list) else [values])}
-            keep &= table.cells[column].map(_plain).isin(wanted)
+            cells = table.cells[column]
+            if isinstance(values, dict):
+                low, high = values.get("from", -np.inf), values.get("to", np.inf)
+                keep &= cells.map(lambda cell, low=low, high=high: is_number(cell) and low <= number(cell) <= high)
+            else:
+                wanted = {_same(value) for value in (values if isinstance(values, list) else [values])}
+                keep &= cells.map(_same).isin(wanted)
         self.left_out["by choices.only"] += int((~keep).sum())
         return Table(table.path, table.cells[keep], table.unnamed)
 
     def _column(self, table: Table, role: str) -> str | None:
-        given = self.settings["columns"].get(role)
-        if given is not None:
+        given = self.settings["columns"].get(role, "")
+        if given is None:
+            return None
+        if given:
             table.require(given, f"choices.columns.{role}")
             return given
-        return next((name for name in table.cells if name.lower() in _NAMES.get(role, ())), None)
+        found = [name for name in table.cells if _NAMES[role].fullmatch(name.lower())]
+        for other in found[1:]:
+            if (pd.factorize(table.cells[found[0]])[0] != pd.factorize(table.cells[other])[0]).any():
+                raise RockspaceError(
+                    f"{table.path}: column {found[0]!r} or {other!r} may be the {role}; name one in choices.columns.{role}"
+                )
+        return found[0] if found else None
 
-    def _trials(self, table: Table, response: str, columns: Mapping[str, str | None]) -> pd.DataFrame:
+    def _is_name(self, text: str) -> bool:
+        """Whether this is a label or superclass."""
+        return _spelled(text, self.names) is not None
+
+    def _refuse_twice(self, path: Path, cells: pd.DataFrame, people: str | np.ndarray) -> None:
+        """Refuse rows that another file has too, as a copy has, or a table of all people beside one of each."""
+        hashes = pd.util.hash_pandas_object(cells, index=False)
+        for person, rows in hashes.groupby(np.broadcast_to(people, len(cells)), sort=False):
+            other = self.seen.setdefault((person, *rows), path)
+            if other != path:
+                raise RockspaceError(f"{path}: the same rows as in {other}; name one of these files in choices.files")
+
+    def _trials(self, table: Table, response: str) -> pd.DataFrame:
         """A row for each response."""
-        cells = table.cells
+        columns = {role: self._column(table, role) for role in _NAMES} | {"response": response}
         naming = ("image",) if columns["image"] else ("subtype", "token")
-        taken = {role: columns[role] for role in ("person", "condition", *naming, "response", "count") if columns[role]}
-        ignored = [name for name in cells if name not in {*taken.values(), *self.settings["only"]}]
+        taken = {
+            role: columns[role]
+            for role in ("person", "condition", *naming, "response", "count", "right")
+            if columns[role]
+        }
+        ignored = [name for name in table.cells if name not in {*taken.values(), *self.settings["only"]}]
         words = ", ".join(f"{role} {name!r}" for role, name in taken.items())
         self.columns[f"{words}; ignored: {listed(ignored) or 'nothing'}"] += 1
-        answered = ~cells[response].map(is_missing)
-        self.left_out["without an answer"] += int((~answered).sum())
-        table = Table(table.path, cells[answered], table.unnamed)
-        cells = table.cells
-        codes = cells[columns["condition"]].map(_plain) if columns["condition"] else pd.Series("", cells.index)
-        conditions = codes.map(lambda code: self._condition_of(code, table, columns))
-        known = conditions.isin(self.conditions)
+        shown = columns[naming[0]]
+        if shown is None:
+            raise RockspaceError(
+                f"{table.path}: no column names the images; name it in choices.columns.image, or those of subtype and token"
+            )
+        table = self._without(table, table.cells[shown] == "", "without an image")
+        codes = {str(code) for each in self.settings["conditions"].values() for code in each.get("codes", ())}
+        is_blank = table.cells[response].map(lambda cell: is_missing(cell) and cell not in {*self.names, *codes})
+        table = self._without(table, is_blank, "without an answer")
+        conditions = self._conditions_of(table, columns["condition"], response)
+        is_known = conditions.isin(self.conditions)
+        self.unnamed.update(conditions[~is_known])
+        table, conditions = Table(table.path, table.cells[is_known], table.unnamed), conditions[is_known]
+        cells, path = table.cells, table.path
         place = self._images(table, columns, conditions)
-        found = [
-            self._category(table.path, line, response, cell, self.conditions[name]) if is_known else ""
-            for line, cell, name, is_known in zip(cells.index, cells[response], conditions, known, strict=True)
-        ]
+        category_of: dict[tuple[str, str], str] = {}
+        for line, name, cell in zip(cells.index, conditions, cells[response], strict=True):
+            if (name, cell) not in category_of:
+                category_of[name, cell] = self._category(path, line, response, cell, name)
+        chosen = [category_of[each] for each in zip(conditions, cells[response], strict=True)]
         count = columns["count"]
-        each = [_count(table.path, line, count, cell) for line, cell in cells[count].items()] if count else 1
-        people = cells[columns["person"]].to_numpy(str) if columns["person"] else self._person(table.path)
-        return pd.DataFrame(
-            {"condition": conditions.to_numpy(str), "person": people, **place, "category": found, "count": each},
+        each = [_count(path, line, count, cell) for line, cell in cells[count].items()] if count else 1
+        people = cells[columns["person"]].to_numpy(str) if columns["person"] else self._person(path)
+        if columns["person"] and "" in people:
+            raise RockspaceError(f"{path}: row {cells.index[people == ''][0]}: nobody in column {columns['person']!r}")
+        self._refuse_twice(path, cells, people)
+        responses = pd.DataFrame(
+            {"condition": conditions.to_numpy(str), "person": people, **place, "category": chosen, "count": each},
             columns=COLUMNS,
         )
+        if columns["right"]:
+            self._check_right(path, cells[columns["right"]], responses)
+        return responses
+
+    def _without(self, table: Table, rows: pd.Series, why: str) -> Table:
+        self.left_out[why] += int(rows.sum())
+        return Table(table.path, table.cells[~rows], table.unnamed)
+
+    def _check_right(self, path: Path, cells: pd.Series, responses: pd.DataFrame) -> None:
+        """Compare what was read with what the experiment itself called right."""
+        is_given = "right" in self.settings["columns"]
+        if not is_given and not cells.map(lambda cell: is_missing(cell) or cell.lower() in _RIGHT).all():
+            return  # the right answer, or a mean
+        for (line, cell), row in zip(cells.items(), responses.itertuples(index=False), strict=True):
+            right = self.conditions[row.condition].category_of.get(row.label)
+            if right is None or is_missing(cell):
+                continue
+            if cell.lower() not in _RIGHT:
+                raise RockspaceError(
+                    f"{path}: row {line}: found {cell!r} ({cells.name}); needed: 1 or 0, true or false"
+                )
+            if _RIGHT[cell.lower()] != (row.category == right):
+                raise RockspaceError(
+                    f"{path}: row {line}: {row.category!r} was chosen for an image of {right!r}, but column {cells.name!r} says "
+                    f"{cell!r}; check choices.conditions and columns, or set choices.columns.right to null"
+                )
 
     def _person(self, path: Path) -> str:
         return path.stem if self.settings["file_per_person"] else ""
 
-    def _condition_of(self, code: str, table: Table, columns: Mapping[str, str | None]) -> str:
-        """The condition that a file calls by a code; conditions that the configuration leaves to the files are made here."""
-        if self.settings["conditions"]:
-            if not columns["condition"]:
-                if len(self.named) > 1:
-                    raise RockspaceError(
-                        f"{table.path}: no column says which of the conditions a trial is of; name it in choices.columns.condition"
-                    )
-                return next(iter(self.conditions))
-            return self.named.get(code, code)
-        name = code or ONLY_CONDITION
-        if name not in self.conditions:
-            chosen = set(table.cells[columns["response"]])
-            superclasses = set(self.catalog["superclass"]) - {""}
-            labels = _labels(self.catalog)
+    def _conditions_of(self, table: Table, column: str | None, response: str) -> pd.Series:
+        """The condition of each row; conditions that the configuration leaves to the files are made here."""
+        cells, own = table.cells, self._of_file(table.path)
+        if own is None and self.settings["conditions"] and not column:
+            if len(self.named) > 1:
+                raise RockspaceError(
+                    f"{table.path}: nothing says which of the conditions a trial is of; name a column in choices.columns.condition, "
+                    "or files in choices.conditions.NAME.files"
+                )
+            own = next(iter(self.conditions))
+        if own is not None or not column:
+            names = pd.Series(own or ONLY_CONDITION, cells.index)
+        elif self.settings["conditions"]:
+            names = cells[column].map(lambda cell: self.named.get(_same(cell), cell))
+        else:
+            names = cells[column].map(_plain)
+            if (names == "").any():
+                raise RockspaceError(
+                    f"{table.path}: row {names.index[names == ''][0]}: no condition in column {column!r}; fill it, or leave the "
+                    "row out by choices.only"
+                )
+        if not self.settings["conditions"]:
+            chosen = {_spelled(cell, self.names) for cell in cells[response]}
+            superclasses, labels = set(self.catalog["superclass"]) - {""}, _labels(self.catalog)
             categories = sorted(superclasses) if chosen <= superclasses and not chosen <= set(labels) else labels
-            self.conditions[name] = _condition(self.catalog, categories, str(table.path))
-        return name
+            for name in names.unique():
+                self.conditions.setdefault(name, _condition(self.catalog, categories, str(table.path)))
+        return names
+
+    def _of_file(self, path: Path) -> str | None:
+        """The condition that the configuration says a file is of."""
+        own = [name for name, files in self.files.items() if path.resolve() in files]
+        if len(own) > 1:
+            raise RockspaceError(f"{path}: in choices.conditions.{own[0]}.files and in those of {own[1]!r}; keep one")
+        return own[0] if own else None
 
     def _images(
         self, table: Table, columns: Mapping[str, str | None], conditions: pd.Series
@@ -270,29 +376,31 @@ class _Reader:
             )
             images = cells[columns["image"]].map(image_of)
             return {"image_id": images.to_numpy(str), "label": self._label_of(images)}
-        if not columns["subtype"]:
-            raise RockspaceError(
-                f"{table.path}: no column names the images; name it in choices.columns.image, or those of subtype and token"
-            )
+        subtypes = cells[columns["subtype"]]
         label = [
-            self._label(table.path, line, columns["subtype"], cell, self.conditions[name])
-            if name in self.conditions
-            else ""
-            for line, cell, name in zip(cells.index, cells[columns["subtype"]], conditions, strict=True)
+            self._label(table.path, line, columns["subtype"], cell, name)
+            for line, cell, name in zip(cells.index, subtypes, conditions, strict=True)
         ]
         if not columns["token"]:
             return {"image_id": "", "label": np.array(label, dtype=object)}
         if self.by_token is None:
-            names = zip(self.split["label"], self._tokens(self.split), strict=True)
-            self.by_token = dict(zip(names, self.split["image_id"], strict=True))
-        token = cells[columns["token"]].map(_plain)
-        images = [self.by_token.get((one, other)) if one else "" for one, other in zip(label, token, strict=True)]
-        for line, image, one, other in zip(cells.index, images, label, token, strict=True):
-            if image is None:
-                raise RockspaceError(
-                    f"{table.path}: row {line}: no {self.settings['split']} image of {one!r} has token {other!r}; check "
-                    "choices.columns and choices.split"
+            self.by_token = {}
+            for one, other, image in zip(
+                self.split["label"], self._tokens(self.split), self.split["image_id"], strict=True
+            ):
+                self.by_token.setdefault((one, other), []).append(image)
+        images = []
+        for line, one, other in zip(cells.index, label, cells[columns["token"]].map(_plain), strict=True):
+            found = self.by_token.get((one, other), [])
+            if len(found) != 1:
+                many = (
+                    f"{len(found)} {self.settings['split']} images" if found else f"no {self.settings['split']} image"
                 )
+                raise RockspaceError(
+                    f"{table.path}: row {line}: {many} of {one!r} with token {other!r}; check choices.columns, choices.split and "
+                    "dataset.filename"
+                )
+            images += found
         return {"image_id": np.array(images, dtype=object), "label": np.array(label, dtype=object)}
 
     def _label_of(self, images: pd.Series) -> np.ndarray:
@@ -315,106 +423,146 @@ class _Reader:
 
         return images["file"].map(token)
 
-    def _label(self, path: Path, line: int, column: str, cell: str, condition: Condition) -> str:
-        if cell in condition.category_of:
-            return cell
-        names = condition.categories
-        if set(names) <= set(condition.category_of) and is_integer(cell) and 1 <= number(cell) <= len(names):
+    def _label(self, path: Path, line: int, column: str, cell: str, condition: str) -> str:
+        label = _spelled(cell, self.labels)
+        if label is not None:
+            return label
+        each = self.conditions[condition]
+        names = each.categories if self.settings["conditions"] and set(each.categories) <= set(each.category_of) else []
+        if is_integer(cell) and 1 <= number(cell) <= len(names):
             return names[int(number(cell)) - 1]
+        numbers = f", or the number of a category, 1 to {len(names)}" if names else ""
+        raise RockspaceError(f"{path}: row {line}: found {cell!r} ({column}); needed: a label{numbers}")
+
+    def _category(self, path: Path, line: int, column: str, cell: str, condition: str) -> str:
+        names = self.conditions[condition].categories
+        given = self.settings["conditions"].get(condition, {})
+        codes = dict(zip(map(_same, given.get("codes", ())), names, strict=False))
+        numbers = {} if codes or not given else {_same(i): name for i, name in enumerate(names, start=1)}
+        found = codes.get(_same(cell)) or _spelled(cell, _spellings(names)) or numbers.get(_same(cell))
+        if found:
+            return found
+        key = f"choices.conditions.{condition if given else 'NAME'}.codes"
+        needed = f"its number, 1 to {len(names)} (others are named in {key})" if numbers else f"one of {key}"
         raise RockspaceError(
-            f"{path}: row {line}: found {cell!r} ({column}); needed: a label, or the number of a category, 1 to {len(names)}"
+            f"{path}: row {line}: found {cell!r} ({column}); needed: a category, or {needed}; choices.only leaves rows out"
         )
 
-    def _category(self, path: Path, line: int, column: str, cell: str, condition: Condition) -> str:
-        names = condition.categories
-        if cell in names:
-            return cell
-        if is_integer(cell):
-            value = int(number(cell))
-            value = len(names) if value == 0 and self.settings["zero_is_last"] else value
-            if 1 <= value <= len(names):
-                return names[value - 1]
-        zero = "" if self.settings["zero_is_last"] else "; if 0 is the last, set choices.zero_is_last"
-        raise RockspaceError(
-            f"{path}: row {line}: found {cell!r} ({column}); needed: a category, or its number, 1 to {len(names)}{zero}"
-        )
-
-    def _counts(self, table: Table, columns: Mapping[str, str | None]) -> pd.DataFrame:
+    def _counts(self, table: Table) -> pd.DataFrame:
         """A row for each image or label, a column for each category."""
-        path, known = table.path, {*self.catalog["label"], *self.catalog["superclass"]} - {NO_LABEL}
+        path, spelled = table.path, {name: _spelled(name, self.names) or name for name in table.cells}
+        if len(set(spelled.values())) == len(spelled):
+            table = Table(path, table.cells.rename(columns=spelled), table.unnamed)
+        cells = table.cells
+        others = [name for name in cells if name not in self.names]
+        if len(others) == cells.shape[1]:
+            raise RockspaceError(
+                f"{path}: no column is called like a label or superclass, as in a table of counts, and none holds responses; name "
+                "it in choices.columns.response"
+            )
         for role in ("person", "condition"):
-            if columns[role]:
+            column = self._column(Table(path, cells[others], table.unnamed), role)
+            if column:
                 raise RockspaceError(
-                    f"{path}: a table of counts cannot have a column of its {role}s ({columns[role]!r}); give a row for each "
+                    f"{path}: a table of counts cannot have a column of its {role}s ({column!r}); give a row for each "
                     "response and name choices.columns.response and count, or a file for each"
                 )
-        labels = next((name for name in table.cells if set(table.cells[name]) <= set(_labels(self.catalog))), None)
+        count = self._column(Table(path, cells[others], table.unnamed), "count")
+        texts = [name for name in others if name != count and not are_numbers(cells[name])]
         # Beside names of images, labels only repeat what the catalog says.
-        of_labels = labels is not None and all(are_numbers(table.cells[name]) for name in table.cells if name != labels)
-        names: str | None = labels
+        of_names = [
+            name
+            for name in others
+            if set(cells[name]) <= set(self.labels)
+            or (name in texts and 2 * cells[name].map(self._is_name).sum() > len(cells))
+        ]
+        of_labels = len(of_names) > 0 and set(texts) <= set(of_names)
         numbering: tuple[str, ...] = ()
-        if not of_labels:
+        names: str | None = None
+        if of_labels:
+            names = max(of_names, key=lambda name: sum(_spelled(cell, self.labels) is not None for cell in cells[name]))
+        else:
             pairing = pair(
                 table,
                 self.catalog["file"].tolist(),
-                column=columns["image"] if self.settings["columns"].get("image") else None,
-                dimensions=[name for name in table.cells if name in known or name == labels],
+                column=self.settings["columns"].get("image"),
+                dimensions=[name for name in cells if name in self.names or name in of_names or name == count],
                 partial=True,
             )
             names, numbering = pairing.names, pairing.numbering
         if names is None:
             raise RockspaceError(f"{path}: no column names the images; expected one, and one column a category")
-        categories = [name for name in table.cells if name not in (names, labels, *numbering)]
-        ignored = [name for name in (labels, *numbering) if name not in (None, names)]
-        what = "labels" if of_labels else "images"
-        self.columns[f"counts, {what} {names!r}; ignored: {listed(ignored) or 'nothing'}"] += 1
-        condition = self._with_categories(categories, path)
+        ignored = [name for name in cells if name in (*texts, *of_names, *numbering) and name != names]
+        categories = [name for name in cells if name not in (names, count, *ignored)]
+        self.columns[
+            f"counts, {'labels' if of_labels else 'images'} {names!r}; ignored: {listed(ignored) or 'nothing'}"
+        ] += 1
         counts = np.array(
-            [[_count(path, line, *cell) for cell in row.items()] for line, row in table.cells[categories].iterrows()]
-        ).reshape(len(table.cells), len(categories))
-        for line, row in zip(table.cells.index, counts, strict=True):
-            if not row.any():
-                raise RockspaceError(
-                    f"{path}: row {line}: no response to image {table.cells.loc[line, names]!r}; remove the row"
-                )
+            [[_count(path, line, *cell) for cell in row.items()] for line, row in cells[categories].iterrows()]
+        ).reshape(len(cells), len(categories))
+        if count:
+            totals = np.array([_count(path, line, count, cell) for line, cell in cells[count].items()])
+            counts = self._times(path, counts, totals, count, cells.index)
         if of_labels:
-            twice = table.cells[names][table.cells[names].duplicated()]
-            if len(twice):
-                raise RockspaceError(f"{path}: row {twice.index[0]}: duplicate row for label {twice.iloc[0]!r}")
-            place = pd.DataFrame({"image_id": "", "label": table.cells[names].to_numpy(str)})
+            if _CHOSEN.match(names.lower()):
+                raise RockspaceError(f"{path}: its rows ({names!r}) are what was chosen; transpose it")
+            found: list[str] = []
+            for line, cell in cells[names].items():
+                label = _spelled(cell, self.labels)
+                if label is None or label in found:
+                    fault = (
+                        f"duplicate row for label {cell!r}" if label else f"found {cell!r} ({names}); needed: a label"
+                    )
+                    raise RockspaceError(f"{path}: row {line}: {fault}")
+                found.append(label)
+            place = pd.DataFrame({"image_id": "", "label": found})
         else:
             shown = pairing.rows >= 0
             counts = counts[pairing.rows[shown]]
             place = self.catalog.loc[shown, ["image_id", "label"]]
-        return self._long(counts, place, condition, categories, self._person(path))
+        self._refuse_twice(path, cells, self._person(path))
+        fitting = [name for name, each in self.conditions.items() if set(each.categories) == set(categories)]
+        return self._long(path, counts, place, self._condition_with(path, categories, fitting), categories)
 
     def _array(self, path: Path) -> pd.DataFrame:
         """Counts alone, as of CIFAR-10H."""
         try:
             counts = np.load(path, allow_pickle=False)
-        except ValueError as error:
+        except (ValueError, EOFError, OSError) as error:
             raise RockspaceError(f"{path}: no array of numbers ({error})") from None
         images = self.split.iloc[ordered(self.split["file"].tolist(), "natural")]
         self.columns[f"counts of the {len(images)} {self.settings['split']} images in natural order"] += 1
-        categories = next(iter(self.conditions.values())).categories if self.conditions else _labels(self.catalog)
+        shape = f"{counts.dtype} of shape {counts.shape}"
+        fitting = [name for name, each in self.conditions.items() if counts.shape[1:] == (len(each.categories),)]
+        fitting = fitting or list(self.conditions)[:1]
+        categories = self.conditions[self._one_of(path, fitting)].categories if fitting else _labels(self.catalog)
         needed = len(images), len(categories)
-        if counts.shape != needed or not np.issubdtype(counts.dtype, np.number):
+        if counts.shape != needed or counts.dtype.kind not in "biuf":
             raise RockspaceError(
-                f"{path}: numbers of shape {counts.shape}; needed: {needed}, the {self.settings['split']} images in natural "
-                "order of their paths x categories"
+                f"{path}: {shape}; needed: numbers of shape {needed}, the {self.settings['split']} images in natural order of "
+                "their paths x categories"
             )
-        if not np.isfinite(counts).all() or (counts < 0).any() or not counts.any(axis=1).all():
-            raise RockspaceError(f"{path}: every count must be finite and at least 0, and one of each row more")
-        condition = self._with_categories(categories, path)
-        return self._long(
-            counts.astype(np.float64), images[["image_id", "label"]], condition, categories, self._person(path)
-        )
+        if not np.isfinite(counts).all() or (counts < 0).any():
+            raise RockspaceError(f"{path}: every count must be finite and at least 0")
+        self._refuse_twice(path, pd.DataFrame(counts), self._person(path))
+        condition = self._condition_with(path, categories, fitting)
+        return self._long(path, counts.astype(np.float64), images[["image_id", "label"]], condition, categories)
 
-    def _with_categories(self, categories: list[str], path: Path) -> str:
-        """The condition that a table of counts is of: the one with its categories."""
-        for name, each in self.conditions.items():
-            if set(each.categories) == set(categories):
-                return name
+    def _one_of(self, path: Path, fitting: Sequence[str]) -> str:
+        """The condition that a table of counts is of, among those that fit it."""
+        own = self._of_file(path)
+        if own is None and len(fitting) > 1:
+            raise RockspaceError(
+                f"{path}: may be of condition {fitting[0]!r} or {fitting[1]!r}; name it in files of one of choices.conditions"
+            )
+        return own or fitting[0]
+
+    def _condition_with(self, path: Path, categories: list[str], fitting: Sequence[str]) -> str:
+        """The condition that a table of counts is of, whose categories are these."""
+        if fitting:
+            condition = self._one_of(path, fitting)
+            if condition in fitting:
+                return condition
         if self.settings["conditions"]:
             raise RockspaceError(
                 f"{path}: its categories, {listed(categories)}, are those of none of choices.conditions"
@@ -428,14 +576,29 @@ class _Reader:
         return ONLY_CONDITION
 
     @staticmethod
+    def _times(path: Path, counts: np.ndarray, totals: np.ndarray, column: str, lines: pd.Index) -> np.ndarray:
+        """Counts of which ``totals`` are the sums, or shares of these."""
+        sums = counts.sum(axis=1)
+        if _are_shares(counts):
+            return counts / np.where(sums > 0, sums, 1)[:, None] * totals[:, None]
+        for line, own, total in zip(lines, sums, totals, strict=True):
+            if not np.isclose(own, total):
+                raise RockspaceError(f"{path}: row {line}: its counts add up to {own:g}, but {column!r} says {total:g}")
+        return counts
+
     def _long(
-        counts: np.ndarray, place: pd.DataFrame, condition: str, categories: Sequence[str], person: str
+        self, path: Path, counts: np.ndarray, place: pd.DataFrame, condition: str, categories: Sequence[str]
     ) -> pd.DataFrame:
+        if _are_shares(counts):
+            sums = counts.sum(axis=1, keepdims=True)
+            counts = counts / np.where(sums > 0, sums, 1)
+            self.notes.append(f"{path.name}: shares of an unknown number of responses: each row counts as one response")
+        self.left_out["without a response"] += int((~counts.any(axis=1)).sum())
         rows, columns = np.nonzero(counts)
         return pd.DataFrame(
             {
                 "condition": condition,
-                "person": person,
+                "person": self._person(path),
                 "image_id": place["image_id"].to_numpy(str)[rows],
                 "label": place["label"].to_numpy(str)[rows],
                 "category": np.array(categories)[columns],
@@ -443,6 +606,24 @@ class _Reader:
             },
             columns=COLUMNS,
         )
+
+
+def _are_shares(counts: np.ndarray) -> bool:
+    """Whether these are no whole numbers, and all rows with any add up to 1, or to 100."""
+    sums = counts.sum(axis=1)
+    return bool((counts % 1).any()) and any(
+        bool((np.abs(sums[sums > 0] / whole - 1) <= _ROUNDED).all()) for whole in _WHOLE
+    )
+
+
+def _refuse_namesakes(files: Sequence[Path]) -> None:
+    file_of: dict[str, Path] = {}
+    for file in files:
+        if file_of.setdefault(file.stem, file) != file:
+            raise RockspaceError(
+                f"{file}: may be of another person than {file_of[file.stem]}; give each person a name of their own "
+                "(choices.file_per_person goes by names of files)"
+            )
 
 
 def _labels(catalog: pd.DataFrame) -> list[str]:
@@ -479,11 +660,9 @@ def _accurate(
         raise RockspaceError(
             "config: choices.least_accuracy: people are not named in the files; set choices.columns.person, or 0"
         )
-    right = [
-        conditions[condition].category_of.get(label) == category
-        for condition, label, category in responses[["condition", "label", "category"]].itertuples(index=False)
-    ]
-    each = responses.assign(right=right * responses["count"]).groupby(["condition", "person"])[["right", "count"]].sum()
+    right = [conditions[name].category_of.get(label) for name, label in responses[["condition", "label"]].to_numpy()]
+    known = responses.assign(right=(responses["category"] == right) * responses["count"])[pd.notna(right)]
+    each = known.groupby(["condition", "person"])[["right", "count"]].sum()
     low = each.index[each["right"] / each["count"] < least]
     kept = ~pd.MultiIndex.from_frame(responses[["condition", "person"]]).isin(low)
     notes.append(
@@ -491,6 +670,28 @@ def _accurate(
         f"{responses.loc[~kept, 'count'].sum():,.0f} responses"
     )
     return responses[kept]
+
+
+def _same(value: object) -> str:
+    """A cell, or a value of the configuration, as they are compared: 0.50 is 0.5, TRUE is true, and nothing is empty."""
+    text = "" if value is None else str(value).strip()
+    return str(number(text)) if is_number(text) else text.casefold()
+
+
+def _loose(text: str) -> str:
+    """A name without case and with one kind of blank, one of which comes first, as in no name itself."""
+    return " " + re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", _plain(text.strip())).casefold())
+
+
+def _spellings(names: Iterable[str]) -> dict[str, str]:
+    """The name of each name, and of each way to write one alone."""
+    names = list(names)
+    written = Counter(map(_loose, names))
+    return {_loose(name): name for name in names if written[_loose(name)] == 1} | {name: name for name in names}
+
+
+def _spelled(text: str, spellings: Mapping[str, str]) -> str | None:
+    return spellings.get(text, spellings.get(_loose(text)))
 
 
 def _plain(cell: str) -> str:
