@@ -121,8 +121,9 @@ def test_keys_numbers_and_abbreviations_are_the_categories_that_the_configuratio
         RockspaceError, match=r"row 3: found '3' .* a category, or one of choices\.conditions\.c\.codes"
     ):
         chosen(["0", "3"], codes=[0, 1, 2])
-    with pytest.raises(RockspaceError, match=r"choices\.conditions\.c\.codes: found 2; needed: 3"):
-        chosen(["0"], codes=[0, 1])
+    for codes in ([0, 1], [1, "01", 2], ["f", "F", "g"]):
+        with pytest.raises(RockspaceError, match=r"choices\.conditions\.c\.codes: found 2 different ones; needed: 3"):
+            chosen(["0"], codes=codes)
 
 
 def test_names_of_categories_are_recognised_in_any_case_and_with_any_blanks(tmp_path):
@@ -425,6 +426,36 @@ def test_a_file_that_does_not_fit_is_refused_in_one_line_with_file_and_row(tmp_p
         read(tmp_path, text)
     assert str(error.value).startswith(str(tmp_path / "choices.csv"))
     assert "\n" not in str(error.value)
+
+
+AB = {"a": {"categories": ["L0", "L1"]}, "b": {"categories": ["L1", "L2"]}}
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"columns": {"person": "x", "image": "x"}}, r'columns\.image: found "x", as person; each needs its own column'),
+        ({"studied": {"tokens": [1], "file": "x.csv"}}, "studied: found tokens and file; allowed: one of them"),
+        ({"conditions": AB, "variants": [{"name": "x", "biases": "free"}]}, r'biases: found "free"; allowed: "equal" or "free by'),
+        ({"variants": [{"name": "x", "strengths": "free"}]}, r"strengths: .* unless choices\.studied\.file tells groups apart"),
+        ({"spaces": [{"name": "predicted", "file": "x"}]}, r"spaces\[0\]\.name: found 'predicted' twice"),
+    ],
+)  # fmt: skip
+def test_keys_that_contradict_each_other_are_refused_before_anything_is_read(choices, words):
+    with pytest.raises(RockspaceError, match=f"config: choices.*{words}"):
+        settings(**choices)
+
+
+def test_conditions_are_called_differently_and_may_be_numbers(tmp_path):
+    text = "image,condition,response\nL0_train_01,1,L0\nL0_train_01,2,L1\n"
+    choices = read(tmp_path, text, conditions={1: AB["a"], 2: AB["b"]})
+    assert counted(choices, "condition", "category") == {("1", "L0"): 1, ("2", "L1"): 1}
+    with pytest.raises(RockspaceError, match=r"conditions\.b\.code: files would call condition 'a' the same"):
+        read(
+            tmp_path,
+            text,
+            conditions={name: each | {"code": code} for (name, each), code in zip(AB.items(), (1, "01"), strict=True)},
+        )
 
 
 def test_keys_that_do_not_go_together_and_files_that_are_missing_are_refused(tmp_path):

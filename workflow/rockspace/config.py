@@ -19,6 +19,9 @@ from rockspace.config_files import DEEPEST, MOST_VALUES
 from rockspace.errors import RockspaceError
 from rockspace.network_kinds import as_it_is, is_trained, settle
 
+SPACES_OF_NETWORKS = ("embedding", "components", "predicted", "outputs")
+"""The spaces in which people's choices are explained, beside people's own coordinates and tables of others."""
+
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
 CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]*@", re.IGNORECASE)
 """A user name or password in an address; a run keeps its configuration in its results."""
@@ -337,15 +340,33 @@ def _check_across_keys(config: dict[str, Any]) -> None:
     for i, model in enumerate(config["models"]):
         _check_model(config, model, f"config: models[{i}]")
     trained = [model["name"] for model in config["models"] if is_trained(model)]
-    for name, each in config["choices"]["conditions"].items():
-        if len(each.get("codes", each["categories"])) != len(each["categories"]):
-            raise RockspaceError(
-                f"config: choices.conditions.{name}.codes: found {len(each['codes'])}; needed: {len(each['categories'])}, one for "
-                "each category"
-            )
-    _check_names(config["choices"]["variants"], "choices.variants", "variant")
-    _check_names(config["choices"]["spaces"], "choices.spaces", "space", ["coordinates"])
+    _check_choices(config["choices"])
     _check_ensembles(config["ensembles"], names, trained, config["seeds"])
+
+
+def _check_choices(choices: Mapping[str, Any]) -> None:
+    _check_names(choices["variants"], "choices.variants", "variant")
+    _check_names(choices["spaces"], "choices.spaces", "space", ["coordinates", *SPACES_OF_NETWORKS])
+    role_of: dict[str, str] = {}
+    for role, column in choices["columns"].items():
+        if column is not None and role_of.setdefault(column, role) != role:
+            raise RockspaceError(
+                f"config: choices.columns.{role}: found {json.dumps(column)}, as {role_of[column]}; each needs its own column"
+            )
+    if choices["studied"]["tokens"] and choices["studied"]["file"]:
+        raise RockspaceError("config: choices.studied: found tokens and file; allowed: one of them")
+    sets = list({tuple(each["categories"]) for each in choices["conditions"].values()})
+    for i, variant in enumerate(choices["variants"]):
+        if variant["biases"] == "free" and len(sets) > 1:
+            raise RockspaceError(
+                f'config: choices.variants[{i}].biases: found "free"; allowed: "equal" or "free by condition", since the conditions have '
+                "different categories"
+            )
+        if variant["strengths"] != "equal" and not choices["studied"]["file"]:
+            raise RockspaceError(
+                f'config: choices.variants[{i}].strengths: found {json.dumps(variant["strengths"])}; allowed: "equal", unless '
+                "choices.studied.file tells groups apart"
+            )
 
 
 def _check_names(entries: list[dict[str, Any]], key: str, what: str, taken: Sequence[str] = ()) -> None:

@@ -36,7 +36,7 @@ try:
         named_files,
     )
     from rockspace.networks.layer_names import embedded_layers
-    from rockspace.people.choices import choice_files
+    from rockspace.people.choices import check_conditions, choice_files
     from rockspace.sources import digest_of
 except ModuleNotFoundError as error:
     raise WorkflowError(
@@ -147,6 +147,7 @@ wildcard_constraints:
 CHOICES = settings["choices"]
 try:
     CHOICE_FILES = choice_files(CHOICES["files"])
+    check_conditions(CHOICES["conditions"])
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
 # Tables of the user's that choices need beside them, by config key.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from rockspace.alignment.intervals import MIN_UNITS
 from rockspace.alignment.spaces import UnusableSpaces, subtypes_of
 from rockspace.artifacts import read_json
 from rockspace.choices.context_model import CategorySet
@@ -102,11 +104,17 @@ class Experiment:
             seed: Decides who is drawn.
 
         Returns:
-            How often each person was drawn, each time.
+            How often each person was drawn, each time; nothing where people are not told apart, or for fewer than
+            three in a condition. Who shared their conditions with fewer than two others are drawn among each other.
         """
-        rng, names = np.random.default_rng(seed), self.people or []
-        were_in = {name: tuple(name in set(task.people) for task in self.tasks) for name in names}
-        strata = [[name for name in names if were_in[name] == each] for each in dict.fromkeys(were_in.values())]
+        names = self.people
+        if names is None or min(len(task.people) for task in self.tasks) < MIN_UNITS:
+            return []
+        rng, people = np.random.default_rng(seed), [set(task.people) for task in self.tasks]
+        were_in = {name: tuple(name in each for each in people) for name in names}
+        sizes = Counter(were_in.values())
+        stratum_of = {name: each if sizes[each] >= MIN_UNITS else None for name, each in were_in.items()}
+        strata = [[name for name in names if stratum_of[name] == each] for each in dict.fromkeys(stratum_of.values())]
         drawn = []
         for _ in range(number):
             weights: dict[str, float] = {}

@@ -163,7 +163,7 @@ def choice_report(
     """
     place_of = space.place_of
     sets = [task.in_space(place_of) for task in experiment.tasks]
-    drawn = experiment.resamples(resamples, seed) if experiment.people else []
+    drawn = experiment.resamples(resamples, seed)
     models: dict[str, Any] = {}
     predicted = {}
     for variant in variants:

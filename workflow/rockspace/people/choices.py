@@ -90,6 +90,28 @@ def choice_files(patterns: Sequence[str], key: str = "choices.files") -> list[Pa
     return list(dict.fromkeys(files))
 
 
+def check_conditions(conditions: Mapping[Any, Mapping[str, Any]]) -> None:
+    """Check what the configuration says about conditions, as far as that needs no image.
+
+    Raises:
+        RockspaceError: With the key, for codes or files that do not fit.
+    """
+    named: dict[str, Any] = {}
+    for name, each in conditions.items():
+        key = f"config: choices.conditions.{name}"
+        other = named.setdefault(_same(each.get("code", name)), name)
+        if other != name:
+            raise RockspaceError(
+                f"{key}.code: files would call condition {str(other)!r} the same; each needs its own code"
+            )
+        choice_files(each.get("files", ()), f"choices.conditions.{name}.files")
+        if "codes" in each and len(set(map(_same, each["codes"]))) != len(each["categories"]):
+            raise RockspaceError(
+                f"{key}.codes: found {len(set(map(_same, each['codes'])))} different ones; needed: {len(each['categories'])}, one "
+                "for each category (f and F, 1 and 01 are the same)"
+            )
+
+
 def read_choices(files: Sequence[Path], catalog: pd.DataFrame, settings: Mapping[str, Any], filename: str) -> Choices:
     """Read what people chose.
 
@@ -104,6 +126,7 @@ def read_choices(files: Sequence[Path], catalog: pd.DataFrame, settings: Mapping
     Raises:
         RockspaceError: With file and row or key, for the first thing that does not fit.
     """
+    check_conditions(settings["conditions"])
     reader = _Reader(catalog, settings, filename)
     if settings["file_per_person"]:
         _refuse_namesakes(files)
@@ -141,6 +164,7 @@ class _Reader:
     """What the configuration and the catalog say about all files."""
 
     def __init__(self, catalog: pd.DataFrame, settings: Mapping[str, Any], filename: str) -> None:
+        settings = {**settings, "conditions": {str(name): each for name, each in settings["conditions"].items()}}
         self.catalog, self.settings, self.filename = catalog, settings, filename
         self.notes: list[str] = []
         self.left_out: Counter[str] = Counter()
