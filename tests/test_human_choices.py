@@ -523,6 +523,32 @@ def test_intervals_of_parameters_over_people_hold_the_populations_value_as_often
     assert 0.88 <= coverage_of_parameters(own_space, people=40, experiments=200, resamples=200) <= 0.99
 
 
+def test_nothing_can_be_explained_of_people_who_chose_all_categories_alike(own_space, experiment):
+    (first, *_), alike = experiment.tasks, np.ones_like(experiment.tasks[0].counts)
+    alone = type(experiment)([type(first)(**vars(first) | {"counts": alike})])
+    model = choice_report(own_space, alone, VARIANTS[:1], resamples=0, seed=0)[0]["models"]["sensitivity"]
+    assert model["in_sample"]["explained"] is model["new_subtypes"]["explained"] is None
+
+
+def test_intervals_of_parameters_need_three_people_in_each_condition(experiment):
+    first, second = experiment.tasks
+
+    def strata(names):
+        """How often people are drawn, whose names in the two conditions are these."""
+        tasks = [
+            type(task)(**vars(task) | {"people": np.array(own), "counts": task.counts[: len(own)]})
+            for task, own in zip((first, second), names, strict=True)
+        ]
+        return type(experiment)(tasks).resamples(50, seed=0)
+
+    assert strata([["a", "b"], ["c", "d", "e"]]) == []
+    for drawn in strata([["a", "b", "c"], ["c", "d", "e"]]):  # each with fewer than two others
+        assert sum(drawn.values()) == 5
+    few = strata([["a", "b", "c", "d"], ["d", "e", "f", "g"]])
+    assert {drawn["d"] for drawn in few} == {1}
+    assert all(drawn["a"] + drawn["b"] + drawn["c"] == 3 for drawn in few)
+
+
 def test_a_space_that_lacks_an_image_says_which(own_space, experiment):
     lacking = ChoiceSpace("x", NAMES, own_space.image_id[1:], own_space.places[1:])
     with pytest.raises(ValueError, match="image 'L0_train_0', which people studied or were shown, has no place"):

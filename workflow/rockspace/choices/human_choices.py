@@ -20,6 +20,8 @@ from rockspace.choices.experiment import Experiment
 FOLDS = 10
 IN_SAMPLE, NEW_SUBTYPES, NEW_PEOPLE = "in_sample", "new_subtypes", "new_people"
 PEOPLE, SUBTYPES = "people", "subtypes"
+# Share of the likelihood of guessing by which observed shares exceed it if they are guesses too.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -321,7 +323,9 @@ def _figures(log_p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, A
     figures: dict[str, Any] = {
         "log_likelihood": sum(by_task),
         "log_likelihood_by_condition": {task.name: each for task, each in zip(experiment.tasks, by_task, strict=True)},
-        "explained": float((sum(by_task) - reference["chance"]) / span) if span > 0 else None,
+        "explained": float((sum(by_task) - reference["chance"]) / span)
+        if span > _ROUNDING * -reference["chance"]
+        else None,
         **_correlations([np.exp(each) for each in log_p], experiment),
         "accuracy": _accuracy([np.exp(each) for each in log_p], experiment),
     }
