@@ -197,6 +197,8 @@ def test_with_one_exemplar_a_category_sensitivity_and_response_scaling_cannot_be
     together = prototypes.correlation(prototypes.fit(counts), "sensitivity", "response_scaling")
     apart = exemplars.correlation(exemplars.fit(counts), "sensitivity", "response_scaling")
     assert together == pytest.approx(-1, abs=1e-4)
+    assert prototypes.undetermined(prototypes.fit(counts)) == ["sensitivity", "response_scaling"]
+    assert exemplars.undetermined(exemplars.fit(counts)) == []
     assert -0.999 < apart < 0
     assert (
         ContextModel([studied]).correlation(ContextModel([studied]).fit(counts), "sensitivity", "response_scaling")

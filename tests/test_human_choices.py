@@ -11,10 +11,12 @@ from scipy.optimize import minimize
 from chaos import is_whole
 from rockspace.alignment.spaces import Spaces
 from rockspace.artifacts import write_csv
+from rockspace.choices import human_choices
 from rockspace.choices.ceilings import ceilings
 from rockspace.choices.choice_tables import (
     PEOPLE,
     Explained,
+    conditions_table,
     confusion,
     explain,
     read_image_table,
@@ -29,11 +31,12 @@ from rockspace.choices.human_choices import (
     choice_report,
     fitted_parameters,
     gain_interval,
+    held_out,
     space_of_people,
     spaces_of_layer,
 )
 from rockspace.config import is_one_solution
-from rockspace.report.choices import choices_figure, images_figure, spaces_figure
+from rockspace.report.choices import choices_figure, images_figure, spaces_figure, subtypes_figure
 from tools.simulated_choices import simulated_choices
 from workflow_runs import TINY, Workplace
 
@@ -256,9 +259,60 @@ def test_cross_validation_over_subtypes_never_fits_to_the_choices_that_it_predic
         choice_report(own_space, each, VARIANTS[:1], resamples=2, seed=0)[1]["sensitivity"][0]
         for each in (experiment, with_other_choices(experiment, rows=slice(0, 4)))
     )
-    # These are of one subtype, whose fold is fitted to the other subtypes.
+    # These are of one subtype, which is predicted by parameters fitted to the other subtypes.
     np.testing.assert_allclose(before[:4], after[:4], atol=1e-4)
     assert np.abs(before[4:] - after[4:]).max() > 0.01
+
+
+def test_nothing_but_intervals_of_parameters_depends_on_the_seed(own_space, experiment):
+    """So that what two spaces predict of the same choices is paired, whatever the seeds of their networks."""
+    (_, one), (_, other) = (
+        choice_report(own_space, experiment, VARIANTS[:1], resamples=2, seed=seed) for seed in (0, 7)
+    )
+    np.testing.assert_allclose(one["sensitivity"][0], other["sensitivity"][0], atol=1e-6)
+
+
+def test_subtypes_are_left_out_one_at_a_time_unless_they_are_many(experiment, monkeypatch):
+    asked = []
+    held_out(experiment, lambda counts: asked.append(counts) or counts)
+    assert len(asked) == 6
+    for counts in asked:
+        left = {
+            label
+            for task, each in zip(experiment.tasks, counts, strict=True)
+            for label in task.subtypes[~each.any(axis=1)]
+        }
+        assert len(left) == 1
+    monkeypatch.setattr(human_choices, "ONE_AT_A_TIME", 5)
+    monkeypatch.setattr(human_choices, "FOLDS", 2)
+    asked.clear()
+    held_out(experiment, lambda counts: asked.append(counts) or counts)
+    assert len(asked) == 2
+
+
+def test_what_is_fitted_to_a_category_alone_is_not_judged_by_other_subtypes(own_space, experiment):
+    biased = [Variant("biases", {"biases": "free by condition"})]
+    figures, predicted = choice_report(own_space, experiment, biased, resamples=2, seed=0)
+    model = figures["models"]["biases"]
+    assert (model["leading"], model["new_subtypes"]) == ("in_sample", None)
+    assert model["new_people"]["log_likelihood"] < model["in_sample"]["log_likelihood"]
+    assert sum(
+        np.sum(task.total * each) for task, each in zip(experiment.tasks, predicted["biases"], strict=True)
+    ) == pytest.approx(model["in_sample"]["log_likelihood"])
+
+
+def test_a_value_at_an_end_of_its_range_has_no_interval_and_shrunk_weights_no_criterion(own_space, experiment):
+    sharp = type(experiment)([type(task)(**vars(task) | {"counts": 50.0 * task.right * task.counts.sum(axis=2, keepdims=True)}) for task in experiment.tasks])  # fmt: skip
+    model = choice_report(own_space, sharp, [Variant("sharp", {"response_scaling": "free"})], resamples=4, seed=0)[0][
+        "models"
+    ]["sharp"]
+    assert model["undetermined"]
+    open_ = [each for each in model["parameters"] if each["name"] in model["undetermined"]]
+    assert [each["ci_people"] for each in open_] == [None] * len(open_)
+    shrunk = choice_report(
+        own_space, experiment, [Variant("shrunk", {"weights": "free"}, shrinkage=9)], resamples=2, seed=0
+    )[0]
+    assert "aic" not in shrunk["models"]["shrunk"]["in_sample"]
 
 
 def test_cross_validation_over_people_predicts_each_by_parameters_fitted_to_others(own_space, experiment):
@@ -316,6 +370,39 @@ def test_a_held_out_person_is_predicted_by_the_shares_of_the_others(experiment):
     assert plainly(smoothing) > max(plainly(0.9 * smoothing), plainly(1.1 * smoothing))
     assert found["chance"] < found["person"]["log_likelihood"] < found["saturated"]
     assert 0.8 < found["split_half"]["r"] < 1
+    assert found["split_half"]["most_r_errors"] == pytest.approx(found["split_half"]["r_errors"] ** 0.5)
+
+
+def test_right_answers_alone_say_how_often_studied_and_new_images_are_named_rightly(experiment):
+    found, total = ceilings(experiment, splits=2), 0.0
+    for task in experiment.tasks:
+        for studied in (True, False):
+            of = task.rows["studied"].to_numpy() == studied
+            counts, right = task.total[of], task.right[of]
+            if of.any():
+                share = (counts[right].sum() + 0.5) / (counts.sum() + 1)
+                total += counts[right].sum() * np.log(share)
+                total += counts[~right].sum() * np.log((1 - share) / (counts.shape[1] - 1))
+    assert found["right_only"]["in_sample"] == pytest.approx(total)
+    assert found["chance"] < found["right_only"]["new_subtypes"] < found["right_only"]["in_sample"] < found["saturated"]
+
+
+def test_conditions_have_right_responses_observed_and_predicted(explained, experiment):
+    table = conditions_table(entries(explained))
+    row = table[
+        (table["model"] == PEOPLE)
+        & (table["variant"] == "sensitivity")
+        & (table["condition"] == "second")
+        & (table["images"] == "new")
+    ]
+    (row,) = row.to_dict("records")
+    images = explained[PEOPLE][1].query("variant == 'sensitivity' and condition == 'second' and not studied")
+    assert row["responses"] == images["responses"].sum()
+    assert row["log_likelihood"] == pytest.approx(images["log_likelihood"].sum())
+    for side in ("observed", "predicted"):
+        share = sum(each[f"{each['category']} {side}"] * each["responses"] for _, each in images.iterrows())
+        assert row[side] == pytest.approx(share / row["responses"])
+    assert row["observed_low_people"] < row["observed"] < row["observed_high_people"]
 
 
 def test_halves_of_more_people_agree_better_as_spearman_and_brown_say(own_space):
@@ -403,13 +490,14 @@ def test_all_spaces_stand_side_by_side_and_are_compared_with_peoples_own_over_pe
 def test_subtypes_say_where_spaces_part(explained, experiment):
     table = subtypes_table(entries(explained))
     own = table[(table["model"] == PEOPLE) & (table["variant"] == "sensitivity")]
-    assert own.groupby("condition")["label"].count().to_dict() == {"first": 3, "second": 4}
+    assert own.groupby("condition")["label"].nunique().to_dict() == {"first": 3, "second": 4}
     assert (own["beyond_people"] == 0).all()
     row = table[(table["space"] == "predicted") & (table["variant"] == "sensitivity")].iloc[0]
     images = explained[row["model"]][1]
     images = images[
         (images["space"] == "predicted") & (images["variant"] == "sensitivity")
         & (images["condition"] == row["condition"]) & (images["label"] == row["label"])
+        & (images["studied"] == (row["images"] == "studied"))
     ]  # fmt: skip
     assert row["responses"] == images["responses"].sum()
     assert row["log_likelihood_per_response"] == pytest.approx(images["log_likelihood"].sum() / row["responses"])
@@ -446,6 +534,11 @@ def test_pictures_show_every_space_condition_and_variant(explained, experiment, 
     assert "Left out: 3 rows without an answer." in caption
     spaces = spaces_table(entries(explained), experiment, ceilings(experiment, splits=2))
     spaces_figure(spaces, [tmp_path / "all.png", tmp_path / "all.svg"])
+    subtypes_figure(
+        subtypes_table(entries(explained)), spaces, [tmp_path / "subtypes.png", tmp_path / "subtypes.caption.txt"]
+    )
+    assert is_whole(tmp_path / "subtypes.png")
+    assert "in people's own coordinates" in (tmp_path / "subtypes.caption.txt").read_text()
     drawn = (tmp_path / "all.svg").read_text()
     assert all(f"{name} predicted" in drawn for name in explained if name != PEOPLE)
     assert all(variant.name in drawn for variant in VARIANTS)
@@ -601,7 +694,7 @@ def test_choices_run_as_stages_from_trials_and_ready_embeddings_to_all_spaces_si
     table = pd.read_csv(study / "human_choices.csv", keep_default_na=False)
     assert set(table["space"]) == {"coordinates", "other", "embedding", "components", "predicted"}
     assert set(table["variant"]) == {"sensitivity", "response scaling", "weights"}
-    assert all(is_whole(study / f"human_choices{part}.png") for part in ("", ".images"))
+    assert all(is_whole(study / f"human_choices{part}.png") for part in ("", ".images", ".subtypes"))
     page, paper = ((study / name).read_text() for name in ("overview.html", "results.md"))
     assert "What people took the images for" in page
     assert "144 choices of a category" in paper

@@ -362,6 +362,12 @@ def _check_choices(choices: Mapping[str, Any]) -> None:
                 f'config: choices.variants[{i}].biases: found "free"; allowed: "equal" or "free by condition", since the conditions have '
                 "different categories"
             )
+        scaling = variant["response_scaling"]
+        if variant["prototype"] and isinstance(scaling, str) and isinstance(variant["sensitivity"], str):
+            raise RockspaceError(
+                f"config: choices.variants[{i}].response_scaling: found {json.dumps(scaling)}; allowed: a number, since with one prototype for "
+                "each category it does the same as sensitivity"
+            )
         if variant["strengths"] != "equal" and not choices["studied"]["file"]:
             raise RockspaceError(
                 f'config: choices.variants[{i}].strengths: found {json.dumps(variant["strengths"])}; allowed: "equal", unless '

@@ -224,10 +224,16 @@ rule human_choices:
         photographs=rules.restructure.output.images,
     output:
         table=report(f"{STUDY}/human_choices.csv", caption="../report/human_choices.rst", category="Human choices"),
+        conditions=f"{STUDY}/human_choices.conditions.csv",
         subtypes=f"{STUDY}/human_choices.subtypes.csv",
         png=report(f"{STUDY}/human_choices.png", caption="../report/caption.rst", category="Human choices"),
         svg=f"{STUDY}/human_choices.svg",
         caption=f"{STUDY}/human_choices.caption.txt",
+        subtypes_png=report(
+            f"{STUDY}/human_choices.subtypes.png", caption="../report/caption.rst", category="Human choices"
+        ),
+        subtypes_svg=f"{STUDY}/human_choices.subtypes.svg",
+        subtypes_caption=f"{STUDY}/human_choices.subtypes.caption.txt",
         images_png=report(
             f"{STUDY}/human_choices.images.png", caption="../report/caption.rst", category="Human choices"
         ),

@@ -207,7 +207,7 @@ rule overview:
         manifests=expand(rules.download.output.manifest, files=["raw", "people"]),
         catalog=rules.restructure.output.catalog,
         reading=rules.coordinates.output.reading,
-        choices=[f"{STUDY}/human_choices.csv"] if CHOICE_FILES else [],
+        choices=[f"{STUDY}/human_choices{part}.csv" for part in ("", ".conditions")] if CHOICE_FILES else [],
         choices_reading=[f"{STUDY}/choices/reading.json"] if CHOICE_FILES else [],
         summary=rules.summary.output.csv,
         entries=rules.comparison.output.entries,

@@ -6,10 +6,16 @@ from rockspace.artifacts import read_json, write_csv
 from rockspace.runlog import recorded
 
 with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.output) as log:
-    from rockspace.choices.choice_tables import Explained, read_image_table, spaces_table, subtypes_table
+    from rockspace.choices.choice_tables import (
+        Explained,
+        conditions_table,
+        read_image_table,
+        spaces_table,
+        subtypes_table,
+    )
     from rockspace.choices.experiment import read_experiment
     from rockspace.data.catalog import read_catalog
-    from rockspace.report.choices import images_figure, spaces_figure
+    from rockspace.report.choices import images_figure, spaces_figure, subtypes_figure
 
     files, out, params = snakemake.input, snakemake.output, snakemake.params
     catalog = read_catalog(files.catalog)
@@ -20,7 +26,10 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     ]
     table = spaces_table(explained, experiment, read_json(files.ceilings))
     write_csv(out.table, table)
-    write_csv(out.subtypes, subtypes_table(explained))
+    write_csv(out.conditions, conditions_table(explained))
+    subtypes = subtypes_table(explained)
+    write_csv(out.subtypes, subtypes)
+    subtypes_figure(subtypes, table, [out.subtypes_png, out.subtypes_svg, out.subtypes_caption])
     spaces_figure(table, [out.png, out.svg, out.caption])
     study = Path(files.catalog).parent
     photographs = dict(zip(catalog["image_id"], catalog["path"].map(study.joinpath), strict=True))

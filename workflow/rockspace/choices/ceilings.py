@@ -1,4 +1,4 @@
-"""How well people's choices could be predicted at all: by other people's, and by their own other half's."""
+"""What predictions of people's choices are measured by: guessing, the right answers alone, other people, the observed shares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from rockspace.alignment.spaces import correlations
 from rockspace.choices.experiment import Experiment, Task
-from rockspace.choices.human_choices import references, summed_likelihood
+from rockspace.choices.human_choices import IN_SAMPLE, NEW_SUBTYPES, held_out, references, right_only, summed_likelihood
 
 # Logarithms of the constants that are tried for smoothing.
 _SMOOTHING = (-10.0, 5.0)
@@ -25,11 +25,14 @@ def ceilings(experiment: Experiment, *, splits: int = 100, seed: int = 0) -> dic
         seed: Decides the splits.
 
     Returns:
-        `chance` and `saturated` as in `references`; `person`: the likelihood of each person's choices by the shares of all
-        others' in the same condition, with one constant added to each count, chosen to make them most likely; `split_half`:
-        the correlation of the shares of two halves of the people, `r` over all rows and categories and `r_errors` over wrong
-        categories, averaged over the splits and brought to the whole number of people (Spearman, 1910; Brown, 1910). The last two are
-        None for fewer than four people in a condition, or where they are not told apart.
+        `chance` and `saturated` as in `references`; `right_only`: the likelihood by the right answers alone, learnt from all choices
+        (`in_sample`) or from those of other subtypes (`new_subtypes`); `person`: the likelihood of each person's choices by the shares
+        of all others in the same condition, with one constant added to each count, chosen to make them most likely: of a person
+        predicted as an average other; `split_half`: how reliable the shares are: the correlation of those of two halves of the people
+        of each condition, `r` over all rows and categories and `r_errors` over wrong categories, averaged over the splits and
+        brought to the whole number of people (Spearman, 1910; Brown, 1910), and their roots `most_r` and `most_r_errors`, with which
+        shares without sampling error would correlate with the observed ones. The last two are None for fewer than four people in a
+        condition, or where they are not told apart.
 
     References:
         Spearman, C. (1910). Correlation calculated from faulty data. British Journal of Psychology 3, 271-295.
@@ -37,7 +40,18 @@ def ceilings(experiment: Experiment, *, splits: int = 100, seed: int = 0) -> dic
         Psychology 3, 296-322.
     """
     known = experiment.people is not None and min(len(task.people) for task in experiment.tasks) >= MIN_PEOPLE
+    counts = experiment.counts()
+    right = {
+        IN_SAMPLE: right_only(counts, experiment),
+        NEW_SUBTYPES: held_out(experiment, lambda kept: right_only(kept, experiment)),
+    }
     return references(experiment) | {
+        "right_only": {
+            name: None
+            if log_p is None
+            else float(sum(np.sum(own * each) for own, each in zip(counts, log_p, strict=True)))
+            for name, log_p in right.items()
+        },
         "person": _person(experiment) if known else None,
         "split_half": _split_half(experiment, splits, seed) if known else None,
     }
@@ -66,9 +80,8 @@ def _others(task: Task, smoothing: float) -> np.ndarray:
 
 def _split_half(experiment: Experiment, splits: int, seed: int) -> dict[str, float]:
     rng, found = np.random.default_rng(seed), []
-    people = np.array(experiment.people)
     for _ in range(splits):
-        first = set(rng.permutation(people)[: len(people) // 2])
+        first = {name for people in experiment.strata for name in rng.permutation(people)[: len(people) // 2]}
         halves, wrong = [], []
         for task in experiment.tasks:
             is_first = np.isin(task.people, list(first))
@@ -80,4 +93,6 @@ def _split_half(experiment: Experiment, splits: int, seed: int) -> dict[str, flo
         of_errors = np.concatenate([each.ravel() for each in wrong])
         found.append([correlations(x, y)[0], correlations(x[of_errors], y[of_errors])[0]])
     half = np.mean(found, axis=0)
-    return dict(zip(("r", "r_errors"), (2 * half / (1 + half)).tolist(), strict=True))
+    whole = 2 * half / (1 + half)
+    most = np.sqrt(np.maximum(whole, 0))
+    return dict(zip(("r", "r_errors", "most_r", "most_r_errors"), [*whole.tolist(), *most.tolist()], strict=True))

@@ -14,8 +14,10 @@ from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.choices.experiment import Experiment
 from rockspace.choices.human_choices import (
     IN_SAMPLE,
+    NEW,
     NEW_PEOPLE,
     NEW_SUBTYPES,
+    STUDIED,
     SUBTYPES,
     ChoiceSpace,
     Variant,
@@ -168,9 +170,44 @@ def spaces_table(explained: Sequence[Explained], experiment: Experiment, ceiling
                 row |= {f"{name}_per_response": ceilings[name] / total for name in ("chance", "saturated")}
                 person = ceilings["person"] or {}
                 row["person_per_response"] = person.get("log_likelihood_per_response", np.nan)
+                right = ceilings["right_only"][IN_SAMPLE if model["leading"] == IN_SAMPLE else NEW_SUBTYPES]
+                row["right_only_per_response"] = np.nan if right is None else right / total
                 if own is not None and (entry.model, space) != (PEOPLE, COORDINATES):
                     row |= _beyond(entry.table, space, own, variant, experiment)
                 rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def conditions_table(explained: Sequence[Explained]) -> pd.DataFrame:
+    """Say how well studied and new images are named rightly in each condition, observed and predicted.
+
+    Args:
+        explained: Layers, and people themselves.
+
+    Returns:
+        A row for each model, seed, layer, space, variant and condition, and `images` (`studied` or `new`) with a right category: the
+        number of responses, their `log_likelihood` (nats), the share of right ones, `observed` (with a jackknife interval over
+        people) and `predicted`, by the parameters that `leading` names in the table of spaces.
+    """
+    rows = []
+    for entry in explained:
+        for space, figures in entry.figures.items():
+            for variant, model in figures["models"].items():
+                for each in model[model["leading"]]["accuracy"]:
+                    low, high = each["observed_ci_people"] or (np.nan, np.nan)
+                    row = {
+                        "model": entry.model,
+                        "seed": entry.seed,
+                        "layer": entry.layer,
+                        "space": space,
+                        "variant": variant,
+                    }
+                    row |= {
+                        name: each[name] for name in ("condition", "images", "responses", "log_likelihood", "observed")
+                    }
+                    rows.append(
+                        row | {"observed_low_people": low, "observed_high_people": high, "predicted": each["predicted"]}
+                    )
     return pd.DataFrame(rows)
 
 
@@ -181,15 +218,16 @@ def subtypes_table(explained: Sequence[Explained]) -> pd.DataFrame:
         explained: Layers, and people themselves.
 
     Returns:
-        A row for each model, seed, layer, space, variant, condition and subtype: the number of responses, how likely one is
+        A row for each model, seed, layer, space, variant, condition and subtype, of its studied and of its new images: the number of responses, how likely one is
         (`log_likelihood_per_response`, nats), the share of right ones, `observed` and `predicted`, and `beyond_people`: by how much
         a response is more likely than in people's own coordinates.
     """
-    keys, tables = ["variant", "condition", "label"], []
+    keys, tables = ["variant", "condition", "label", "images"], []
     for entry in explained:
         table = entry.table.assign(
             observed=_right_share(entry.table, OBSERVED) * entry.table["responses"],
             predicted=_right_share(entry.table, PREDICTED) * entry.table["responses"],
+            images=np.where(entry.table["studied"], STUDIED, NEW),
         )
         sums = table.groupby(["space", *keys], sort=False)[["responses", "log_likelihood", "observed", "predicted"]]
         sums = sums.sum(min_count=1)
@@ -219,7 +257,7 @@ def _right_share(table: pd.DataFrame, form: str) -> np.ndarray:
 def _row(model: Mapping[str, Any]) -> dict[str, Any]:
     leading, in_sample = model[model["leading"]], model[IN_SAMPLE]
     row: dict[str, Any] = {"n_parameters": model["n_parameters"], "log_likelihood": in_sample["log_likelihood"]}
-    row |= {name: in_sample[name] for name in ("aic", "bic")}
+    row |= {name: in_sample.get(name, np.nan) for name in ("aic", "bic")}
     for fit in (NEW_SUBTYPES, NEW_PEOPLE):
         row[f"{fit}_log_likelihood"] = np.nan if model[fit] is None else model[fit]["log_likelihood"]
     row |= {"leading": model["leading"], "log_likelihood_per_response": leading["log_likelihood_per_response"]}
@@ -230,7 +268,7 @@ def _row(model: Mapping[str, Any]) -> dict[str, Any]:
     for wanted in ("sensitivity", "response_scaling"):
         one = [each["value"] for each in model["parameters"] if each["name"] == wanted and not each["condition"]]
         row[wanted] = one[0] if one else np.nan
-    return row
+    return row | {"undetermined": ", ".join(model["undetermined"])}
 
 
 def _ends(name: str, units: str, ends: Sequence[float] | None) -> dict[str, float]:

@@ -38,7 +38,9 @@ _RANGES = {
     "biases": (-15.0, 15.0),
     "strengths": (-8.0, 8.0),
 }
-_VECTORS = ("weights", "biases", "strengths")
+VECTORS = ("weights", "biases", "strengths")
+"""Parameters of several numbers."""
+
 # As close to the end of its range (on the scale of the search) a parameter counts as being there.
 _AT_BOUND = 1e-3
 # Numbers that are kept for the pairs of an image and an exemplar, in arrays of which a fit holds several (0.4 GB each).
@@ -47,8 +49,9 @@ _MOST_PAIRS = 50_000_000
 _STEP = 1e-4
 # A search near a fit ends where no slope is steeper than this (nats), and takes curvatures below that as none.
 _NEAR, _FLAT = 1e-2, 1.0
-# Curvature (nats) below which the logarithm of a parameter has a standard error of more than 10.
-_INFORMATIVE = 1e-2
+# Curvature (nats) below which the logarithm of a parameter has a standard error of more than 10, along an axis of the information in
+# which the parameter has at least this part.
+_INFORMATIVE, _PART = 1e-2, 0.1
 # Least curvature (nats) that tells a direction apart from one that the choices leave open.
 _OPEN = 1e-6
 
@@ -266,11 +269,20 @@ class ContextModel:
         return float(covariance[i, j] / np.sqrt(covariance[i, i] * covariance[j, j]))
 
     def undetermined(self, found: Fit) -> list[str]:
-        """Return the names of the parameters that ended at an end of their range, or that no longer change the likelihood."""
+        """Return the names of the parameters that the choices leave open.
+
+        They ended at an end of their range, or can change, alone or together with others, without changing the likelihood.
+        """
         low, high = np.reshape(self._bounds, (-1, 2)).T
         at_end = (found.search < low + _AT_BOUND) | (found.search > high - _AT_BOUND)
-        flat = np.abs(np.diag(found.information)) < _INFORMATIVE
-        open_ = {name: at_end if name in _VECTORS else at_end | flat for name in DEFAULTS}
+        information = found.information.copy()
+        for start, stop in {(p.start, p.stop) for (name, _), p in self._places.items() if name in VECTORS}:
+            # Numbers of which only the ratios count: their common level is no parameter.
+            information[start:stop, start:stop] += 1.0
+        values, axes = np.linalg.eigh(information)
+        flat = (np.abs(axes[:, values < _INFORMATIVE]) > _PART).any(axis=1)
+        # A number of a vector may vanish, such as the attention to a dimension, and its logarithm is flat there.
+        open_ = {name: at_end if name in VECTORS else at_end | flat for name in DEFAULTS}
         return [
             name
             for name in DEFAULTS
@@ -296,7 +308,7 @@ class ContextModel:
                 place = slice(len(self._bounds), len(self._bounds) + length)
                 self._bounds += [_RANGES[name]] * length
                 # Of weights and biases with a fixed sum, and of strengths relative to the first group's, one is not free.
-                self.n_parameters += length - (name in _VECTORS)
+                self.n_parameters += length - (name in VECTORS)
             self._places[name, i] = place
 
     def _checked(self, counts: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -322,7 +334,7 @@ class ContextModel:
             if (name, i) not in self._places:
                 ones = np.ones(_length(name, self.sets[i]))
                 equal = ones / len(ones) if name == "biases" else ones
-                values[name] = equal if name in _VECTORS else float(setting)
+                values[name] = equal if name in VECTORS else float(setting)
                 continue
             part = vector[self._places[name, i]]
             match name:

@@ -90,6 +90,15 @@ class Experiment:
         names = sorted({name for task in self.tasks for name in task.people})
         return None if "" in names else names
 
+    @property
+    def strata(self) -> list[list[str]]:
+        """Return the names of the people who were in the same conditions, together; those of fewer than three together, too."""
+        names, of_tasks = self.people or [], [set(task.people) for task in self.tasks]
+        were_in = {name: tuple(name in people for people in of_tasks) for name in names}
+        sizes = Counter(were_in.values())
+        stratum_of = {name: each if sizes[each] >= MIN_UNITS else None for name, each in were_in.items()}
+        return [[name for name in names if stratum_of[name] == each] for each in dict.fromkeys(stratum_of.values())]
+
     def counts(self, weight_of: Mapping[str, float] | None = None) -> list[np.ndarray]:
         """Return the counts of each condition, shape (rows, categories), with each person's times a weight."""
         if weight_of is None:
@@ -107,18 +116,12 @@ class Experiment:
             How often each person was drawn, each time; nothing where people are not told apart, or for fewer than
             three in a condition. Who shared their conditions with fewer than two others are drawn among each other.
         """
-        names = self.people
-        if names is None or min(len(task.people) for task in self.tasks) < MIN_UNITS:
+        if self.people is None or min(len(task.people) for task in self.tasks) < MIN_UNITS:
             return []
-        rng, people = np.random.default_rng(seed), [set(task.people) for task in self.tasks]
-        were_in = {name: tuple(name in each for each in people) for name in names}
-        sizes = Counter(were_in.values())
-        stratum_of = {name: each if sizes[each] >= MIN_UNITS else None for name, each in were_in.items()}
-        strata = [[name for name in names if stratum_of[name] == each] for each in dict.fromkeys(stratum_of.values())]
-        drawn = []
+        rng, drawn = np.random.default_rng(seed), []
         for _ in range(number):
             weights: dict[str, float] = {}
-            for stratum in strata:
+            for stratum in self.strata:
                 times = rng.multinomial(len(stratum), np.full(len(stratum), 1 / len(stratum)))
                 weights |= dict(zip(stratum, times.astype(float), strict=True))
             drawn.append(weights)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold
+from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
 
 from rockspace.alignment.intervals import CONFIDENCE, confidence_interval
 from rockspace.alignment.reduction import reduced_procrustes, reducer
 from rockspace.alignment.spaces import Spaces, correlations
-from rockspace.choices.context_model import DEFAULTS, FREE, FREE_BY_CONDITION, ContextModel, Fit
+from rockspace.choices.context_model import DEFAULTS, FREE, FREE_BY_CONDITION, VECTORS, ContextModel, Fit
 from rockspace.choices.experiment import Experiment
 
 FOLDS = 10
+# Up to so many subtypes are left out one at a time; more in `FOLDS` parts, the same for every space.
+ONE_AT_A_TIME = 40
 IN_SAMPLE, NEW_SUBTYPES, NEW_PEOPLE = "in_sample", "new_subtypes", "new_people"
 PEOPLE, SUBTYPES = "people", "subtypes"
+STUDIED, NEW = "studied", "new"
 # Share of the likelihood of guessing by which observed shares exceed it if they are guesses too.
 _ROUNDING = 1e-9
 
@@ -74,7 +77,15 @@ class Variant:
     @property
     def weighs_dimensions(self) -> bool:
         """Return whether something is fitted that needs few dimensions."""
-        return {FREE, FREE_BY_CONDITION} & {self.settings.get(name) for name in ("weights", "metric")} != set()
+        return self._fits("weights", "metric")
+
+    @property
+    def carries_over(self) -> bool:
+        """Return whether what is fitted to some subtypes can be judged by others: the bias for a category cannot."""
+        return not self._fits("biases")
+
+    def _fits(self, *names: str) -> bool:
+        return any(self.settings.get(name) in (FREE, FREE_BY_CONDITION) for name in names)
 
 
 def space_of_people(
@@ -156,12 +167,12 @@ def choice_report(
         experiment: What people studied and chose.
         variants: What is fitted. Those with free weights or a free metric are left out of spaces whose dimensions have no names.
         resamples: Resamples of people behind each interval of a parameter.
-        seed: Decides starting points, folds and resamples.
+        seed: Decides starting points and resamples.
 
     Returns:
         Figures ready for JSON; and, by variant, the log-probability of each category for each row of each condition, by the
         fit that the figures call `leading`: parameters fitted to choices of other subtypes (`new_subtypes`), or with fewer than
-        three subtypes to the very choices that are scored (`in_sample`).
+        three subtypes, or free biases, to the very choices that are scored (`in_sample`).
     """
     place_of = space.place_of
     sets = [task.in_space(place_of) for task in experiment.tasks]
@@ -175,9 +186,12 @@ def choice_report(
         model = ContextModel(own, variant.settings, shrinkage=variant.shrinkage, seed=seed)
         found = model.fit(experiment.counts())
         log_p = model.log_probabilities(found.parameters)
-        held_out = _new_subtypes(model, found, experiment, seed)
+        held_out = _new_subtypes(model, found, experiment) if variant.carries_over else None
         in_sample = _figures(log_p, experiment)
-        in_sample |= _criteria(in_sample["log_likelihood"], model.n_parameters, sum(map(np.sum, experiment.counts())))
+        if not variant.shrinkage:
+            in_sample |= _criteria(
+                in_sample["log_likelihood"], model.n_parameters, references(experiment)["n_responses"]
+            )
         models[variant.name] = {
             "n_parameters": model.n_parameters,
             "parameters": fitted_parameters(model, found, experiment, drawn, space.dimensions),
@@ -188,7 +202,7 @@ def choice_report(
             "leading": IN_SAMPLE if held_out is None else NEW_SUBTYPES,
             IN_SAMPLE: in_sample,
             NEW_SUBTYPES: None if held_out is None else _figures(held_out, experiment),
-            NEW_PEOPLE: _new_people(model, found, experiment, seed),
+            NEW_PEOPLE: _new_people(model, found, experiment),
         }
         predicted[variant.name] = log_p if held_out is None else held_out
     figures = {"n_dimensions": space.places.shape[1], "validation_moved": space.moved, "models": models}
@@ -223,30 +237,49 @@ def gain_interval(gains: Sequence[np.ndarray], experiment: Experiment, units: st
     return mean, None if ends is None else ends[:, 0].tolist()
 
 
-def _new_subtypes(model: ContextModel, found: Fit, experiment: Experiment, seed: int) -> list[np.ndarray] | None:
+def _new_subtypes(model: ContextModel, found: Fit, experiment: Experiment) -> list[np.ndarray] | None:
     """Log-probabilities by parameters fitted to choices of other subtypes, all exemplars staying what they are."""
-    labels = [task.subtypes for task in experiment.tasks]
-    subtypes = np.unique(np.concatenate(labels))
-    if len(subtypes) < 3:
+    return held_out(experiment, lambda counts: model.log_probabilities(model.fit(counts, start=found).parameters))
+
+
+def held_out(
+    experiment: Experiment, predict: Callable[[list[np.ndarray]], list[np.ndarray]]
+) -> list[np.ndarray] | None:
+    """Predict the choices of each subtype from those of the others.
+
+    Args:
+        experiment: What people chose.
+        predict: From counts of each condition, zero for what is left out, to log-probabilities, both of shape (rows, categories).
+
+    Returns:
+        The log-probabilities of each row by what was learnt without its subtype; None for fewer than three subtypes.
+    """
+    if len(np.unique(np.concatenate([task.subtypes for task in experiment.tasks]))) < 3:
         return None
     predicted = [np.empty(task.total.shape) for task in experiment.tasks]
-    folds = GroupKFold(min(FOLDS, len(subtypes)), shuffle=True, random_state=seed)
-    for _, held in folds.split(subtypes, groups=subtypes):
-        left_out = [np.isin(own, subtypes[held]) for own in labels]
+    for left_out in _left_out(experiment):
         counts = [np.where(out[:, None], 0.0, each) for out, each in zip(left_out, experiment.counts(), strict=True)]
-        fitted = model.fit(counts, start=found)
-        for whole, out, part in zip(predicted, left_out, model.log_probabilities(fitted.parameters), strict=True):
+        for whole, out, part in zip(predicted, left_out, predict(counts), strict=True):
             whole[out] = part[out]
     return predicted
 
 
-def _new_people(model: ContextModel, found: Fit, experiment: Experiment, seed: int) -> dict[str, Any] | None:
+def _left_out(experiment: Experiment) -> Iterator[list[np.ndarray]]:
+    """The rows of each condition that are left out at a time."""
+    labels = [task.subtypes for task in experiment.tasks]
+    subtypes = np.unique(np.concatenate(labels))
+    folds = LeaveOneGroupOut() if len(subtypes) <= ONE_AT_A_TIME else GroupKFold(FOLDS, shuffle=True, random_state=0)
+    for _, held in folds.split(subtypes, groups=subtypes):
+        yield [np.isin(own, subtypes[held]) for own in labels]
+
+
+def _new_people(model: ContextModel, found: Fit, experiment: Experiment) -> dict[str, Any] | None:
     """The likelihood of people's choices by parameters fitted to those of other people."""
     people = experiment.people
     if people is None or len(people) < 3:
         return None
     names, sums = np.array(people), {}
-    for _, held in GroupKFold(min(FOLDS, len(names)), shuffle=True, random_state=seed).split(names, groups=names):
+    for _, held in GroupKFold(min(FOLDS, len(names)), shuffle=True, random_state=0).split(names, groups=names):
         out = set(names[held])
         fitted = model.fit(experiment.counts({name: float(name not in out) for name in people}), start=found)
         for task, log_p in zip(experiment.tasks, model.log_probabilities(fitted.parameters), strict=True):
@@ -289,10 +322,12 @@ def fitted_parameters(
         dimensions: Names of the dimensions, for the weights.
 
     Returns:
-        ``name``, ``of`` (the dimension, category or group), ``condition`` (empty if shared), ``value`` and ``ci_people`` of each.
+        ``name``, ``of`` (the dimension, category or group), ``condition`` (empty if shared), ``value`` and ``ci_people`` of each;
+        without an interval where `ContextModel.undetermined` names it.
     """
     again = [model.fit(experiment.counts(weights), start=found) for weights in drawn]
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    open_ = set(model.undetermined(found)) - set(VECTORS)
     rows = []
     for name, setting in model.settings.items():
         if setting not in (FREE, FREE_BY_CONDITION):
@@ -309,7 +344,8 @@ def fitted_parameters(
                         "of": "" if len(values) == 1 else str(list(of)[j]),
                         "condition": task.name if setting == FREE_BY_CONDITION else "",
                         "value": float(value),
-                        "ci_people": None if ends is None else ends[:, j].tolist(),
+                        # Resamples of a value that the choices leave open, or at an end of its range, say nothing.
+                        "ci_people": None if ends is None or name in open_ else ends[:, j].tolist(),
                     }
                 )
     return rows
@@ -327,7 +363,7 @@ def _figures(log_p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, A
         if span > _ROUNDING * -reference["chance"]
         else None,
         **_correlations([np.exp(each) for each in log_p], experiment),
-        "accuracy": _accuracy([np.exp(each) for each in log_p], experiment),
+        "accuracy": _accuracy(log_p, experiment),
     }
     for units in (PEOPLE, SUBTYPES):
         mean, ends = gain_interval(log_p, experiment, units)
@@ -348,10 +384,10 @@ def _correlations(p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, 
     return figures
 
 
-def _accuracy(p: Sequence[np.ndarray], experiment: Experiment) -> list[dict[str, Any]]:
+def _accuracy(of_tasks: Sequence[np.ndarray], experiment: Experiment) -> list[dict[str, Any]]:
     """Share of right responses to studied and to new images, observed (with an interval over people) and predicted."""
     rows = []
-    for each, task in zip(p, experiment.tasks, strict=True):
+    for log_p, task in zip(of_tasks, experiment.tasks, strict=True):
         known = task.right.any(axis=1)
         for studied in (True, False):
             of = known & (task.rows["studied"].to_numpy() == studied)
@@ -374,17 +410,19 @@ def _accuracy(p: Sequence[np.ndarray], experiment: Experiment) -> list[dict[str,
             rows.append(
                 {
                     "condition": task.name,
-                    "images": "studied" if studied else "new",
+                    "images": STUDIED if studied else NEW,
+                    "responses": float(answers.sum()),
+                    "log_likelihood": float(np.sum(task.total[of] * log_p[of])),
                     "observed": float(hits.sum() / answers.sum()),
                     "observed_ci_people": None if ends is None else ends[:, 0].tolist(),
-                    "predicted": float(np.sum(each[of] * task.right[of] * shown[:, None]) / shown.sum()),
+                    "predicted": float(np.sum(np.exp(log_p[of]) * task.right[of] * shown[:, None]) / shown.sum()),
                 }
             )
     return rows
 
 
 def references(experiment: Experiment) -> dict[str, float]:
-    """Return log-likelihoods of blind guessing, and of the observed shares themselves, which no model exceeds."""
+    """Return log-likelihoods of blind guessing, and of the observed shares, which no model of the same shares for everybody exceeds."""
     counts = experiment.counts()
     return {
         "n_responses": float(sum(own.sum() for own in counts)),
@@ -393,6 +431,29 @@ def references(experiment: Experiment) -> dict[str, float]:
             sum(np.sum(own * np.log(np.where(own > 0, own / own.sum(axis=1, keepdims=True), 1.0))) for own in counts)
         ),
     }
+
+
+def right_only(counts: Sequence[np.ndarray], experiment: Experiment) -> list[np.ndarray]:
+    """Predict choices from the right answers alone, without any space: what every space has to beat.
+
+    Args:
+        counts: Of each condition, shape (rows, categories), from which is learnt how often studied and how often new images are
+            named rightly.
+        experiment: What people chose.
+
+    Returns:
+        Log-probabilities of the same shape: that share for the right category (half a response added to either side), and the
+        rest spread evenly over the others; even where the right category was not on offer.
+    """
+    predicted = []
+    for own, task in zip(counts, experiment.tasks, strict=True):
+        n, known, studied = own.shape[1], task.right.any(axis=1), task.rows["studied"].to_numpy(bool)
+        log_p = np.full(own.shape, -np.log(n))
+        for of in (known & studied, known & ~studied):
+            share = (own[of][task.right[of]].sum() + 0.5) / (own[of].sum() + 1)
+            log_p[of] = np.where(task.right[of], np.log(share), np.log((1 - share) / (n - 1)))
+        predicted.append(log_p)
+    return predicted
 
 
 def _criteria(log_likelihood: float, parameters: int, responses: float) -> dict[str, float]:

@@ -14,7 +14,7 @@ from rockspace.network_kinds import RANDOM
 from rockspace.report.captions import count, listed, of_labels
 from rockspace.report.columns import R, estimate_of
 from rockspace.report.dimensions import BASELINES, Profiled, digits_of, is_clear
-from rockspace.report.predicted_choices import how_fitted, others_explained
+from rockspace.report.predicted_choices import how_fitted, others_explained, right_only_explained
 from rockspace.report.summary import notes_of
 
 if TYPE_CHECKING:
@@ -249,22 +249,35 @@ def choices_in_words(study: Study) -> list[str]:
     if not study.predicted_choices:
         return []
     networks = [each for each in study.predicted_choices if not each.is_of_people]
-    best, own = networks[0], study.own_choices
-    others = others_explained(study.choices)
+    best, others = networks[0], others_explained(study.choices)
     n = study.choices["n_responses"].iloc[0]
     of, most = (
         (f"Of {len(networks)} spaces of networks, that of", " best") if len(networks) > 1 else ("The space of", "")
     )
-    scale = [f"this space reaches {best.explained.value:z.2f}", f"people's own coordinates {own.explained.value:z.2f}"]
+    scale = [f"the right answers alone reach {right_only_explained(study.choices):z.2f}"]
+    scale += [
+        f"this space {best.explained.value:z.2f}",
+        f"people's own coordinates {study.own_choices.explained.value:z.2f}",
+    ]
     scale += [] if np.isnan(others) else [f"the choices of all other people {others:z.2f}"]
-    gain = best.beyond_people
-    value, low, high = (_signed(each, 3) for each in (gain.value, gain.low, gain.high))
-    ends = f" (95 % interval {low} to {high} over {gain.interval_over})" if gain.has_interval else ""
-    return [
+    said = [
         f"{of} {best.title} predicts people's {n:,.0f} choices of a category{most} by the generalized context model ({how_fitted(study.choices)}).",
         f"From guessing (0) to the observed shares of the choices (1), {listed(scale)}.",
-        f"Its log-likelihood of a response exceeds that of people's own coordinates by {value} nats{ends}.",
+        f"The log-likelihood of a response is {beyond_in_words(best.beyond_people)}.",
     ]
+    if len(networks) > 1:
+        said.append("The best of several is somewhat too good, since it was found on these choices.")
+    return said
+
+
+def beyond_in_words(found: Estimate) -> str:
+    """Say how far the log-likelihood of a response lies above or below that in people's own coordinates."""
+    low, high = (_signed(each, 3) for each in (found.low, found.high))
+    ends = (
+        f" (95 % interval of the difference {low} to {high} over {found.interval_over})" if found.has_interval else ""
+    )
+    how = "higher" if found.value >= 0 else "lower"
+    return f"{abs(found.value):.3f} nats {how} than in people's own coordinates{ends}"
 
 
 def training_in_words(study: Study) -> list[str]:

@@ -15,6 +15,7 @@ from matplotlib.image import AxesImage
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED, dimensions_of
 from rockspace.choices.choice_tables import COORDINATES, PEOPLE, Explained, confusion, right_share
+from rockspace.choices.human_choices import NEW, STUDIED
 from rockspace.data.images import WHITE, read_rgb, square
 from rockspace.report.captions import caption, count
 from rockspace.report.confusion import name_labels, name_width
@@ -41,6 +42,8 @@ TICKS = (0, 0.05, 0.2, 0.5, 1)
 IMAGES, IN_A_ROW, HEAD, HEIGHT, PHOTOGRAPH = 6, 3, 0.35, 1.4, 1.0
 # Letters that fit beside a photograph, and categories named there.
 NAME, MOST_CHOSEN = 20, 2
+# Conditions that have a panel side by side, and subtypes named in each.
+MOST_CONDITIONS, MOST_NAMED = 4, 4
 # Room left of the lowest interval, as a share of the range that is shown.
 MARGIN = 0.05
 
@@ -192,6 +195,7 @@ def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
         handles = [
             plt.Line2D([], [], color=VERMILION, marker="D", ms=4, mfc="white", label="people's coordinates"),
             plt.Line2D([], [], color=BLUE, marker="o", ms=4, mfc="white", label="network"),
+            plt.Line2D([], [], color=GREY, ls=":", label="right answers alone"),
             plt.Line2D([], [], color=GREY, ls="-.", label="other people"),
             plt.Line2D([], [], color=GREY, ls="--", label="observed shares"),
         ]
@@ -200,22 +204,22 @@ def spaces_figure(spaces: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
 
 
 def _caption_of_spaces(spaces: pd.DataFrame) -> str:
-    fitted = FITTED_TO[spaces["leading"].iloc[0]]
     has_people = bool(spaces["person_per_response"].notna().all())
     return caption(
         "How well the generalized context model predicts people's choices of a category in the space of each network and layer "
-        "and in people's own coordinates: mean log-likelihood of a response (nats; higher is closer), by parameters "
-        f"{fitted}. A panel for each way to fit the model.",
+        "and in people's own coordinates: mean log-likelihood of a response (nats; higher is closer). A panel for each way to fit the model.",
         f"Lines: 95 % jackknife intervals over {'people (thick) and over subtypes (thin)' if has_people else 'subtypes'}.",
         f"Guessing lies at {spaces['chance_per_response'].iloc[0]:.2f}.",
+        "Dotted: the right answers alone, without a space: how often studied and new images are named rightly, errors spread evenly.",
         "Dash-dotted: each person's choices by the shares of all others." if has_people else "",
-        "Dashed: the observed shares themselves, which no model can exceed.",
+        "Dashed: the observed shares themselves, which no model of the same shares for everybody can exceed.",
     )
 
 
 def _range(spaces: pd.DataFrame) -> tuple[float, float]:
     """From the lowest interval to the observed shares; guessing is often far below both."""
-    low = spaces[["log_likelihood_per_response", *spaces.filter(like="log_likelihood_per_response_low_")]].min().min()
+    lowest = [*spaces.filter(like="log_likelihood_per_response_low_"), "right_only_per_response"]
+    low = spaces[["log_likelihood_per_response", *lowest]].min().min()
     high = spaces["saturated_per_response"].max()
     room = MARGIN * (high - low)
     return low - room, high + room
@@ -228,11 +232,11 @@ def _forest(axis: Axes, rows: pd.DataFrame, variant: str) -> None:
             ends = (row[f"log_likelihood_per_response_{end}_{units}"] for end in ("low", "high"))
             axis.hlines(y, *ends, color=color, **style)
         axis.plot(row["log_likelihood_per_response"], y, marker, color=color, mfc="white", ms=4)
-    for name, dashes in (("person", "-."), ("saturated", "--")):
+    for name, dashes in (("right_only", ":"), ("person", "-."), ("saturated", "--")):
         axis.axvline(rows[f"{name}_per_response"].iloc[0], color=GREY, ls=dashes)
     axis.set_yticks(range(len(rows)), _names(rows))
     axis.set_ylim(len(rows) - 0.4, -0.6)
-    axis.set_title(variant, loc="left")
+    axis.set_title(f"{variant}, {FITTED_TO[rows['leading'].iloc[0]]}", loc="left")
 
 
 def _names(rows: pd.DataFrame) -> list[str]:
@@ -253,9 +257,8 @@ def images_figure(
         photographs: Image file of each `image_id`.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
-    variant = spaces["variant"].iloc[0]
-    networks = spaces[(spaces["model"] != PEOPLE) & (spaces["variant"] == variant)]
-    best = networks.loc[networks["log_likelihood_per_response"].idxmax()]
+    best = _best_network(spaces)
+    variant = best["variant"]
     entry = next(
         each for each in explained
         if (each.model, str(each.seed), each.layer) == (best["model"], str(best["seed"]), best["layer"])
@@ -271,7 +274,7 @@ def images_figure(
     gain = (network["log_likelihood"] - people["log_likelihood"]) / network["responses"]
     gain = gain[[image in photographs for _, image, _ in gain.index]].sort_values(kind="stable")
     several = gain.index.get_level_values("condition").nunique() > 1
-    name = f"{', '.join(filter(None, (best['model'], best['layer'])))} ({SPACES.get(best['space'], best['space'])})"
+    name = _name(best)
     halves = [
         (f"Predicted better by {name}", gain[gain > 0].index[::-1][:IMAGES]),
         ("Predicted better by people's own coordinates", gain[gain < 0].index[:IMAGES]),
@@ -294,6 +297,74 @@ def images_figure(
             "observed, as predicted by the network and as predicted by people's coordinates; how many nats a response is likelier by the network.",
         )
         save(figure, outputs, caption(*about))
+
+
+def _best_network(spaces: pd.DataFrame) -> pd.Series:
+    """The row of the space of a network that predicts the choices best by the first way to fit the model."""
+    networks = spaces[(spaces["model"] != PEOPLE) & (spaces["variant"] == spaces["variant"].iloc[0])]
+    return networks.loc[networks["log_likelihood_per_response"].idxmax()]
+
+
+def _name(row: pd.Series) -> str:
+    return f"{', '.join(filter(None, (row['model'], row['layer'])))} ({SPACES.get(row['space'], row['space'])})"
+
+
+def subtypes_figure(subtypes: pd.DataFrame, spaces: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
+    """Draw how often people name the images of each subtype rightly, and how often the model does, a panel a condition.
+
+    Above in the space of the network that explains the choices best, below in people's own coordinates; of new images, where there are any.
+
+    Args:
+        subtypes: As from `rockspace.choices.choice_tables.subtypes_table`.
+        spaces: As from `rockspace.choices.choice_tables.spaces_table`, whose first variant is shown.
+        outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
+    """
+    best = _best_network(spaces)
+    shown = subtypes[(subtypes["variant"] == best["variant"]) & subtypes["observed"].notna()]
+    images = NEW if (shown["images"] == NEW).any() else STUDIED
+    shown = shown[shown["images"] == images]
+    conditions = list(dict.fromkeys(shown["condition"]))[:MOST_CONDITIONS]
+    keys = ["model", "seed", "layer", "space"]
+    own = {"model": PEOPLE, "seed": "", "layer": "", "space": COORDINATES}
+    sides = [
+        (_name(best), VERMILION if best["model"] == PEOPLE else BLUE, best[keys]),
+        ("people's own coordinates", VERMILION, pd.Series(own)),
+    ]
+    with column_style():
+        side = TWO_COLUMNS / max(len(conditions), 2)
+        figure, axes = plt.subplots(
+            2, len(conditions), figsize=(side * len(conditions), 2 * side + 0.5), sharex=True, sharey=True, squeeze=False, layout="constrained",
+        )  # fmt: skip
+        for line, (name, color, wanted) in zip(axes, sides, strict=True):
+            rows = shown[(shown[keys].astype(str) == wanted.astype(str)).all(axis=1)]
+            for axis, condition in zip(line, conditions, strict=True):
+                _observed_and_predicted(axis, rows[rows["condition"] == condition], color)
+                axis.set_title(f"{condition}: {name}" if len(conditions) > 1 else name, loc="left", wrap=True)
+        axes[0, 0].set(xlim=(0, 1), ylim=(0, 1))
+        figure.supxlabel(f"right responses to {images} images, observed")
+        figure.supylabel("predicted")
+        about = (
+            f"Share of right responses to the {images} images of each subtype, observed and predicted by the generalized context model "
+            f"({best['variant']}, parameters {FITTED_TO[best['leading']]}), in the space of the network that explains the choices best "
+            f"({_name(best)}) and in people's own coordinates.",
+            f"Named are the {MOST_NAMED} subtypes that lie farthest from the diagonal, on which both agree.",
+            f"The first {len(conditions)} conditions." if shown["condition"].nunique() > len(conditions) else "",
+            "There are no error bars; human_choices has intervals of the likelihood.",
+        )
+        save(figure, outputs, caption(*about))
+
+
+def _observed_and_predicted(axis: Axes, rows: pd.DataFrame, color: str) -> None:
+    axis.axline((0, 0), slope=1, color=GREY, lw=0.5)
+    axis.plot(rows["observed"], rows["predicted"], "o", color=color, mfc="white", ms=3.5)
+    axis.set_aspect("equal")
+    apart = (rows["predicted"] - rows["observed"]).abs().sort_values(ascending=False).index[:MOST_NAMED]
+    for row in rows.loc[apart].itertuples():
+        right = row.observed > 0.5  # towards the middle, so that the name stays within the panel
+        axis.annotate(
+            one_line(str(row.label), NAME), (row.observed, row.predicted), xytext=(-4 if right else 4, 0), textcoords="offset points",
+            ha="right" if right else "left", va="center", fontsize="small",
+        )  # fmt: skip
 
 
 def _image(

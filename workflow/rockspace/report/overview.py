@@ -24,6 +24,7 @@ from rockspace.report.answer import about, answer, notes, points
 from rockspace.report.captions import METHODS, count, left_out_of_accuracy, origin, titled, whose
 from rockspace.report.columns import (
     BY_NAME,
+    SHARE,
     SUMMARY,
     TOP1,
     Column,
@@ -49,20 +50,24 @@ from rockspace.report.pages import write_page
 from rockspace.report.predicted_choices import (
     PredictedChoices,
     how_fitted,
+    observed_accuracy,
     others_explained,
     predicted_choices,
     read_choices,
+    right_only_explained,
 )
 from rockspace.report.provenance import configuration, without_folders
 from rockspace.report.runtimes import clock, stage_runtimes
 
 # How well people's choices are predicted, of a space.
 CHOICES = (
-    Column("explained", "explained", "Where the log-likelihood of people's choices lies between guessing (0) and the observed shares of the choices themselves (1), which no model can exceed.", "{:.3f}", ends=("explained_low", "explained_high"), over="explained_interval_over"),
-    Column("beyond_people", "beyond people's own", "By how many nats a response is likelier than by people's own coordinates; paired over the same responses.", "{:+.3f}", ends=("beyond_people_low", "beyond_people_high"), over="beyond_people_interval_over"),
+    Column("explained", "explained", "Where the log-likelihood of people's choices lies between guessing (0) and the observed shares of the choices themselves (1), which no model of the same shares for everybody can exceed.", "{:.3f}", ends=("explained_low", "explained_high"), over="explained_interval_over"),
+    Column("beyond_people", "beyond people's own", "Log-likelihood of a response minus that in people's own coordinates (nats); paired over the same responses.", "{:+.3f}", ends=("beyond_people_low", "beyond_people_high"), over="beyond_people_interval_over"),
     Column("log_likelihood", "log-likelihood", "Of all responses, by parameters fitted to these very responses (nats).", "{:,.1f}"),
     Column("new_subtypes_log_likelihood", "of new subtypes", "Log-likelihood of all responses, those to images of each tenth of the subtypes by parameters fitted to the others'.", "{:,.1f}"),
 )  # fmt: skip
+# Conditions whose accuracy has a column.
+MOST_CONDITIONS = 4
 # Rows of the table of run times; the rest is added up.
 LONGEST = 5
 # Rows of the table of layers that are shown without a click.
@@ -116,7 +121,6 @@ TERMS = {
     r"\br(?= = )": "r", "not clearly above chance": "clearly above chance", "95 % intervals?": "95 % interval", r"\bchance\b": "chance", r"\bsubtypes\b": "subtypes",
     r"\blayer\b": "layer", r"\bheld-out\b": "held-out", "[Bb]efore training|[Ww]ith random weights": "baseline", r"\bdimensions\b": "dimension",
 }  # fmt: skip
-_COLUMNS = BY_NAME | {column.name: column for column in (ABOVE, *CHOICES)}
 # What has a mark on a row's scale.
 ON_SCALE = (TOP1, R, "in_sample_mean_r")
 # Held-out r by other maps than the rotation that leads, each a row of its own.
@@ -167,6 +171,7 @@ class Study:
         predictions: By model and seed, the validation images of ``predictions.csv``; of trained networks.
         histories: By model and seed, ``finetune.history.csv``; of trained networks.
         choices: ``human_choices.csv``: how well each space predicts people's choices; empty where the study has none.
+        conditions: ``human_choices.conditions.csv``: right responses by condition; empty where the study has none.
     """
 
     config: dict[str, Any]
@@ -184,6 +189,7 @@ class Study:
     predictions: Mapping[tuple[str, str], pd.DataFrame]
     histories: Mapping[tuple[str, str], pd.DataFrame] = field(default_factory=dict)
     choices: pd.DataFrame = field(default_factory=pd.DataFrame)
+    conditions: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def read(
@@ -203,7 +209,7 @@ class Study:
             runs: Model and seed (text) of all `networks`, and of those that are trained (`trainings`).
             files: Path of `catalog`, `summary`, `entries`, `comparison` and `dimensions`; paths of `manifests`; of
                 `alignments` and `nulls` in the order of the networks; of `metrics`, `predictions` and `histories` (of
-                fine-tuning) in the order of the trainings; and of `choices`, a list, which may be empty.
+                fine-tuning) in the order of the trainings; and of `choices` and `conditions`, both or none in a list.
         """
 
         def by_run(kind: str, name: str, read: Callable[[str], Any]) -> dict[tuple[str, str], Any]:
@@ -226,7 +232,10 @@ class Study:
                 "trainings", "predictions", lambda path: read_predictions(path).query("split == 'validation'")
             ),
             histories=by_run("trainings", "histories", pd.read_csv),
-            choices=read_choices(files["choices"][0]) if files["choices"] else pd.DataFrame(),
+            **{
+                name: read_choices(path)
+                for name, path in zip(("choices", "conditions"), files["choices"], strict=False)
+            },
         )
 
     @property
@@ -281,7 +290,7 @@ class Study:
     @cached_property
     def predicted_choices(self) -> list[PredictedChoices]:
         """What each space says of people's choices, the best first; empty where the study has none."""
-        return [] if self.choices.empty else predicted_choices(self.choices, self.layers)
+        return [] if self.choices.empty else predicted_choices(self.choices, self.conditions, self.layers)
 
     @property
     def own_choices(self) -> PredictedChoices:
@@ -512,18 +521,17 @@ def map_rows(models: Sequence[Mapping[str, Any]]) -> list[Row]:
     ]
 
 
-def choice_rows(spaces: Sequence[PredictedChoices], others: float) -> list[Row]:
-    """Tabulate how well each space predicts people's choices, the best first, and how well other people do.
+def choice_rows(study: Study) -> list[Row]:
+    """Tabulate how well each space predicts people's choices, the best first, and what to compare it with.
 
-    Args:
-        spaces: As from `Study.predicted_choices`.
-        others: As from `rockspace.report.predicted_choices.others_explained`.
+    Right responses to new images are columns named for their condition.
     """
     rows = []
-    for space in spaces:
+    for space in study.predicted_choices:
         figures: dict[str, Any] = {
             "log_likelihood": space.log_likelihood,
             "new_subtypes_log_likelihood": space.new_subtypes,
+            **{_of_condition(name): share for name, share in space.accuracy.items()},
         }
         for name, found in (("explained", space.explained), ("beyond_people", space.beyond_people)):
             figures |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
@@ -533,10 +541,32 @@ def choice_rows(spaces: Sequence[PredictedChoices], others: float) -> list[Row]:
         marks = [("interval", found.low, found.high), (dot, found.value, found.value)]
         kind = "reference" if space.is_of_people else "model"
         rows.append(Row(space.title, kind, figures, _drawn(marks), f"{space.seeds} seeds" if space.seeds > 1 else ""))
-    if not np.isnan(others):
-        chance = _drawn([("chance", others, others)])
-        rows.append(Row("each person, by all others", "chance", {"explained": others}, chance))
+    observed: dict[str, Any] = {}
+    for condition, found in observed_accuracy(study.conditions).items():
+        name = _of_condition(condition)
+        observed |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    for name, value, figures in (
+        ("the right answers alone", right_only_explained(study.choices), {}),
+        ("people: each by all others, and as observed", others_explained(study.choices), observed),
+    ):
+        if figures or not np.isnan(value):
+            rows.append(Row(name, "chance", {"explained": value, **figures}, _drawn([("chance", value, value)])))
     return rows
+
+
+def choice_columns(study: Study) -> list[Column]:
+    """Return the columns of `choice_rows`; those of right responses only where there are few conditions."""
+    names = list(observed_accuracy(study.conditions))
+    about = "Share of right responses to new images of this condition, predicted by the model, and as observed (95 % over people)."
+    right = [
+        Column(_of_condition(name), f"right, new: {name}", about, SHARE, ends=(f"{_of_condition(name)}_low", f"{_of_condition(name)}_high"))
+        for name in names
+    ]  # fmt: skip
+    return [*CHOICES, *(right if len(right) <= MOST_CONDITIONS else [])]
+
+
+def _of_condition(name: str) -> str:
+    return f"right, new: {name}"
 
 
 def _layer_row(layer: Mapping[str, Any], baseline: str, settings: dict[str, Any] | None) -> Row:
@@ -588,10 +618,12 @@ def table(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Any]:
     Returns:
         `headings`: of each column its heading and meaning; `rows`: each row and its cells.
     """
-    figures = [
-        {**row.figures, ABOVE.name: row.figures.get(R, np.nan) - row.figures.get(f"{R}_null", np.nan)} for row in rows
-    ]
-    written = cells(figures, [_COLUMNS[name] for name in names])
+    above = [replace(row, figures={**row.figures, ABOVE.name: row.figures.get(R, np.nan) - row.figures.get(f"{R}_null", np.nan)}) for row in rows]  # fmt: skip
+    return _table(above, [ABOVE if name == ABOVE.name else BY_NAME[name] for name in names])
+
+
+def _table(rows: Sequence[Row], columns: Sequence[Column]) -> dict[str, Any]:
+    written = cells([row.figures for row in rows], columns)
     return {
         "headings": [(heading, about) for heading, about, _ in written],
         "rows": [(row, [texts[i] for _, _, texts in written]) for i, row in enumerate(rows)],
@@ -644,7 +676,8 @@ def pictures(study: Study) -> list[tuple[str, list[tuple[str, str]]]]:
     }
     groups = [
         ("people's choices", [
-            ("all spaces", "human_choices.png"), ("images on which they part", "human_choices.images.png"),
+            ("all spaces", "human_choices.png"), ("right responses by subtype", "human_choices.subtypes.png"),
+            ("images on which they part", "human_choices.images.png"),
             ("people's own coordinates", "choices/people.png"),
         ] if study.predicted_choices else []),
         ("whole study", [
@@ -709,11 +742,7 @@ def write_overview(output: Path, study: Study, provenance: Mapping[str, str]) ->
         layers_open=len(layers) <= MOST_LAYERS,
         accuracy=table(accuracy_rows(study.models, references), ACCURACY),
         left_out=study.left_out_of_accuracy,
-        choices=table(
-            choice_rows(study.predicted_choices, others_explained(study.choices)), [each.name for each in CHOICES]
-        )
-        if study.predicted_choices
-        else None,
+        choices=_table(choice_rows(study), choice_columns(study)) if study.predicted_choices else None,
         fitted=how_fitted(study.choices) if study.predicted_choices else "",
         pictures=pictures(study),
         words=words,

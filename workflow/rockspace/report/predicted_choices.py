@@ -11,6 +11,7 @@ import pandas as pd
 
 from rockspace.alignment.statistics import Estimate
 from rockspace.choices.choice_tables import COORDINATES, PEOPLE
+from rockspace.choices.human_choices import NEW
 
 LIKELIHOOD = "log_likelihood_per_response"
 EXPLAINED, BEYOND = "explained", "beyond_people"
@@ -40,6 +41,7 @@ class PredictedChoices:
         new_subtypes: The same by parameters fitted to the choices of other subtypes; NaN where there are too few.
         explained: Where the likelihood lies between guessing (0) and the observed shares themselves (1), by the parameters
             that lead: see `FITTED_TO`.
+        accuracy: Predicted share of right responses to new images, by condition.
         beyond_people: By how many nats a response is more likely than by people's own coordinates; NaN for these.
     """
 
@@ -50,6 +52,7 @@ class PredictedChoices:
     new_subtypes: float
     explained: Estimate
     beyond_people: Estimate
+    accuracy: Mapping[str, float]
 
     @property
     def is_of_people(self) -> bool:
@@ -65,21 +68,43 @@ class PredictedChoices:
 
 
 def read_choices(path: str | Path) -> pd.DataFrame:
-    """Read ``human_choices.csv``; names that look like numbers or missing values stay text."""
-    texts = dict.fromkeys(("model", "seed", "layer", "space", "variant", "leading"), str)
+    """Read ``human_choices.csv`` or ``human_choices.conditions.csv``; names that look like numbers or missing values stay text."""
+    texts = dict.fromkeys(("model", "seed", "layer", "space", "variant", "leading", "condition", "images"), str)
     return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""]).fillna(dict.fromkeys(texts, ""))
 
 
-def predicted_choices(choices: pd.DataFrame, layers: Mapping[str, str]) -> list[PredictedChoices]:
+def observed_accuracy(conditions: pd.DataFrame) -> dict[str, Estimate]:
+    """Return how often people named new images rightly, by condition.
+
+    Args:
+        conditions: ``human_choices.conditions.csv``.
+    """
+    rows = conditions[conditions["images"] == NEW].drop_duplicates("condition")
+    return {
+        row.condition: Estimate(row.observed, row.observed_low_people, row.observed_high_people, "people")
+        for row in rows.itertuples()
+    }
+
+
+def predicted_choices(
+    choices: pd.DataFrame, conditions: pd.DataFrame, layers: Mapping[str, str]
+) -> list[PredictedChoices]:
     """Return what each space says of the choices by the first way to fit the model, the best first.
 
     Args:
         choices: ``human_choices.csv``.
+        conditions: ``human_choices.conditions.csv``.
         layers: The layer to show of each network.
     """
     rows = choices[choices["variant"] == choices["variant"].iloc[0]]
     rows = rows[[layer in ("", layers.get(model)) for model, layer in zip(rows["model"], rows["layer"], strict=True)]]
-    found = [_over_seeds(runs) for _, runs in rows.groupby(["model", "space"], sort=False)]
+    keys = ["model", "seed", "layer", "space", "variant"]
+    new = conditions[conditions["images"] == NEW].merge(rows[keys], on=keys)
+    accuracy = new.groupby(["model", "space", "condition"])["predicted"].mean()
+    found = [
+        _over_seeds(runs, accuracy[each].to_dict() if each in accuracy.index else {})
+        for each, runs in rows.groupby(["model", "space"], sort=False)
+    ]
     return sorted(found, key=lambda each: -each.explained.value)
 
 
@@ -88,12 +113,17 @@ def others_explained(choices: pd.DataFrame) -> float:
     return float(_share(choices["person_per_response"], choices).iloc[0])
 
 
+def right_only_explained(choices: pd.DataFrame) -> float:
+    """Return `explained` of the right answers alone, without a space (`rockspace.choices.human_choices.right_only`)."""
+    return float(_share(choices["right_only_per_response"], choices).iloc[0])
+
+
 def how_fitted(choices: pd.DataFrame) -> str:
     """Say which variant of the model the figures are of, and what it was fitted to."""
     return f"{choices['variant'].iloc[0]}, {FITTED_TO[choices['leading'].iloc[0]]}"
 
 
-def _over_seeds(runs: pd.DataFrame) -> PredictedChoices:
+def _over_seeds(runs: pd.DataFrame, accuracy: Mapping[str, float]) -> PredictedChoices:
     model = runs["model"].iloc[0]
     ends = {
         units: [_share(runs[f"{LIKELIHOOD}_{end}_{units}"], runs) for end in ("low", "high")]
@@ -108,6 +138,7 @@ def _over_seeds(runs: pd.DataFrame) -> PredictedChoices:
         float(runs["new_subtypes_log_likelihood"].mean()),
         _estimate(runs[EXPLAINED], ends),
         _estimate(runs[BEYOND], beyond),
+        accuracy,
     )
 
 

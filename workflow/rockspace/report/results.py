@@ -28,7 +28,7 @@ from rockspace.report.dimensions import BASELINES, digits_of, is_clear
 from rockspace.report.figures import one_line
 from rockspace.report.overview import Study, applicable
 from rockspace.report.pages import write_page
-from rockspace.report.predicted_choices import how_fitted, others_explained
+from rockspace.report.predicted_choices import how_fitted, others_explained, right_only_explained
 from rockspace.report.provenance import packages_of_networks
 
 # Networks that the closest one is compared with in words; comparison.csv has all.
@@ -392,17 +392,19 @@ def _choices(study: Study) -> Iterator[str]:
     )
     yield GAP.format("who chose, what they had studied, and how; choices/reading.json says what was read and left out")
     yield (
-        f"The log-likelihood of guessing was {_nats(first['chance_per_response'])} nats per response, and that of the observed shares, which no model can exceed, {_nats(first['saturated_per_response'])}. "
-        f"Between these, people's own coordinates reached {decimal(own.explained.value)}{_ends(own.explained)}"
+        f"The log-likelihood of guessing was {_nats(first['chance_per_response'])} nats per response, and that of the observed shares, which no model of the same shares for everybody can exceed, {_nats(first['saturated_per_response'])}. "
+        f"Between these, the right answers alone (errors spread evenly) reached {decimal(right_only_explained(study.choices))}, people's own coordinates {decimal(own.explained.value)}{_ends(own.explained)}"
         + ("." if np.isnan(others) else f", and each person's choices by the shares of all others {decimal(others)}.")
     )
     for space in networks[:MOST_COMPARED]:
         gain = space.beyond_people
         over = f" over {gain.interval_over}" if gain.has_interval else ""
         yield (
-            f"{_name(space.title)} reached {decimal(space.explained.value)}{_ends(space.explained)}; a response was {_nats(gain.value)} nats more likely than by people's own coordinates"
+            f"{_name(space.title)} reached {decimal(space.explained.value)}{_ends(space.explained)}; the log-likelihood of a response differed by {_nats(gain.value)} nats from that in people's own coordinates"
             f"{_ends(gain, _nats)}{over}."
         )
+    if len(networks) > 1:
+        yield "The best of several spaces is somewhat too good, since it was found on these choices."
     if len(networks) > MOST_COMPARED:
         yield f"The other {len(networks) - MOST_COMPARED} are in human_choices.csv."
 
