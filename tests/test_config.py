@@ -198,6 +198,15 @@ def test_the_former_key_of_response_counts_names_the_section_of_today(split):
         validated(config)
 
 
+def test_prototypes_have_no_free_response_scaling_beside_a_free_sensitivity():
+    variant = {"name": "x", "prototype": True, "response_scaling": "free"}
+    with pytest.raises(
+        RockspaceError, match=r"choices\.variants\[0\]\.response_scaling: found \"free\"; allowed: a number, since"
+    ):
+        validated(rocks() | {"choices": {"variants": [variant]}})
+    validated(rocks() | {"choices": {"variants": [variant | {"sensitivity": 1}]}})
+
+
 def test_variants_of_the_context_model_have_all_their_settings():
     config = rocks() | {"choices": {"variants": [{"name": "x", "response_scaling": "free", "guessing": 0.1}]}}
     (variant,) = validated(config)["choices"]["variants"]
