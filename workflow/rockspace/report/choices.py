@@ -44,6 +44,8 @@ IMAGES, IN_A_ROW, HEAD, HEIGHT, PHOTOGRAPH = 6, 3, 0.35, 1.4, 1.0
 NAME, MOST_CHOSEN = 20, 2
 # Conditions that have a panel side by side, and subtypes named in each.
 MOST_CONDITIONS, MOST_NAMED = 4, 4
+# Shares by which two subtypes have to differ, in one or the other direction, for both to be named.
+CLOSE = (0.4, 0.05)
 # Room left of the lowest interval, as a share of the range that is shown.
 MARGIN = 0.05
 
@@ -347,7 +349,7 @@ def subtypes_figure(subtypes: pd.DataFrame, spaces: pd.DataFrame, outputs: Seque
             f"Share of right responses to the {images} images of each subtype, observed and predicted by the generalized context model "
             f"({best['variant']}, parameters {FITTED_TO[best['leading']]}), in the space of the network that explains the choices best "
             f"({_name(best)}) and in people's own coordinates.",
-            f"Named are the {MOST_NAMED} subtypes that lie farthest from the diagonal, on which both agree.",
+            f"Named are up to {MOST_NAMED} subtypes that lie farthest from the diagonal, on which both agree.",
             f"The first {len(conditions)} conditions." if shown["condition"].nunique() > len(conditions) else "",
             "There are no error bars; human_choices has intervals of the likelihood.",
         )
@@ -356,10 +358,17 @@ def subtypes_figure(subtypes: pd.DataFrame, spaces: pd.DataFrame, outputs: Seque
 
 def _observed_and_predicted(axis: Axes, rows: pd.DataFrame, color: str) -> None:
     axis.axline((0, 0), slope=1, color=GREY, lw=0.5)
-    axis.plot(rows["observed"], rows["predicted"], "o", color=color, mfc="white", ms=3.5)
+    axis.plot(rows["observed"], rows["predicted"], "o", color=color, mfc="white", ms=3.5, clip_on=False)
     axis.set_aspect("equal")
-    apart = (rows["predicted"] - rows["observed"]).abs().sort_values(ascending=False).index[:MOST_NAMED]
-    for row in rows.loc[apart].itertuples():
+    named: list[tuple[float, float]] = []
+    order = (rows["predicted"] - rows["observed"]).abs().sort_values(ascending=False).index
+    for row in rows.loc[order].itertuples():
+        if len(named) == MOST_NAMED:
+            break
+        # A name at the height of another, to whose side it is, would cover it.
+        if any(abs(row.observed - x) < CLOSE[0] and abs(row.predicted - y) < CLOSE[1] for x, y in named):
+            continue
+        named.append((row.observed, row.predicted))
         right = row.observed > 0.5  # towards the middle, so that the name stays within the panel
         axis.annotate(
             one_line(str(row.label), NAME), (row.observed, row.predicted), xytext=(-4 if right else 4, 0), textcoords="offset points",
