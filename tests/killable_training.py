@@ -1,9 +1,9 @@
-"""A training to be killed for real: in a process of its own, at the moment it is told."""
+"""A training to be ended at the moment it is told: by a signal, which it may be in a process of its own for, or an exception."""
 
 import os
-import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -18,54 +18,61 @@ from rockspace.training.finetune import Recipe
 from rockspace.training.finetune import finetune as train
 from rockspace.training.pipeline import ImageSet
 
+MOMENTS = {
+    "step": "on_train_batch_end",
+    "validation step": "on_test_batch_end",
+    "epoch begins": "on_epoch_begin",
+    "phase begins": "__init__",
+}
+HALF_SAVED = "half of a checkpoint is written"
+
+
+def when(moment: str, count: int, do: Callable[[], Any], set_attribute: Callable = setattr) -> None:
+    """Do something when a moment comes for the ``count``-th time: a step is done and not yet noted, for example."""
+    owner, name = (np, "savez") if moment == HALF_SAVED else (checkpointing.Checkpoint, MOMENTS[moment])
+    original, left = getattr(owner, name), [count]
+
+    def method(*arguments: Any, **named: Any) -> Any:
+        left[0] -= 1
+        if left[0] == 0:
+            if moment == HALF_SAVED:
+                original(*arguments, **named)
+                os.truncate(arguments[0], arguments[0].stat().st_size // 2)
+            do()
+        return original(*arguments, **named)
+
+    set_attribute(owner, name, method)
+
+
+def send(*signals: int) -> None:
+    """Send signals to this process, one after the other."""
+    for each in signals:
+        os.kill(os.getpid(), each)
+
 
 def finetune(
-    starts: Sequence[Path], images: ImageSet, training: dict, checkpoints: Path | None = None
+    starts: Sequence[Path],
+    images: ImageSet,
+    training: dict,
+    checkpoints: Path | None = None,
+    precision: str = "float32",
 ) -> tuple[keras.Model, "pd.DataFrame"]:  # noqa: F821
     """Train as the stage does, with a checkpoint after every epoch however short it is."""
     checkpointing.SHARE_OF_TIME = np.inf
     repeatable(1)
-    recipe = Recipe(training, Augmentation(rotation=10, horizontal_flip=True), "float32", 1, checkpoints=checkpoints)
+    recipe = Recipe(training, Augmentation(rotation=10, horizontal_flip=True), precision, 1, checkpoints=checkpoints)
     network, refit = map(load_classifier, starts)
     return train(network, refit, images, None, recipe)
 
 
 def run(folder: Path, starts: list[Path], shards: list[Path], training: dict, moment: tuple | None) -> None:
-    """Train, and write history and weights; or die at ``moment``: what happens, for which time, and the signal."""
+    """Train, and write history and weights; or get signals at ``moment``: which, for which time, and the signals."""
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
     if moment is not None:
-        _die_at(*moment)
+        which, count, *signals = moment
+        when(which, count, lambda: send(*signals))
     geometry = Geometry(image_size=32, margin=8, fit="pad", background=(255, 255, 255))
     catalog = read_catalog(shards[0].with_name("catalog.csv"))
     network, history = finetune(starts, ImageSet.open(shards, geometry, catalog), training, folder / "checkpoints")
     history.to_csv(folder / "history.csv", index=False)
     np.savez(folder / "weights.npz", *network.get_weights())
-
-
-def _die_at(event: str, count: int, with_signal: int) -> None:
-    left = [count]
-
-    def happens() -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            os.kill(os.getpid(), with_signal)
-            signal.pause()
-
-    callback, write = checkpointing.Checkpoint, np.savez
-    match event:
-        case "batch":
-            callback.on_train_batch_end = lambda self, batch, logs=None: happens()
-        case "epoch begins":
-            callback.on_epoch_begin = lambda self, epoch, logs=None: happens()
-        case "fit begins":
-            start = callback.__init__
-            callback.__init__ = lambda self, *arguments: (happens(), start(self, *arguments))[1]
-        case "half of a checkpoint is written":
-
-            def half(path: Path, **arrays: np.ndarray) -> None:
-                write(path, **arrays)
-                os.truncate(path, path.stat().st_size // 2)
-                happens()
-                write(path, **arrays)
-
-            np.savez = half

@@ -19,11 +19,14 @@ def arrays(batches):
     return [(images.numpy(), labels.numpy()) for images, labels in batches]
 
 
-def test_any_epoch_can_be_rebuilt_alone(train_set):
+@pytest.mark.parametrize("first_step", range(4))
+def test_any_epoch_can_be_rebuilt_alone_from_any_step_on(train_set, first_step):
     whole = arrays(train_set.augmented(STRONG, seed=3, batch_size=10, epochs=4))
-    third = arrays(train_set.augmented(STRONG, seed=3, batch_size=10, first_epoch=2, epochs=1))
+    rest = arrays(
+        train_set.augmented(STRONG, seed=3, batch_size=10, first_epoch=2, first_step=first_step, epochs=2),
+    )
     assert len(whole) == 12
-    for (images, labels), (again, labels_again) in zip(whole[6:9], third, strict=True):
+    for (images, labels), (again, labels_again) in zip(whole[6 + first_step :], rest, strict=True):
         np.testing.assert_array_equal(images, again)
         np.testing.assert_array_equal(labels, labels_again)
 

@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 
 import rockspace.training.checkpoint as checkpointing
-from killable_training import finetune, run
+from killable_training import HALF_SAVED, finetune, run, send, when
+from rockspace.errors import RockspaceError
 from rockspace.networks.classifier import attach_head, build_head, pooled_backbone
 from rockspace.networks.device import repeatable
-from rockspace.training.checkpoint import Checkpoint
+from rockspace.networks.objectives import Objective
 from rockspace.training.fingerprint import fingerprint
 from test_training import a_head, backbone, defaults, drawn_features
 
@@ -25,15 +26,8 @@ class Killed(Exception):
     """Stands in for a kill where one process is enough."""
 
 
-def kill_after(monkeypatch, batches: int) -> None:
-    left = [batches]
-
-    def on_train_batch_end(self, batch, logs=None):
-        left[0] -= 1
-        if left[0] < 0:
-            raise Killed
-
-    monkeypatch.setattr(Checkpoint, "on_train_batch_end", on_train_batch_end)
+def die() -> None:
+    raise Killed
 
 
 @pytest.fixture(scope="module")
@@ -56,63 +50,66 @@ def training(**changes: object) -> dict:
     return defaults("finetune", **(recipe | changes))
 
 
-# What differs from the recipe, and after how many batches of three an epoch it is killed.
 RECIPES = {
-    "a falling rate, batch norm trained": (
-        {
-            "optimizer": "sgd",
-            "batch_norm": "train",
-            "clipnorm": None,
-            "reduce_lr": {"factor": 0.5, "patience": 1, "min_lr": 0.0},
-        },
-        10,
-    ),
-    "an average of the weights, a rate for each step": (
-        {
-            "ema": 0.9,
-            "schedule": "cosine",
-            "warmup_epochs": 2,
-            "optimizer": "adamw",
-            "weight_decay": 0.1,
-        },
-        10,
-    ),
-    "stopped early, and killed in the refit": (
-        {
-            "early_stopping": {"monitor": "loss", "patience": 1, "min_delta": 0.3},
-        },
-        7,
-    ),
+    "a falling rate, batch norm trained": {
+        "optimizer": "sgd",
+        "batch_norm": "train",
+        "clipnorm": None,
+        "reduce_lr": {"factor": 0.5, "patience": 1, "min_lr": 0.0},
+    },
+    "an average of the weights, a rate for each step": {
+        "ema": 0.9,
+        "schedule": "cosine",
+        "warmup_epochs": 2,
+        "optimizer": "adamw",
+        "weight_decay": 0.1,
+    },
+    "stopped early, in bfloat16, and ended in the refit": {
+        "early_stopping": {"monitor": "loss", "patience": 1, "min_delta": 0.3},
+    },
 }
 
 
-@pytest.mark.parametrize(("changes", "batches"), RECIPES.values(), ids=RECIPES)
-def test_a_network_killed_in_training_ends_the_same_to_the_last_digit(
-    train_set, starts, tmp_path, monkeypatch, changes, batches
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_network_whose_training_is_ended_by_signals_becomes_the_same_to_the_last_digit(
+    train_set, starts, tmp_path, monkeypatch, name
 ):
-    expected, history = finetune(starts, train_set, training(**changes))
-    with monkeypatch.context() as killing:
-        kill_after(killing, batches)
-        with pytest.raises(Killed):
-            finetune(starts, train_set, training(**changes), tmp_path)
-    network, again = finetune(starts, train_set, training(**changes), tmp_path)
+    """After the first of three steps of an epoch, while the watched images are scored, and after the fifth step from there."""
+    precision = "bfloat16" if "bfloat16" in name else "float32"
+    expected, history = finetune(starts, train_set, training(**RECIPES[name]), precision=precision)
+    for moment, where in (
+        (("step", 1), "step 1 of epoch 1"),
+        (("validation step", 1), "step 3"),
+        (("step", 5), "step"),
+    ):
+        with monkeypatch.context() as ending:
+            when(*moment, lambda: send(signal.SIGTERM), ending.setattr)
+            with pytest.raises(
+                RockspaceError, match=f"^training was ended by SIGTERM after {where}.*: run again to go on$"
+            ):
+                finetune(starts, train_set, training(**RECIPES[name]), tmp_path, precision)
+    assert (tmp_path / "refit").exists() == ("refit" in name)
+    network, again = finetune(starts, train_set, training(**RECIPES[name]), tmp_path, precision)
     assert again.equals(history)
     for a, b in zip(network.get_weights(), expected.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
+# What a process of its own gets, when, and its exit status.
 MOMENTS = [
-    ("batch", 5, signal.SIGKILL),
-    ("half of a checkpoint is written", 2, signal.SIGKILL),
-    ("epoch begins", 2, signal.SIGKILL),
-    ("batch", 1, signal.SIGTERM),
-    ("fit begins", 2, signal.SIGKILL),
-    ("batch", 4, signal.SIGTERM),
+    (("step", 5, signal.SIGKILL), -signal.SIGKILL),
+    ((HALF_SAVED, 2, signal.SIGKILL), -signal.SIGKILL),
+    (("epoch begins", 1, signal.SIGKILL), -signal.SIGKILL),
+    (("step", 1, signal.SIGTERM, signal.SIGTERM), 1),
+    (("validation step", 1, signal.SIGINT), 1),
+    ((HALF_SAVED, 1, signal.SIGTERM), 1),
+    (("phase begins", 2, signal.SIGTERM), -signal.SIGTERM),
+    (("step", 3, signal.SIGUSR1, signal.SIGTERM), 1),
 ]
 
 
 def test_a_process_that_the_system_kills_at_any_moment_goes_on_to_the_same_files(study, starts, tmp_path, monkeypatch):
-    """In the middle of an epoch, of a checkpoint, between two epochs, between both steps of the phase."""
+    """In the middle of an epoch, of a checkpoint, of a validation, between two epochs, between both steps of the phase."""
     library, tests = Path(checkpointing.__file__).parents[2], Path(__file__).parent
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (library, tests))))
     processes = multiprocessing.get_context("forkserver")
@@ -127,8 +124,8 @@ def test_a_process_that_the_system_kills_at_any_moment_goes_on_to_the_same_files
         return process.exitcode
 
     assert train("undisturbed", None) == 0
-    for moment in MOMENTS:
-        assert train("killed", moment) == -moment[2]
+    for moment, status in MOMENTS:
+        assert train("killed", moment) == status, moment
     assert list((tmp_path / "killed/checkpoints").glob("*/epoch-*.npz"))
     assert train("killed", None) == 0
     first, second = (tmp_path / name for name in ("undisturbed", "killed"))
@@ -150,12 +147,12 @@ def interrupted_head(tmp_path, monkeypatch) -> Path:
     """Checkpoints of a head that was killed in its sixth epoch."""
     monkeypatch.setattr(checkpointing, "SHARE_OF_TIME", np.inf)
     with monkeypatch.context() as killing:
-        kill_after(killing, 3 * 5 + 1)
+        when("step", 3 * 5 + 2, die, killing.setattr)
         with pytest.raises(Killed):
             head(tmp_path / "checkpoints")
     assert [path.name for path in sorted((tmp_path / "checkpoints").iterdir())] == [
-        "epoch-00004.npz",
-        "epoch-00005.npz",
+        "epoch-00004-step-0000000.npz",
+        "epoch-00005-step-0000000.npz",
     ]
     return tmp_path / "checkpoints"
 
@@ -172,9 +169,41 @@ def test_a_head_goes_on_after_the_last_whole_epoch_and_ends_the_same_to_the_last
     assert_same_head(finished, head())
 
 
+@pytest.mark.parametrize("kind", ["classification", "joint"])
+def test_a_head_that_is_ended_after_every_single_step_ends_the_same_to_the_last_digit(tmp_path, monkeypatch, kind):
+    """Two epochs of three steps; the time for a checkpoint comes as often as the signal to end, of which one is enough."""
+    objective = Objective.of({"objective": kind}, drawn_features(24).coordinates)
+    options = {"epochs": 2, "objective": objective, "schedule": "cosine"}
+    runs = []
+    for moment in ("step", "validation step") * 2:
+        for _ in range(3 if moment == "step" else 1):
+            with monkeypatch.context() as ending:
+                when(moment, 1, lambda: send(signal.SIGTERM), ending.setattr)
+                with pytest.raises(RockspaceError, match="ended by SIGTERM") as error:
+                    head(tmp_path, **options)
+            runs.append(str(error.value).split(" after ")[1].split(":")[0])
+    steps = [1, 2, 3, 3]
+    assert runs == [f"step {step} of epoch {epoch}" for epoch in (1, 2) for step in steps]
+    assert_same_head(head(tmp_path, **options), head(**options))
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_inside_an_epoch_a_checkpoint_is_written_whenever_its_time_has_come(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(checkpointing, "SHARE_OF_TIME", np.inf)
+    monkeypatch.setattr(checkpointing, "INTERVAL_S", 0)
+    with monkeypatch.context() as killing:
+        when("step", 3 * 4 + 3, die, killing.setattr)
+        with pytest.raises(Killed):
+            head(tmp_path)
+    with caplog.at_level(logging.INFO, "rockspace"):
+        finished = head(tmp_path)
+    assert "going on after step 2 of epoch 5" in caplog.text
+    assert_same_head(finished, head())
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
 def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_is_used(interrupted_head, caplog, damage):
-    path = interrupted_head / "epoch-00005.npz"
+    path = interrupted_head / "epoch-00005-step-0000000.npz"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes({"cut": content[: len(content) // 2], "flipped": content, "empty": b""}[damage])
@@ -196,7 +225,7 @@ def test_without_one_whole_checkpoint_the_training_starts_from_the_beginning(int
 
 
 def test_every_flipped_byte_is_noticed_or_changes_nothing(interrupted_head):
-    path = interrupted_head / "epoch-00005.npz"
+    path = interrupted_head / "epoch-00005-step-0000000.npz"
     whole, content = checkpointing._read(path), path.read_bytes()
     noticed = 0
     for position in np.random.default_rng(0).integers(0, len(content), 300):
@@ -223,7 +252,7 @@ def test_a_checkpoint_of_another_recipe_is_never_continued(interrupted_head, cap
 
 def test_a_training_that_is_complete_is_not_repeated(tmp_path, monkeypatch):
     finished = head(tmp_path / "checkpoints")
-    kill_after(monkeypatch, 0)
+    when("step", 1, die, monkeypatch.setattr)
     assert_same_head(head(tmp_path / "checkpoints"), finished)
 
 
@@ -235,9 +264,9 @@ def test_where_no_checkpoint_can_be_written_training_goes_on_and_says_so(tmp_pat
 
 
 def test_a_checkpoint_holds_plain_arrays_and_text_alone(interrupted_head):
-    with zipfile.ZipFile(interrupted_head / "epoch-00005.npz") as archive:
+    with zipfile.ZipFile(interrupted_head / "epoch-00005-step-0000000.npz") as archive:
         assert all(name.endswith(".npy") for name in archive.namelist())
-    with np.load(interrupted_head / "epoch-00005.npz", allow_pickle=False) as file:
+    with np.load(interrupted_head / "epoch-00005-step-0000000.npz", allow_pickle=False) as file:
         assert all(file[name].dtype != object for name in file.files)
 
 

@@ -34,7 +34,7 @@ from rockspace.training.finetune import (
     train_for,
     train_with_early_stopping,
 )
-from rockspace.training.head import ViewBatches, train_head
+from rockspace.training.head import train_head, view_batches
 from rockspace.training.stopping_set import stopping_set, training_members
 
 FLIPS = Augmentation(rotation=10, horizontal_flip=True)
@@ -91,11 +91,10 @@ def test_the_head_trains_on_one_view_of_each_image_an_epoch_in_turn_and_on_the_p
     features = Features(
         np.array(list("abcd")), np.array([0, 1, 0, 1]), looks[:, augmented], looks[:, :augmented], np.zeros((4, 0))
     )
-    batches = ViewBatches(features.subset(np.array([True, True, False, True])), np.eye(3), 2, seed=0)
-    seen = []
-    for _ in range(augmented + 2):
-        seen.append(np.sort(np.concatenate([batches[i][0][:, 0] for i in range(len(batches))])))
-        batches.on_epoch_end()
+    three = features.subset(np.array([True, True, False, True]))
+    batches = [x.numpy()[:, 0] for x, _ in view_batches(three, np.eye(3), 2, seed=0, epochs=augmented + 2)]
+    assert [sorted(map(len, batches[i : i + 2])) for i in range(0, len(batches), 2)] == [[1, 2]] * (augmented + 2)
+    seen = np.sort(np.reshape(np.concatenate(batches), (-1, 3)))
     np.testing.assert_array_equal(seen[:-1], [[k, 4 + k, 12 + k] for k in range(augmented + 1)])
     np.testing.assert_array_equal(seen[-1], seen[0])
 

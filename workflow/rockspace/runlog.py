@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import re
+import signal
 import sys
 import tempfile
 import threading
@@ -145,11 +146,11 @@ def _fault_of_the_disk(error: BaseException | None) -> str | None:
 
 
 def _end_when_orphaned(ended: threading.Event) -> None:
-    """End this process when the workflow that began it has been killed.
+    """End this process when the workflow that began it has been killed; one that trains saves a checkpoint first.
 
     Its results would be discarded, and a new run begins the same stage again.
     """
     parent = os.getppid()
     while not ended.wait(ORPHAN_CHECK_S):
         if os.getppid() != parent:
-            os._exit(1)
+            os.kill(os.getpid(), signal.SIGTERM)

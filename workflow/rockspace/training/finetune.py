@@ -14,6 +14,7 @@ from rockspace.networks.tokens import first_layer
 from rockspace.networks.training_copy import trained, training_copy
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.checkpoint import Checkpoint
+from rockspace.training.fit import fit
 from rockspace.training.optimizers import make_optimizer
 from rockspace.training.pipeline import ImageSet
 from rockspace.training.progress import EpochLines
@@ -151,22 +152,28 @@ def _fit(
     images = images.with_objective(objective)
     watched = None if watched is None else watched.with_objective(objective)
     schedule = Schedule(training, images.steps(batch_size), learning_rates)
-    lines, history = EpochLines(phase, epochs, "finetune"), keras.callbacks.History()
+    history = keras.callbacks.History()
     # The average has to be in the network before anything saves its weights.
     average = [keras.callbacks.SwapEMAWeights(swap_on_epoch=True)] if training["ema"] else []
-    callbacks = [*average, schedule, lines, *callbacks, history]
+    callbacks = [*average, schedule, *callbacks, history]
     folder = recipe.checkpoints and recipe.checkpoints / phase
     checkpoint = Checkpoint(folder, callbacks, [phase, network, images, watched, recipe, epochs])
-    first, seed = checkpoint.epoch, recipe.seed
-    model.fit(
-        images.augmented(recipe.augmentation, seed=seed, batch_size=batch_size, first_epoch=first, epochs=epochs),
-        initial_epoch=checkpoint.epoch,
-        epochs=checkpoint.last_epoch(epochs),
-        steps_per_epoch=images.steps(batch_size),
-        validation_data=None if watched is None else watched.plain(batch_size),
-        shuffle=False,
-        callbacks=[*callbacks, checkpoint],
-        verbose=0,
+    batches = images.augmented(
+        recipe.augmentation,
+        seed=recipe.seed,
+        batch_size=batch_size,
+        first_epoch=checkpoint.epoch,
+        first_step=checkpoint.step,
+        epochs=epochs - checkpoint.epoch,
+    )
+    fit(
+        model,
+        batches,
+        None if watched is None else watched.plain(batch_size),
+        steps=images.steps(batch_size),
+        epochs=epochs,
+        callbacks=[*callbacks, EpochLines(phase, epochs, "finetune")],
+        checkpoint=checkpoint,
     )
     objective.to_data_units(model)
     table = objective.history(phase, history.history).drop(columns="learning_rate", errors="ignore")

@@ -1,12 +1,16 @@
 """First phase: the head alone, trained on features of the frozen backbone."""
 
+import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pandas as pd
+import tensorflow as tf
 
+from rockspace.data.tfrecords import untuned
 from rockspace.errors import RockspaceError
 from rockspace.networks.classifier import OUTPUTS, STANDARDIZE, build_head
 from rockspace.networks.objectives import Objective
@@ -14,7 +18,9 @@ from rockspace.networks.rewiring import Replacement, copy_of, rebuild
 from rockspace.training.checkpoint import Checkpoint
 from rockspace.training.exact_heads import solve
 from rockspace.training.features import Features
+from rockspace.training.fit import fit
 from rockspace.training.optimizers import make_optimizer
+from rockspace.training.pipeline import BATCH_SIZE
 from rockspace.training.progress import EpochLines
 from rockspace.training.schedules import Schedule
 
@@ -22,38 +28,46 @@ SMALLEST_DEVIATION = 0.1
 """In units of the features' mean standard deviation: a feature that hardly varies in training is not blown up."""
 
 
-class ViewBatches(keras.utils.PyDataset):
-    """Shuffled batches of features: in each epoch one view of every image, in turn the augmented ones and the plain one.
+def view_batches(
+    features: Features,
+    targets: Any,
+    batch_size: int,
+    *,
+    seed: int,
+    epochs: int,
+    first_epoch: int = 0,
+    first_step: int = 0,
+) -> tf.data.Dataset:
+    """Return shuffled batches of features: in each epoch one view of every image, in turn the augmented ones and the plain one.
 
     Args:
         features: Of the images to train on.
         targets: ``(n, ...)`` of the same images, or a dictionary of such.
         batch_size: Images per step.
-        seed: Seed of the order.
-        first_epoch: Where to begin; what an epoch holds depends on the seed and its number alone.
+        seed: Seed of what the batches of each epoch hold. Which of them comes first, Python's own generator decides.
+        epochs: Number of epochs in all.
+        first_epoch: Where to begin; what comes then is what comes then in all epochs from the first.
+        first_step: Where to begin in that epoch.
     """
+    views = [*np.moveaxis(features.views, 1, 0), features.plain]
+    starts = [list(range(0, len(features.plain), batch_size)) for _ in range(epochs)]
+    for of_epoch in starts:
+        random.shuffle(of_epoch)
 
-    def __init__(self, features: Features, targets: Any, batch_size: int, seed: int, first_epoch: int = 0) -> None:
-        super().__init__(workers=1, use_multiprocessing=False)
-        self.views, self.targets = [*np.moveaxis(features.views, 1, 0), features.plain], targets
-        self.batch_size, self.seed, self.epoch = batch_size, seed, first_epoch
-        self._shuffle()
+    def batches() -> Iterator[tuple[np.ndarray, Any]]:
+        for epoch in range(first_epoch, epochs):
+            # Views are counted from 1, as epochs are in the history.
+            view = views[(epoch + 1) % len(views)]
+            order = np.random.default_rng([seed, epoch + 1]).permutation(len(view))
+            for start in starts[epoch][first_step if epoch == first_epoch else 0 :]:
+                batch = order[start : start + batch_size]
+                yield view[batch], keras.tree.map_structure(lambda array, batch=batch: array[batch], targets)
 
-    def __len__(self) -> int:
-        return -(-len(self.order) // self.batch_size)
+    def spec(array: np.ndarray) -> tf.TensorSpec:
+        return tf.TensorSpec([None, *array.shape[1:]], array.dtype)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, Any]:
-        batch = self.order[index * self.batch_size : (index + 1) * self.batch_size]
-        view = self.views[self.epoch % len(self.views)]
-        return view[batch], keras.tree.map_structure(lambda array: array[batch], self.targets)
-
-    def on_epoch_end(self) -> None:
-        """Move on to the next view and a new order."""
-        self.epoch += 1
-        self._shuffle()
-
-    def _shuffle(self) -> None:
-        self.order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.views[0]))
+    signature = keras.tree.map_structure(spec, (features.plain, targets))
+    return untuned(tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2))
 
 
 def train_head(
@@ -105,15 +119,26 @@ def train_head(
         history |= _scores(network, seen, "val_") if seen else {}
     else:
         batch_size, epochs = training["batch_size"], training["epochs"]
-        callbacks = [Schedule(training, -(-len(features.label) // batch_size)), keras.callbacks.History()]
+        steps = -(-len(features.label) // batch_size)
+        callbacks = [Schedule(training, steps), keras.callbacks.History()]
         checkpoint = Checkpoint(checkpoints, callbacks, [network, features, targets, seen, training, seed])
-        network.fit(
-            ViewBatches(features, targets, batch_size, seed, checkpoint.epoch),
-            validation_data=seen,
-            initial_epoch=checkpoint.epoch,
-            epochs=checkpoint.last_epoch(epochs),
-            callbacks=[*callbacks, EpochLines(phase, epochs, "train_head"), checkpoint],
-            verbose=0,
+        batches = view_batches(
+            features,
+            targets,
+            batch_size,
+            seed=seed,
+            epochs=epochs,
+            first_epoch=checkpoint.epoch,
+            first_step=checkpoint.step,
+        )
+        fit(
+            network,
+            batches,
+            None if seen is None else untuned(tf.data.Dataset.from_tensor_slices(seen).batch(BATCH_SIZE).prefetch(2)),
+            steps=steps,
+            epochs=epochs,
+            callbacks=[*callbacks, EpochLines(phase, epochs, "train_head")],
+            checkpoint=checkpoint,
         )
         history = callbacks[-1].history
     network = _absorb(network, mean, deviation)

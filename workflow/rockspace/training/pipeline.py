@@ -132,12 +132,14 @@ class ImageSet:
         seed: int,
         batch_size: int,
         first_epoch: int = 0,
+        first_step: int = 0,
         epochs: int = 1,
     ) -> tf.data.Dataset:
         """Return shuffled batches of random views, epoch after epoch, with their targets.
 
         An epoch's order depends on ``(seed, epoch)`` and a view on ``(seed, epoch, image)``, so a run that
-        starts at ``first_epoch`` sees what an uninterrupted one would have seen.
+        starts at step ``first_step`` of ``first_epoch`` sees what an uninterrupted one would have seen. Of what it skips,
+        no view is made.
         """
 
         def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -147,7 +149,8 @@ class ImageSet:
             of_epoch = tf.random.experimental.stateless_fold_in(tf.constant([seed, Stream.ORDER], tf.int64), epoch)
             order = tf.random.stateless_uniform([], of_epoch, maxval=tf.int64.max, dtype=tf.int64)
             shuffled = self._records().shuffle(SHUFFLE_BUFFER, seed=order, reshuffle_each_iteration=False)
-            return shuffled.batch(batch_size).map(example, num_parallel_calls=PARALLEL_BATCHES)
+            skipped = tf.where(epoch == first_epoch, tf.constant(first_step * batch_size, tf.int64), 0)
+            return shuffled.skip(skipped).batch(batch_size).map(example, num_parallel_calls=PARALLEL_BATCHES)
 
         return untuned(tf.data.Dataset.range(first_epoch, first_epoch + epochs).flat_map(one_epoch).prefetch(2))
 

@@ -23,14 +23,12 @@ class EpochLines(keras.callbacks.Callback):
     def __init__(self, phase: str, epochs: int, section: str) -> None:
         super().__init__()
         self.phase, self.epochs, self.section = phase, epochs, section
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Note the time."""
         self.started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Say how the epoch went."""
-        seconds = time.perf_counter() - self.started
+        """Say how the epoch went; of one that was begun by an earlier process, the time is that in this one."""
+        started, self.started = self.started, time.perf_counter()
+        seconds = self.started - started
         figures = {name: value for name, value in (logs or {}).items() if name != "learning_rate"}
         metrics = "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
         log.info("%s epoch %d/%d: %s  (%.1f s)", self.phase, epoch + 1, self.epochs, metrics, seconds)
