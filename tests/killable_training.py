@@ -12,7 +12,7 @@ import rockspace.training.checkpoint as checkpointing
 from rockspace.data.catalog import read_catalog
 from rockspace.data.tfrecords import Geometry
 from rockspace.networks.device import repeatable
-from rockspace.networks.loading import load_classifier
+from rockspace.networks.loading import load_classifier, save_classifier
 from rockspace.training.augmentation import Augmentation
 from rockspace.training.finetune import Recipe
 from rockspace.training.finetune import finetune as train
@@ -66,7 +66,7 @@ def finetune(
 
 
 def run(folder: Path, starts: list[Path], shards: list[Path], training: dict, moment: tuple | None) -> None:
-    """Train, and write history and weights; or get signals at ``moment``: which, for which time, and the signals."""
+    """Train, and write history and network; or get signals at ``moment``: which, for which time, and the signals."""
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
     if moment is not None:
         which, count, *signals = moment
@@ -75,4 +75,4 @@ def run(folder: Path, starts: list[Path], shards: list[Path], training: dict, mo
     catalog = read_catalog(shards[0].with_name("catalog.csv"))
     network, history = finetune(starts, ImageSet.open(shards, geometry, catalog), training, folder / "checkpoints")
     history.to_csv(folder / "history.csv", index=False)
-    np.savez(folder / "weights.npz", *network.get_weights())
+    save_classifier(network, folder / "network.keras")

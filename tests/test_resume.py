@@ -128,11 +128,9 @@ def test_a_process_that_the_system_kills_at_any_moment_goes_on_to_the_same_files
         assert train("killed", moment) == status, moment
     assert list((tmp_path / "killed/checkpoints").glob("*/epoch-*.npz"))
     assert train("killed", None) == 0
-    first, second = (tmp_path / name for name in ("undisturbed", "killed"))
-    assert (first / "history.csv").read_bytes() == (second / "history.csv").read_bytes()
-    assert len(pd.read_csv(first / "history.csv")) > 5
-    with np.load(first / "weights.npz") as a, np.load(second / "weights.npz") as b:
-        assert all(np.array_equal(a[name], b[name]) for name in a.files)
+    for name in ("history.csv", "network.keras"):
+        assert (tmp_path / "undisturbed" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
+    assert len(pd.read_csv(tmp_path / "killed/history.csv")) > 5
     assert not list((tmp_path / "killed").rglob(".partial-*"))
 
 

@@ -1,9 +1,11 @@
 """Networks as the stages need them: to start training from, and for inference."""
 
+import json
 import logging
+import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import keras
 
@@ -61,12 +63,21 @@ def load_classifier(path: str | Path) -> keras.Model:
     """
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, OSError, KeyError, BadZipFile) as error:
+    except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())[:200]
         raise RockspaceError(f"{path}: cannot be loaded ({reason}); delete it and run again") from error
 
 
 def save_classifier(network: keras.Model, path: str | Path) -> None:
-    """Save a classifier for `load_classifier`."""
+    """Save a classifier for `load_classifier`: the same bytes for the same network, whenever it is saved."""
     with replacing(path) as partial:
-        network.save(partial)
+        dated = partial.with_name("dated.keras")
+        network.save(dated)
+        with zipfile.ZipFile(dated) as saved, zipfile.ZipFile(partial, "w") as archive:
+            for name in saved.namelist():
+                with saved.open(name) as content, archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as copy:
+                    if name == "metadata.json":
+                        metadata = {key: value for key, value in json.load(content).items() if key != "date_saved"}
+                        copy.write(json.dumps(metadata).encode())
+                    else:
+                        shutil.copyfileobj(content, copy)

@@ -72,6 +72,8 @@ class Checkpoint(keras.callbacks.Callback):
         self.folder, self.callbacks = folder, callbacks
         self.fingerprint = "" if folder is None else fingerprint(recipe, list(map(_memory, callbacks)))
         self._saved = None if folder is None else _newest(folder, self.fingerprint)
+        self.epoch: int
+        self.step: int
         self.epoch, self.step = self._saved.notes["position"] if self._saved else (0, 0)
         self._written, self._seconds = -np.inf, 0.0
         self._metrics_of_epoch: list[np.ndarray] = []
