@@ -22,9 +22,9 @@ lists (`models`, `seeds`, `embeddings.layers`) are replaced as a whole.
 | `original.yaml` | the original recipe, for comparison |
 | `rocks-people.yaml` | what 133 people took the 120 rocks for, predicted by `best.yaml`: [docs/human-choices.md](../docs/human-choices.md) |
 | `rocks-joint.yaml` | the joint solution of all 480 rocks as the target |
+| `rocks-180.yaml` | 180 of the 360 rocks to train on, as the published network had, laid over a recipe: [docs/rocks-study.md](../docs/rocks-study.md#trained-on-180) |
 | `search.yaml` | recipes compared by cross-validation within the training images (target `search`) |
 | `search-rocks.yaml`, `best.yaml` | the search on the rocks, and the study that it selected: [docs/rocks-study.md](../docs/rocks-study.md) |
-| `search-recipes.yaml` | a search over recipes for fine-tuning, one change at a time |
 
 Single values can be set on the command line: `snakemake --cores 4 --config seeds='[0,1,2]'`.
 A change reruns exactly the stages that depend on it.
