@@ -4,7 +4,9 @@
 #     docker run --rm --volume "$PWD/results:/study/results" rockspace --cores 4
 #
 # `container: "docker://..."` in another workflow, or Apptainer with `--sdm apptainer`, takes the same image.
-FROM python:3.11-slim
+# Pinned by its digest in a release; see CONTRIBUTING.md.
+ARG BASE=python:3.11-slim
+FROM $BASE
 
 RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/*
 COPY requirements.lock /tmp/

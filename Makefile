@@ -14,7 +14,7 @@ STUDY_OF := $(BIN)/python -c 'import sys, yaml; files = ["config/config.yaml", *
 MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__.py,$(wildcard workflow/rockspace/*.py)) \
 	$(patsubst %/__init__.py,%.py,$(wildcard workflow/rockspace/*/__init__.py)))))
 
-.PHONY: demo test test-slow coverage chaos study verify report new-study docs dag simulate bench env lint lock
+.PHONY: demo test test-slow coverage chaos study verify report new-study docs dag simulate bench env lint sbom lock
 
 demo: CONFIG := config/demo.yaml
 demo study: env
@@ -101,6 +101,11 @@ lint: env
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/snakemake --lint
+	$(BIN)/python -m tools.audit
+
+# The locked packages with hashes, licences and dependencies, in CycloneDX.
+sbom: env
+	$(BIN)/python -m tools.bill_of_materials sbom.cdx.json
 
 # Needs uv (https://docs.astral.sh/uv); run it after changing a dependency in pyproject.toml.
 lock:

@@ -172,6 +172,7 @@ def test_all_blocks_embeds_the_end_of_every_block(finished):
         ("finetune: {epoch: 3}", "config: finetune.epoch: unknown key; did you mean 'epochs'?"),
         ("seeds: [a]", 'config: seeds[0]: found "a"; allowed: integer'),
         ("models: [{name: x, backbone: resnet50, weights: none.h5}]", "no file 'none.h5'"),
+        ("models: [{name: x, backbone: resnet50, weights: 'w{x}.weights.h5'}]", "a path without braces"),
         ("models: [{name: x, backbone: resnet5O, weights: none}]", "resnet5O"),
     ],
 )
@@ -182,6 +183,33 @@ def test_a_wrong_configuration_stops_before_any_job_with_one_line(finished, chan
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert expected in result.stderr.splitlines()[-1]
     assert "Job stats" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (os.mkfifo, "photos/a.png is no regular file but a pipe, socket or device"),
+        (lambda path: path.symlink_to("/dev/zero"), "photos/a.png is no regular file but a pipe, socket or device"),
+        (lambda path: path.symlink_to("a.png"), "photos/a.png cannot be read: Too many levels of symbolic links"),
+        (lambda path: path.symlink_to("none"), "photos/a.png cannot be read: No such file or directory"),
+    ],
+)
+def test_a_file_that_no_stage_could_read_to_its_end_is_one_line_before_any_job(make, expected, tmp_path):
+    dataset = {
+        "source": "directory",
+        "directory": "photos",
+        "labels": "none",
+        "splits": {"train": {"images": "*.png", "coordinates": "mds.csv"}, "validation": {"fraction": 0.5}},
+    }
+    study = {"study": "x", "dataset": dataset, "models": "resnet50"}
+    workplace = Workplace(tmp_path / "here", yaml.safe_dump(study))
+    (workplace.folder / "photos").mkdir()
+    make(workplace.folder / "photos/a.png")
+    (workplace.folder / "photos/mds.csv").write_text("image,x,y\na,1,2\n")
+    result = workplace.dry_run()
+    assert result.returncode == 1
+    assert expected in result.stdout + result.stderr
+    assert "Building DAG" not in result.stdout + result.stderr
 
 
 def test_an_archive_out_of_reach_is_one_line_within_a_minute_that_says_what_to_do(tmp_path):

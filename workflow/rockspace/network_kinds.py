@@ -202,16 +202,25 @@ def fetched_weights(backbone: str) -> Path:
 
 
 def check_files(models: list[dict[str, Any]]) -> None:
-    """Raise a RockspaceError if a file that a model names is not there."""
+    """Raise a RockspaceError if a file that a model names is not there, or has a name that rules cannot have."""
     for model in models:
         for key, file in named_files(model).items():
+            where = f"config: models: {model['name']}: {key}"
+            check_braces(file, where)
             if not file.is_file():
                 own = kind_of(model["backbone"]).defaults["weights"]
                 weights = f"{own}, {RANDOM}, or the path of a .weights.h5 file"
                 raise RockspaceError(
-                    f"config: models: {model['name']}: {key}: no file '{file}'; "
-                    f"allowed: {weights if key == 'weights' else 'the path of a file'}"
+                    f"{where}: no file '{file}'; allowed: {weights if key == 'weights' else 'the path of a file'}"
                 )
+
+
+def check_braces(file: Path, where: str) -> None:
+    """Raise a RockspaceError if Snakemake would take a part of a file's path for a wildcard."""
+    if set("{}") & set(str(file)):
+        raise RockspaceError(
+            f"{where}: found '{file}'; allowed: a path without braces, which Snakemake takes for a wildcard"
+        )
 
 
 def file_name(backbone: str) -> str:

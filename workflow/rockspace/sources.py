@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rockspace.artifacts import read_json, write_json
+from rockspace.errors import RockspaceError
 
 
 def digest_of(files: Mapping[str, Path] | None, record: Path, *, keep: bool) -> str | None:
@@ -21,6 +22,9 @@ def digest_of(files: Mapping[str, Path] | None, record: Path, *, keep: bool) -> 
 
     Returns:
         16 hexadecimal digits; None if there are no files.
+
+    Raises:
+        RockspaceError: A file cannot be read.
     """
     try:
         known = read_json(record)
@@ -35,9 +39,12 @@ def digest_of(files: Mapping[str, Path] | None, record: Path, *, keep: bool) -> 
 
 def _seen(file: Path, known: list | None) -> list:
     """Path, size, times of change (ns) and SHA-256 of a file."""
-    status = file.stat()
-    mark = [str(file), status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-    if known is not None and known[:-1] == mark:
-        return known
-    with file.open("rb") as stream:
-        return [*mark, hashlib.file_digest(stream, "sha256").hexdigest()]
+    try:
+        status = file.stat()
+        mark = [str(file), status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        if known is not None and known[:-1] == mark:
+            return known
+        with file.open("rb") as stream:
+            return [*mark, hashlib.file_digest(stream, "sha256").hexdigest()]
+    except OSError as error:
+        raise RockspaceError(f"{file} cannot be read: {error.strerror}") from error

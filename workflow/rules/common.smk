@@ -24,6 +24,7 @@ try:
     from rockspace.baselines import as_they_are, baselines, classifies
     from rockspace.network_kinds import (
         RANDOM,
+        check_braces,
         check_files,
         fetched_weights,
         file_name,
@@ -147,6 +148,8 @@ wildcard_constraints:
 CHOICES = settings["choices"]
 try:
     CHOICE_FILES = choice_files(CHOICES["files"])
+    for path in CHOICE_FILES:
+        check_braces(path, "config: choices.files")
     check_conditions(CHOICES["conditions"])
 except RockspaceError as error:
     raise WorkflowError(str(error)) from None
@@ -157,7 +160,13 @@ STUDIED = {"choices.studied.file": Path(CHOICES["studied"]["file"])} if CHOICES[
 # Published predictions, by the name of the result.
 PUBLISHED = {each["label"]: Path(each["predictions"]) for each in settings["references"] if each["predictions"]}
 
-for key, path in (TABLES | STUDIED | {f"references: {label}: predictions": path for label, path in PUBLISHED.items()}).items():
+for key, path in (
+    TABLES | STUDIED | {f"references: {label}: predictions": path for label, path in PUBLISHED.items()}
+).items():
+    try:
+        check_braces(path, f"config: {key}")
+    except RockspaceError as error:
+        raise WorkflowError(str(error)) from None
     if not path.is_file():
         raise WorkflowError(f"config: {key}: no file '{path}'; give the path of a table")
 

@@ -1,9 +1,15 @@
+from types import SimpleNamespace
+
+
 localrules:
     download,
     restructure,
     coordinates,
     individuals,
     pretrained_weights,
+
+
+digest_of_source = digest("{wildcards.files}", lambda wildcards: source_files(source_of(wildcards.files)))
 
 
 # Separate jobs for photographs and human data, since either may change without the other.
@@ -21,7 +27,7 @@ rule download:
     threads: 4
     params:
         dataset=lambda wildcards: source_of(wildcards.files),
-        digest=digest("{wildcards.files}", lambda wildcards: source_files(source_of(wildcards.files))),
+        digest=digest_of_source,
         code=code("download"),
     message:
         f"Downloading the files of {settings['study']}: {{wildcards.files}}"
@@ -156,7 +162,10 @@ try:
         if workflow.is_main_process and (lost := lost_files(folder, manifest)):
             print(f"{folder / lost[0]} is missing or incomplete: it will be downloaded again", file=sys.stderr)
             manifest.unlink()
-except RockspaceError as error:
+        if workflow.is_main_process:
+            # A fault of the user's files is one line here, and a page where a parameter of a job meets it.
+            digest_of_source(SimpleNamespace(files=files))
+except (RockspaceError, WorkflowError) as error:
     raise WorkflowError(str(error)) from None
 
 catalog = folder_of("raw").with_name("catalog.csv")

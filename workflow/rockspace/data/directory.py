@@ -24,7 +24,8 @@ def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
         The files by their path relative to ``source``, sorted.
 
     Raises:
-        RockspaceError: ``source`` is not a readable folder, or a pattern matches nothing.
+        RockspaceError: ``source`` is not a readable folder, or a pattern matches nothing, or a file is none that
+            ends, such as a pipe.
     """
     if not source.is_dir():
         raise RockspaceError(f"dataset.directory: {source} is not a folder; it must hold a copy of the archive")
@@ -37,16 +38,23 @@ def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
             with os.scandir(above[0]) as entries:
                 for entry in entries:
                     path = folder / entry.name
-                    if entry.is_dir():
+                    is_folder = os.path.isdir(entry.path)
+                    if is_folder:
                         target = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
                         if target in above:  # following the link would never end
                             continue
                         real[path] = (target, *above)
-                    yield Child(entry.name, entry.is_dir(), path)
+                    yield Child(entry.name, is_folder, path)
         except OSError as error:
             raise RockspaceError(f"{folder} cannot be listed: {error.strerror}") from error
 
-    return find(source, children, patterns, f"the folder {str(source)!r}")
+    found = find(source, children, patterns, f"the folder {str(source)!r}")
+    for file in found.values():
+        if file.exists() and not file.is_file():
+            raise RockspaceError(
+                f"{file} is no regular file but a pipe, socket or device; narrow the pattern or remove it"
+            )
+    return found
 
 
 def take(source: Path, patterns: Sequence[str], folder: Path) -> list[Entry]:
@@ -65,10 +73,6 @@ def take(source: Path, patterns: Sequence[str], folder: Path) -> list[Entry]:
     """
     entries = []
     for path, file in tqdm(list_folder(source, patterns).items(), desc="taking", unit="file"):
-        if file.exists() and not file.is_file():
-            raise RockspaceError(
-                f"{file} is no regular file but a pipe, socket or device; narrow the pattern or remove it"
-            )
         try:
             copy(file, place(folder, path))
             entries.append(describe(folder / path, path))

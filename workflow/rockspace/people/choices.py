@@ -19,10 +19,12 @@ from rockspace.data.catalog import NO_LABEL
 from rockspace.data.pairing import PEOPLE, ordered, pair
 from rockspace.data.tables import Table, are_numbers, is_integer, is_missing, is_number, number, read_table
 from rockspace.errors import RockspaceError, listed
+from rockspace.time_limit import time_limit
 
 COLUMNS = ["condition", "person", "image_id", "label", "category", "count"]
 """Columns of `Choices.responses`."""
 
+LISTING_S = 30  # for a pattern; through links that lead back, `**` would look without end
 ONLY_CONDITION = "all"
 """The condition's name where there is one."""
 
@@ -83,7 +85,10 @@ def choice_files(patterns: Sequence[str], key: str = "choices.files") -> list[Pa
     """
     files: list[Path] = []
     for pattern in patterns:
-        found = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))
+        with time_limit(
+            LISTING_S, f"config: {key}: {pattern!r} takes longer than {LISTING_S} s to be looked for; use no **"
+        ):
+            found = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))
         if not found:
             raise RockspaceError(f"config: {key}: no file {pattern!r}; give paths or patterns of tables")
         files += [Path(file) for file in found]

@@ -20,7 +20,7 @@ from rockspace.data import arrays
 from rockspace.data.images import SUFFIXES
 from rockspace.data.long_tables import long_columns
 from rockspace.data.pairing import OTHER_SUFFIXES, Pairing, folded_name, pair, recognised
-from rockspace.data.patterns import select, several
+from rockspace.data.patterns import MAX_FOLDERS, select, several
 from rockspace.data.row_names import Listing, listed_images, listing, name_rows, read_image_table, refuse_unknown_names
 from rockspace.data.splits import match_name, split_of
 from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, read_lines, read_table
@@ -263,8 +263,13 @@ def _visible_files(folder: Path) -> list[str]:
         below[:] = [] if real in seen else [name for name in below if not name.startswith(".")]
         if real not in seen:
             files = (Path(place, name) for name in names if not name.startswith("."))
-            found += [file.relative_to(folder) for file in files if file.is_file()]
+            found += [file.relative_to(folder) for file in files if os.path.isfile(file)]
         seen.add(real)
+        if len(seen) > MAX_FOLDERS:
+            raise RockspaceError(
+                f"{folder}: more than {MAX_FOLDERS:,} folders below it, such as {place}; give a folder of images and coordinates "
+                f"alone, without links to others, or {_BY_HAND}"
+            )
     return [file.as_posix() for file in sorted(found)]
 
 
