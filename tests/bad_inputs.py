@@ -3,8 +3,10 @@
 Usage: ``python tests/bad_inputs.py > docs/bad-input.md`` writes the page again.
 """
 
+import io
 import os
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -868,6 +870,59 @@ wrong_coordinates(
     _table(TRAIN, ["1e39,1", "1.25,2", "3,3", "2.1,4"]),
     "row 2: '1e39' is too large for a coordinate (a); at most 1e+30",
 )
+
+
+def damaged_array(what: str, file: str, content: Callable[[], bytes], line: str) -> None:
+    """Add a row for a file of arrays in place of a table."""
+
+    @refused(COORDINATES, what, line)
+    def write_array(study: Study) -> None:
+        (ARCHIVE / file).write_bytes(content())
+        study.config["dataset"]["splits"]["train"]["coordinates"] = file
+
+
+def npy_of(shape: tuple[int, ...]) -> bytes:
+    """The start of an array of this shape, without its numbers."""
+    start = io.BytesIO()
+    np.lib.format.write_array_header_1_0(start, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return start.getvalue()
+
+
+def zeros_in_zip(count: int) -> bytes:
+    """A small ``.npz`` file with very many zeros."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.npy", npy_of((count, 1)) + bytes(8 * count))
+    return packed.getvalue()
+
+
+damaged_array(
+    "An array said to be larger than any memory",
+    "mds.npy",
+    lambda: npy_of((10**9, 10**9)),
+    "results/rocks/raw/mds.npy: cannot be read as a .npy file (...); save it again",
+)
+damaged_array(
+    "A decompression bomb: zeros in a small `.npz` file",
+    "mds.npz",
+    lambda: zeros_in_zip(30_000_000),
+    "results/rocks/raw/mds.npz: its content takes 240,000,... bytes; at most 8,000,000,000 are read, and 200 times those of the file",
+)
+damaged_array(
+    "JSON nested without end",
+    "mds.json",
+    lambda: b"[" * 100_000,
+    "results/rocks/raw/mds.json: cannot be read as a .json file (maximum recursion depth exceeded ...); save it again",
+)
+
+
+@refused(
+    COORDINATES,
+    "A number of 5000 digits",
+    "results/rocks/raw/mds_360.txt: row 1: found '1111...'; every coordinate must be finite",
+)
+def long_number(study: Study) -> None:
+    study.coordinates(f"{'1' * 5000} 2\n3 4\n5 6\n7 8\n")
 
 
 @refused(

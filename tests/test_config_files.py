@@ -30,6 +30,14 @@ REFUSED = {
     "".join(f"k{i}: &k{i} [*k{i - 1}]\n" if i else "k0: &k0 [x]\n" for i in range(60)): "line 50: more than",
     "study: x\n" + " " * MAX_BYTES: "longer than 1,000,000 bytes",
     "study: x\n\ty: z\n": "line 2: neither YAML nor JSON (found a tab character",
+    f"seeds: [{'1' * 5000}]\n": "line 1: '11111111111111111111111111111111111111111111111111...' is no int; write one, or a text",
+    "study: 2024-02-30\n": "line 1: '2024-02-30' is no timestamp; write one, or a text in quotes",
+    "seeds: [!!int abc]\n": "line 1: 'abc' is no int",
+    "study: =\n": "line 1: '=' is no value",
+    "? [a, b]\n: c\n": "line 1: a list or mapping as a key; write a name",
+    "x: !!set {a, b}\n": "line 1: the tag '!!set' is none of a plain value",
+    "%TAG ! tag:yaml.org,2002:python/\n---\nstudy: !object/apply:os.getcwd []\n": "line 3: the tag '!!python/object",
+    "study: a\n---\n__use_yte__: true\n": "line 3: '__use_yte__' makes the file a template",
     "study: \x1b[31m\n": "neither YAML nor JSON",
 }
 

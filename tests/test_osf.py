@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -458,6 +459,43 @@ def test_an_address_of_a_server_is_shown_in_plain_characters_on_one_short_line(o
         assert "\x1b" not in line
     assert shown in str(caught.value)
     assert len(str(caught.value)) < 1000
+
+
+def drip(connection: socket.socket) -> None:
+    """An answer that keeps within every time-out of a read, and never begins."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            time.sleep(0.01)
+
+
+def test_an_answer_that_never_begins_is_given_up(monkeypatch):
+    monkeypatch.setattr(web, "HEAD_READS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for _ in range(FAST.contact_attempts):
+            threading.Thread(target=lambda: drip(server.accept()[0]), daemon=True).start()
+        api = f"http://127.0.0.1:{server.getsockname()[1]}/v2"
+        refusal = pytest.raises(RockspaceError, match=r"cannot be reached \(its answer does not begin within 0\.4 s\)")
+        with Client(BearerToken(None, api), FAST) as client, refusal:
+            client.json(api)
+
+
+def test_a_file_without_a_published_size_has_a_largest_one(published, study, monkeypatch):
+    monkeypatch.setattr(web, "MAX_FILE_BYTES", 10)
+    odd = {"attributes": {"kind": "file", "name": "mds_120.txt", "size": None, "extra": {}}}
+    with StandIn(published, odd={"mds_120.txt": odd}) as standin, pytest.raises(RockspaceError) as caught:
+        osf.download(standin.api, "d6b9y", ["mds_120.txt"], study / "store", patience=FAST)
+    assert "longer than 10 bytes, and its size is not published" in str(caught.value)
+    assert files_below(study) == []
+
+
+def test_a_folder_whose_address_is_none_is_one_line(published, study):
+    odd = {"relationships": {"files": {"links": {"related": {"href": 5}}}}}
+    with (
+        StandIn(published, odd={"360 Rocks": odd}) as standin,
+        pytest.raises(RockspaceError, match="does not list files"),
+    ):
+        osf.download(standin.api, "d6b9y", ["360 Rocks/*.jpg"], study / "store", patience=FAST)
 
 
 @pytest.mark.parametrize("following", [5, True, [], {"href": "x"}, "http://[", "//a..b/", "http://\xff/"])

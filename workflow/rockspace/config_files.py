@@ -18,6 +18,9 @@ MAX_BYTES = 1_000_000
 MOST_VALUES, DEEPEST = 100_000, 50
 """Values in a configuration, and mappings and lists inside each other; aliases of YAML make millions out of few lines."""
 
+LONGEST_SHOWN = 50
+"""Characters of a value in a message."""
+
 TEMPLATE_KEY = "__use_yte__"
 
 
@@ -85,6 +88,7 @@ def _check_events(path: Path, events: Iterable[Any]) -> None:
                 continue
             case yaml.ScalarEvent():
                 _check_tag(path, event)
+                _check_value(path, event)
                 node = _Node(event)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 node = begun.pop()
@@ -101,7 +105,9 @@ def _check_events(path: Path, events: Iterable[Any]) -> None:
         if begun:
             above = begun[-1]
             is_key = isinstance(above.event, yaml.MappingStartEvent) and above.children % 2 == 0
-            if is_key and isinstance(node.event, yaml.ScalarEvent):
+            if is_key and not isinstance(node.event, yaml.ScalarEvent):
+                raise RockspaceError(f"{path}: line {line}: a list or mapping as a key; write a name")
+            if is_key:
                 _check_key(path, line, node.event.value, above.keys)
             above.children += 1
             above.size += node.size
@@ -128,8 +134,25 @@ def _check_bounds(path: Path, line: int, size: int, depth: int) -> None:
         )
 
 
+def _check_value(path: Path, event: Any) -> None:
+    """Refuse what looks like a number or a date and is none, at which Snakemake's reader stops with a stack trace."""
+    reader = yaml.SafeLoader("")
+    tag = event.tag if event.tag not in (None, "!") else reader.resolve(yaml.ScalarNode, event.value, event.implicit)
+    if tag.endswith(":merge"):  # `<<`, which is no value
+        return
+    try:
+        reader.construct_object(yaml.ScalarNode(tag, event.value))
+    except (ValueError, TypeError, OverflowError, AttributeError, IndexError, KeyError, yaml.YAMLError) as error:
+        value = event.value if len(event.value) <= LONGEST_SHOWN else f"{event.value[:LONGEST_SHOWN]}..."
+        kind = tag.rpartition(":")[2]
+        raise RockspaceError(
+            f"{path}: line {event.start_mark.line + 1}: {value!r} is no {kind}; write one, or a text in quotes"
+        ) from error
+
+
 def _check_tag(path: Path, event: Any) -> None:
-    if event.tag not in (None, "!") and event.tag not in yaml.SafeLoader.yaml_constructors:
+    kinds = ("str", "int", "float", "bool", "null") if isinstance(event, yaml.ScalarEvent) else ("map", "seq")
+    if event.tag not in (None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in kinds)):
         tag = event.tag.replace("tag:yaml.org,2002:", "!!")
         raise RockspaceError(
             f"{path}: line {event.start_mark.line + 1}: the tag {tag!r} is none of a plain value; remove it"

@@ -14,6 +14,9 @@ from rockspace.errors import RockspaceError, listed
 
 SUFFIXES = frozenset({".npy", ".npz", ".mat", ".parquet", ".pq", ".json", ".jsonl", ".ndjson"})
 _STARTS = {".npy": b"\x93NUMPY", ".npz": b"PK"}
+MAX_BYTES = 8_000_000_000  # two thousand numbers for each of a million images
+MAX_EXPANSION = 200  # of compressed arrays; only zeros without end take less
+JSON_IN_MEMORY = 20  # times its size as text
 VARIABLE = "config key dataset.columns.variable"
 """Where a user says which of several arrays holds people's coordinates."""
 
@@ -47,6 +50,7 @@ def read_frame(path: Path, variable: str | None = None, key: str = VARIABLE) -> 
         RockspaceError: The file cannot be read, or which of its arrays is meant is open.
     """
     try:
+        _check_size(path)
         with path.open("rb") as file:
             start = file.read(6)
         if not start.startswith(_STARTS.get(path.suffix.lower(), b"")):
@@ -65,7 +69,9 @@ def read_frame(path: Path, variable: str | None = None, key: str = VARIABLE) -> 
                 return _of_parquet(path, variable, key)
     except FileNotFoundError as error:
         raise RockspaceError(f"{path}: the file is missing; check dataset.splits") from error
-    except (OSError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+    except RockspaceError:
+        raise
+    except Exception as error:  # Readers of damaged files raise whatever they stumble on.
         if "allow_pickle" in str(error):
             raise RockspaceError(
                 f"{path}: holds Python objects; save numbers as an array of floats and names as an array of text (dtype=str)"
@@ -73,6 +79,23 @@ def read_frame(path: Path, variable: str | None = None, key: str = VARIABLE) -> 
         raise RockspaceError(
             f"{path}: cannot be read as a {path.suffix} file ({_line(error)}); save it again"
         ) from error
+
+
+def _check_size(path: Path) -> None:
+    """Refuse a file whose arrays would fill the memory, however small it is itself."""
+    stored = path.stat().st_size
+    match path.suffix.lower():
+        case ".npz":
+            with zipfile.ZipFile(path) as file:
+                size = sum(each.file_size for each in file.infolist())
+        case ".json" | ".jsonl" | ".ndjson":
+            size = stored * JSON_IN_MEMORY
+        case _:
+            size = stored
+    if size > MAX_BYTES or size > max(MAX_EXPANSION * stored, MAX_EXPANSION * 1_000_000):
+        raise RockspaceError(
+            f"{path}: its content takes {size:,} bytes; at most {MAX_BYTES:,} are read, and {MAX_EXPANSION} times those of the file"
+        )
 
 
 def as_text(values: Sequence[Any]) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, features
 
 from rockspace.errors import RockspaceError
+from rockspace.time_limit import time_limit
 
 WHITE = (255, 255, 255)
 # Pillow reads many more. Some run programs (PostScript runs Ghostscript), and none is what cameras or editors of
@@ -15,6 +16,7 @@ FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", *(["AVIF"] if features.c
 SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS)
 # Enough for phones and all but a few medium-format cameras; decoding such an image takes half a gigabyte.
 MAX_PIXELS = 120_000_000
+DECODING_S = 120  # a thousand times what a photograph takes; of JPEGs, one may repeat itself without end
 # A web page that a server sent in place of a photograph.
 _WEB_PAGE = (b"<!doctype html", b"<html")
 # EXIF's orientations, and what turns each upright.
@@ -48,7 +50,8 @@ def read_rgb(path: Path, background: tuple[int, int, int] = WHITE, *, smallest_s
     try:
         if path.stat().st_size == 0:
             raise RockspaceError(f"{path}: the file is empty; replace it or remove it")
-        with Image.open(path, formats=FORMATS) as image:
+        message = f"{path}: takes more than {DECODING_S} s to decode; save it anew, or remove it"
+        with time_limit(DECODING_S, message), Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
             if smallest_side:

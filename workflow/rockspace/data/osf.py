@@ -26,7 +26,6 @@ from rockspace.data.web import (
     Patience,
     RefusedError,
     UnreachableError,
-    printable,
 )
 from rockspace.errors import RockspaceError, listed
 
@@ -212,7 +211,7 @@ def _children(client: Client, listing: str, where: str) -> Iterator[Child]:
     asked: set[str] = set()
     while url:
         if url in asked or len(asked) == MAX_PAGES:
-            raise RockspaceError(f"{printable(url)}: the pages of this listing never end")
+            raise RockspaceError(f"{url}: the pages of this listing never end")
         asked.add(url)
         page = client.json(url, params)
         try:
@@ -222,9 +221,7 @@ def _children(client: Client, listing: str, where: str) -> Iterator[Child]:
                 raise TypeError(f"a next page that is no address: {following!r}")
             url, params = following and urljoin(url, following), None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RockspaceError(
-                f"{printable(str(url))} does not list files as OSF does, for {where}: check dataset.osf"
-            ) from error
+            raise RockspaceError(f"{url} does not list files as OSF does, for {where}: check dataset.osf") from error
         yield from children
 
 
@@ -233,7 +230,10 @@ def _child(item: Mapping[str, Any]) -> Child:
     if not isinstance(name, str):
         raise TypeError(f"a name that is no text: {name!r}")
     if kind == "folder":
-        return Child(name, True, item["relationships"]["files"]["links"]["related"]["href"])
+        address = item["relationships"]["files"]["links"]["related"]["href"]
+        if not isinstance(address, str):
+            raise TypeError(f"an address that is no text: {address!r}")
+        return Child(name, True, address)
     return Child(name, False, item)
 
 

@@ -243,7 +243,7 @@ def _by_number(table: Table, column: str, images: _Images) -> _Match:
 
 def _numbered(names: Sequence[str]) -> tuple[set[str], list[int]]:
     """The words that all of these names have, and their numbers, if they differ in one number alone; else nothing."""
-    pieces = [re.split(r"(\d+)", name) for name in names]
+    pieces = [re.split(r"(\d{1,4000})", name) for name in names]  # more are no integer to Python
     if len({tuple(parts[::2]) for parts in pieces}) == 1:
         positions = zip(*([int(figure) for figure in parts[1::2]] for parts in pieces), strict=True)
         differing = [position for position in positions if len(set(position)) > 1]

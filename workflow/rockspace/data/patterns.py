@@ -117,6 +117,7 @@ def find(
     found: dict[str, Item] = {}
     named: set[str] = set()
     seen: list[str] = []
+    skipped: list[str] = []
     folders = 1
     pending = deque([("", root, {pattern: pattern for pattern in patterns})])
     while pending:
@@ -131,7 +132,7 @@ def find(
             wanting = [pattern for pattern, reading in readings.items() if is_wanted(path, reading)]
             if not wanting:
                 if fault := fault_of(child.name):
-                    log.warning("%s: skipped %s, which no pattern names: %s", where, shown(child.name), fault)
+                    skipped.append(f"{shown(child.name)} ({fault})")
                 continue
             check_name(child.name)
             if child.is_folder:
@@ -148,6 +149,8 @@ def find(
                 raise RockspaceError(f"{where} lists {path!r} twice, with different contents")
             else:
                 named.update(wanting)
+    if skipped:
+        log.warning("%s: skipped %s, which no pattern names", where, listed(skipped))
     for pattern in patterns:
         if pattern not in named:
             raise MissingError(

@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|[+-]?inf(?:ini
 _LARGEST = 1e30  # networks compute in 32 bits; what lies beyond marks missing values
 _MINUS = re.compile(r"^[\u2010-\u2013\u2212\ufe63\uff0d]|(?<=[eE])\u2212")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # thousands as English writes them, or three decimals
-_INTEGER = re.compile(r"[+-]?\d+(?:[.,]0+)?")
+_INTEGER = re.compile(r"[+-]?\d{1,15}(?:[.,]0+)?")  # longer ones are no numbers that a computer tells apart
 _COMMENT = re.compile(r"\s*[#%]+")
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)  # what Excel reads and writes on top of a CSV
 # Names of a column of image names, which identify a header whose other cells are numbers.

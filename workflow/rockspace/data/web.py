@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -20,11 +21,14 @@ from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from rockspace.data.manifest import Entry, describe
-from rockspace.errors import RockspaceError
+from rockspace.errors import RockspaceError, printable
 
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 16
 MAX_JSON_BYTES = 1 << 25  # a page of 100 files takes a hundredth of it
+MAX_JSON_S = 600  # a page that takes longer would be for hours what a slow line is for seconds
+MAX_FILE_BYTES = 5 * 10**9  # the most that OSF stores, where the size of a file is not published
+HEAD_READS = 4  # times the time-out of a read: redirects, and the heads of their answers
 LONGEST_SHOWN = 300  # characters of an address in a message
 MIN_BYTES_PER_S = 100  # a slower transfer counts as hung
 TRANSIENT_STATUSES = frozenset({408, 429, *range(500, 600)})
@@ -167,20 +171,23 @@ class Client:
             UnreachableError: nothing has ever answered this client.
             RockspaceError: it could not be downloaded after all retries.
         """
+        what = printable(url, LONGEST_SHOWN)
 
         def attempt() -> Any:
-            content = b""
-            with self._answer(printable(url), url, params=params) as response:
-                for chunk in self._chunks(printable(url), response):
+            content, begin = b"", time.monotonic()
+            with self._answer(what, url, params=params) as response:
+                for chunk in self._chunks(what, response):
                     content += chunk
+                    if time.monotonic() - begin > MAX_JSON_S:
+                        raise RockspaceError(f"{what}: the answer takes longer than {MAX_JSON_S} s")
                     if len(content) > MAX_JSON_BYTES:
-                        raise RockspaceError(f"{printable(url)}: the answer is longer than {MAX_JSON_BYTES:,} bytes")
+                        raise RockspaceError(f"{what}: the answer is longer than {MAX_JSON_BYTES:,} bytes")
             try:
                 return json.loads(content)
             except (ValueError, RecursionError) as error:
                 raise TransientError("the answer is not JSON") from error
 
-        return self._with_retries(printable(url), attempt)
+        return self._with_retries(what, attempt)
 
     def save(
         self,
@@ -202,7 +209,7 @@ class Client:
         Raises:
             RockspaceError: as for ``json``, or no attempt yields the expected content.
         """
-        what = f"{path} ({printable(url)})"
+        what = f"{path} ({printable(url, LONGEST_SHOWN)})"
 
         def size() -> int:
             return partial.stat().st_size if partial.exists() else 0
@@ -217,8 +224,10 @@ class Client:
                     for chunk in self._chunks(what, response):
                         stream.write(chunk)
                         on_bytes(len(chunk))
-                        if expected.size is not None and stream.tell() > expected.size:
+                        if stream.tell() > (MAX_FILE_BYTES if expected.size is None else expected.size):
                             break
+            if expected.size is None and size() > MAX_FILE_BYTES:
+                raise RockspaceError(f"{what}: longer than {MAX_FILE_BYTES:,} bytes, and its size is not published")
             entry = describe(partial, path, url)
             if fault := expected.fault(entry):
                 on_bytes(-entry.size)
@@ -258,9 +267,8 @@ class Client:
 
     @contextmanager
     def _answer(self, what: str, url: str, start: int = 0, **options: Any) -> Iterator[requests.Response]:
-        timeout = (self._patience.connect_s, self._patience.read_s)
         try:
-            with self._session.get(url, timeout=timeout, stream=True, **options) as response:
+            with self._get(url, **options) as response:
                 self._has_contact = True
                 self._check_status(what, response, start)
                 yield response
@@ -268,6 +276,26 @@ class Client:
             raise RockspaceError(f"{what} cannot be requested: {type(error).__name__}") from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise TransientError(_in_words(error, self._patience)) from error
+
+    def _get(self, url: str, **options: Any) -> requests.Response:
+        """Ask in a thread of its own: a server that sends the head of its answer byte by byte keeps within all time-outs."""
+        answer: Future[requests.Response] = Future()
+        timeout = (self._patience.connect_s, self._patience.read_s)
+
+        def ask() -> None:
+            try:
+                answer.set_result(self._session.get(url, timeout=timeout, stream=True, **options))
+            except BaseException as error:
+                answer.set_exception(error)
+
+        threading.Thread(target=ask, daemon=True).start()
+        try:
+            return answer.result(HEAD_READS * self._patience.read_s)
+        except TimeoutError as error:
+            answer.add_done_callback(_close_unread)
+            raise TransientError(
+                f"its answer does not begin within {HEAD_READS * self._patience.read_s:g} s"
+            ) from error
 
     def _check_status(self, what: str, response: requests.Response, start: int) -> None:
         status = response.status_code
@@ -308,10 +336,9 @@ class _Session(requests.Session):
 _PERMANENT_ERRORS = (requests.exceptions.TooManyRedirects, ValueError)
 
 
-def printable(url: str) -> str:
-    """Return an address for a message, in one line: servers give addresses, and may put anything into them."""
-    text = ascii(url)[1:-1]
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+def _close_unread(late: "Future[requests.Response]") -> None:
+    if late.exception() is None:
+        late.result().close()
 
 
 def _named(status: int) -> str:
