@@ -6,6 +6,7 @@ import pytest
 
 from rockspace.config import validated
 from rockspace.errors import RockspaceError
+from rockspace.people import choices
 from rockspace.people.choices import choice_files, read_choices
 
 LABELS = ["L0", "L1", "L2", "L3"]
@@ -456,6 +457,16 @@ def test_conditions_are_called_differently_and_may_be_numbers(tmp_path):
             text,
             conditions={name: each | {"code": code} for (name, each), code in zip(AB.items(), (1, "01"), strict=True)},
         )
+
+
+def test_a_pattern_that_links_make_endless_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(choices, "LISTING_S", 0.5)
+    for name in "abc":
+        (tmp_path / name).symlink_to(".")
+    with pytest.raises(
+        RockspaceError, match=r"choices\.files: '.*' takes longer than 0\.5 s to be looked for; use no \*\*"
+    ):
+        choice_files([f"{tmp_path}/**/*.csv"])
 
 
 def test_keys_that_do_not_go_together_and_files_that_are_missing_are_refused(tmp_path):
