@@ -405,9 +405,10 @@ class _Reader:
             )
             images = cells[columns["image"]].map(image_of)
             return {"image_id": images.to_numpy(str), "label": self._label_of(images)}
-        subtypes = cells[columns["subtype"]]
+        column = str(columns["subtype"])
+        subtypes = cells[column]
         label = [
-            self._label(table.path, line, columns["subtype"], cell, name)
+            self._label(table.path, line, column, cell, name)
             for line, cell, name in zip(cells.index, subtypes, conditions, strict=True)
         ]
         if not columns["token"]:
