@@ -3,7 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 CONFIG ?= config/config.yaml
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+SNAKEMAKE := $(BIN)/snakemake --cores "$$CORES"
+# Values reach programs by the environment, never as text of a shell, which would run commands in them.
+export CONFIG CORES
+# The config files as arguments: one, whose name may hold spaces, or several with spaces between them.
+WITH_CONFIG := set -ef; if [ -f "$$CONFIG" ]; then set -- "$$CONFIG"; else set -- $$CONFIG; fi;
 # In the order of tests/conftest.py.
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
 # Name of the study that config files, laid over the default, are of.
@@ -19,9 +23,9 @@ MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__
 demo: CONFIG := config/demo.yaml
 demo study: env
 	@touch .venv/started
-	$(SNAKEMAKE) --configfile $(CONFIG)
+	@$(WITH_CONFIG) $(SNAKEMAKE) --configfile "$$@"
 # A run that had nothing to do has not said where the result is.
-	@page=results/$$($(STUDY_OF) $(CONFIG))/overview.html; [ "$$page" -nt .venv/started ] || echo "open $$page"
+	@$(WITH_CONFIG) page=results/$$($(STUDY_OF) "$$@")/overview.html; [ "$$page" -nt .venv/started ] || echo "open $$page"
 
 test: env
 	$(PYTEST)
@@ -49,20 +53,19 @@ chaos: env
 
 # Every artifact of a study against its record; what is damaged or gone, and what to do.
 verify: env
-	@$(SNAKEMAKE) --configfile $(CONFIG) --summary | $(BIN)/python -m rockspace.verify
+	@$(WITH_CONFIG) $(SNAKEMAKE) --configfile "$$@" --summary | $(BIN)/python -m rockspace.verify
 
 # Of the run whose overview was made last, unless CONFIG names another; beside the results of that run, wherever they are. The page is
 # made under another name first, so that an interrupted command leaves an older one as it is.
 report: CONFIG := $(if $(filter file,$(origin CONFIG)),$(or $(shell ls -t results/*/config.yaml 2>/dev/null | head -n 1),$(CONFIG)),$(CONFIG))
 report: env
-	@set -e -- $(CONFIG); folder=$$(cd "$$(dirname "$$1")" && pwd); \
+	@$(WITH_CONFIG) folder=$$(cd "$$(dirname "$$1")" && pwd); \
 	case $$folder in */results/*) folder=$${folder%/results/*};; *) folder=$$PWD;; esac; \
 	report=$$folder/results/$$($(STUDY_OF) "$$@")/report; \
 	$(SNAKEMAKE) --directory "$$folder" --configfile "$$@" --report-stylesheet "$$PWD/workflow/report/report.css" \
 		--report "$$report.part.html"; \
 	mv "$$report.part.html" "$$report.html"; echo "open $${report#$$PWD/}.html"
 
-# Values reach the program by the environment, never as text of a shell.
 new-study: env
 	@[ -n "$$NAME" ] || { echo "error: NAME is missing: make new-study NAME=mine FOLDER=path/to/folder" >&2; exit 1; }
 	@$(BIN)/python -m rockspace.new_study "$$NAME" $${FOLDER:+"$$FOLDER"}
@@ -73,7 +76,7 @@ docs: env
 
 dag: env
 	@mkdir -p results
-	@$(SNAKEMAKE) all --configfile $(CONFIG) --dag dot >results/dag.dot
+	@$(WITH_CONFIG) $(SNAKEMAKE) all --configfile "$$@" --dag dot >results/dag.dot
 	@$(BIN)/python -m tools.stage_graph <results/dag.dot | $(BIN)/graphviz-pure -Tsvg -o results/dag.svg
 	@echo open results/dag.svg
 

@@ -190,13 +190,41 @@ def test_make_report_is_of_the_run_made_last_unless_a_config_is_named(tmp_path):
     elsewhere.mkdir(parents=True)
     (elsewhere / "config.yaml").write_text("study: far\n")
     (elsewhere / "report.html").write_text("older")
-    far = f"CONFIG='{elsewhere}/config.yaml'"
+    far = f"CONFIG={elsewhere}/config.yaml"
     report(far, status=1)
     assert (elsewhere / "report.html").read_text() == "older"
     said, asked = report(far)
     assert said == f"open {elsewhere}/report.html"
     assert f"--directory {elsewhere.parents[1]} --configfile {elsewhere}/config.yaml" in asked
     assert (elsewhere / "report.html").read_text() == "new\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("study", "it's a `touch pwned`;touch pwned.yaml"),
+        ("verify", "$(touch pwned) && touch pwned #.yaml"),
+        ("dag", '*" || touch pwned.yaml'),
+        ("report", "a b.yaml"),
+    ],
+)
+def test_names_of_configurations_are_names_to_make_and_never_commands(target, name, tmp_path):
+    place = clone(tmp_path / "here", 'printf "%s\\n" "$@" >>asked.txt; for last; do :; done; echo >"$last"')
+    (place / name).write_text("study: x\n")
+    make(place, target, f"CONFIG={name.replace('$', '$$')}", "CORES=1; touch pwned")
+    asked = (place / "asked.txt").read_text().splitlines()
+    assert asked[asked.index("--configfile") + 1] == name
+    assert asked[asked.index("--cores") + 1] == "1; touch pwned"
+    assert not (place / "pwned").exists()
+
+
+def test_a_folder_of_results_with_a_name_that_is_a_command_is_only_a_name(tmp_path):
+    place = clone(tmp_path / "here", 'printf "%s\\n" "$@" >>asked.txt; for last; do :; done; echo >"$last"')
+    (place / "results/`touch pwned`$(touch pwned)").mkdir(parents=True)
+    (place / "results/`touch pwned`$(touch pwned)/config.yaml").write_text("study: x\n")
+    make(place, "report")
+    assert "results/`touch pwned`$(touch pwned)/config.yaml" in (place / "asked.txt").read_text()
+    assert not (place / "pwned").exists()
 
 
 def test_the_configuration_beside_the_results_makes_the_very_run_again(finished):
