@@ -6,7 +6,8 @@ Usage::
 
 It runs the study once undisturbed, then again and again with its processes killed, then with the disk filled,
 artifacts corrupted, files of the archive changed, and the archive taken away. After each fault every artifact
-that exists must be whole, and the run must have ended as told or with one line that says what to do.
+that exists must be whole, and the run must have ended as told or with one line that says what to do. Then every single
+call by which each stage, and Snakemake itself, writes is disturbed (disk_faults.py); ``--kills 0`` does that alone.
 """
 
 import argparse
@@ -23,13 +24,15 @@ import tempfile
 import time
 import xml.etree.ElementTree
 import zipfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from disk_faults import FAILS, POWER_GOES, Sweep, cannot_build, snakemake_for, stages
 from standin_osf import StandIn
 from workflow_runs import TINY, Workplace, heed_interrupts
 
@@ -358,6 +361,26 @@ def survive_the_archives_absence(folder: Path, archive: Path, files_before: int)
     return complaint.removeprefix("error: ")
 
 
+def disturb_every_call(root: Path) -> Iterator[str]:
+    """Let every call fail, in each way, by which a stage or Snakemake writes, and let the power go at each."""
+    if reason := cannot_build():
+        yield f"single calls: skipped, {reason}"
+        return
+    study = Study(root / "single-calls")
+    assert study.run("--skip-script-cleanup", "--notemp") == 0, study.said()[-4000:]
+    wrong = []
+    with Sweep(study.folder, root / "disturbed") as sweep:
+        first_of_each = {stage.name: stage for stage in reversed(stages(sweep.folder))}
+        for stage in (*first_of_each.values(), snakemake_for(first_of_each["summary"])):
+            for how, faults in {"call fails": FAILS, "power goes": POWER_GOES}.items():
+                results = [sweep.all_of(stage, faults, turn) for turn in range(len(faults))]
+                calls = ", ".join(f"{number} {kind}" for kind, number in sorted(results[0].calls.items()))
+                ends = sum((result.ends for result in results), Counter())
+                yield f"{stage.name}, {how}: {calls}: " + ", ".join(f"{end} {number}" for end, number in ends.items())
+                wrong += [text for result in results for text in result.wrong]
+    assert not wrong, "\n\n".join(wrong)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=25, help="how many kills must hit")
@@ -379,7 +402,10 @@ def main() -> None:
             reference = Study(root / "undisturbed")
             reference.finish()
         say("undisturbed run ended")
-        for line in _all_faults(root, reference, options.kills, random_source):
+        if options.kills:
+            for line in _all_faults(root, reference, options.kills, random_source):
+                say(line)
+        for line in disturb_every_call(root):
             say(line)
     print("Every study ended with the results of the undisturbed run, to the last digit.")
 

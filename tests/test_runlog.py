@@ -66,6 +66,35 @@ def test_a_log_that_cannot_be_written_does_not_hide_what_happened(capsys):
     assert capsys.readouterr().err.splitlines() == ["error: mds.txt: row 3: found 'x'"]
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EDQUOT, "quota"), "no space is left for what belongs to {log}: free some and run again"),
+        (ValueError("HDF5: errno = 28, error message = 'No space left on device'"), "no space is left for what belongs to {log}"),
+        (OSError(errno.EIO, "x"), "the disk failed in reading or writing what belongs to {log} (input/output error): check it"),
+        (OSError(errno.EROFS, "x"), "the disk of what belongs to {log} is read-only: make it writable and run again"),
+        (MemoryError(), "no memory is left for what belongs to {log}: run again with fewer jobs at once (a smaller --cores)"),
+    ],
+)  # fmt: skip
+def test_what_the_machine_lacks_is_one_line_even_where_another_error_came_of_it(tmp_path, capsys, error, said):
+    log = tmp_path / "stage.log"
+    with pytest.raises(SystemExit), recorded(log):
+        raise RuntimeError("as it came out") from error
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: " + said.format(log=log))
+
+
+def test_a_log_that_cannot_be_made_is_one_line(tmp_path):
+    (tmp_path / "logs").touch()
+    with (
+        pytest.raises(
+            SystemExit, match=r"^error: .*stage\.log cannot be written \((File exists|Not a directory)\): mend"
+        ),
+        recorded(tmp_path / "logs/stage.log"),
+    ):
+        pytest.fail("it began")
+
+
 def test_a_stage_ends_when_the_workflow_that_began_it_is_killed(tmp_path):
     stage = f"""
 import os, time

@@ -25,12 +25,14 @@ LOG_ALONE = "ROCKSPACE_LOG_ALONE"
 # Of what the workflow's logger shows on the terminal below a stage's line, between information and warning.
 NOTE = 25
 logging.addLevelName(NOTE, "NOTE")
+# What the machine, not the study, may lack, and what to do.
 _FULL = "no space is left for what belongs to %s: free some and run again"
-_FAULTS_OF_THE_DISK = {
+_FAULTS_OF_THE_MACHINE = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EIO: "the disk failed in reading or writing what belongs to %s (input/output error): check it and run again",
     errno.EROFS: "the disk of what belongs to %s is read-only: make it writable and run again",
+    errno.ENOMEM: "no memory is left for what belongs to %s: run again with fewer jobs at once (a smaller --cores)",
 }
 _EVERY_TIME = re.compile(r"WARNING: All log messages before absl::InitializeLog|I\d{4} ")
 
@@ -59,7 +61,6 @@ def recorded(
     Raises:
         SystemExit: With status 1 after a `RockspaceError`, whose line has then been written.
     """
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Pictures go to files, whatever the user's own backend of matplotlib is.
     os.environ["MPLBACKEND"] = "agg"
@@ -72,7 +73,11 @@ def recorded(
         os.environ["TF_NUM_INTEROP_THREADS"] = "1" if threads == 1 else "2"
     logger = logging.getLogger("rockspace")
     logger.setLevel(logging.INFO)
-    to_file = _LogFile(log, mode="w", encoding="utf-8")
+    try:
+        Path(log).parent.mkdir(parents=True, exist_ok=True)
+        to_file = _LogFile(log, mode="w", encoding="utf-8")
+    except OSError as error:
+        sys.exit(f"error: {log} cannot be written ({error.strerror}): mend that and run again")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter("%(message)s"))
@@ -95,12 +100,13 @@ def recorded(
         logger.error("error: %s", error)
         sys.exit(1)
     except BaseException as error:
-        if (fault := _fault_of_the_disk(error)) is not None:
+        if (fault := _fault_of_the_machine(error)) is not None:
             logger.error("error: %s", fault % log)
             sys.exit(1)
         # The stack trace belongs in the log too: a cluster's terminal output may be gone.
         if not alone:
-            to_file.stream.write(traceback.format_exc())
+            with suppress(OSError):
+                to_file.stream.write(traceback.format_exc())
         raise
     finally:
         ended.set()
@@ -135,11 +141,12 @@ def _import_tensorflow(log: _LogFile) -> None:
                 log.stream.writelines(line for line in lines if not _EVERY_TIME.match(line))
 
 
-def _fault_of_the_disk(error: BaseException | None) -> str | None:
-    """What to do about an error that, or what led to it, is one of the disk; TensorFlow and HDF5 say so in words alone."""
+def _fault_of_the_machine(error: BaseException | None) -> str | None:
+    """What to do about an error that, or what led to it, is one of the machine; TensorFlow and HDF5 say so in words alone."""
     while error is not None:
-        for number, fault in _FAULTS_OF_THE_DISK.items():
-            if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+        number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+        for known, fault in _FAULTS_OF_THE_MACHINE.items():
+            if number == known or os.strerror(known) in str(error):
                 return fault
         error = error.__cause__ or error.__context__
     return None
