@@ -47,7 +47,7 @@ oldest: env
 		> "$$(.venv/oldest/bin/python -c 'import site; print(site.getsitepackages()[0])')/newest.pth"
 	.venv/oldest/bin/python -m pytest tests/test_workflow.py tests/test_staleness.py tests/test_module.py
 
-# Kills and faults of all kinds over a whole small study; takes from half an hour.
+# Kills and faults of all kinds over a whole small study, then every single write of it disturbed; takes some hours.
 chaos: env
 	$(BIN)/python tests/chaos.py
 

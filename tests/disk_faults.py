@@ -18,6 +18,7 @@ import random
 import re
 import runpy
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -37,6 +38,7 @@ ROOT = Path(__file__).parents[1]
 SOURCE = Path(__file__).with_suffix(".c")
 STATE = struct.Struct("QQiii200s4x")  # as in the library
 POWER = 0
+LONGEST_S = 900
 END_OF_PREAMBLE = "######## snakemake preamble end #########"
 PRELOADED = ("snakemake.cli", "matplotlib.pyplot", "scipy.stats")
 
@@ -81,10 +83,13 @@ class Disk:
     Args:
         folder: Of a study; calls on paths in it count.
         beside: Folder on the same file system, for the library, its state and its journal.
+
+    Attributes:
+        calls: How many calls the last run made.
     """
 
     def __init__(self, folder: Path, beside: Path) -> None:
-        self.folder, self.journal, self._state = folder, beside / "journal", beside / "state"
+        self.folder, self.journal, self._state, self.calls = folder, beside / "journal", beside / "state", 0
         self.journal.mkdir(parents=True)
         (self.journal / "log").touch()
         self._state.write_bytes(bytes(STATE.size))
@@ -122,7 +127,8 @@ class Disk:
             print(json.dumps(request | {"said": said.name}), file=self._server.stdin, flush=True)
             status = int(self._server.stdout.readline())
             words = said.read()
-        call = STATE.unpack(self._state.read_bytes())[-1].rstrip(b"\0").decode(errors="replace")
+        self.calls, *_, disturbed = STATE.unpack(self._state.read_bytes())
+        call = disturbed.rstrip(b"\0").decode(errors="replace")
         self._state.write_bytes(bytes(STATE.size))
         if call and fault.error == POWER:
             lose(self.folder, self.journal, fault, random.Random(number))
@@ -325,10 +331,9 @@ class Sweep:
 
     def calls(self, stage: Stage | Command) -> int:
         """How many calls a stage makes that can be disturbed."""
-        number = 10**9
-        status, said, _ = stage.run(self.disk, number)
+        status, said, _ = stage.run(self.disk)
         assert status == 0, said
-        return sum(1 for line in (self.disk.journal / "log").read_text().splitlines())
+        return self.disk.calls
 
     def all_of(
         self, stage: Stage | Command, faults: Sequence[Fault], turn: int = 0, numbers: Iterable[int] | None = None
@@ -377,9 +382,9 @@ class Sweep:
         return call, end
 
     def _recover(self, stage: Stage | Command, call: str) -> None:
-        """Run the stage again, unless what is there has been seen before, and what came of it."""
+        """Run the stage again, unless it has started from the same results before; Snakemake has files of its own, too."""
         state = (stage.name, *sorted(_everything(self.folder).items()))
-        if state in self._recovered:
+        if state in self._recovered and isinstance(stage, Stage):
             self._restore()
             return
         status, said, _ = stage.run_again(self.disk)
@@ -487,6 +492,7 @@ def _serve() -> None:
 def _run(said: str, script: str = "", outputs: tuple[str, ...] = (), arguments: tuple[str, ...] = ()) -> int:
     """Run a stage, without what it made before, as Snakemake does; or a command line of Snakemake."""
     os.setsid()  # a loss of power ends this group of processes
+    signal.alarm(LONGEST_S)
     for descriptor in (1, 2):
         os.dup2(os.open(said, os.O_WRONLY | os.O_APPEND), descriptor)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
