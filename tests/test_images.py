@@ -12,6 +12,7 @@ import pytest
 from PIL import Image, features
 
 from odd_exif import ORIENTATION, photograph
+from rockspace.data import images
 from rockspace.data.images import FORMATS, MAX_PIXELS, read_rgb
 from rockspace.errors import RockspaceError
 
@@ -151,6 +152,17 @@ def png(width: int, height: int, data: bytes = b"") -> bytes:
 def test_more_pixels_than_a_photograph_has_are_refused_before_they_take_memory(width, height, reason, tmp_path):
     (tmp_path / "bomb.png").write_bytes(png(width, height))
     assert reason in refusal(tmp_path / "bomb.png")
+
+
+def test_a_photograph_that_repeats_itself_without_end_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "DECODING_S", 0.5)
+    Image.new("L", (4000, 4000)).save(tmp_path / "plain.jpg", progressive=True)
+    content = (tmp_path / "plain.jpg").read_bytes()
+    last_scan = content[content.rindex(b"\xff\xda") : -2]
+    (tmp_path / "scans.jpg").write_bytes(content[:-2] + 500 * last_scan + content[-2:])
+    assert read_rgb(tmp_path / "plain.jpg").size == (4000, 4000)
+    with pytest.raises(RockspaceError, match=r"scans\.jpg: takes more than 0\.5 s to decode"):
+        read_rgb(tmp_path / "scans.jpg")
 
 
 @pytest.mark.parametrize("form", FORMATS)

@@ -17,7 +17,7 @@ import rockspace
 from rockspace.artifacts import read_json
 from rockspace.network_kinds import HUB, HUB_PREFIX, ONNX_FILE, kind_of
 
-PATHS = ("directory", "backbone", "weights", "embeddings", "files", "file", "predictions")
+PATHS = ("directory", "backbone", "weights", "embeddings", "names", "files", "file", "predictions")
 """Keys of the configuration whose values may be paths."""
 
 _FOLDERS = re.compile(rf"^(?P<before>(?:{HUB_PREFIX})?)(?:/|~|[A-Za-z]:[\\/]).*[\\/](?=.)")
