@@ -23,8 +23,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -461,11 +459,6 @@ def _sha256(file: Path) -> str:
 
 @lru_cache(maxsize=10_000)
 def _content_sha256(file: Path, *_state: int) -> str:
-    """Of a file in Keras' format that of its parts, without the date that Keras writes into it."""
-    if file.suffix == ".keras":
-        with suppress(zipfile.BadZipFile, zlib.error, OSError), zipfile.ZipFile(file) as archive:
-            parts = b"".join(archive.read(name) for name in sorted(archive.namelist()))
-            return hashlib.sha256(re.sub(rb'"date_saved": "[^"]*"', b"", parts)).hexdigest()
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 

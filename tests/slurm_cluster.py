@@ -50,7 +50,7 @@ ReturnToService=2
 SlurmdTimeout=20
 SlurmctldTimeout=20
 InactiveLimit=0
-KillWait=2
+KillWait=30
 MinJobAge=7200
 SlurmdParameters=config_overrides
 NodeName=n1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=4 RealMemory=12000 Gres=gpu:1 State=UNKNOWN

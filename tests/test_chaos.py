@@ -1,6 +1,7 @@
 """A small study survives kills, corruption and a full disk; `make chaos` does it for longer, see chaos.py."""
 
 import random
+import subprocess
 from itertools import count
 
 import pytest
@@ -65,6 +66,21 @@ def test_a_full_disk_is_one_line_and_once_there_is_space_the_study_goes_on(refer
         study = Study(tmp_path / "study", osf.api)
         said = survive_full_disk(study, reference, [60, 120], "restructure")
     assert len(said) == 2
+
+
+def test_a_full_directory_for_temporary_files_is_in_nobodys_way(tmp_path):
+    if reason := can_mount():
+        pytest.skip(reason)
+    full, study = tmp_path / "full", Study(tmp_path / "study")
+    full.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", str(full)], check=True)
+    try:
+        (full / "file").write_bytes(bytes(4096))
+        study.workplace.environment["TMPDIR"] = str(full)
+        assert study.run("--until", "restructure") == 0, study.said()
+        assert [path.name for path in full.iterdir()] == ["file"]
+    finally:
+        subprocess.run(["umount", "--lazy", str(full)], check=True)
 
 
 def test_an_archive_that_goes_away_mid_download_is_one_line_and_once_it_is_back_the_study_goes_on(reference, tmp_path):

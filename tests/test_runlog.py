@@ -71,6 +71,7 @@ def test_a_log_that_cannot_be_written_does_not_hide_what_happened(capsys):
     [
         (OSError(errno.EDQUOT, "quota"), "no space is left for what belongs to {log}: free some and run again"),
         (ValueError("HDF5: errno = 28, error message = 'No space left on device'"), "no space is left for what belongs to {log}"),
+        (ValueError("errno = 27, error message = 'file too large'"), "a file of what belongs to {log} is larger than `ulimit -f`"),
         (OSError(errno.EIO, "x"), "the disk failed in reading or writing what belongs to {log} (input/output error): check it"),
         (OSError(errno.EROFS, "x"), "the disk of what belongs to {log} is read-only: make it writable and run again"),
         (MemoryError(), "no memory is left for what belongs to {log}: run again with fewer jobs at once (a smaller --cores)"),

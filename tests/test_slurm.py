@@ -1,5 +1,6 @@
 """The tiny study on a real Slurm: jobs ended from outside are submitted again, go on, and end in the same results."""
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ STUDY = TINY.replace(
     "finetune: {epochs: 2, batch_size: 8", "finetune: {selection: none, epochs: 200, batch_size: 4"
 ).replace("train: 2, validation: 1}}", "train: 1, validation: 1}}")
 RUN = Path("results/tiny/models/lite0/seed-0")
+LOG = Path("results/tiny/logs/finetune/lite0-0.log")
 TRAINED = ("features", "train_head", "finetune", "infer")
 THREADS = ["--set-threads", *(f"{rule}=2" for rule in TRAINED)]
 QUICK = ["--latency-wait", "5", "--slurm-init-seconds-before-status-checks", "2"]
@@ -44,6 +46,7 @@ class Disturbance:
     def __init__(self, cluster: SlurmCluster, folder: Path) -> None:
         self.cluster, self.folder = cluster, folder
         self.jobs: dict[str, dict[str, str]] = {}
+        self.log_of_cancelled = ""
 
     def checkpoints(self) -> list[str]:
         return sorted(
@@ -62,6 +65,7 @@ class Disturbance:
     def run(self, process: subprocess.Popen) -> None:
         job = self.until_new_checkpoint(process, [])
         self.cluster.cancel(job["JobId"])
+        self.log_of_cancelled = (self.folder / LOG).read_text()
         job = self.until_new_checkpoint(process, self.checkpoints())
         self.cluster.restart_node(job["NodeList"])
         process.wait(1800)
@@ -70,7 +74,7 @@ class Disturbance:
 
 @pytest.fixture(scope="module")
 def study(cluster, tmp_path_factory):
-    """The whole study, run through sbatch and disturbed; its folder, and Slurm's jobs."""
+    """The whole study, run through sbatch and disturbed; its folder, Slurm's jobs, and the log of the cancelled one."""
     workplace = Workplace(tmp_path_factory.mktemp("study") / "here", STUDY)
     disturbance = Disturbance(cluster, workplace.folder)
     output = workplace.folder / "output"
@@ -84,7 +88,7 @@ def study(cluster, tmp_path_factory):
         )
         disturbance.run(process)
     assert process.returncode == 0, output.read_text()[-5000:]
-    return workplace, disturbance.jobs
+    return workplace, disturbance.jobs, disturbance.log_of_cancelled
 
 
 def jobs_of(rule: str, jobs: dict[str, dict[str, str]]) -> list[dict[str, str]]:
@@ -95,15 +99,16 @@ def jobs_of(rule: str, jobs: dict[str, dict[str, str]]) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_jobs_that_are_cancelled_or_lose_their_node_are_submitted_again_and_go_on(study):
-    workplace, jobs = study
+    workplace, jobs, log_of_cancelled = study
+    assert re.search(r"training was ended by SIGTERM after (step|epoch) \d+", log_of_cancelled)
     assert [job["JobState"] for job in jobs_of("finetune", jobs)] == ["CANCELLED", "NODE_FAIL", "COMPLETED"]
-    assert "going on after" in (workplace.folder / "results/tiny/logs/finetune/lite0-0.log").read_text()
+    assert "going on after" in (workplace.folder / LOG).read_text()
     assert not list(workplace.folder.glob("results/tiny/models/*/*/checkpoints/*/*"))
 
 
 @pytest.mark.slow
 def test_results_are_those_of_a_local_run_to_the_last_digit(study, tmp_path):
-    workplace, _ = study
+    workplace, *_ = study
     local = Workplace(tmp_path / "local", STUDY)
     for name in ("tiny", "weights"):
         shutil.copytree(workplace.folder / "results" / name, local.folder / "results" / name)
@@ -117,7 +122,7 @@ def test_results_are_those_of_a_local_run_to_the_last_digit(study, tmp_path):
 
 @pytest.mark.slow
 def test_each_job_asks_for_what_its_rule_and_the_profile_say(study):
-    workplace, jobs = study
+    workplace, jobs, _ = study
     finetune = jobs_of("finetune", jobs)[0]
     assert finetune["TresPerNode"] == "gres:gpu:1"
     assert "cpu=2" in finetune["TRES"]

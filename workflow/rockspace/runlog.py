@@ -30,6 +30,7 @@ _FULL = "no space is left for what belongs to %s: free some and run again"
 _FAULTS_OF_THE_MACHINE = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
+    errno.EFBIG: "a file of what belongs to %s is larger than `ulimit -f` or the file system allows: raise the limit and run again",
     errno.EIO: "the disk failed in reading or writing what belongs to %s (input/output error): check it and run again",
     errno.EROFS: "the disk of what belongs to %s is read-only: make it writable and run again",
     errno.ENOMEM: "no memory is left for what belongs to %s: run again with fewer jobs at once (a smaller --cores)",
@@ -146,7 +147,7 @@ def _fault_of_the_machine(error: BaseException | None) -> str | None:
     while error is not None:
         number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
         for known, fault in _FAULTS_OF_THE_MACHINE.items():
-            if number == known or os.strerror(known) in str(error):
+            if number == known or os.strerror(known).lower() in str(error).lower():
                 return fault
         error = error.__cause__ or error.__context__
     return None
