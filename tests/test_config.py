@@ -246,3 +246,19 @@ def test_texts_that_a_page_would_run_and_expanded_aliases_are_refused(change, me
         deep = [deep]
     with pytest.raises(RockspaceError, match="50 mappings and lists inside each other"):
         validated(rocks() | {"seeds": deep})
+
+
+@pytest.mark.parametrize("pattern", ["(?P<label>.{1,99999999999})", "(?P<label>" + "(" * 5000 + ")" * 5001])
+def test_patterns_and_texts_beyond_what_can_be_read_are_one_line(pattern):
+    config = rocks()
+    config["dataset"]["filename"] = pattern
+    assert "dataset.filename: found " in complaint(config)
+    assert "allowed: a valid regex" in complaint(config)
+    assert "config: study: found " in complaint(rocks() | {"study": "[" * 200_000})
+
+
+def test_names_that_differ_in_case_alone_are_refused_since_some_file_systems_know_no_case():
+    models = [{"name": "net", "backbone": "resnet50"}, {"name": "Net", "backbone": "resnet101"}]
+    assert "models[1].name: found 'net' and 'Net', one folder on some" in complaint(rocks() | {"models": models})
+    ensembles = {"models": models[:1], "ensembles": [{"name": "NET"}]}
+    assert "ensembles[0].name: found 'net' and 'NET', one folder on some" in complaint(rocks() | ensembles)

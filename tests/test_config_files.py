@@ -34,10 +34,16 @@ REFUSED = {
     "study: 2024-02-30\n": "line 1: '2024-02-30' is no timestamp; write one, or a text in quotes",
     "seeds: [!!int abc]\n": "line 1: 'abc' is no int",
     "study: =\n": "line 1: '=' is no value",
+    "yes: 1\non: 2\n": "line 1: the key 'yes' is read as True; write it in quotes",
+    "1: a\n0x1: b\n": "line 2: the key '0x1' is read as 1; write it in quotes",
+    "2026-11-27: a\n": "line 1: the key '2026-11-27' is read as datetime.date(2026, 11, 27); write it in quotes",
+    "~: a\n": "line 1: the key '~' is read as None; write it in quotes",
+    "study: a\n---\nstudy: b\n": "line 2: a second document begins; keep one, without '---' between",
+    "a: &x 1\nb: &x 2\n": "line 2: the anchor &x is given again; rename one",
     "? [a, b]\n: c\n": "line 1: a list or mapping as a key; write a name",
     "x: !!set {a, b}\n": "line 1: the tag '!!set' is none of a plain value",
     "%TAG ! tag:yaml.org,2002:python/\n---\nstudy: !object/apply:os.getcwd []\n": "line 3: the tag '!!python/object",
-    "study: a\n---\n__use_yte__: true\n": "line 3: '__use_yte__' makes the file a template",
+    "study: a\n---\n__use_yte__: true\n": "line 2: a second document begins",
     "study: \x1b[31m\n": "neither YAML nor JSON",
 }
 

@@ -47,6 +47,10 @@ REMOVED = {
 }
 """Keys that there were, and why they went or what serves instead."""
 
+FORMATS = FormatChecker()
+# Besides what is no pattern: repeated or nested more often than patterns can be.
+FORMATS.checks("regex", raises=(re.error, OverflowError, RecursionError))(re.compile)
+
 
 @cache
 def load_schema() -> dict[str, Any]:
@@ -127,7 +131,7 @@ def differing(config: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str
 
 
 def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
-    error = best_match(Draft202012Validator(schema, format_checker=FormatChecker()).iter_errors(config))
+    error = best_match(Draft202012Validator(schema, format_checker=FORMATS).iter_errors(config))
     if error is not None:
         raise RockspaceError(_explain(error))
 
@@ -192,7 +196,7 @@ def _from_text(value: str, schema: dict[str, Any]) -> Any:
     kinds = [kinds] if isinstance(kinds, str) else kinds
     try:
         read = json.loads(value.lower())
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
     wanted = [kind for kind in kinds if kind in _SCALARS and ("string" not in kinds or kind == "null")]
     if isinstance(read, bool) and "boolean" not in wanted:
@@ -376,23 +380,18 @@ def _check_choices(choices: Mapping[str, Any]) -> None:
 
 
 def _check_names(entries: list[dict[str, Any]], key: str, what: str, taken: Sequence[str] = ()) -> None:
-    names = list(taken)
+    names = {name.lower(): name for name in taken}
     for i, entry in enumerate(entries):
-        if entry["name"] in names:
-            raise RockspaceError(
-                f"config: {key}[{i}].name: found {entry['name']!r} twice; each {what} needs its own name"
-            )
-        names.append(entry["name"])
+        name = entry["name"]
+        if other := names.get(name.lower()):
+            found = f"{name!r} twice" if other == name else f"{other!r} and {name!r}, one folder on some file systems"
+            raise RockspaceError(f"config: {key}[{i}].name: found {found}; each {what} needs its own name")
+        names[name.lower()] = name
 
 
 def _check_ensembles(ensembles: list[dict[str, Any]], names: list[str], trained: list[str], seeds: list[int]) -> None:
-    taken = set(names)
+    _check_names(ensembles, "ensembles", "model and ensemble", names)
     for i, ensemble in enumerate(ensembles):
-        if ensemble["name"] in taken:
-            raise RockspaceError(
-                f"config: ensembles[{i}].name: found {ensemble['name']!r} twice; each model and ensemble needs its own name"
-            )
-        taken.add(ensemble["name"])
         for key, allowed in (("models", trained), ("seeds", seeds)):
             if not allowed:
                 raise RockspaceError(

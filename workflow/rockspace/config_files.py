@@ -31,8 +31,9 @@ def check_config_file(path: Path) -> None:
         path: The file, in YAML or JSON.
 
     Raises:
-        RockspaceError: With file and line: a template, a key given twice, a tag that makes an object, an alias inside what it
-            names, more values, depth or bytes than a configuration can need, or no text in UTF-8.
+        RockspaceError: With file and line: a template, a key given twice or read as something else than a name, a second
+            document, a tag that makes an object, an alias inside what it names, an anchor given twice, more values, depth or
+            bytes than a configuration can need, or no text in UTF-8.
     """
     if not path.is_file():
         what = (
@@ -65,9 +66,10 @@ def check_config_file(path: Path) -> None:
 
 @dataclass
 class _Node:
-    """A value of the file: how many values it has with all that aliases repeat, and how deep they lie."""
+    """A value of the file: what a scalar is read as, how many values it has with all that aliases repeat, how deep they lie."""
 
     event: Any
+    value: Any = None
     size: int = 1
     height: int = 0
     children: int = 0
@@ -77,19 +79,18 @@ class _Node:
 def _check_events(path: Path, events: Iterable[Any]) -> None:
     begun: list[_Node] = []
     named: dict[str, _Node] = {}
+    documents = 0
     for event in events:
         line = event.start_mark.line + 1
         match event:
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 _check_tag(path, event)
                 begun.append(_Node(event))
-                named.pop(event.anchor or "", None)
                 _check_bounds(path, line, 0, len(begun))
                 continue
             case yaml.ScalarEvent():
                 _check_tag(path, event)
-                _check_value(path, event)
-                node = _Node(event)
+                node = _Node(event, _checked_value(path, event))
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 node = begun.pop()
             case yaml.AliasEvent():
@@ -98,9 +99,16 @@ def _check_events(path: Path, events: Iterable[Any]) -> None:
                         f"{path}: line {line}: the alias *{event.anchor} names nothing that is complete before it"
                     )
                 node = named[event.anchor]
+            case yaml.DocumentStartEvent():
+                documents += 1
+                if documents > 1:
+                    raise RockspaceError(f"{path}: line {line}: a second document begins; keep one, without '---' between")
+                continue
             case _:
                 continue
         if not isinstance(event, yaml.AliasEvent) and node.event.anchor:
+            if node.event.anchor in named:
+                raise RockspaceError(f"{path}: line {line}: the anchor &{node.event.anchor} is given again; rename one")
             named[node.event.anchor] = node
         if begun:
             above = begun[-1]
@@ -108,14 +116,15 @@ def _check_events(path: Path, events: Iterable[Any]) -> None:
             if is_key and not isinstance(node.event, yaml.ScalarEvent):
                 raise RockspaceError(f"{path}: line {line}: a list or mapping as a key; write a name")
             if is_key:
-                _check_key(path, line, node.event.value, above.keys)
+                _check_key(path, line, node, above.keys)
             above.children += 1
             above.size += node.size
             above.height = max(above.height, node.height + 1)
             _check_bounds(path, line, above.size, len(begun) + node.height)
 
 
-def _check_key(path: Path, line: int, key: str, given: dict[str, int]) -> None:
+def _check_key(path: Path, line: int, node: _Node, given: dict[str, int]) -> None:
+    key = node.event.value
     if key == TEMPLATE_KEY:
         raise RockspaceError(
             f"{path}: line {line}: '{key}' makes the file a template, and Snakemake would run the Python code in it; "
@@ -123,6 +132,9 @@ def _check_key(path: Path, line: int, key: str, given: dict[str, int]) -> None:
         )
     if key in given:
         raise RockspaceError(f"{path}: line {line}: {key!r} is given again, first in line {given[key]}; keep one")
+    # YAML makes one key of `yes` and `on`, or of `1` and `0x1`, of which the last would count.
+    if type(node.value) not in (str, int) or str(node.value) != key:
+        raise RockspaceError(f"{path}: line {line}: the key {key!r} is read as {node.value!r}; write it in quotes")
     given[key] = line
 
 
@@ -134,14 +146,14 @@ def _check_bounds(path: Path, line: int, size: int, depth: int) -> None:
         )
 
 
-def _check_value(path: Path, event: Any) -> None:
-    """Refuse what looks like a number or a date and is none, at which Snakemake's reader stops with a stack trace."""
+def _checked_value(path: Path, event: Any) -> Any:
+    """Read a scalar; refuse what looks like a number or a date and is none, at which Snakemake's reader stops with a stack trace."""
     reader = yaml.SafeLoader("")
     tag = event.tag if event.tag not in (None, "!") else reader.resolve(yaml.ScalarNode, event.value, event.implicit)
     if tag.endswith(":merge"):  # `<<`, which is no value
-        return
+        return event.value
     try:
-        reader.construct_object(yaml.ScalarNode(tag, event.value))
+        return reader.construct_object(yaml.ScalarNode(tag, event.value))
     except (ValueError, TypeError, OverflowError, AttributeError, IndexError, KeyError, yaml.YAMLError) as error:
         value = event.value if len(event.value) <= LONGEST_SHOWN else f"{event.value[:LONGEST_SHOWN]}..."
         kind = tag.rpartition(":")[2]
