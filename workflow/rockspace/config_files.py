@@ -102,7 +102,9 @@ def _check_events(path: Path, events: Iterable[Any]) -> None:
             case yaml.DocumentStartEvent():
                 documents += 1
                 if documents > 1:
-                    raise RockspaceError(f"{path}: line {line}: a second document begins; keep one, without '---' between")
+                    raise RockspaceError(
+                        f"{path}: line {line}: a second document begins; keep one, without '---' between"
+                    )
                 continue
             case _:
                 continue
