@@ -116,6 +116,22 @@ def test_simulated_choices_give_back_the_parameters_that_they_were_drawn_with(fr
         np.testing.assert_allclose(found[name], value, rtol=0.1, atol=0.02, err_msg=name)
 
 
+@pytest.mark.parametrize("decay", [1.0, 2.0, FREE])
+def test_the_unit_of_the_space_changes_the_sensitivity_alone(decay):
+    studied, free = category_set(), {"response_scaling": FREE, "decay": decay}
+    counts = drawn([studied], [{"sensitivity": 1.2}], 500)
+    plain = ContextModel([studied], free).fit(counts)
+    for unit in (1e-8, 1e6):
+        other = CategorySet(unit * studied.exemplars, studied.categories, unit * studied.images)
+        model = ContextModel([other], free)
+        found = model.fit(counts)
+        assert found.log_likelihood == pytest.approx(plain.log_likelihood, abs=0.01)
+        own = found.parameters[0]
+        expected = plain.parameters[0]["sensitivity"] / unit ** own["decay"]
+        assert own["sensitivity"] == pytest.approx(expected, rel=0.05)
+        assert model.undetermined(found) == []
+
+
 def test_a_parameter_is_shared_or_one_for_each_condition():
     sets = [category_set(seed=i) for i in range(2)]
     counts = [drawn([each], [{"sensitivity": c}], 2000)[0] for each, c in zip(sets, (0.6, 2.4), strict=True)]

@@ -27,7 +27,8 @@ DEFAULTS: dict[str, float | str] = {
 }
 """The parameters, and what they are if nothing else is said: a number, ``equal``, or fitted."""
 
-# The ranges in which a parameter is searched, on the scale of the search; beyond them nothing changes any more.
+# The ranges in which a parameter is searched, on the scale of the search; beyond them nothing changes any more. That of
+# the sensitivity is for a mean distance of 1.
 _RANGES = {
     "sensitivity": (-12.0, 8.0),
     "response_scaling": (-5.0, 5.0),
@@ -196,13 +197,17 @@ class ContextModel:
         self.sets, self.settings = list(sets), DEFAULTS | dict(settings or {})
         self.shrinkage, self.n_starts, self.seed = shrinkage, starts, seed
         self.n_parameters = 0
+        self._terms = [_Terms.of(each, self.settings) for each in self.sets]
+        decay = self.settings["decay"]
+        # Logarithm of the sensitivity that goes with a mean distance: the unit of a space is arbitrary.
+        self._unit = -np.log(np.mean([terms.plain_distances().mean() for terms in self._terms]))
+        self._unit *= 1.0 if isinstance(decay, str) else decay
         self._places: dict[tuple[str, int], slice] = {}
         self._bounds: list[tuple[float, float]] = []
         for name, setting in self.settings.items():
             if setting in (FREE, FREE_BY_CONDITION):
                 self._place(name, shared=setting == FREE)
         self._free = {name for name, _ in self._places}
-        self._terms = [_Terms.of(each, self.settings) for each in self.sets]
 
     def fit(self, counts: Sequence[np.ndarray], *, start: Fit | None = None) -> Fit:
         """Find the parameters that make people's choices most likely.
@@ -306,7 +311,8 @@ class ContextModel:
         for i, length in enumerate(lengths):
             if i == 0 or not shared:
                 place = slice(len(self._bounds), len(self._bounds) + length)
-                self._bounds += [_RANGES[name]] * length
+                low, high = np.add(_RANGES[name], self._unit if name == "sensitivity" else 0.0)
+                self._bounds += [(low, high)] * length
                 # Of weights and biases with a fixed sum, and of strengths relative to the first group's, one is not free.
                 self.n_parameters += length - (name in VECTORS)
             self._places[name, i] = place
@@ -385,14 +391,13 @@ class ContextModel:
 
     def _starting_points(self) -> list[np.ndarray]:
         rng, points = np.random.default_rng(self.seed), []
-        median = np.median([np.median(terms.plain_distances()) for terms in self._terms])
         for start in range(self.n_starts):
             point = np.zeros(len(self._bounds))
             for (name, _), place in self._places.items():
                 length, random = place.stop - place.start, start > 0
                 if name == "sensitivity":
                     reach = np.exp(rng.uniform(np.log(0.3), np.log(10.0))) if random else 2.0
-                    point[place] = np.log(reach / max(median, 1e-9))
+                    point[place] = np.log(reach) + self._unit
                 elif name == "guessing":
                     point[place] = -4.0
                 elif random:
