@@ -320,6 +320,15 @@ def test_a_confusion_matrix_of_labels_is_one_of_responses_to_labels(tmp_path):
         read(tmp_path, "shown,L0,L1\nL1,1,9\nL1,8,2\n")
 
 
+def test_labels_to_which_people_responded_need_images_of_the_split(tmp_path):
+    images = catalog()
+    images = images[(images["split"] == "train") | (images["label"] != "L1")].reset_index(drop=True)
+    for text in ("shown,L0,L1\nL1,1,9\nL0,8,2\n", "subtype,response\nL1,L0\n"):
+        with pytest.raises(RockspaceError, match=r"choices\.split: no validation image has label 'L1'"):
+            read(tmp_path, text, images)
+        assert "L1" in set(read(tmp_path, text, images, split="train").responses["label"])
+
+
 def test_labels_beside_names_of_images_make_no_confusion_matrix(tmp_path):
     choices = read(tmp_path, "image,label,L0,L1\nL1_train_01,L1,0,4\nL1_train_02,L1,1,2\n")
     assert counted(choices, "image_id", "category") == {
@@ -438,6 +447,7 @@ AB = {"a": {"categories": ["L0", "L1"]}, "b": {"categories": ["L1", "L2"]}}
         ({"columns": {"person": "x", "image": "x"}}, r'columns\.image: found "x", as person; each needs its own column'),
         ({"studied": {"tokens": [1], "file": "x.csv"}}, "studied: found tokens and file; allowed: one of them"),
         ({"conditions": AB, "variants": [{"name": "x", "biases": "free"}]}, r'biases: found "free"; allowed: "equal" or "free by'),
+        ({"variants": [{"name": "x", "response_scaling": 1e300}]}, "response_scaling: found 1e.300; allowed: at most 1000"),
         ({"variants": [{"name": "x", "strengths": "free"}]}, r"strengths: .* unless choices\.studied\.file tells groups apart"),
         ({"spaces": [{"name": "predicted", "file": "x"}]}, r"spaces\[0\]\.name: found 'predicted' twice"),
     ],

@@ -441,6 +441,11 @@ def test_responses_to_labels_are_those_to_an_average_image_of_the_split(own_spac
     figures, predicted = choice_report(own_space, experiment, VARIANTS[:1], resamples=2, seed=0)
     np.testing.assert_allclose(np.exp(predicted["sensitivity"][0]).sum(axis=1), 1)
     assert figures["models"]["sensitivity"]["in_sample"]["explained"] > 0.3
+    for image, are_studied in (("L0_train_0", True), ("L0_validation_0", False)):
+        some = studied(conditions)
+        some.loc[0, "image_id"] = image
+        (of_training,) = build_experiment(table, conditions, some, catalog(), "train").tasks
+        assert of_training.rows["studied"].tolist() == [are_studied, *[True] * 5]
 
 
 def test_nothing_is_moved_unless_two_scaling_solutions_meet(study):
@@ -614,6 +619,14 @@ def test_intervals_of_parameters_over_people_hold_the_populations_value(own_spac
 @pytest.mark.slow
 def test_intervals_of_parameters_over_people_hold_the_populations_value_as_often_as_they_say(own_space):
     assert 0.88 <= coverage_of_parameters(own_space, people=40, experiments=200, resamples=200) <= 0.99
+
+
+def test_a_model_without_free_parameters_is_only_scored(own_space, experiment):
+    fixed = Variant("fixed", {"sensitivity": TRUE["sensitivity"]})
+    model = choice_report(own_space, experiment, [fixed], resamples=2, seed=0)[0]["models"]["fixed"]
+    assert (model["n_parameters"], model["parameters"], model["undetermined"]) == (0, [], [])
+    assert model["new_people"]["log_likelihood"] == pytest.approx(model["in_sample"]["log_likelihood"])
+    assert model["new_subtypes"]["log_likelihood"] == pytest.approx(model["in_sample"]["log_likelihood"])
 
 
 def test_nothing_can_be_explained_of_people_who_chose_all_categories_alike(own_space, experiment):

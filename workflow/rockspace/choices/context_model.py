@@ -227,12 +227,12 @@ class ContextModel:
             penalty, slope = self._penalty(vector)
             return (loss + penalty) / total, (gradient + slope) / total
 
-        if start is not None:
-            found = [self._search_near(objective, start, total)]
-        elif self._bounds:
-            found = [_search(objective, point, self._bounds) for point in self._starting_points()]
-        else:
+        if not self._bounds:
             found = [OptimizeResult(x=np.empty(0), fun=objective(np.empty(0))[0])]
+        elif start is not None:
+            found = [self._search_near(objective, start, total)]
+        else:
+            found = [_search(objective, point, self._bounds) for point in self._starting_points()]
         best = min(found, key=lambda result: result.fun).x
         values = [self._values(best, i) for i in range(len(self.sets))]
         information = total * _curvature(objective, best) if start is None else start.information
@@ -297,7 +297,7 @@ class ContextModel:
     def _search_near(self, objective: Any, start: Fit, total: float) -> OptimizeResult:
         """Search from a fit to similar choices, whose curvature makes a few steps enough."""
         low, high = np.reshape(self._bounds, (-1, 2)).T
-        if self._bounds and not self.undetermined(start):
+        if not self.undetermined(start):
             options = {"hess_inv0": total * _inverse(start.information, _FLAT), "gtol": _NEAR / total}
             found = minimize(objective, start.search, method="BFGS", jac=True, options=options)
             if np.all((low < found.x) & (found.x < high)):

@@ -25,7 +25,7 @@ class Task:
         name: Of the condition.
         categories: Names of the categories, in the order of the counts.
         rows: What was shown, a row each: ``image_id`` (empty where the responses to all images of a label were counted
-            together), ``label``, ``category`` (its index, -1 if the right one was not on offer) and ``studied``.
+            together), ``label``, ``category`` (its index, -1 if the right one was not on offer) and ``studied`` (all its images).
         shown: The image of each place in a space, shape (n,).
         pools: Row of each of them, shape (n,).
         exemplars: Images that were studied, shape (m,).
@@ -155,8 +155,8 @@ def build_experiment(
         rows = rows.iloc[rows["image_id"].map(lambda image: order.get(image, 0)).argsort(kind="stable")]
         rows = rows.reset_index(drop=True)
         rows["category"] = rows["label"].map(category_of).fillna(-1).astype(int)
-        rows["studied"] = rows["image_id"].isin(were_studied)
         members = [[image] if image else images_of[label] for image, label in rows[["image_id", "label"]].to_numpy()]
+        rows["studied"] = [were_studied.issuperset(each) for each in members]
         chosen = studied[studied["image_id"].map(label_of).isin(category_of)]
         people = np.array(sorted(own["person"].unique()), dtype=str)
         counts = np.zeros((len(people), len(rows), len(categories)))

@@ -142,6 +142,11 @@ def read_choices(files: Sequence[Path], catalog: pd.DataFrame, settings: Mapping
         f"read: {number} file{'s' if number > 1 else ''}; {columns}" for columns, number in reader.columns.items()
     ]
     reader.notes += [f"left out: {number:,} rows {which}" for which, number in reader.left_out.items() if number]
+    unseen = sorted(set(kept.loc[kept["image_id"] == "", "label"]) - set(reader.split["label"]))
+    if unseen:
+        raise RockspaceError(
+            f"config: choices.split: no {settings['split']} image has label {unseen[0]!r}, to which people responded"
+        )
     kept = _accurate(kept, reader.conditions, settings["least_accuracy"], reader.notes)
     if kept.empty:
         why = "; ".join(note for note in reader.notes if note.startswith("left out"))
