@@ -373,6 +373,8 @@ def test_the_images_that_people_studied_are_the_training_images_or_those_named(t
     images = "".join(f"{label}_train_01,{'often' if label == 'L2' else 'once'}\n" for label in LABELS)
     (tmp_path / "studied.csv").write_text(f"image,group\n{images}")
     listed = read(tmp_path, text, studied={"file": str(tmp_path / "studied.csv")}).studied
+    groups = read(tmp_path, text, studied={"file": str(tmp_path / "studied.csv")}).notes
+    assert "groups of studied images: 1 (once), 2 (often)" in groups
     assert listed.to_dict("list") == {"image_id": [f"{x}_train_01" for x in LABELS], "group": [0, 0, 1, 0]}
     two = {"c": {"categories": ["L0", "L2"]}}
     assert len(read(tmp_path, text, conditions=two).studied) == 6

@@ -221,6 +221,9 @@ class _Reader:
             cells = table.cells["group"].iloc[rows[rows >= 0]] if "group" in table.cells else [""] * len(images)
             groups = list(dict.fromkeys(cells))
             number = [groups.index(cell) for cell in cells]
+            if len(groups) > 1:
+                names = [f"{i} ({name})" for i, name in enumerate(groups, start=1)]
+                self.notes.append(f"groups of studied images: {listed(names)}")
             where = f"{wanted['file']}"
         elif wanted["tokens"]:
             tokens = self._tokens(self.split)
