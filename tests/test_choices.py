@@ -142,6 +142,11 @@ def test_rows_without_an_image_or_of_other_conditions_are_not_read(tmp_path):
     assert counted(choices, "image_id", "category") == {("L0_train_01", "L1"): 1}
     assert "left out: 1 rows without an image" in choices.notes
     assert "left out: 1 rows of conditions not in choices.conditions (other)" in choices.notes
+    conditions = {"kept": {"categories": ["L0", "L1"], "code": "x"}}
+    texts = {"a.csv": text, "b.csv": "image,condition,response\nL0_train_01,X,L1\n"}
+    choices = read(tmp_path, texts, conditions=conditions)
+    assert choices.responses["count"].sum() == 1
+    assert "left out: 2 rows of conditions not in choices.conditions (KEPT, other)" in choices.notes
 
 
 def test_what_the_experiment_called_right_must_be_right(tmp_path):
@@ -249,9 +254,13 @@ def test_two_images_of_a_label_with_the_same_token_are_refused(tmp_path):
 
 
 def test_trials_may_be_counted_and_without_a_token_are_responses_to_labels(tmp_path):
-    choices = read(tmp_path, "subtype,response,n\nL0,L1,4\nL0,L0,6\n")
+    choices = read(tmp_path, "subtype,response,Freq\nL0,L1,4\nL0,L0,6\n")
     assert counted(choices, "image_id", "label", "category") == {("", "L0", "L0"): 6, ("", "L0", "L1"): 4}
-    assert read(tmp_path, "subtype,response,n\nL0,L1,4\n", columns={"count": None}).responses["count"].sum() == 1
+    text = "subtype,response,n\nL0,L1,4\n"
+    with pytest.raises(RockspaceError, match="column 'n' may number the trials, or say how often each occurred"):
+        read(tmp_path, text)
+    for given, number in (("n", 4), (None, 1)):
+        assert read(tmp_path, text, columns={"count": given}).responses["count"].sum() == number
 
 
 def test_responses_may_be_superclasses(tmp_path):

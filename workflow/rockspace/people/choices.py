@@ -295,6 +295,15 @@ class _Reader:
     def _trials(self, table: Table, response: str) -> pd.DataFrame:
         """A row for each response."""
         columns = {role: self._column(table, role) for role in _NAMES} | {"response": response}
+        if "count" not in self.settings["columns"] and str(columns["count"]).lower() == "n":
+            raise RockspaceError(
+                f"{table.path}: column {columns['count']!r} may number the trials, or say how often each occurred; set "
+                "choices.columns.count to null, or to its name"
+            )
+        if "right" not in self.settings["columns"] and columns["right"]:
+            cells = table.cells[columns["right"]]
+            if not cells.map(lambda cell: is_missing(cell) or cell.lower() in _RIGHT).all():
+                columns["right"] = None  # it holds right answers, or a mean
         naming = ("image",) if columns["image"] else ("subtype", "token")
         taken = {
             role: columns[role]
@@ -310,14 +319,18 @@ class _Reader:
                 f"{table.path}: no column names the images; name it in choices.columns.image, or those of subtype and token"
             )
         table = self._without(table, table.cells[shown] == "", "without an image")
-        codes = {str(code) for each in self.settings["conditions"].values() for code in each.get("codes", ())}
-        is_blank = table.cells[response].map(lambda cell: is_missing(cell) and cell not in {*self.names, *codes})
+        codes = [str(code) for each in self.settings["conditions"].values() for code in each.get("codes", ())]
+        answers = {*self.names, *codes}
+        is_blank = table.cells[response].map(lambda cell: is_missing(cell) and cell not in answers)
         table = self._without(table, is_blank, "without an answer")
         conditions = self._conditions_of(table, columns["condition"], response)
-        is_known = conditions.isin(self.conditions)
-        self.unnamed.update(conditions[~is_known])
-        table, conditions = Table(table.path, table.cells[is_known], table.unnamed), conditions[is_known]
+        table, conditions = (
+            Table(table.path, table.cells[conditions != ""], table.unnamed),
+            conditions[conditions != ""],
+        )
         cells, path = table.cells, table.path
+        if cells.empty:
+            return pd.DataFrame(columns=COLUMNS)
         place = self._images(table, columns, conditions)
         category_of: dict[tuple[str, str], str] = {}
         for line, name, cell in zip(cells.index, conditions, cells[response], strict=True):
@@ -344,9 +357,6 @@ class _Reader:
 
     def _check_right(self, path: Path, cells: pd.Series, responses: pd.DataFrame) -> None:
         """Compare what was read with what the experiment itself called right."""
-        is_given = "right" in self.settings["columns"]
-        if not is_given and not cells.map(lambda cell: is_missing(cell) or cell.lower() in _RIGHT).all():
-            return  # the right answer, or a mean
         for (line, cell), row in zip(cells.items(), responses.itertuples(index=False), strict=True):
             right = self.conditions[row.condition].category_of.get(row.label)
             if right is None or is_missing(cell):
@@ -365,7 +375,7 @@ class _Reader:
         return path.stem if self.settings["file_per_person"] else ""
 
     def _conditions_of(self, table: Table, column: str | None, response: str) -> pd.Series:
-        """The condition of each row; conditions that the configuration leaves to the files are made here."""
+        """The condition of each row, empty for those not to keep; conditions that the configuration leaves to the files are made here."""
         cells, own = table.cells, self._of_file(table.path)
         if own is None and self.settings["conditions"] and not column:
             if len(self.named) > 1:
@@ -377,7 +387,8 @@ class _Reader:
         if own is not None or not column:
             names = pd.Series(own or ONLY_CONDITION, cells.index)
         elif self.settings["conditions"]:
-            names = cells[column].map(lambda cell: self.named.get(_same(cell), cell))
+            names = cells[column].map(lambda cell: self.named.get(_same(cell), ""))
+            self.unnamed.update(cells.loc[names == "", column])
         else:
             names = cells[column].map(_plain)
             if (names == "").any():
