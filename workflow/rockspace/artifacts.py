@@ -85,6 +85,8 @@ def replacing(path: str | Path, sha256: str | None = None) -> Iterator[Path]:
             os.replace(path, folder / ".older")
         os.replace(partial, path)
         to_disk(path.parent)
+    # The temporary folder, which is gone, does not come back.
+    to_disk(path.parent)
 
 
 def _make_folder(folder: Path) -> None:
