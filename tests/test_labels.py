@@ -78,8 +78,8 @@ def test_what_learns_labels_is_refused_before_any_job_where_there_are_none(objec
 
 def test_choices_among_labels_are_refused_where_there_are_none():
     given = config(labels="none")
-    given["dataset"]["splits"]["validation"]["responses"] = "choices.csv"
-    with pytest.raises(RockspaceError, match=r"splits\.validation\.responses: found \"choices.csv\"; allowed: nothing"):
+    given["choices"] = {"files": ["choices.csv"]}
+    with pytest.raises(RockspaceError, match=r"choices\.files: found \[\"choices.csv\"\]; allowed: nothing"):
         validated(given)
 
 

@@ -217,9 +217,11 @@ def test_files_of_embeddings_and_of_responses_in_the_folder_are_no_coordinates(f
     np.savez(folder / "clip.npz", names=np.array(FLAT), embedding=np.random.default_rng(0).normal(size=(12, 20)))
     counts = pd.DataFrame(np.arange(36).reshape(12, 3), FLAT, ["cat", "dog", "owl"])
     counts.to_csv(folder / "choices.csv", index_label="image")
-    given = {"folder": str(folder), "splits": {"validation": {"responses": str(folder / "choices.csv")}}}
-    models = [{"name": "clip", "embeddings": str(folder / "clip.npz")}]
-    found = with_proposed_dataset({"dataset": given, "models": models}, ROOT / "config/config.yaml")["dataset"]
+    config = {
+        "dataset": str(folder), "models": [{"name": "clip", "embeddings": str(folder / "clip.npz")}],
+        "choices": {"files": [str(folder / "ch*.csv")], "spaces": [{"name": "joint", "file": "joint.csv"}]},
+    }  # fmt: skip
+    found = with_proposed_dataset(config, ROOT / "config/config.yaml")["dataset"]
     assert found["splits"]["train"]["coordinates"] == "mds.csv"
     with pytest.raises(RockspaceError, match=r"choices.csv, clip.npz, mds.csv each give all images coordinates"):
         propose_dataset(folder)

@@ -5,7 +5,7 @@ import math
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -25,6 +25,7 @@ from rockspace.data.row_names import Listing, listed_images, listing, name_rows,
 from rockspace.data.splits import match_name, split_of
 from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, read_lines, read_table
 from rockspace.errors import RockspaceError, listed
+from rockspace.people.choices import choice_files
 from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, Reading, read_coordinates
 
 TEXTS = (".csv", ".dat", ".tab", ".tsv", ".txt")
@@ -95,9 +96,20 @@ def with_proposed_dataset(config: Mapping[str, Any], default: Path) -> dict[str,
         if isinstance(each, Mapping)
         for key in keys
     ]
-    apart += [split.get("responses") for split in given.get("splits", {}).values()]
     files = [Path(file) for file in apart if isinstance(file, str)]
+    for text in _texts(config.get("choices")):
+        with contextlib.suppress(RockspaceError):  # no file, as most words of that section
+            files += choice_files([text])
     return {**config, "dataset": propose_dataset(Path(str(folder)), given, apart=files)}
+
+
+def _texts(part: Any) -> Iterator[str]:
+    """All texts in a part of a configuration that was not validated yet."""
+    if isinstance(part, str):
+        yield part
+    elif isinstance(part, Mapping | list):
+        for each in part.values() if isinstance(part, Mapping) else part:
+            yield from _texts(each)
 
 
 def propose_dataset(
