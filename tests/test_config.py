@@ -1,5 +1,6 @@
 """The configuration is checked before any job starts, and every complaint is one useful line."""
 
+import json
 import re
 from pathlib import Path
 
@@ -262,3 +263,11 @@ def test_names_that_differ_in_case_alone_are_refused_since_some_file_systems_kno
     assert "models[1].name: found 'net' and 'Net', one folder on some" in complaint(rocks() | {"models": models})
     ensembles = {"models": models[:1], "ensembles": [{"name": "NET"}]}
     assert "ensembles[0].name: found 'net' and 'NET', one folder on some" in complaint(rocks() | ensembles)
+
+
+@pytest.mark.parametrize("character", ["\0", "\n", "\x1b", "\x9b", "\u2028", "\u202e", "\u2066", "\ud800"], ids=ascii)
+def test_a_text_that_no_path_or_terminal_should_get_is_refused_wherever_it_stands(character):
+    text = f"a{character}b"
+    line = f"found {json.dumps(text)}; allowed: a text in one line"
+    for change in ({"study": text}, {"dataset": text}, {"models": [{"weights": text}]}, {"choices": {"files": [text]}}, {text: 1}):
+        assert line in complaint(rocks() | change)

@@ -16,7 +16,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from rockspace.baselines import classifies
 from rockspace.config_files import DEEPEST, MOST_VALUES
-from rockspace.errors import RockspaceError
+from rockspace.errors import RockspaceError, printable
 from rockspace.network_kinds import as_it_is, is_trained, settle
 
 SPACES_OF_NETWORKS = ("embedding", "components", "predicted", "outputs")
@@ -49,7 +49,9 @@ REMOVED = {
 
 FORMATS = FormatChecker()
 # Besides what is no pattern: repeated or nested more often than patterns can be.
-FORMATS.checks("regex", raises=(re.error, OverflowError, RecursionError))(re.compile)
+FORMATS.checks("regex", raises=(re.error, OverflowError, RecursionError))(
+    lambda value: not isinstance(value, str) or bool(re.compile(value))
+)
 
 
 @cache
@@ -223,7 +225,7 @@ def _fill(value: Any, schema: dict[str, Any]) -> Any:
 
 
 def _check_texts(config: dict[str, Any]) -> None:
-    """Refuse more than a study can mean, and texts that a page with the configuration in it would run."""
+    """Refuse more than a study can mean, and texts that no path can hold or that a page with the configuration would run."""
     left: list[tuple[Any, tuple[str | int, ...]]] = [(config, ())]
     count = 0
     while left:
@@ -232,6 +234,10 @@ def _check_texts(config: dict[str, Any]) -> None:
         if count > MOST_VALUES or len(path) > DEEPEST:
             raise RockspaceError(
                 f"config: {_key(path[:1])}: more than {MOST_VALUES} values, or {DEEPEST} mappings and lists inside each other"
+            )
+        if isinstance(value, str) and printable(value, len(value)) != value:
+            raise RockspaceError(
+                f"config: {_key(path)}: found {_shown(value)}; allowed: a text in one line, without control characters"
             )
         if isinstance(value, str) and (found := SCRIPTS.search(value)):
             raise RockspaceError(
@@ -274,9 +280,12 @@ def _explain(error: ValidationError) -> str:
             missing = next(key for key in error.validator_value if key not in error.instance)
             return f"config: {prefix}{missing}: missing; {_describe(error.schema['properties'][missing])}"
         case _:
-            found = json.dumps(error.instance)
-            found = found if len(found) <= LONGEST_SHOWN else f"{found[:LONGEST_SHOWN]}..."
-            return f"config: {where}: found {found}; allowed: {_allowed(error)}"
+            return f"config: {where}: found {_shown(error.instance)}; allowed: {_allowed(error)}"
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _key(path: Any) -> str:

@@ -7,7 +7,7 @@ from rockspace.errors import RockspaceError
 
 LONGEST_NAME_BYTES = 255  # what ext4, XFS, APFS and NTFS allow for one name
 
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _DRIVE_LETTER = re.compile(r"[A-Za-z]:")
 
 
@@ -28,7 +28,8 @@ def check_name(name: str) -> str:
 def fault_of(name: str) -> str | None:
     """Return why ``name`` is not a valid file name, or None.
 
-    It is empty, ``.`` or ``..``, holds a separator of any system, a control character or a drive letter, cannot be
+    It is empty, ``.`` or ``..``, holds a separator of any system, a control character (also one that turns the direction
+    of writing) or a drive letter, cannot be
     encoded, or is longer than file systems allow.
     """
     if name in ("", ".", ".."):
