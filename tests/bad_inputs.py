@@ -6,6 +6,7 @@ Usage: ``python tests/bad_inputs.py > docs/bad-input.md`` writes the page again.
 import io
 import os
 import sys
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -902,11 +903,76 @@ damaged_array(
     lambda: npy_of((10**9, 10**9)),
     "results/rocks/raw/mds.npy: cannot be read as a .npy file (...); save it again",
 )
+
+
+def npy(*arrays: np.ndarray) -> bytes:
+    """The content of a ``.npy`` file, with further arrays behind the first."""
+    content = io.BytesIO()
+    for array in arrays:
+        np.save(content, array)
+    return content.getvalue()
+
+
+def npz(*names: str) -> bytes:
+    """The content of a ``.npz`` file with an array of each name."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file, warnings.catch_warnings(action="ignore"):
+        for i, name in enumerate(names):
+            file.writestr(f"{name}.npy", npy(np.arange(8.0).reshape(4, 2) + i))
+    return content.getvalue()
+
+
+damaged_array(
+    "Two arrays one behind the other in a `.npy` file",
+    "mds.npy",
+    lambda: npy(np.eye(4, 2), np.ones((4, 2))),
+    "results/rocks/raw/mds.npy: cannot be read as a .npy file (something follows its array); save it again",
+)
+damaged_array(
+    "Two arrays of one name in a `.npz` file",
+    "mds.npz",
+    lambda: npz("a", "a"),
+    "results/rocks/raw/mds.npz: cannot be read as a .npz file (two of its arrays have the same name); save it again",
+)
+damaged_array(
+    "An image twice in a JSON file",
+    "mds.json",
+    lambda: b'{"I_Andesite_01": [1, 2], "I_Andesite_02": [3, 4], "I_Andesite_01": [5, 6]}',
+    "results/rocks/raw/mds.json: 'I_Andesite_01' is given twice; keep one",
+)
 damaged_array(
     "A decompression bomb: zeros in a small `.npz` file",
     "mds.npz",
     lambda: zeros_in_zip(30_000_000),
     "results/rocks/raw/mds.npz: its content takes 240,000,... bytes; at most 8,000,000,000 are read, and 200 times those of the file",
+)
+
+
+def zeros_in_matlab() -> bytes:
+    """A small ``.mat`` file with very many zeros."""
+    content = io.BytesIO()
+    scipy.io.savemat(content, {"Y": np.zeros((4, 7_000_000), np.uint8)}, do_compression=True)
+    return content.getvalue()
+
+
+def zeros_in_parquet() -> bytes:
+    """A small ``.parquet`` file with very many zeros."""
+    content = io.BytesIO()
+    pd.DataFrame({"a": np.zeros(26_000_000, np.float32)}).to_parquet(content)
+    return content.getvalue()
+
+
+damaged_array(
+    "The same as a `.mat` file",
+    "mds.mat",
+    zeros_in_matlab,
+    "results/rocks/raw/mds.mat: its content takes 224,000,000 bytes; at most 8,000,000,000 are read, and 200 times those of the file",
+)
+damaged_array(
+    "The same as a `.parquet` file",
+    "mds.parquet",
+    zeros_in_parquet,
+    "results/rocks/raw/mds.parquet: its content takes 208,000,000 bytes; at most 8,000,000,000 are read, and 200 times those of the file",
 )
 damaged_array(
     "JSON nested without end",

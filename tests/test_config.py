@@ -269,5 +269,21 @@ def test_names_that_differ_in_case_alone_are_refused_since_some_file_systems_kno
 def test_a_text_that_no_path_or_terminal_should_get_is_refused_wherever_it_stands(character):
     text = f"a{character}b"
     line = f"found {json.dumps(text)}; allowed: a text in one line"
-    for change in ({"study": text}, {"dataset": text}, {"models": [{"weights": text}]}, {"choices": {"files": [text]}}, {text: 1}):
+    for change in (
+        {"study": text},
+        {"dataset": text},
+        {"models": [{"weights": text}]},
+        {"choices": {"files": [text]}},
+        {text: 1},
+    ):
         assert line in complaint(rocks() | change)
+
+
+@pytest.mark.parametrize(
+    "api", ["https://[::1/v2", "https://[nowhere]/v2", "https://osf.io:99999/v2", "https://osf.io:x/v2"]
+)
+def test_an_address_that_is_none_is_one_line(api):
+    config = rocks()
+    config["dataset"]["osf"] = {"api": api}
+    assert "dataset.osf.api: found " in complaint(config)
+    assert "allowed: a valid address" in complaint(config)

@@ -64,6 +64,7 @@ def test_a_file_that_cannot_be_read_as_text_is_one_line(tmp_path):
         "utf-16.yaml": "not in UTF-8",
         "pipe.yaml": "is no regular file",
         "none.yaml": "there is no such config file",
+        "a" * 300: "there is no such config file",
     }.items():
         with pytest.raises(RockspaceError, match=rf"{name}: {words}"):
             check_config_file(tmp_path / name)

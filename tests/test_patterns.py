@@ -153,6 +153,17 @@ def test_one_path_with_two_contents_is_refused():
         find("root", lambda _: listing, ["*.jpg"], "here")
 
 
+@pytest.mark.parametrize("other", [Child("\u00e9.jpg", True, "folder"), Child("e\u0301.jpg", False, "file")])
+def test_names_that_are_one_on_some_file_systems_are_refused(other):
+    def children(item):
+        return [Child("\u00e9.jpg", False, "file"), other] if item == "root" else []
+
+    with pytest.raises(
+        RockspaceError, match="twice, as a file and a folder or with accents written in two ways; rename one"
+    ):
+        find("root", children, ["**/*.jpg"], "the node")
+
+
 def test_the_same_entry_on_two_pages_is_one_file():
     listing = [Child("a.jpg", False, "one"), Child("a.jpg", False, "one")]
     assert find("root", lambda _: listing, ["*.jpg"], "here") == {"a.jpg": "one"}

@@ -9,6 +9,7 @@ from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
@@ -52,6 +53,8 @@ FORMATS = FormatChecker()
 FORMATS.checks("regex", raises=(re.error, OverflowError, RecursionError))(
     lambda value: not isinstance(value, str) or bool(re.compile(value))
 )
+# Brackets without an address in them, and ports that there are not.
+FORMATS.checks("address", raises=ValueError)(lambda value: not isinstance(value, str) or urlsplit(value).port != 0)
 
 
 @cache

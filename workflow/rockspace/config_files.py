@@ -5,8 +5,11 @@ given twice it takes the last one in silence; and it writes out what aliases rep
 """
 
 import json
+import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +38,18 @@ def check_config_file(path: Path) -> None:
             document, a tag that makes an object, an alias inside what it names, an anchor given twice, more values, depth or
             bytes than a configuration can need, or no text in UTF-8.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         what = (
-            "is no regular file; write the configuration into one" if path.exists() else "there is no such config file"
+            "is no regular file; write the configuration into one"
+            if os.path.exists(path)
+            else "there is no such config file"
         )
         raise RockspaceError(f"{path}: {what}")
-    with path.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise RockspaceError(f"{path}: cannot be read ({error.strerror})") from error
     if len(content) > MAX_BYTES:
         raise RockspaceError(f"{path}: longer than {MAX_BYTES:,} bytes, which no configuration needs")
     try:
@@ -54,7 +62,7 @@ def check_config_file(path: Path) -> None:
         _check_events(path, yaml.parse(text, Loader=loader))
     except yaml.YAMLError as error:
         try:  # JSON has escapes that YAML has not.
-            json.loads(text, object_pairs_hook=lambda pairs: _without_repetition(path, pairs))
+            json.loads(text, object_pairs_hook=partial(without_repetition, path))
         except RockspaceError:
             raise
         except (ValueError, RecursionError):
@@ -173,9 +181,10 @@ def _check_tag(path: Path, event: Any) -> None:
         )
 
 
-def _without_repetition(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_repetition(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a mapping of the pairs of a JSON object in a file; refuse a key given twice, of which JSON takes the last."""
     given = dict(pairs)
     if len(given) < len(pairs):
-        twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
+        twice = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise RockspaceError(f"{path}: {twice!r} is given twice; keep one")
     return given

@@ -4,6 +4,7 @@ This is the only place that tells kinds apart. It imports nothing that builds ne
 """
 
 import json
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -162,7 +163,7 @@ def files_of(model: dict[str, Any]) -> dict[str, Path]:
     if kind is READY and files["embeddings"].suffix == ".npy":
         # As thingsvision writes them.
         names = files["embeddings"].with_name("file_names.txt")
-        files |= {"names": names} if "names" not in files and names.is_file() else {}
+        files |= {"names": names} if "names" not in files and os.path.isfile(names) else {}
     return files
 
 
@@ -191,7 +192,7 @@ def weights_beside(graph: "ModelProto", path: Path) -> list[Path]:
 def files_of_preset(backbone: str) -> dict[str, Path] | None:
     """Return the files of a preset of KerasHub in a folder of the user's, by their names; None for any other backbone."""
     folder = Path(backbone.removeprefix(HUB_PREFIX))
-    if kind_of(backbone) is not HUB or not folder.is_dir():
+    if kind_of(backbone) is not HUB or not os.path.isdir(folder):
         return None
     return {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
 
@@ -207,7 +208,7 @@ def check_files(models: list[dict[str, Any]]) -> None:
         for key, file in named_files(model).items():
             where = f"config: models: {model['name']}: {key}"
             check_braces(file, where)
-            if not file.is_file():
+            if not os.path.isfile(file):
                 own = kind_of(model["backbone"]).defaults["weights"]
                 weights = f"{own}, {RANDOM}, or the path of a .weights.h5 file"
                 raise RockspaceError(

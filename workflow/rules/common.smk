@@ -167,7 +167,7 @@ for key, path in (
         check_braces(path, f"config: {key}")
     except RockspaceError as error:
         raise WorkflowError(str(error)) from None
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WorkflowError(f"config: {key}: no file '{path}'; give the path of a table")
 
 

@@ -1,5 +1,6 @@
 """The archive: a folder with the files that the splits need, downloaded, copied or drawn, and its manifest."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def source_files(dataset: Mapping[str, Any]) -> dict[str, Path] | None:
     if dataset["source"] != "directory":
         return {}
     folder = Path(dataset["directory"])
-    return directory.list_folder(folder, wanted_patterns(dataset["splits"])) if folder.is_dir() else None
+    return directory.list_folder(folder, wanted_patterns(dataset["splits"])) if os.path.isdir(folder) else None
 
 
 def check_source(dataset: Mapping[str, Any], raw: Path) -> None:

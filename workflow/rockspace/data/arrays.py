@@ -1,21 +1,25 @@
 """Arrays and data frames in files of NumPy, MATLAB, Parquet and JSON, with the columns of names beside them."""
 
 import json
+import math
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from rockspace.config_files import without_repetition
 from rockspace.errors import RockspaceError, listed
 
 SUFFIXES = frozenset({".npy", ".npz", ".mat", ".parquet", ".pq", ".json", ".jsonl", ".ndjson"})
 _STARTS = {".npy": b"\x93NUMPY", ".npz": b"PK"}
 MAX_BYTES = 8_000_000_000  # two thousand numbers for each of a million images
 MAX_EXPANSION = 200  # of compressed arrays; only zeros without end take less
+NUMBER_BYTES = 8  # in MATLAB and Parquet files, which say how many numbers they hold; at most
 JSON_IN_MEMORY = 20  # times its size as text
 VARIABLE = "config key dataset.columns.variable"
 """Where a user says which of several arrays holds people's coordinates."""
@@ -57,9 +61,15 @@ def read_frame(path: Path, variable: str | None = None, key: str = VARIABLE) -> 
             raise ValueError("it starts otherwise")
         match path.suffix.lower():
             case ".npy":
-                return _of_array(path, np.load(path, allow_pickle=False))
+                with path.open("rb") as file:
+                    array = np.load(file, allow_pickle=False)
+                    if file.read(1):
+                        raise ValueError("something follows its array")
+                return _of_array(path, array)
             case ".npz":
                 with np.load(path, allow_pickle=False) as arrays:
+                    if len(set(arrays.files)) < len(arrays.files):
+                        raise ValueError("two of its arrays have the same name")
                     return _of_variables(path, {name: arrays[name] for name in arrays.files}, variable, key)
             case ".mat":
                 return _of_variables(path, _matlab_variables(path), variable, key)
@@ -92,6 +102,11 @@ def _check_size(path: Path) -> None:
             size = stored * JSON_IN_MEMORY
         case _:
             size = stored
+    _check_bytes(path, size)
+
+
+def _check_bytes(path: Path, size: int) -> None:
+    stored = path.stat().st_size
     if size > MAX_BYTES or size > max(MAX_EXPANSION * stored, MAX_EXPANSION * 1_000_000):
         raise RockspaceError(
             f"{path}: its content takes {size:,} bytes; at most {MAX_BYTES:,} are read, and {MAX_EXPANSION} times those of the file"
@@ -166,6 +181,7 @@ def _matlab_variables(path: Path) -> dict[str, np.ndarray]:
     import scipy.io
 
     try:
+        _check_bytes(path, NUMBER_BYTES * sum(math.prod(shape) for _, shape, _ in scipy.io.whosmat(path)))
         found = scipy.io.loadmat(path, simplify_cells=True)
     except (scipy.io.matlab.MatReadError, zlib.error, KeyError) as error:
         raise ValueError(error) from error
@@ -209,6 +225,12 @@ def _named_rows(rows: Mapping[str, Any]) -> Frame:
 
 def _of_parquet(path: Path, variable: str | None, key: str) -> Frame:
     try:
+        import pyarrow.parquet
+
+        described = pyarrow.parquet.read_metadata(path)
+        groups = [described.row_group(i) for i in range(described.num_row_groups)]
+        values = sum(group.column(i).num_values for group in groups for i in range(group.num_columns))
+        _check_bytes(path, NUMBER_BYTES * values)
         frame = pd.read_parquet(path)
     except ImportError as error:
         raise RockspaceError(
@@ -252,10 +274,11 @@ def _nested(value: Any) -> Any:
 
 def _of_json(path: Path, variable: str | None, key: str) -> Frame:
     text = path.read_text(encoding="utf-8-sig")
+    read = partial(json.loads, object_pairs_hook=partial(without_repetition, path))
     try:
-        value = json.loads(text)
+        value = read(text)
     except ValueError:
-        value = [json.loads(line) for line in text.splitlines() if line.strip()]
+        value = [read(line) for line in text.splitlines() if line.strip()]
     if isinstance(value, dict) and {"columns", "index", "data"} == {*value}:  # pandas' orient="split"
         return _of_frame(path, pd.DataFrame(value["data"], value["index"], value["columns"]), variable, key)
     if isinstance(value, dict):  # records with a description beside them

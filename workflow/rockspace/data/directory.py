@@ -27,7 +27,7 @@ def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
         RockspaceError: ``source`` is not a readable folder, or a pattern matches nothing, or a file is none that
             ends, such as a pipe.
     """
-    if not source.is_dir():
+    if not os.path.isdir(source):
         raise RockspaceError(f"dataset.directory: {source} is not a folder; it must hold a copy of the archive")
     # The real paths of each folder and of those that it was reached through.
     real: dict[Path, tuple[str, ...]] = {source: (os.path.realpath(source),)}

@@ -1,6 +1,7 @@
 """Which files of an archive the configuration selects: glob patterns relative to its root."""
 
 import logging
+import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
@@ -125,6 +126,7 @@ def find(
         entries = list(children(item))
         names = [child.name for child in entries]
         readings = {pattern: _with_literal_brackets(reading, names) for pattern, reading in readings.items()}
+        spellings: dict[str, Child] = {}
         for child in entries:
             path = folder + child.name
             seen.append(f"{path}/" if child.is_folder else path)
@@ -135,6 +137,11 @@ def find(
                     skipped.append(f"{shown(child.name)} ({fault})")
                 continue
             check_name(child.name)
+            other = spellings.setdefault(unicodedata.normalize("NFC", child.name), child)
+            if (other.name, other.is_folder) != (child.name, child.is_folder) and not other.is_folder & child.is_folder:
+                raise RockspaceError(
+                    f"{where} lists {path!r} twice, as a file and a folder or with accents written in two ways; rename one"
+                )
             if child.is_folder:
                 if path.count("/") >= MAX_DEPTH:
                     raise RockspaceError(f"{where}: folders lie more than {MAX_DEPTH} deep in {shown(path)}")

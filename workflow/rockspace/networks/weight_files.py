@@ -1,5 +1,6 @@
 """Loading weights from a file, with errors that say what does not fit."""
 
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ def load_weights(models: Sequence[keras.Model], path: Path) -> None:
         RockspaceError: the file is missing, damaged, no such file, fits none of the models, or holds NaN.
     """
     path = Path(path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise RockspaceError(f"{path}: no such weights file; correct models: weights in the config")
     with path.open("rb") as file:
         if file.read(len(HDF5_SIGNATURE)) != HDF5_SIGNATURE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import glob
+import os
 import re
 import unicodedata
 from collections import Counter
@@ -88,7 +89,7 @@ def choice_files(patterns: Sequence[str], key: str = "choices.files") -> list[Pa
         with time_limit(
             LISTING_S, f"config: {key}: {pattern!r} takes longer than {LISTING_S} s to be looked for; use no **"
         ):
-            found = [pattern] if Path(pattern).is_file() else sorted(glob.glob(pattern, recursive=True))
+            found = [pattern] if os.path.isfile(pattern) else sorted(glob.glob(pattern, recursive=True))
         if not found:
             raise RockspaceError(f"config: {key}: no file {pattern!r}; give paths or patterns of tables")
         files += [Path(file) for file in found]

@@ -266,7 +266,7 @@ def _of_other_splits(images_of: Mapping[str, list[str]], split: str) -> list[str
 
 def _visible_files(folder: Path) -> list[str]:
     """All files below a folder, relative to it, but for hidden ones; a folder that links lead to again is left out."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise RockspaceError(f"{folder} is not a folder; it must hold images and their coordinates")
     found, seen = [], set()
     for place, below, names in os.walk(folder, followlinks=True):
