@@ -68,7 +68,7 @@ procrustes: {permutations: 99, bootstraps: 99}
 SNAKEMAKE = """\
 import os, sys
 given, small = sys.argv[1:], os.path.join(os.environ["WORKPLACE"], "small.yaml")
-if not {"--lint", "--d3dag", "--help", "--version"} & set(given):
+if not {"--lint", "--d3dag", "--summary", "--help", "--version"} & set(given):
     if os.environ["HOW"] == "run":
         if "--configfile" not in given:
             given.insert(given.index("--") if "--" in given else len(given), "--configfile")

@@ -30,8 +30,11 @@ def verify_study(summary: Iterable[str]) -> tuple[list[str], Counter[str]]:
     Raises:
         RockspaceError: No artifact is listed.
     """
+    rows = [row for row in csv.DictReader(summary, delimiter="\t", quoting=csv.QUOTE_NONE) if row.get("output_file")]
+    if not rows:
+        raise RockspaceError("no artifacts to verify: `snakemake --summary` lists none")
     faults, counts = [], Counter[str]()
-    for row in csv.DictReader(summary, delimiter="\t", quoting=csv.QUOTE_NONE):
+    for row in rows:
         artifact = Path(row["output_file"])
         if row["status"] == "removed temp file":
             continue
@@ -45,8 +48,6 @@ def verify_study(summary: Iterable[str]) -> tuple[list[str], Counter[str]]:
             faults.append(f"error: {error}\n  stage  {row['rule']}\n  log    {row['log-file(s)']}")
             kind = "damaged or gone"
         counts[kind] += 1
-    if not counts:
-        raise RockspaceError("no artifacts to verify: `snakemake --summary` lists none")
     return faults, counts
 
 
