@@ -97,6 +97,18 @@ def test_damage_to_the_checksum_itself_is_not_a_bug(study):
         assert "delete" in complaint(study / "catalog.csv")
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["folder", "pipe", "endless"])
+def test_what_took_the_place_of_an_artifact_or_its_record_is_one_line(tmp_path, make):
+    for taken, line in (("a.csv", "a.csv: it cannot be read"), (".checksums/a.csv", "the record cannot be read")):
+        with recording([tmp_path / "a.csv"]):
+            write_text(tmp_path / "a.csv", "x")
+        (tmp_path / taken).unlink()
+        make(tmp_path / taken)
+        with pytest.raises(RockspaceError, match=line):
+            verify_files([tmp_path / "a.csv"])
+        shutil.rmtree(tmp_path / "a.csv") if (tmp_path / "a.csv").is_dir() else (tmp_path / "a.csv").unlink()
+
+
 def test_a_file_that_appeared_in_a_folder_is_not_what_the_stage_wrote(study):
     (study / "images/train/intruder.jpg").write_bytes(b"x")
     assert "has changed" in complaint(study / "images/train/intruder.jpg")

@@ -1,5 +1,7 @@
 """Networks in .keras files: the same function as in the file, whatever it is made of, or one line that says why not."""
 
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from networks import relative_difference
 from rockspace.errors import RockspaceError
 from rockspace.networks import keras_file
 from rockspace.networks.classifier import attach_head, build_head, pooled_backbone
+from rockspace.networks.keras_file import MAX_CONFIG_BYTES
 from rockspace.networks.loading import load_classifier, save_classifier
 from rockspace.networks.precision import fast_inference
 from rockspace.networks.preprocessing import MODES
@@ -309,3 +312,11 @@ def test_another_kind_of_file_and_another_size_are_one_line(tmp_path):
     functional().save(tmp_path / "net.keras")
     with pytest.raises(RockspaceError, match="32 x 32 pixels, not 64; give the model image_size: 32"):
         built(tmp_path / "net.keras", image_size=64)
+
+
+@pytest.mark.parametrize("config", [b"[" * 100_000, b" " * (MAX_CONFIG_BYTES + 1)], ids=["nested", "unpacks without end"])
+def test_a_description_without_end_is_one_line(tmp_path, config):
+    with zipfile.ZipFile(tmp_path / "n.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", config)
+    with pytest.raises(RockspaceError, match="no .keras file of Keras 3"):
+        keras_file.layers(str(tmp_path / "n.keras"))

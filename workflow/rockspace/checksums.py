@@ -7,10 +7,13 @@ Each lies in a folder ``.checksums`` beside its artifact, so both move together,
 ``cd results/rocks && sha256sum --check .checksums/*`` checks them too.
 """
 
+import errno
 import hashlib
+import stat
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from rockspace.errors import RockspaceError
 
@@ -71,7 +74,8 @@ def verified(file: str | Path) -> Path:
 def verify_files(artifacts: Iterable[str | Path]) -> None:
     """Verify the artifacts that are files; the files of a folder are verified as they are read."""
     for artifact in map(Path, artifacts):
-        if not artifact.is_dir():
+        digests = _recorded(record_of(artifact)) or {}
+        if artifact.name in digests or not artifact.is_dir():
             verified(artifact)
 
 
@@ -101,14 +105,26 @@ def _recorded(record: Path) -> dict[str, str] | None:
         return _parsed(record, record.stat().st_mtime_ns)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise RockspaceError(
+            f"{record}: the record cannot be read ({error.strerror}): delete it and the artifact, and run again"
+        ) from error
 
 
 @lru_cache(maxsize=8)
 def _parsed(record: Path, _modified_ns: int) -> dict[str, str]:
-    lines = record.read_text(encoding="utf-8", errors="replace").splitlines()
+    with _regular(record) as stream:
+        lines = stream.read().decode("utf-8", errors="replace").splitlines()
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
+def _regular(file: Path) -> BinaryIO:
+    """Open a regular file; of a pipe in its place, opening would never end."""
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError(errno.EINVAL, "no regular file", str(file))
+    return file.open("rb")
+
+
 def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
+    with _regular(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

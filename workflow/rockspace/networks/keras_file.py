@@ -5,6 +5,7 @@ Layers keep their names, as far as these can stand in names of files and mean no
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from rockspace.networks.rewiring import copy_of
 
 ANY_SIZE = 224
 """Side (pixels) at which a network for images of any size is looked at."""
+
+MAX_CONFIG_BYTES = 100_000_000
+"""Of a network's description, a thousand times what a large one takes; in a zip archive, few bytes become any number."""
 
 PIXELS = "pixels"
 TAKEN = (PIXELS, PREPROCESSING, POOLED, PENULTIMATE, "predictions", "coordinates")
@@ -162,8 +166,10 @@ def _refuse_foreign_classes(path: Path) -> None:
     """Refuse what Keras cannot load without the code of others, or would load by running code out of the file."""
     try:
         with zipfile.ZipFile(path) as archive:
+            if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
+                raise ValueError(f"its description is longer than {MAX_CONFIG_BYTES:,} bytes")
             config = json.loads(archive.read("config.json"))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError) as error:  # also recursion, passwords
         raise RockspaceError(f"{path}: no .keras file of Keras 3 ({error}); save it with model.save") from error
     for part in _objects(config):
         name, home = part["class_name"], str(part.get("module") or "").partition(".")[0]
