@@ -97,7 +97,9 @@ def test_damage_to_the_checksum_itself_is_not_a_bug(study):
         assert "delete" in complaint(study / "catalog.csv")
 
 
-@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["folder", "pipe", "endless"])
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["folder", "pipe", "endless"]
+)
 def test_what_took_the_place_of_an_artifact_or_its_record_is_one_line(tmp_path, make):
     for taken, line in (("a.csv", "a.csv: it cannot be read"), (".checksums/a.csv", "the record cannot be read")):
         with recording([tmp_path / "a.csv"]):

@@ -314,7 +314,9 @@ def test_another_kind_of_file_and_another_size_are_one_line(tmp_path):
         built(tmp_path / "net.keras", image_size=64)
 
 
-@pytest.mark.parametrize("config", [b"[" * 100_000, b" " * (MAX_CONFIG_BYTES + 1)], ids=["nested", "unpacks without end"])
+@pytest.mark.parametrize(
+    "config", [b"[" * 100_000, b" " * (MAX_CONFIG_BYTES + 1)], ids=["nested", "unpacks without end"]
+)
 def test_a_description_without_end_is_one_line(tmp_path, config):
     with zipfile.ZipFile(tmp_path / "n.keras", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("config.json", config)

@@ -159,7 +159,7 @@ def files_of(model: dict[str, Any]) -> dict[str, Path]:
     """
     kind, files = kind_of(model["backbone"]), named_files(model)
     if kind is ONNX_FILE:
-        files |= {file.name: file for file in _weights_of_graph(files["backbone"]) if file.is_file()}
+        files |= {file.name: file for file in _weights_of_graph(files["backbone"]) if os.path.isfile(file)}
     if kind is READY and files["embeddings"].suffix == ".npy":
         # As thingsvision writes them.
         names = files["embeddings"].with_name("file_names.txt")

@@ -169,7 +169,14 @@ def _refuse_foreign_classes(path: Path) -> None:
             if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
                 raise ValueError(f"its description is longer than {MAX_CONFIG_BYTES:,} bytes")
             config = json.loads(archive.read("config.json"))
-    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, ValueError, RuntimeError) as error:  # also recursion, passwords
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        zlib.error,
+        KeyError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # also recursion, passwords
         raise RockspaceError(f"{path}: no .keras file of Keras 3 ({error}); save it with model.save") from error
     for part in _objects(config):
         name, home = part["class_name"], str(part.get("module") or "").partition(".")[0]

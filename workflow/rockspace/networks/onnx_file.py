@@ -1,5 +1,6 @@
 """Networks in ``.onnx`` files, run by onnxruntime: any tensor of the graph is a layer, by its name."""
 
+import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -128,7 +129,7 @@ def _read(path: str) -> "ModelProto":
             f"{path}: no ONNX file that can be read ({' '.join(str(error).split())[:200]}); export it again"
         ) from error
     for file in weights_beside(model, Path(path)):
-        if not file.is_file():
+        if not os.path.isfile(file):
             raise RockspaceError(f"{path}: its weights are in {file}, which is missing; copy that file too")
     return inferred
 
