@@ -398,6 +398,31 @@ def aligned_members(wildcards):
     }
 
 
+# Networks and ensembles that learn coordinates.
+REGRESSING = [(model, seed) for model, seed in TRAININGS if REGRESSES[model]]
+REGRESSING_ENSEMBLES = [name for name, each in ENSEMBLES.items() if any(map(REGRESSES.get, each["models"]))]
+EXPLAINED = [
+    ("people", "", ""),
+    *RUNS,
+    *[(model, seed, "") for model, seed in REGRESSING],
+    *[(name, "", "") for name in REGRESSING_ENSEMBLES],
+]
+
+
+def of_explained(rule_output):
+    """The artifacts of people, of each model, seed and layer, and of what learns coordinates, in the order of EXPLAINED."""
+    return [
+        getattr(rules.exemplar_people.output, rule_output),
+        *of_runs(getattr(rules.exemplar.output, rule_output)),
+        *[
+            file
+            for model, seed in REGRESSING
+            for file in expand(getattr(rules.exemplar_outputs.output, rule_output), model=model, seed=seed)
+        ],
+        *expand(getattr(rules.exemplar_ensemble.output, rule_output), ensemble=REGRESSING_ENSEMBLES),
+    ]
+
+
 def of_runs(pattern):
     """The files of each model, seed and layer, in the order of RUNS."""
     models, seeds, layers = zip(*RUNS)

@@ -185,33 +185,6 @@ use rule exemplar as exemplar_people with:
         "Predicting people's choices by the context model in their own coordinates"
 
 
-# Networks and ensembles that learn coordinates.
-REGRESSING = [(model, seed) for model, seed in TRAININGS if REGRESSES[model]]
-REGRESSING_ENSEMBLES = [name for name, each in ENSEMBLES.items() if any(map(REGRESSES.get, each["models"]))]
-
-
-def of_explained(rule_output):
-    """The artifacts of people, of each model, seed and layer, and of what learns coordinates, in the order of EXPLAINED."""
-    return [
-        getattr(rules.exemplar_people.output, rule_output),
-        *of_runs(getattr(rules.exemplar.output, rule_output)),
-        *[
-            file
-            for model, seed in REGRESSING
-            for file in expand(getattr(rules.exemplar_outputs.output, rule_output), model=model, seed=seed)
-        ],
-        *expand(getattr(rules.exemplar_ensemble.output, rule_output), ensemble=REGRESSING_ENSEMBLES),
-    ]
-
-
-EXPLAINED = [
-    ("people", "", ""),
-    *RUNS,
-    *[(model, seed, "") for model, seed in REGRESSING],
-    *[(name, "", "") for name in REGRESSING_ENSEMBLES],
-]
-
-
 rule human_choices:
     input:
         figures=of_explained("figures"),
