@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rockspace.config import load_schema, validated
+from rockspace.config import laid_over, load_schema, validated
 from rockspace.errors import RockspaceError
 from tools.config_reference import reference
 
@@ -45,10 +45,7 @@ def complaint(config: dict) -> str:
 
 @pytest.mark.parametrize("path", sorted(CONFIG.glob("*.yaml")), ids=lambda path: path.name)
 def test_the_configurations_that_come_with_the_project_are_valid_over_the_default(path):
-    config = rocks()
-    for key, value in yaml.safe_load(path.read_text()).items():
-        config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
-    assert validated(config)["study"]
+    assert validated(laid_over(rocks(), yaml.safe_load(path.read_text())))["study"]
 
 
 def test_defaults_are_filled_in_and_the_input_is_left_as_it_is():
