@@ -369,9 +369,11 @@ def test_an_array_of_counts_goes_by_the_natural_order_of_the_splits_paths(tmp_pa
         RockspaceError, match=r"counts\.npy: int64 of shape \(4, 8\); needed: numbers of shape \(8, 4\), the validation"
     ):
         read_choices(choice_files(given["files"]), catalog(), given, FILENAME)
-    (tmp_path / "counts.npy").write_bytes(b"")
-    with pytest.raises(RockspaceError, match=r"counts\.npy: no array of numbers"):
-        read_choices(choice_files(given["files"]), catalog(), given, FILENAME)
+    np.savez(tmp_path / "several.npz", counts=counts)
+    for content in (b"", (tmp_path / "several.npz").read_bytes()):
+        (tmp_path / "counts.npy").write_bytes(content)
+        with pytest.raises(RockspaceError, match=r"counts\.npy: cannot be read as a \.npy file"):
+            read_choices(choice_files(given["files"]), catalog(), given, FILENAME)
 
 
 def test_the_images_that_people_studied_are_the_training_images_or_those_named(tmp_path):
@@ -384,6 +386,7 @@ def test_the_images_that_people_studied_are_the_training_images_or_those_named(t
     listed = read(tmp_path, text, studied={"file": str(tmp_path / "studied.csv")}).studied
     groups = read(tmp_path, text, studied={"file": str(tmp_path / "studied.csv")}).notes
     assert "groups of studied images: 1 (once), 2 (often)" in groups
+    assert "studied: 4 images of studied.csv" in groups
     assert listed.to_dict("list") == {"image_id": [f"{x}_train_01" for x in LABELS], "group": [0, 0, 1, 0]}
     two = {"c": {"categories": ["L0", "L2"]}}
     assert len(read(tmp_path, text, conditions=two).studied) == 6

@@ -72,6 +72,7 @@ from rockspace.report.overview import (
     table,
     write_overview,
 )
+from rockspace.report.predicted_choices import others_explained
 from rockspace.report.provenance import configuration, git_commit, provenance, without_folders
 from rockspace.report.runtimes import clock, stage_runtimes
 from rockspace.report.summary import as_markdown, notes_of
@@ -774,6 +775,15 @@ def test_where_people_chose_the_best_space_of_a_network_stands_between_peoples_o
     assert "other people" not in nameless
     assert "(95 % interval of the difference -0.072 to +0.048 over subtypes)" in nameless
     assert "What people took the images for" not in overview_of(study(), tmp_path)
+
+
+def test_where_people_guessed_no_space_is_said_to_explain_anything(tmp_path):
+    found = with_choices(study())
+    guessed = replace(found, choices=found.choices.assign(explained=np.nan, saturated_per_response=-2.0))
+    said = "People's choices are spread evenly, as by guessing, so there is nothing that a space could explain."
+    assert dict(points(guessed))["People's choices"] == said
+    assert np.isnan(others_explained(guessed.choices))
+    assert "nan" not in overview_of(guessed, tmp_path).lower().split()
 
 
 def test_every_space_that_explains_choices_has_a_row_the_best_first_with_the_layer_to_show_over_seeds(tmp_path):

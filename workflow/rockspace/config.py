@@ -17,7 +17,7 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from rockspace.baselines import classifies
 from rockspace.config_files import DEEPEST, MOST_VALUES
-from rockspace.errors import RockspaceError, printable
+from rockspace.errors import RockspaceError, is_printable
 from rockspace.network_kinds import as_it_is, is_trained, settle
 
 SPACES_OF_NETWORKS = ("embedding", "components", "predicted", "outputs")
@@ -41,8 +41,8 @@ VALIDATION_RULES = ("fraction", "list", "tokens", "column")
 
 REMOVED = {
     "responses": "people's choices have a section of their own; name the file in choices.files",
-    "mixup": "it gained nothing on photographs of eight a kind (docs/rocks-study.md)",
-    "cutmix": "it gained nothing on photographs of eight a kind (docs/rocks-study.md)",
+    "mixup": "it gained nothing on eight photographs of each label",
+    "cutmix": "it gained nothing on eight photographs of each label",
     "layer_decay": "rates are now those of the network as it was published; lower finetune.learning_rate",
     "backbone_rate": "rates are now those of the network as it was published; lower finetune.learning_rate",
 }
@@ -238,7 +238,7 @@ def _check_texts(config: dict[str, Any]) -> None:
             raise RockspaceError(
                 f"config: {_key(path[:1])}: more than {MOST_VALUES} values, or {DEEPEST} mappings and lists inside each other"
             )
-        if isinstance(value, str) and printable(value, len(value)) != value:
+        if isinstance(value, str) and not is_printable(value):
             raise RockspaceError(
                 f"config: {_key(path)}: found {_shown(value)}; allowed: a text in one line, without control characters"
             )

@@ -28,6 +28,11 @@ def printable(text: str, longest: int = LONGEST_MESSAGE) -> str:
     return _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
+def is_printable(text: str) -> bool:
+    """Return whether `printable` leaves a text of any length as it is."""
+    return not _UNSEEN.search(text)
+
+
 def listed(names: Iterable[object]) -> str:
     """Write names for a message: the first few, and how many more there are."""
     texts = [str(name) for name in names]

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, field
 from logging import WARNING, Handler, LogRecord
@@ -294,13 +294,13 @@ class LogHandler(LogHandlerBase):
                 self._say(f"{self._progress()}: {'; '.join([*jobs[:2], *more])}")
 
 
-def _config_files() -> Iterator[Path]:
-    """Yield the config files that Snakemake is about to read: that of the working folder, and those of the command line."""
+def _config_files() -> list[Path]:
+    """Return the config files that Snakemake is about to read: that of the working folder, and those of the command line."""
     with redirect_stderr(io.StringIO()), suppress(SystemExit, Exception):  # not the command line of Snakemake
         _, arguments = parse_args(None)
         own = Path(arguments.directory or ".", "config/config.yaml")
-        yield from ([own] if own.exists() else [])
-        yield from arguments.configfile or ()
+        return [*([own] if os.path.exists(own) else []), *(arguments.configfile or ())]
+    return []
 
 
 def typical(rule: str) -> float:

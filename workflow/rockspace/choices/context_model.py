@@ -150,9 +150,8 @@ class ContextModel:
         sets: One for each condition.
         settings: Of any of `DEFAULTS`: a number or ``equal`` for a fixed value, ``free`` for one that is fitted, the same in
             all sets, or ``free by condition``. ``sensitivity`` is c, more than 0, ``response_scaling`` G (gamma in the
-            literature), ``weights`` w (at
-            least 0, on average 1, so that equal ones leave distances as they are), ``guessing`` g, ``biases`` b (sum 1),
-            ``metric`` r (0.5 to 8), ``decay`` q (0.2 to 5), ``strengths`` v, relative to those of the first group.
+            literature), ``weights`` w (at least 0, on average 1, so that equal ones leave distances as they are), ``guessing`` g,
+            ``biases`` b (sum 1), ``metric`` r (0.5 to 8), ``decay`` q (0.2 to 5), ``strengths`` v, relative to those of the first group.
         shrinkage: Draws free weights to equal ones: so many nats for each nat of the divergence of the weights from equal
             ones, at least 0.
         starts: Points that the search starts from: a plain one first, random ones after.

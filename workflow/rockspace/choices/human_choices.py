@@ -355,13 +355,10 @@ def _figures(log_p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, A
     counts = experiment.counts()
     by_task = [float(np.sum(own * each)) for own, each in zip(counts, log_p, strict=True)]
     reference = references(experiment)
-    span = reference["saturated"] - reference["chance"]
     figures: dict[str, Any] = {
         "log_likelihood": sum(by_task),
         "log_likelihood_by_condition": {task.name: each for task, each in zip(experiment.tasks, by_task, strict=True)},
-        "explained": float((sum(by_task) - reference["chance"]) / span)
-        if span > _ROUNDING * -reference["chance"]
-        else None,
+        "explained": _number(explained(sum(by_task), reference["chance"], reference["saturated"])),
         **_correlations([np.exp(each) for each in log_p], experiment),
         "accuracy": _accuracy(log_p, experiment),
     }
@@ -369,6 +366,24 @@ def _figures(log_p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, A
         mean, ends = gain_interval(log_p, experiment, units)
         figures |= {"log_likelihood_per_response": mean, f"log_likelihood_per_response_ci_{units}": ends}
     return figures
+
+
+def explained(likelihood: Any, chance: Any, saturated: Any) -> np.ndarray:
+    """Return where log-likelihoods lie between guessing (0) and the observed shares (1); NaN where these are guesses too.
+
+    Args:
+        likelihood: Of the choices, or of one on average.
+        chance: The same by guessing.
+        saturated: The same by the observed shares.
+    """
+    chance, span = np.asarray(chance), np.subtract(saturated, chance)
+    between = span > _ROUNDING * np.abs(chance)
+    return np.where(between, (likelihood - chance) / np.where(between, span, 1.0), np.nan)
+
+
+def _number(value: np.ndarray) -> float | None:
+    """A number as JSON has it, which has no NaN."""
+    return None if np.isnan(value) else float(value)
 
 
 def _correlations(p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, float | None]:

@@ -3,11 +3,10 @@
 import re
 from pathlib import Path
 
-from rockspace.errors import RockspaceError
+from rockspace.errors import RockspaceError, is_printable
 
 LONGEST_NAME_BYTES = 255  # what ext4, XFS, APFS and NTFS allow for one name
 
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _DRIVE_LETTER = re.compile(r"[A-Za-z]:")
 
 
@@ -29,21 +28,20 @@ def fault_of(name: str) -> str | None:
     """Return why ``name`` is not a valid file name, or None.
 
     It is empty, ``.`` or ``..``, holds a separator of any system, a control character (also one that turns the direction
-    of writing) or a drive letter, cannot be
-    encoded, or is longer than file systems allow.
+    of writing) or a drive letter, cannot be encoded, or is longer than file systems allow.
     """
     if name in ("", ".", ".."):
         return "it names no file"
     if "/" in name or "\\" in name:
         return "it contains a path separator"
-    if _CONTROL_CHARACTER.search(name):
-        return "it contains a control character"
     if _DRIVE_LETTER.match(name):
         return "it starts with a drive letter"
     try:
         is_long = len(name.encode()) > LONGEST_NAME_BYTES
     except UnicodeEncodeError:
         return "it is not valid Unicode"
+    if not is_printable(name):
+        return "it contains a control character"
     return f"it is longer than {LONGEST_NAME_BYTES} bytes" if is_long else None
 
 

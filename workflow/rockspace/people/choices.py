@@ -10,14 +10,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from rockspace.data.arrays import read_frame
 from rockspace.data.catalog import NO_LABEL
 from rockspace.data.pairing import PEOPLE, ordered, pair
+from rockspace.data.splits import match_name
 from rockspace.data.tables import Table, are_numbers, is_integer, is_missing, is_number, number, read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.time_limit import time_limit
@@ -225,7 +227,7 @@ class _Reader:
             if len(groups) > 1:
                 names = [f"{i} ({name})" for i, name in enumerate(groups, start=1)]
                 self.notes.append(f"groups of studied images: {listed(names)}")
-            where = f"{wanted['file']}"
+            where = f"images of {Path(wanted['file']).name}"
         elif wanted["tokens"]:
             tokens = self._tokens(self.split)
             images = self.split.loc[
@@ -468,7 +470,7 @@ class _Reader:
             )
 
         def token(file: str) -> str:
-            match = re.fullmatch(self.filename, file if "/" in self.filename else PurePosixPath(file).name)
+            match = match_name(self.filename, file)
             return _plain(match["token"] or "") if match else ""
 
         return images["file"].map(token)
@@ -576,10 +578,7 @@ class _Reader:
 
     def _array(self, path: Path) -> pd.DataFrame:
         """Counts alone, as of CIFAR-10H."""
-        try:
-            counts = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError) as error:
-            raise RockspaceError(f"{path}: no array of numbers ({error})") from None
+        counts = read_frame(path).cells.to_numpy()
         images = self.split.iloc[ordered(self.split["file"].tolist(), "natural")]
         self.columns[f"counts of the {len(images)} {self.settings['split']} images in natural order"] += 1
         shape = f"{counts.dtype} of shape {counts.shape}"
@@ -687,7 +686,8 @@ def _condition(catalog: pd.DataFrame, categories: Sequence[str], where: str) -> 
         if set(categories) <= set(belongs.values()):
             if len(set(categories)) < 2 or len(set(categories)) < len(categories):
                 raise RockspaceError(
-                    f"{where}: {len(categories)} categor(ies), or one twice; people need two to choose from"
+                    f"{where}: found {len(set(categories))} different of {len(categories)} categories; people need two to choose from, "
+                    "each named once"
                 )
             return Condition(
                 list(categories), {x: category for x, category in belongs.items() if category in categories}

@@ -14,7 +14,7 @@ from rockspace.network_kinds import RANDOM
 from rockspace.report.captions import count, listed, of_labels
 from rockspace.report.columns import R, estimate_of
 from rockspace.report.dimensions import BASELINES, Profiled, digits_of, is_clear
-from rockspace.report.predicted_choices import how_fitted, others_explained, right_only_explained
+from rockspace.report.predicted_choices import how_fitted, nothing_to_explain, others_explained, right_only_explained
 from rockspace.report.summary import notes_of
 
 if TYPE_CHECKING:
@@ -248,6 +248,8 @@ def choices_in_words(study: Study) -> list[str]:
     """Say how well people's choices are predicted from the best space of a network, from people's own, and by other people."""
     if not study.predicted_choices:
         return []
+    if why := nothing_to_explain(study.choices):
+        return [why]
     networks = [each for each in study.predicted_choices if not each.is_of_people]
     best, others = networks[0], others_explained(study.choices)
     n = study.choices["n_responses"].iloc[0]

@@ -559,7 +559,7 @@ def choice_columns(study: Study) -> list[Column]:
     names = list(observed_accuracy(study.conditions))
     about = "Share of right responses to new images of this condition, predicted by the model, and as observed (95 % over people)."
     right = [
-        Column(_of_condition(name), f"right, new: {name}", about, SHARE, ends=(f"{_of_condition(name)}_low", f"{_of_condition(name)}_high"))
+        Column(_of_condition(name), _of_condition(name), about, SHARE, ends=(f"{_of_condition(name)}_low", f"{_of_condition(name)}_high"))
         for name in names
     ]  # fmt: skip
     return [*CHOICES, *(right if len(right) <= MOST_CONDITIONS else [])]

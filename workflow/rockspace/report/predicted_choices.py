@@ -11,7 +11,7 @@ import pandas as pd
 
 from rockspace.alignment.statistics import Estimate
 from rockspace.choices.choice_tables import COORDINATES, PEOPLE
-from rockspace.choices.human_choices import NEW
+from rockspace.choices.human_choices import NEW, explained
 
 LIKELIHOOD = "log_likelihood_per_response"
 EXPLAINED, BEYOND = "explained", "beyond_people"
@@ -118,6 +118,13 @@ def right_only_explained(choices: pd.DataFrame) -> float:
     return float(_share(choices["right_only_per_response"], choices).iloc[0])
 
 
+def nothing_to_explain(choices: pd.DataFrame) -> str:
+    """Say that people guessed, where the observed shares are no likelier than guessing; empty where they are likelier."""
+    if choices[EXPLAINED].notna().any():
+        return ""
+    return "People's choices are spread evenly, as by guessing, so there is nothing that a space could explain."
+
+
 def how_fitted(choices: pd.DataFrame) -> str:
     """Say which variant of the model the figures are of, and what it was fitted to."""
     return f"{choices['variant'].iloc[0]}, {FITTED_TO[choices['leading'].iloc[0]]}"
@@ -152,6 +159,5 @@ def _estimate(values: pd.Series, ends: Mapping[str, Sequence[pd.Series]]) -> Est
 
 
 def _share(likelihood: pd.Series, rows: pd.DataFrame) -> pd.Series:
-    """Where the likelihood of a response lies between guessing (0) and the observed shares (1)."""
-    chance, saturated = rows["chance_per_response"], rows["saturated_per_response"]
-    return (likelihood - chance) / (saturated - chance)
+    found = explained(likelihood, rows["chance_per_response"], rows["saturated_per_response"])
+    return pd.Series(found, likelihood.index)

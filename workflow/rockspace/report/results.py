@@ -28,7 +28,7 @@ from rockspace.report.dimensions import BASELINES, digits_of, is_clear
 from rockspace.report.figures import one_line
 from rockspace.report.overview import Study, applicable
 from rockspace.report.pages import write_page
-from rockspace.report.predicted_choices import how_fitted, others_explained, right_only_explained
+from rockspace.report.predicted_choices import how_fitted, nothing_to_explain, others_explained, right_only_explained
 from rockspace.report.provenance import packages_of_networks
 
 # Networks that the closest one is compared with in words; comparison.csv has all.
@@ -391,6 +391,9 @@ def _choices(study: Study) -> Iterator[str]:
         f"{count(len(networks), 'space')} of networks. Figures are of the variant {_name(how_fitted(study.choices), 120)}."
     )
     yield GAP.format("who chose, what they had studied, and how; choices/reading.json says what was read and left out")
+    if why := nothing_to_explain(study.choices):
+        yield why
+        return
     yield (
         f"The log-likelihood of guessing was {_nats(first['chance_per_response'])} nats per response, and that of the observed shares, which no model of the same shares for everybody can exceed, {_nats(first['saturated_per_response'])}. "
         f"Between these, the right answers alone (errors spread evenly) reached {decimal(right_only_explained(study.choices))}, people's own coordinates {decimal(own.explained.value)}{_ends(own.explained)}"

@@ -21,7 +21,7 @@ def fit(
     """Train a compiled model from where a checkpoint stands.
 
     Args:
-        model: What to train, with its losses in units of which every output has a target of the same shape.
+        model: What to train, compiled; the targets of each output have its shape.
         batches: Inputs and targets of all steps to come, from ``checkpoint.epoch`` and ``checkpoint.step`` on.
         watched: What is scored after each epoch; None for nothing.
         steps: Steps an epoch.
