@@ -12,8 +12,8 @@ import hashlib
 import stat
 from collections.abc import Iterable
 from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from rockspace.errors import RockspaceError
 
@@ -118,7 +118,7 @@ def _parsed(record: Path, _modified_ns: int) -> dict[str, str]:
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
-def _regular(file: Path) -> BinaryIO:
+def _regular(file: Path) -> BufferedReader:
     """Open a regular file; of a pipe in its place, opening would never end."""
     if not stat.S_ISREG(file.stat().st_mode):
         raise OSError(errno.EINVAL, "no regular file", str(file))

@@ -64,7 +64,7 @@ CHOICES = (
     Column("explained", "explained", "Where the log-likelihood of people's choices lies between guessing (0) and the observed shares of the choices themselves (1), which no model of the same shares for everybody can exceed.", "{:.3f}", ends=("explained_low", "explained_high"), over="explained_interval_over"),
     Column("beyond_people", "beyond people's own", "Log-likelihood of a response minus that in people's own coordinates (nats); paired over the same responses.", "{:+.3f}", ends=("beyond_people_low", "beyond_people_high"), over="beyond_people_interval_over"),
     Column("log_likelihood", "log-likelihood", "Of all responses, by parameters fitted to these very responses (nats).", "{:,.1f}"),
-    Column("new_subtypes_log_likelihood", "of new subtypes", "Log-likelihood of all responses, those to images of each tenth of the subtypes by parameters fitted to the others'.", "{:,.1f}"),
+    Column("new_subtypes_log_likelihood", "of new subtypes", "Log-likelihood of all responses, those to images of each subtype (of each tenth of more than 40) by parameters fitted to the others'.", "{:,.1f}"),
 )  # fmt: skip
 # Conditions whose accuracy has a column.
 MOST_CONDITIONS = 4
