@@ -155,11 +155,19 @@ def lose(folder: Path, journal: Path, fault: Fault, coin: random.Random) -> None
                 _forget_content(paths[inode], size, zeros=coin.random() < 0.3)
     if "names" in fault.loses:
         again: dict[str, str] = {}
+        # At the time of an event: a number may be that of another file later, once a folder that had it was removed.
+        absent: set[str] = set()
         for at, event in reversed(list(enumerate(events))):
-            if event[0] in ("create", "remove", "rename"):
-                parent = event[4 if event[0] == "rename" else 1]
-                if at > synced.get(parent, -1) and is_lost():
-                    _undo(event, folder, journal, again)
+            if event[0] not in ("create", "remove", "rename"):
+                continue
+            parent = event[4 if event[0] == "rename" else 1]
+            undone = parent not in absent and at > synced.get(parent, -1) and is_lost()
+            if undone:
+                _undo(event, folder, journal, again)
+            if event[0] == "create" or (event[0] == "remove" and not undone):
+                absent.add(event[3])
+            elif event[0] == "remove":
+                absent.discard(event[3])
 
 
 def _paths(folder: Path) -> dict[str, Path]:
