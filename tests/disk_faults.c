@@ -326,12 +326,12 @@ FILE *fopen64(const char *file, const char *how) {
     CREATING(real(file, how), NULL);
 }
 
-#define MAKING_FOLDER(call) \
+#define GIVING_A_NAME(what, folder, file, call) \
     char path[PATH_MAX]; \
     const char *name; \
     if (!path_below(path, folder, file)) return call; \
     acquire(); \
-    if (is_disturbed("mkdir", path, NEEDS_SPACE)) return -1; \
+    if (is_disturbed(what, path, NEEDS_SPACE)) return -1; \
     int result = call; \
     if (result == 0) { \
         uint64_t parent = folder_of(path, &name); \
@@ -343,12 +343,12 @@ FILE *fopen64(const char *file, const char *how) {
 int mkdir(const char *file, mode_t mode) {
     REAL("mkdir", int, const char *, mode_t);
     int folder = AT_FDCWD;
-    MAKING_FOLDER(real(file, mode));
+    GIVING_A_NAME("mkdir", folder, file, real(file, mode));
 }
 
 int mkdirat(int folder, const char *file, mode_t mode) {
     REAL("mkdirat", int, int, const char *, mode_t);
-    MAKING_FOLDER(real(folder, file, mode));
+    GIVING_A_NAME("mkdir", folder, file, real(folder, file, mode));
 }
 
 #define REMOVING(call_name, call) \
@@ -419,33 +419,19 @@ int renameat2(int folder, const char *file, int to_folder, const char *to_file, 
     RENAMING(real(folder, file, to_folder, to_file, flags));
 }
 
-#define LINKING(call) \
-    char path[PATH_MAX]; \
-    const char *name; \
-    if (!path_below(path, to_folder, to_file)) return call; \
-    acquire(); \
-    if (is_disturbed("link", path, NEEDS_SPACE)) return -1; \
-    int result = call; \
-    if (result == 0) { \
-        uint64_t parent = folder_of(path, &name); \
-        note("create\t%llu\t%s\t%llu\n", (unsigned long long)parent, name, (unsigned long long)inode_of(path)); \
-    } \
-    release(); \
-    return result
-
 int link(const char *file, const char *to_file) {
     REAL("link", int, const char *, const char *);
     int to_folder = AT_FDCWD;
-    LINKING(real(file, to_file));
+    GIVING_A_NAME("link", to_folder, to_file, real(file, to_file));
 }
 
 int linkat(int folder, const char *file, int to_folder, const char *to_file, int flags) {
     REAL("linkat", int, int, const char *, int, const char *, int);
-    LINKING(real(folder, file, to_folder, to_file, flags));
+    GIVING_A_NAME("link", to_folder, to_file, real(folder, file, to_folder, to_file, flags));
 }
 
 int symlink(const char *file, const char *to_file) {
     REAL("symlink", int, const char *, const char *);
     int to_folder = AT_FDCWD;
-    LINKING(real(file, to_file));
+    GIVING_A_NAME("link", to_folder, to_file, real(file, to_file));
 }

@@ -64,35 +64,18 @@ def test_a_change_in_alignment_touches_what_compares_spaces_and_no_network(copy)
     assert not touched & {"download", "restructure", "coordinates", "tfrecords", "features", "train_head", "finetune"}
 
 
+READS_TABLES = {
+    "coordinates", "individuals", "restructure", "choices", "further_coordinates", "comparison", "ready_embeddings",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("module", "stages"),
     [
         ("people/reading", {"coordinates", "individuals", "further_coordinates", "comparison"}),
         ("people/choices", {"choices"}),
-        (
-            "data/pairing",
-            {
-                "coordinates",
-                "individuals",
-                "restructure",
-                "choices",
-                "further_coordinates",
-                "comparison",
-                "ready_embeddings",
-            },
-        ),
-        (
-            "data/tables",
-            {
-                "coordinates",
-                "individuals",
-                "restructure",
-                "choices",
-                "further_coordinates",
-                "comparison",
-                "ready_embeddings",
-            },
-        ),
+        ("data/pairing", READS_TABLES),
+        ("data/tables", READS_TABLES),
     ],
 )
 def test_a_change_in_how_peoples_files_are_read_touches_no_network(copy, module, stages):

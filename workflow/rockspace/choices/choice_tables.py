@@ -170,7 +170,7 @@ def spaces_table(explained: Sequence[Explained], experiment: Experiment, ceiling
                 row |= {f"{name}_per_response": ceilings[name] / total for name in ("chance", "saturated")}
                 person = ceilings["person"] or {}
                 row["person_per_response"] = person.get("log_likelihood_per_response", np.nan)
-                right = ceilings["right_only"][IN_SAMPLE if model["leading"] == IN_SAMPLE else NEW_SUBTYPES]
+                right = ceilings["right_only"][model["leading"]]
                 row["right_only_per_response"] = np.nan if right is None else right / total
                 if own is not None and (entry.model, space) != (PEOPLE, COORDINATES):
                     row |= _beyond(entry.table, space, own, variant, experiment)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupKFold, LeaveOneGroupOut
+from sklearn.model_selection import GroupKFold
 
 from rockspace.alignment.intervals import CONFIDENCE, confidence_interval
 from rockspace.alignment.reduction import reduced_procrustes, reducer
@@ -231,10 +231,17 @@ def gain_interval(gains: Sequence[np.ndarray], experiment: Experiment, units: st
     mean = float(values[:, 0].sum() / values[:, 1].sum())
     if units == PEOPLE and experiment.people is None:
         return mean, None
+    return mean, _interval_of_ratio(values, np.concatenate(groups))
+
+
+def _interval_of_ratio(
+    values: np.ndarray, units: np.ndarray, bounds: tuple[float, float] | None = None
+) -> list[float] | None:
+    """The jackknife interval over units of the sum of the first column of values divided by that of the second."""
     ends = confidence_interval(
-        values, lambda total: total[..., :1] / total[..., 1:], np.concatenate(groups), resamples=0, seed=0
+        values, lambda total: total[..., :1] / total[..., 1:], units, resamples=0, seed=0, bounds=bounds
     )
-    return mean, None if ends is None else ends[:, 0].tolist()
+    return None if ends is None else ends[:, 0].tolist()
 
 
 def _new_subtypes(model: ContextModel, found: Fit, experiment: Experiment) -> list[np.ndarray] | None:
@@ -268,8 +275,8 @@ def _left_out(experiment: Experiment) -> Iterator[list[np.ndarray]]:
     """The rows of each condition that are left out at a time."""
     labels = [task.subtypes for task in experiment.tasks]
     subtypes = np.unique(np.concatenate(labels))
-    folds = LeaveOneGroupOut() if len(subtypes) <= ONE_AT_A_TIME else GroupKFold(FOLDS, shuffle=True, random_state=0)
-    for _, held in folds.split(subtypes, groups=subtypes):
+    number = len(subtypes) if len(subtypes) <= ONE_AT_A_TIME else FOLDS
+    for _, held in GroupKFold(number, shuffle=True, random_state=0).split(subtypes, groups=subtypes):
         yield [np.isin(own, subtypes[held]) for own in labels]
 
 
@@ -297,11 +304,10 @@ def summed_likelihood(sums: Mapping[tuple[str, str], tuple[float, float]]) -> di
     """
     values = np.array(list(sums.values()))
     people = np.array([person for _, person in sums])
-    ends = confidence_interval(values, lambda each: each[..., :1] / each[..., 1:], people, resamples=0, seed=0)
     return {
         "log_likelihood": float(values[:, 0].sum()),
         "log_likelihood_per_response": float(values[:, 0].sum() / values[:, 1].sum()),
-        "log_likelihood_per_response_ci_people": None if ends is None else ends[:, 0].tolist(),
+        "log_likelihood_per_response_ci_people": _interval_of_ratio(values, people),
     }
 
 
@@ -413,14 +419,7 @@ def _accuracy(of_tasks: Sequence[np.ndarray], experiment: Experiment) -> list[di
             ends = None
             if "" not in task.people:
                 values = np.stack([hits, answers], axis=1)[answers > 0]
-                ends = confidence_interval(
-                    values,
-                    lambda total: total[..., :1] / total[..., 1:],
-                    task.people[answers > 0],
-                    resamples=0,
-                    seed=0,
-                    bounds=(0.0, 1.0),
-                )
+                ends = _interval_of_ratio(values, task.people[answers > 0], bounds=(0.0, 1.0))
             shown = task.total[of].sum(axis=1)
             rows.append(
                 {
@@ -429,7 +428,7 @@ def _accuracy(of_tasks: Sequence[np.ndarray], experiment: Experiment) -> list[di
                     "responses": float(answers.sum()),
                     "log_likelihood": float(np.sum(task.total[of] * log_p[of])),
                     "observed": float(hits.sum() / answers.sum()),
-                    "observed_ci_people": None if ends is None else ends[:, 0].tolist(),
+                    "observed_ci_people": ends,
                     "predicted": float(np.sum(np.exp(log_p[of]) * task.right[of] * shown[:, None]) / shown.sum()),
                 }
             )
