@@ -19,6 +19,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TQDM_DISABLE", "1")
 # KerasHub's downloader asks this machine, where nothing answers; tests/standin_hub.py does where a test needs it.
 os.environ["KAGGLE_API_ENVIRONMENT"] = "LOCALHOST"
+# Tests that run `make` see the same whether or not `make test` runs them.
+for name in ("CONFIG", "CORES", "NAME", "FOLDER", "MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES"):
+    os.environ.pop(name, None)
 
 
 # The files that take longest, the longest first, so that no worker is left with one of them in the end.
