@@ -1,7 +1,9 @@
 """The configuration is checked before any job starts, and every complaint is one useful line."""
 
 import json
+import math
 import re
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -98,6 +100,9 @@ def test_a_value_of_the_wrong_kind_is_named_with_its_key_and_what_was_found(path
         (("study",), "a b", "study: found"),
         *((("ensembles",), [{"name": name}], "ensembles[0].name: found") for name in ("a" * 101, "a\n", "-a")),
         (("models",), [], "models: found []; allowed: at least 1 item(s)"),
+        (("seeds",), list(range(1001)), "allowed: at most 1000 items"),
+        (("models",), [{"name": f"m{i}"} for i in range(1001)], "allowed: at most 1000 items"),
+        (("head", "units"), [8] * 101, "allowed: at most 100 items"),
         (("finetune",), None, "finetune: found null; allowed: object"),
         (("dataset", "source"), "directory", "dataset.directory: missing"),
     ],
@@ -284,3 +289,82 @@ def test_an_address_that_is_none_is_one_line(api):
     config["dataset"]["osf"] = {"api": api}
     assert "dataset.osf.api: found " in complaint(config)
     assert "allowed: a valid address" in complaint(config)
+
+
+def numbers(schema: dict, path: tuple = ()) -> dict[tuple, dict]:
+    """Every part of the schema that may be a number, by an example of a path to it."""
+    kinds = schema.get("type", [])
+    found = {path: schema} if {"integer", "number"} & set([kinds] if isinstance(kinds, str) else kinds) else {}
+    for key, part in schema.get("properties", {}).items():
+        found |= numbers(part, (*path, key))
+    for key, name in (("items", 0), ("additionalProperties", "x")):
+        found |= numbers(schema[key], (*path, name)) if isinstance(schema.get(key), dict) else {}
+    for part in schema.get("oneOf", []):
+        found |= numbers(part, path)
+    return found
+
+
+# Numbers that are compared with what files hold, where a text may stand as well.
+COMPARED = [
+    ("choices", "only", "x"),
+    ("choices", "only", "x", 0),
+    ("choices", "conditions", "x", "code"),
+    ("choices", "conditions", "x", "codes", 0),
+    ("choices", "studied", "tokens", 0),
+]
+NUMBERS = [path for path in numbers(load_schema()) if path not in COMPARED]
+ALL_DEFAULTS = validated(rocks())
+
+
+def with_value(config: dict, path: tuple, value: object) -> dict:
+    """A configuration with a value at a path; an empty list on the way to it gets one item."""
+    *above, last = path
+    part = config
+    for key, following in zip(above, path[1:], strict=True):
+        below = part[key] if isinstance(part, list) or key in part else None
+        if isinstance(following, int) and not below:
+            below = part[key] = [{"name": "x"}]
+        elif below is None:
+            below = part[key] = {}
+        part = below
+    part[last] = value
+    return config
+
+
+def test_the_walk_over_the_schema_finds_numbers_in_mappings_and_lists():
+    assert {("finetune", "epochs"), ("seeds", 0), ("models", 0, "image_size"), ("choices", "only", "x", "to")} <= set(
+        NUMBERS
+    )
+    assert set(COMPARED) <= set(numbers(load_schema()))
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=str)
+def test_every_number_has_bounds_and_what_is_none_or_beyond_them_is_one_line(path):
+    part = numbers(load_schema())[path]
+    above = part["maximum"] + 1 if "maximum" in part else part["exclusiveMaximum"]
+    below = part["minimum"] - 1 if "minimum" in part else part["exclusiveMinimum"]
+    above, below = (value * 2 if abs(value) > 1e15 else value for value in (above, below))
+    key = ".".join(str(step) for step in path).replace(".0", "[0]")
+    for value in (above, below, 10**300, -(10**300), 10**400, math.nan, math.inf, True, [], {}, "five"):
+        text = complaint(with_value(deepcopy(ALL_DEFAULTS), path, value))
+        assert text.startswith(f"config: {key}: found "), text
+
+
+@pytest.mark.parametrize("section", [(), ("models", 0, "recipe")], ids=["section", "recipe"])
+def test_a_number_is_read_alike_however_it_is_written_in_a_section_and_in_a_recipe(section):
+    for written, read in ((3.0, 3), ("3", 3), ("3.0", 3), (3, 3)):
+        config = with_value(rocks(), (*section, "finetune", "epochs"), written)
+        found = validated(config)["models"][0]["recipe"]["finetune"]["epochs"]
+        assert (found, type(found)) == (read, int)
+    rate = validated(with_value(rocks(), (*section, "finetune", "learning_rate"), "1e-4"))["models"][0]["recipe"]
+    assert rate["finetune"]["learning_rate"] == 1e-4
+    for wrong in (2.5, "2.5"):
+        assert "finetune.epochs: found 2.5; allowed: integer" in complaint(
+            with_value(rocks(), (*section, "finetune", "epochs"), wrong)
+        )
+    assert "learning_rate: found inf" in complaint(
+        with_value(rocks(), (*section, "finetune", "learning_rate"), "1e400")
+    )
+    # A name of a folder has the seed in it.
+    seeds = validated(with_value(rocks(), ("seeds",), [7.0]))["seeds"]
+    assert str(seeds) == "[7]"

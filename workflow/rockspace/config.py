@@ -83,16 +83,14 @@ def validated(config: dict[str, Any]) -> dict[str, Any]:
     # Through JSON, since Snakemake hands over ordered mappings and tuples, and YAML makes dates of names.
     config = json.loads(json.dumps(config, default=str))
     config["models"] = _named_models(config.get("models"))
-    filled = _fill(config, schema)
-    _check_finite(filled)
-    _check(filled, schema)
+    filled = _filled_and_checked(config, schema)
     for i, model in enumerate(filled["models"]):
         settle(model, f"config: models[{i}]")
         own = model["recipe"]
         layers = filled["embeddings"]["layers"] if model["layers"] is None else model["layers"]
         model["layers"] = [layers] if isinstance(layers, str) else layers
         model["recipe"] = {name: laid_over(filled[name], own.get(name, {})) for name in RECIPE_SECTIONS}
-    _check(filled, _with_whole_recipes(schema))
+    filled = _filled_and_checked(filled, _with_whole_recipes(schema))
     filled["dataset"]["labels"] = source_of_labels(filled["dataset"])
     _check_across_keys(filled)
     _settle_validation(filled["dataset"]["splits"])
@@ -133,6 +131,13 @@ def differing(config: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str
         if key not in default or value != default[key]:
             found[key] = value
     return found
+
+
+def _filled_and_checked(config: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    filled: dict[str, Any] = _fill(config, schema)
+    _check_finite(filled)
+    _check(filled, schema)
+    return filled
 
 
 def _check(config: dict[str, Any], schema: dict[str, Any]) -> None:
@@ -189,16 +194,24 @@ def _inline(node: Any, definitions: dict[str, Any]) -> Any:
     return [_inline(item, definitions) for item in node] if isinstance(node, list) else node
 
 
-_SCALARS: dict[str, Any] = {"integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
+_SCALARS: dict[str, Any] = {"integer": (int, float), "number": (int, float), "boolean": bool, "null": type(None)}
 
 
-def _from_text(value: str, schema: dict[str, Any]) -> Any:
-    """Read a scalar that the schema wants.
+def _scalar(value: Any, schema: dict[str, Any]) -> Any:
+    """Read a scalar as the kind that the schema wants.
 
-    ``--config 'seeds=[0, 1]'`` hands over as text what is in brackets, and to YAML ``1e-5`` is a text.
+    ``--config 'seeds=[0, 1]'`` hands over as text what is in brackets, and to YAML ``1e-5`` is a text. A whole number written
+    ``2.0`` is an integer to JSON schema.
     """
     kinds = schema.get("type", [])
     kinds = [kinds] if isinstance(kinds, str) else kinds
+    if isinstance(value, str):
+        value = _from_text(value, kinds)
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if is_whole and "integer" in kinds and "number" not in kinds else value
+
+
+def _from_text(value: str, kinds: list[str]) -> Any:
     try:
         read = json.loads(value.lower())
     except (ValueError, RecursionError):
@@ -214,8 +227,6 @@ def _fill(value: Any, schema: dict[str, Any]) -> Any:
 
     Laying one config file over another changes the order of keys, and Snakemake would take that for a change of value.
     """
-    if isinstance(value, str):
-        return _from_text(value, schema)
     if isinstance(value, dict):
         filled = {}
         for key, part in schema.get("properties", {}).items():
@@ -224,7 +235,7 @@ def _fill(value: Any, schema: dict[str, Any]) -> Any:
         return filled | {key: other for key, other in value.items() if key not in filled}
     if isinstance(value, list) and "items" in schema:
         return [_fill(item, schema["items"]) for item in value]
-    return value
+    return _scalar(value, schema)
 
 
 def _check_texts(config: dict[str, Any]) -> None:
