@@ -123,6 +123,17 @@ def test_links_that_lead_in_circles_are_not_followed(source, tmp_path):
     ]
 
 
+def test_more_files_than_any_archive_has_are_given_up(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(patterns, "MAX_ENTRIES", 3)
+    dataset = {
+        "source": "directory",
+        "directory": str(source),
+        "splits": {"train": {"images": "*/I_*.jpg", "coordinates": "*"}},
+    }
+    with pytest.raises(RockspaceError, match="more than 3 files and folders lie where the patterns lead; narrow them"):
+        fetch(dataset, tmp_path / "s/raw", tmp_path / "m.json")
+
+
 def test_links_that_lead_to_folders_in_more_ways_than_can_be_listed_are_given_up(source, tmp_path, monkeypatch):
     monkeypatch.setattr(patterns, "MAX_FOLDERS", 500)
     for i in range(20):

@@ -17,10 +17,12 @@ import threading
 import time
 from dataclasses import replace
 from email.utils import formatdate
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from tqdm import tqdm
 from urllib3.util import Retry
 
 from rockspace.data import osf, web
@@ -29,6 +31,7 @@ from rockspace.data.manifest import Entry, lost_files, verify
 from rockspace.data.web import BearerToken, Client, Patience, TransientError, _pause
 from rockspace.errors import RockspaceError
 from standin_osf import FAULTS, ROOT, TRAVERSAL, Fault, StandIn, every_fault
+from standin_osf_answers import _item
 
 SPLITS = {
     "train": {"images": "360 Rocks/*.jpg", "coordinates": "mds_360.txt"},
@@ -41,6 +44,7 @@ FAST = Patience(
     contact_s=5,
 )
 TOKEN = "a-secret-that-nobody-may-read"
+SLOW = "less than 100 bytes a second"
 TESTS = Path(__file__).parent
 
 
@@ -349,6 +353,55 @@ def test_the_token_goes_to_the_api_and_nowhere_else(published, study, monkeypatc
     assert "signature=" not in ours + written + str(caught.value)
 
 
+def test_what_may_be_secret_in_the_links_of_a_server_is_neither_shown_nor_kept(published, study, caplog):
+    with StandIn(published, faults=[fault := Fault("storage-503", "mds_120.txt", times=99)]) as standin:
+        item = _item(standin, ROOT, "mds_120.txt", published / "mds_120.txt")
+        link = item["links"]["download"]
+        signed = f"{link.replace('//', f'//maria:{TOKEN}@')}?token={TOKEN}#{TOKEN}"
+        standin.odd["mds_120.txt"] = {"links": {"download": signed}}
+        with pytest.raises(RockspaceError) as lasting:
+            run(standin, study)
+        fault.times = 0
+        run(standin, study)
+        kept = (study / "raw.manifest.json").read_text()
+        standin.next_page = f"{standin.api}/nodes/{standin.node}/files/osfstorage/?view_only={TOKEN}"
+        with pytest.raises(RockspaceError, match="never end") as endless:
+            run(standin, study)
+        standin.next_page = f"http://maria:{TOKEN}@127.0.0.1:1/?view_only={TOKEN}"
+        with pytest.raises(RockspaceError) as elsewhere:
+            run(standin, study)
+    assert link in kept
+    ours = "".join(record.getMessage() for record in caplog.records if record.name.startswith("rockspace"))
+    for text in (kept, ours, *map(str, (lasting.value, endless.value, elsewhere.value))):
+        assert link in text or "127.0.0.1" in text
+        assert TOKEN not in text
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://files.osf.io/v1/a@b/c", "https://files.osf.io/v1/a@b/c"),
+        ("https://maria:secret@osf.io/a", "https://osf.io/a"),
+        ("https://secret@osf.io?secret", "https://osf.io"),
+        ("https://a@secret@osf.io/#secret", "https://osf.io/"),
+        ("//maria:secret@osf.io", "//osf.io"),
+        ("maria:secret@osf.io/a", "maria:osf.io/a"),
+        ("HTTPS:\\\\x:secret@osf.io\\a", "HTTPS:\\\\osf.io\\a"),
+        ("https://secret@[::1/?secret\n", "https://[::1/"),
+    ],
+)
+def test_an_address_is_shown_without_user_password_query_and_fragment(url, shown):
+    assert web.public(url) == shown
+
+
+def test_a_listing_of_many_pages_says_how_far_it_is(long_archive, study, monkeypatch, capfd):
+    monkeypatch.setattr(osf, "LISTING_S", 0)
+    monkeypatch.setattr(osf, "tqdm", partial(tqdm, disable=False, mininterval=0))
+    with StandIn(long_archive) as standin:
+        run(standin, study)
+    assert "listing: 4 pages [" in capfd.readouterr().err
+
+
 def test_without_a_token_no_authorization_is_sent(published, study):
     with StandIn(published) as standin:
         run(standin, study)
@@ -627,8 +680,15 @@ def test_a_listing_without_end_and_a_body_that_trickles_are_given_up(monkeypatch
     class Trickle(Endless):
         chunk, pause_s = b" ", 0.05
 
+    class Slowing(Trickle):
+        def do_GET(self):
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 900_000)
+            with contextlib.suppress(OSError):
+                super().do_GET()
+
     monkeypatch.setattr(web, "MAX_JSON_BYTES", 1_000_000)
-    for handler, words in [(Flood, "longer than 1,000,000 bytes"), (Trickle, "less than 100 bytes a second")]:
+    monkeypatch.setattr(web, "MAX_JSON_S", 5)
+    for handler, words in [(Flood, "longer than 1,000,000 bytes"), (Trickle, SLOW), (Slowing, SLOW)]:
         with (
             serving(handler) as server,
             Client(BearerToken(None, ""), replace(FAST, retries=Retry(0))) as client,

@@ -26,12 +26,14 @@ from rockspace.data.web import (
     Patience,
     RefusedError,
     UnreachableError,
+    public,
 )
 from rockspace.errors import RockspaceError, listed
 
 TOKEN_VARIABLE = "OSF_TOKEN"
 PAGE_SIZE = 100  # the most that the API gives on one page
 MAX_PAGES = 1000  # of one folder: 100,000 files
+LISTING_S = 3  # from which the pages of a listing are counted on the terminal
 TRANSFERS = 6  # simultaneous downloads: enough to hide the redirects, few enough to be polite
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TOKENS_PAGE = "https://osf.io/settings/tokens"
@@ -82,7 +84,8 @@ def list_files(client: Client, api: str, node: str, patterns: Sequence[str]) -> 
     def items_of(address: str) -> dict[str, Mapping[str, Any]]:
         root: Any = f"{address}/files/osfstorage/"
         try:
-            return find(root, lambda url: _children(client, url, where), patterns, where)
+            with tqdm(desc="listing", unit=" pages", delay=LISTING_S, leave=False) as bar:
+                return find(root, lambda url: _children(client, url, where, bar.update), patterns, where)
         except MissingError as error:
             raise RockspaceError(f"{error}{_elsewhere(client, address)}") from error
 
@@ -191,7 +194,7 @@ def _download_file(
 ) -> Entry:
     target = place(folder, path)
     if target.is_file():
-        entry = describe(target, path, file.url)
+        entry = describe(target, path, public(file.url))
         if file.expected.fault(entry) is None:
             on_bytes(entry.size)
             return entry
@@ -201,7 +204,7 @@ def _download_file(
     return entry
 
 
-def _children(client: Client, listing: str, where: str) -> Iterator[Child]:
+def _children(client: Client, listing: str, where: str, on_page: Callable[[], object]) -> Iterator[Child]:
     """The entries of a folder, page by page.
 
     The item of a folder is the address of its listing, that of a file is what the API says of it.
@@ -211,9 +214,10 @@ def _children(client: Client, listing: str, where: str) -> Iterator[Child]:
     asked: set[str] = set()
     while url:
         if url in asked or len(asked) == MAX_PAGES:
-            raise RockspaceError(f"{url}: the pages of this listing never end")
+            raise RockspaceError(f"{public(url)}: the pages of this listing never end")
         asked.add(url)
         page = client.json(url, params)
+        on_page()
         try:
             children = [_child(item) for item in page["data"]]
             following = page["links"]["next"]
@@ -221,7 +225,9 @@ def _children(client: Client, listing: str, where: str) -> Iterator[Child]:
                 raise TypeError(f"a next page that is no address: {following!r}")
             url, params = following and urljoin(url, following), None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise RockspaceError(f"{url} does not list files as OSF does, for {where}: check dataset.osf") from error
+            raise RockspaceError(
+                f"{public(url)} does not list files as OSF does, for {where}: check dataset.osf"
+            ) from error
         yield from children
 
 

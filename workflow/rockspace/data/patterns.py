@@ -15,6 +15,7 @@ from rockspace.time_limit import time_limit
 
 MAX_DEPTH = 100  # folders within folders; no archive has as many
 MAX_FOLDERS = 20_000  # ways to them count, where links lead to one folder from several
+MAX_ENTRIES = 2_000_000  # of all folders that are listed
 MATCHING_S = 2  # for one name; of patterns with several `**`, some take longer than anyone can wait
 # As in a shell with globstar, the same on every system: case counts, and hidden names want a pattern with a dot.
 _FLAGS = glob.GLOBSTAR | glob.CASE | glob.FORCEUNIX
@@ -124,6 +125,10 @@ def find(
     while pending:
         folder, item, readings = pending.popleft()
         entries = list(children(item))
+        if len(seen) + len(entries) > MAX_ENTRIES:
+            raise RockspaceError(
+                f"{where}: more than {MAX_ENTRIES:,} files and folders lie where the patterns lead; narrow them"
+            )
         names = [child.name for child in entries]
         readings = {pattern: _with_literal_brackets(reading, names) for pattern, reading in readings.items()}
         spellings: dict[str, Child] = {}

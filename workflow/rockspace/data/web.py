@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,7 @@ MAX_JSON_S = 600  # a page that takes longer would be for hours what a slow line
 MAX_FILE_BYTES = 5 * 10**9  # the most that OSF stores, where the size of a file is not published
 HEAD_READS = 4  # times the time-out of a read: redirects, and the heads of their answers
 LONGEST_SHOWN = 300  # characters of an address in a message
-MIN_BYTES_PER_S = 100  # a slower transfer counts as hung
+MIN_BYTES_PER_S = 100  # a transfer that is slower for the time-out of a read counts as hung
 TRANSIENT_STATUSES = frozenset({408, 429, *range(500, 600)})
 _UNCOMPRESSED = {"Accept-Encoding": "identity"}  # a compressed body would not have the published size
 
@@ -171,7 +172,7 @@ class Client:
             UnreachableError: nothing has ever answered this client.
             RockspaceError: it could not be downloaded after all retries.
         """
-        what = printable(url, LONGEST_SHOWN)
+        what = printable(public(url), LONGEST_SHOWN)
 
         def attempt() -> Any:
             content, begin = b"", time.monotonic()
@@ -209,7 +210,7 @@ class Client:
         Raises:
             RockspaceError: as for ``json``, or no attempt yields the expected content.
         """
-        what = f"{path} ({printable(url, LONGEST_SHOWN)})"
+        what = f"{path} ({printable(public(url), LONGEST_SHOWN)})"
 
         def size() -> int:
             return partial.stat().st_size if partial.exists() else 0
@@ -228,7 +229,7 @@ class Client:
                             break
             if expected.size is None and size() > MAX_FILE_BYTES:
                 raise RockspaceError(f"{what}: longer than {MAX_FILE_BYTES:,} bytes, and its size is not published")
-            entry = describe(partial, path, url)
+            entry = describe(partial, path, public(url))
             if fault := expected.fault(entry):
                 on_bytes(-entry.size)
                 partial.unlink()
@@ -311,15 +312,17 @@ class Client:
             )
 
     def _chunks(self, what: str, response: requests.Response) -> Iterator[bytes]:
-        """The body in pieces; an error if it is too slow."""
+        """The body in pieces; an error if it is too slow, at first or later."""
         begin, size = time.monotonic(), 0
         while chunk := response.raw.read1(CHUNK_BYTES, decode_content=True):
             if self._closing.is_set():
                 raise RockspaceError(f"{what}: abandoned")
             size += len(chunk)
             seconds = time.monotonic() - begin
-            if seconds > self._patience.read_s and size < MIN_BYTES_PER_S * seconds:
-                raise TransientError(f"it comes at less than {MIN_BYTES_PER_S} bytes a second")
+            if seconds > self._patience.read_s:
+                if size < MIN_BYTES_PER_S * seconds:
+                    raise TransientError(f"it comes at less than {MIN_BYTES_PER_S} bytes a second")
+                begin, size = time.monotonic(), 0
             yield chunk
 
 
@@ -334,6 +337,14 @@ class _Session(requests.Session):
 
 # Malformed addresses, which a server may redirect to: requests' errors for them, and some of urllib's, are ValueErrors.
 _PERMANENT_ERRORS = (requests.exceptions.TooManyRedirects, ValueError)
+
+
+def public(url: str) -> str:
+    """Return an address for messages and manifests: without user name, password, query and fragment, which may be secrets."""
+    return _USER.sub(r"\1", re.split("[?#]", url, maxsplit=1)[0])
+
+
+_USER = re.compile(r"^((?:[a-z][a-z0-9+.-]*:)?[/\\]*)[^/\\]*@", re.IGNORECASE)
 
 
 def _close_unread(late: "Future[requests.Response]") -> None:
