@@ -95,7 +95,7 @@ class ApiHandler(_Handler):
         here = f"{standin.api.removesuffix('/v2')}{urlsplit(self.path).path}"
         following = urlencode({"page": page + 1, "page[size]": size}) if page * size < len(children) else None
         document = {
-            "data": [_item(standin, path, name, file) for name, file in shown],
+            "data": [item_of(standin, path, name, file) for name, file in shown],
             "links": {"first": None, "last": None, "prev": None, "next": following and f"{here}?{following}"},
             "meta": {"total": len(children), "per_page": size, "version": "2.0"},
         }
@@ -155,7 +155,7 @@ class StorageHandler(_Handler):
         self.wfile.flush()
 
 
-def _item(standin: "StandIn", folder: str, name: str, file: Path | None) -> dict:
+def item_of(standin: "StandIn", folder: str, name: str, file: Path | None) -> dict:
     """One entry of a listing, with what OSF says about it that a client may use."""
     path = f"{folder}/{name}" if folder else name
     base = standin.api.removesuffix("/v2")

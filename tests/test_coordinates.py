@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rockspace.data import tables
 from rockspace.errors import RockspaceError
 from rockspace.people.reading import read_coordinates
 
@@ -57,6 +58,22 @@ def test_a_decimal_comma_is_a_decimal_point(tmp_path):
     for index in (True, False):
         text = TABLE.sort_index().to_csv(sep=";", decimal=",", index=index)
         np.testing.assert_array_equal(read(tmp_path, text), TABLE.sort_index())
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"), [("MAX_LINES", "more than 3 lines"), ("MAX_CELLS", "row 2: more than 3 cells")]
+)
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_a_table_that_would_fill_the_memory_is_refused_before_it_does(tmp_path, monkeypatch, bound, words, end):
+    monkeypatch.setattr(tables, bound, 3)
+    (tmp_path / "c.csv").write_text(end.join(["x,y"] + ["1.5,2.5"] * 4), newline="")
+    with pytest.raises(RockspaceError, match=rf"c\.csv: {words}.*; save so large a table as \.npy"):
+        tables.read_table(tmp_path / "c.csv")
+
+
+def test_many_comments_take_no_longer_than_as_many_rows(tmp_path):
+    (tmp_path / "c.csv").write_text("# a\n1.5,2.5\n1.5,3.5\n" * 30_000)
+    assert tables.read_table(tmp_path / "c.csv").cells.shape == (60_000, 2)
 
 
 def test_pandas_own_column_numbers_are_a_header(tmp_path):

@@ -46,6 +46,7 @@ def embedded(path, images, layers, **keys) -> dict[str, np.ndarray]:
     [
         ({}, 1e-4),
         ({"batch": 2}, 1e-4),
+        ({"batch": -1}, 1e-4),
         ({"batch": 5, "side": None}, 1e-4),
         ({"channels_first": False}, 1e-4),
         ({"channels_first": False, "side": None}, 1e-4),
@@ -176,6 +177,7 @@ def one_node(path, inputs: dict[str, list], kind: int = TensorProto.FLOAT) -> st
         ({"a": ["n", "c", "h", "w"]}, TensorProto.FLOAT, "images in colour"),
         ({"a": ["n", 3, 8, 8]}, TensorProto.INT64, "int64 .*float32, float16, float64 or uint8"),
         ({"a": ["n", 3, 8, 9]}, TensorProto.FLOAT, "only squares"),
+        ({"a": [10**9, 3, 8, 8]}, TensorProto.FLOAT, r"\(1000000000, 3, 8, 8\); at most 1,024 images at a time"),
     ],
 )
 def test_a_graph_that_takes_no_images_is_one_line(tmp_path, inputs, kind, message):

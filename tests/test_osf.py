@@ -31,7 +31,7 @@ from rockspace.data.manifest import Entry, lost_files, verify
 from rockspace.data.web import BearerToken, Client, Patience, TransientError, _pause
 from rockspace.errors import RockspaceError
 from standin_osf import FAULTS, ROOT, TRAVERSAL, Fault, StandIn, every_fault
-from standin_osf_answers import _item
+from standin_osf_answers import item_of
 
 SPLITS = {
     "train": {"images": "360 Rocks/*.jpg", "coordinates": "mds_360.txt"},
@@ -355,7 +355,7 @@ def test_the_token_goes_to_the_api_and_nowhere_else(published, study, monkeypatc
 
 def test_what_may_be_secret_in_the_links_of_a_server_is_neither_shown_nor_kept(published, study, caplog):
     with StandIn(published, faults=[fault := Fault("storage-503", "mds_120.txt", times=99)]) as standin:
-        item = _item(standin, ROOT, "mds_120.txt", published / "mds_120.txt")
+        item = item_of(standin, ROOT, "mds_120.txt", published / "mds_120.txt")
         link = item["links"]["download"]
         signed = f"{link.replace('//', f'//maria:{TOKEN}@')}?token={TOKEN}#{TOKEN}"
         standin.odd["mds_120.txt"] = {"links": {"download": signed}}

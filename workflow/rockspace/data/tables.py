@@ -20,6 +20,7 @@ from rockspace.errors import RockspaceError, listed
 DELIMITERS = [",", ";", "\t", "|", " "]
 MOST_CELLS = 5_000_000  # of an array that is read as text; there are embeddings with more
 MAX_BYTES = 500_000_000  # of a text file
+MAX_LINES, MAX_CELLS = 10_000_000, 50_000_000  # of one; each cell takes some 150 bytes of memory, whatever its length
 MAX_LINE, MAX_COLUMNS = 500_000, 20_000  # characters; wider than embeddings that anyone writes as text
 SNIFFED_LINES, SNIFFED_CHARACTERS = 100, 200_000  # for detecting the delimiter
 # In lower case; the last two are dashes.
@@ -215,6 +216,8 @@ def _decoded(path: Path) -> str:
         raise RockspaceError(f"{path}: the file cannot be read: {error.strerror}") from error
     if len(content) > MAX_BYTES:
         raise RockspaceError(f"{path}: longer than {MAX_BYTES:,} bytes; {_AS_ARRAY}")
+    if max(content.count(b"\n"), content.count(b"\r")) > MAX_LINES:
+        raise RockspaceError(f"{path}: more than {MAX_LINES:,} lines; {_AS_ARRAY}")
     if content.startswith(b"PK\x03\x04"):
         raise RockspaceError(f"{path}: a workbook or archive, not a text file; save it as CSV")
     for encoding in _encodings(content):
@@ -245,9 +248,10 @@ def without_comments(lines: list[str]) -> tuple[list[str], str | None]:
         # Names in rows may start with these characters.
         above = next((i for i, line in enumerate(lines) if line.strip() and not _COMMENT.match(line)), 0)
         comments = [i for i in comments if i < above]
-    first = next((i for i, line in enumerate(lines) if line.strip() and i not in set(comments)), 0)
+    blanked = set(comments)
+    first = next((i for i, line in enumerate(lines) if line.strip() and i not in blanked), 0)
     above_rows = [i for i in comments if i < first]
-    kept = ["" if i in set(comments) else line for i, line in enumerate(lines)]
+    kept = ["" if i in blanked else line for i, line in enumerate(lines)]
     return kept, _COMMENT.sub("", lines[above_rows[-1]], count=1).strip() if above_rows else None
 
 
@@ -274,9 +278,12 @@ def _parsed(path: Path, lines: list[str], delimiter: str, quote: str) -> list[Ro
         skipinitialspace=delimiter != "\t",
         **escapes,
     )
-    rows, start = [], 1
+    rows, start, count = [], 1, 0
     try:
         for cells in reader:
+            count += len(cells)
+            if count > MAX_CELLS:
+                raise RockspaceError(f"{path}: row {start}: more than {MAX_CELLS:,} cells up to here; {_AS_ARRAY}")
             cells = [" ".join(cell.split()) for cell in cells]
             cells = [cell for cell in cells if cell] if delimiter == " " else cells
             if len(cells) > MAX_COLUMNS:

@@ -28,6 +28,9 @@ CHANNELS_LAST = ("MatMul", "Gemm", "LayerNormalization")
 RANKS = (2, 3, 4)
 """Dimensions of what can be a layer: a vector, a sequence of tokens or a feature map an image."""
 
+MAX_BATCH = 1024
+"""Images at a time of a graph for a fixed number, which the last ones are filled up to."""
+
 
 class Input(NamedTuple):
     """What a graph takes.
@@ -147,7 +150,7 @@ def _input(model: "ModelProto", path: str) -> Input:
             f"{path}: has {len(inputs)} inputs ({listed(each.name for each in inputs)}); export the part that takes images alone"
         )
     kind = inputs[0].type.tensor_type
-    sizes = [size.dim_value or None for size in kind.shape.dim]
+    sizes = _sizes(kind)
     dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name
     described = f"{path}: its input {inputs[0].name!r} is {dtype} ({', '.join(str(size or 'n') for size in sizes)})"
     if len(sizes) != 4 or 3 not in (sizes[1], sizes[3]):
@@ -156,6 +159,10 @@ def _input(model: "ModelProto", path: str) -> Input:
         )
     if dtype not in ("float32", "float16", "float64", "uint8"):
         raise RockspaceError(f"{described}; float32, float16, float64 or uint8 is needed")
+    if (sizes[0] or 1) > MAX_BATCH:
+        raise RockspaceError(
+            f"{described}; at most {MAX_BATCH:,} images at a time are supported: export it for any number (dynamic_shapes)"
+        )
     channels = FIRST if sizes[1] == 3 else LAST
     height, width = sizes[2:] if channels == FIRST else sizes[1:3]
     if height != width and None not in (height, width):
@@ -163,16 +170,17 @@ def _input(model: "ModelProto", path: str) -> Input:
     return Input(inputs[0].name, dtype, channels, sizes[0], height or width)
 
 
+def _sizes(kind: Any) -> list[int | None]:
+    """The dimensions of a tensor's type; None for any size, which some exporters write as -1."""
+    return [size.dim_value if size.dim_value > 0 else None for size in kind.shape.dim]
+
+
 def _tensors(model: "ModelProto", takes: Input) -> dict[str, Tensor]:
     """All tensors that can be layers, by their names as layers, from the input on."""
     import onnx
 
     known = {each.name: each.type.tensor_type for each in (*model.graph.value_info, *model.graph.output)}
-    shapes = {
-        name: [size.dim_value or None for size in kind.shape.dim]
-        for name, kind in known.items()
-        if kind.HasField("shape")
-    }
+    shapes = {name: _sizes(kind) for name, kind in known.items() if kind.HasField("shape")}
     floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
     channels = {takes.name: takes.channels}
     found: dict[str, Tensor] = {}
