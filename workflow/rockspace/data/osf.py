@@ -213,8 +213,9 @@ def _children(client: Client, listing: str, where: str, on_page: Callable[[], ob
     params: dict[str, int] | None = {"page[size]": PAGE_SIZE}
     asked: set[str] = set()
     while url:
+        shown_url = public(url)
         if url in asked or len(asked) == MAX_PAGES:
-            raise RockspaceError(f"{public(url)}: the pages of this listing never end")
+            raise RockspaceError(f"{shown_url}: the pages of this listing never end")
         asked.add(url)
         page = client.json(url, params)
         on_page()
@@ -226,7 +227,7 @@ def _children(client: Client, listing: str, where: str, on_page: Callable[[], ob
             url, params = following and urljoin(url, following), None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RockspaceError(
-                f"{public(url)} does not list files as OSF does, for {where}: check dataset.osf"
+                f"{shown_url} does not list files as OSF does, for {where}: check dataset.osf"
             ) from error
         yield from children
 
