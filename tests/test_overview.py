@@ -765,7 +765,7 @@ def test_a_baseline_that_is_closer_than_the_trained_network_is_said_plainly():
 def test_where_people_chose_the_best_space_of_a_network_stands_between_peoples_own_and_other_people(tmp_path):
     assert "People's choices" not in dict(points(study()))
     assert dict(points(with_choices(study())))["People's choices"] == (
-        "Of 3 spaces of networks, that of all (learnt coordinates) predicts people's 2,000 choices of a category best by the generalized "
+        "Of 3 spaces of networks, that of ensemble all (learnt coordinates) predicts people's 2,000 choices of a category best by the generalized "
         "context model (sensitivity, fitted to choices of other subtypes). From guessing (0) to the observed shares of the choices (1), "
         "the right answers alone reach 0.80, this space 0.86, people's own coordinates 0.87 and the choices of all other people 0.90. The "
         "log-likelihood of a response is 0.012 nats lower than in people's own coordinates (95 % interval of the difference -0.032 to +0.008 "
@@ -790,7 +790,7 @@ def test_every_space_that_explains_choices_has_a_row_the_best_first_with_the_lay
     found = with_choices(study())
     rows = choice_rows(found)
     assert [row.name for row in rows] == [
-        "joint", "people's own coordinates", "all (learnt coordinates)", "a (predicted coordinates)", "b (the embedding)",
+        "joint", "people's own coordinates", "ensemble all (learnt coordinates)", "a (predicted coordinates)", "b (the embedding)",
         "the right answers alone", "people: each by all others, and as observed",
     ]  # fmt: skip
     own, of_a = rows[1], rows[3]

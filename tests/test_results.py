@@ -329,7 +329,7 @@ def test_peoples_choices_are_reported_from_guessing_to_the_observed_shares():
     ) in said
     minus = decimal(-0.012, 3)[0]
     assert (
-        f"all (learnt coordinates) reached .86, 95% CI [.85, .87]; the log-likelihood of a response differed by {minus}0.012 nats from that in "
+        f"ensemble all (learnt coordinates) reached .86, 95% CI [.85, .87]; the log-likelihood of a response differed by {minus}0.012 nats from that in "
         f"people's own coordinates, 95% CI [{minus}0.032, 0.008] over people."
     ) in said
     assert "found on these choices" in said

@@ -35,6 +35,7 @@ class PredictedChoices:
 
     Attributes:
         model: Name of the model or ensemble; empty for a space of people's.
+        is_ensemble: Whether it is an ensemble.
         space: As in ``human_choices.csv``.
         seeds: How many networks.
         log_likelihood: Of all responses by parameters fitted to them (nats).
@@ -46,6 +47,7 @@ class PredictedChoices:
     """
 
     model: str
+    is_ensemble: bool
     space: str
     seeds: int
     log_likelihood: float
@@ -64,7 +66,7 @@ class PredictedChoices:
         """Return what tables call the space."""
         if self.is_of_people:
             return "people's own coordinates" if self.space == COORDINATES else self.space
-        return f"{self.model} ({SPACES[self.space]})"
+        return f"{'ensemble ' if self.is_ensemble else ''}{self.model} ({SPACES[self.space]})"
 
 
 def read_choices(path: str | Path) -> pd.DataFrame:
@@ -139,6 +141,7 @@ def _over_seeds(runs: pd.DataFrame, accuracy: Mapping[str, float]) -> PredictedC
     beyond = {units: [runs[f"{BEYOND}_{end}_{units}"] for end in ("low", "high")] for units in ("people", "subtypes")}
     return PredictedChoices(
         "" if model == PEOPLE else model,
+        model != PEOPLE and runs["seed"].iloc[0] == "",
         runs["space"].iloc[0],
         len(runs),
         float(runs["log_likelihood"].mean()),
