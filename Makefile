@@ -1,3 +1,7 @@
+# What is given is a text: make computes nothing in it, not even `$(shell ...)`.
+GIVEN := CONFIG CORES NAME FOLDER TESTS
+$(foreach name,$(GIVEN),$(if $(filter command environment,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
+
 # Everything runs inside .venv, which is made from requirements.lock.
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || echo python3)
 CONFIG ?= config/config.yaml
@@ -5,7 +9,7 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake --cores "$$CORES"
 # Values reach programs by the environment, never as text of a shell, which would run commands in them.
-export CONFIG CORES
+export $(GIVEN)
 # The config files as arguments: one, whose name may hold spaces, or several with spaces between them.
 WITH_CONFIG := set -ef; if [ -f "$$CONFIG" ]; then set -- "$$CONFIG"; else set -- $$CONFIG; fi;
 # In the order of tests/conftest.py.
@@ -36,7 +40,7 @@ test-slow: env
 
 # Branches of the library that the tests take, stages in processes of their own included; slower than the tests alone.
 coverage: env
-	$(PYTEST) --cov --cov-report term $(TESTS)
+	$(PYTEST) --cov --cov-report term $$TESTS
 
 # The workflow's own tests with the oldest Snakemake that pyproject.toml allows.
 oldest: env
@@ -61,10 +65,11 @@ report: CONFIG := $(if $(filter file,$(origin CONFIG)),$(or $(shell ls -t result
 report: env
 	@$(WITH_CONFIG) folder=$$(cd "$$(dirname "$$1")" && pwd); \
 	case $$folder in */results/*) folder=$${folder%/results/*};; *) folder=$$PWD;; esac; \
-	report=$$folder/results/$$($(STUDY_OF) "$$@")/report; \
+	part=$$folder/results/report.part.html; \
 	$(SNAKEMAKE) --directory "$$folder" --configfile "$$@" --report-stylesheet "$$PWD/workflow/report/report.css" \
-		--report "$$report.part.html"; \
-	mv "$$report.part.html" "$$report.html"; echo "open $${report#$$PWD/}.html"
+		--report "$$part"; \
+	report=$$folder/results/$$($(STUDY_OF) "$$@")/report.html; \
+	mv "$$part" "$$report"; echo "open $${report#$$PWD/}"
 
 new-study: env
 	@[ -n "$$NAME" ] || { echo "error: NAME is missing: make new-study NAME=mine FOLDER=path/to/folder" >&2; exit 1; }

@@ -24,7 +24,7 @@ SPACES_OF_NETWORKS = ("embedding", "components", "predicted", "outputs")
 """The spaces in which people's choices are explained, beside people's own coordinates and tables of others."""
 
 SCHEMA = Path(__file__).with_name("config.schema.yaml")
-CREDENTIALS = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]*@", re.IGNORECASE)
+CREDENTIALS = re.compile(r"[a-z0-9+.-]://[^/?#\s]*@", re.IGNORECASE)
 """A user name or password in an address; a run keeps its configuration in its results."""
 
 LONGEST_SHOWN = 200

@@ -163,12 +163,14 @@ def _checked_value(path: Path, event: Any) -> Any:
     if tag.endswith(":merge"):  # `<<`, which is no value
         return event.value
     try:
-        return reader.construct_object(yaml.ScalarNode(tag, event.value))
+        value = reader.construct_object(yaml.ScalarNode(tag, event.value))
+        str(value)  # which nothing can write of a number of thousands of digits
+        return value
     except (ValueError, TypeError, OverflowError, AttributeError, IndexError, KeyError, yaml.YAMLError) as error:
-        value = event.value if len(event.value) <= LONGEST_SHOWN else f"{event.value[:LONGEST_SHOWN]}..."
+        shown = event.value if len(event.value) <= LONGEST_SHOWN else f"{event.value[:LONGEST_SHOWN]}..."
         kind = tag.rpartition(":")[2]
         raise RockspaceError(
-            f"{path}: line {event.start_mark.line + 1}: {value!r} is no {kind}; write one, or a text in quotes"
+            f"{path}: line {event.start_mark.line + 1}: {shown!r} is no {kind}; write one, or a text in quotes"
         ) from error
 
 
