@@ -26,8 +26,8 @@ from pathlib import Path
 from standin_osf_answers import ROOT, ApiHandler, Server, StorageHandler
 
 API_FAULTS = ("429", "503", "api-cut", "not-json")  # happen to listings and download links
-STORAGE_FAULTS = ("truncated", "checksum", "hang", "cut", "storage-503", "part")  # happen to contents
-FAULTS = ("429", "503", *STORAGE_FAULTS[:-1])  # those that a patient client survives anywhere
+STORAGE_FAULTS = ("truncated", "checksum", "hang", "cut", "storage-503", "no-rest", "part")  # happen to contents
+FAULTS = ("429", "503", *STORAGE_FAULTS[:-2])  # those that a patient client survives anywhere
 TRAVERSAL = "../escaped.jpg"
 
 

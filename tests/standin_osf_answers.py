@@ -134,6 +134,8 @@ class StorageHandler(_Handler):
                     self._begin(content)
                     standin.hang()
                     self.cut()
+                case "no-rest":
+                    self.answer(416, Content_Range=f"bytes */{len(content)}")
                 case "part":
                     self.answer(206, content[:3], Content_Range=f"bytes 0-2/{len(content)}")
                 case _:

@@ -31,6 +31,7 @@ REFUSED = {
     "study: x\n" + " " * MAX_BYTES: "longer than 1,000,000 bytes",
     "study: x\n\ty: z\n": "line 2: neither YAML nor JSON (found a tab character",
     f"seeds: [{'1' * 5000}]\n": "line 1: '11111111111111111111111111111111111111111111111111...' is no int; write one, or a text",
+    f"seeds: [0x{'f' * 5000}]\n": "line 1: '0xffffffffffffffffffffffffffffffffffffffffffffffff...' is no int",
     "study: 2024-02-30\n": "line 1: '2024-02-30' is no timestamp; write one, or a text in quotes",
     "seeds: [!!int abc]\n": "line 1: 'abc' is no int",
     "study: =\n": "line 1: '=' is no value",

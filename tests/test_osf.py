@@ -483,7 +483,17 @@ WITHOUT_LINK = {"links": {"download": None}}
 ODD_SIZE = {"attributes": {"kind": "file", "name": "odd.txt", "size": 1e400, "extra": {}}}
 
 
-@pytest.mark.parametrize("odd", [WITHOUT_LINK, ODD_SIZE, {"links": {}}])
+def of_size(size: object = None, **hashes: object) -> dict:
+    return {"attributes": {"kind": "file", "name": "odd.txt", "size": size, "extra": {"hashes": hashes}}}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *(WITHOUT_LINK, ODD_SIZE, {"links": {}}, *map(of_size, (-1, 1.5, True, "1_0"))),
+        *(of_size(md5="abc"), of_size(md5="0" * 64), of_size(sha256="x" * 64), of_size(sha256=["0" * 64])),
+    ],
+)
 def test_an_entry_that_cannot_be_downloaded_matters_only_where_a_pattern_wants_it(odd, published, study):
     (published / "odd.txt").write_text("1")
     with StandIn(published, odd={"odd.txt": odd}) as standin:
@@ -745,6 +755,16 @@ def test_a_transfer_that_stops_is_resumed_where_it_stopped(kind, published, stud
     ]
     assert asked == [None, "bytes=45000-"]
     assert_mirrors(study, published)
+
+
+@pytest.mark.parametrize("kind", ["no-rest", "part"])
+def test_a_rest_that_a_server_does_not_have_is_downloaded_with_all_before_it(kind, published, study):
+    """As where the connection was cut after the last byte: there is no rest to ask for."""
+    with StandIn(published, faults=[Fault("cut", "mds_120.txt"), Fault(kind, "mds_120.txt")]) as standin:
+        run(standin, study)
+        assert_mirrors(study, published)
+        asked = [each.headers["Range"] for each in standin.log if (each.kind, each.path) == ("content", "mds_120.txt")]
+    assert asked == [None, "bytes=100-", None]
 
 
 def test_a_part_in_place_of_all_is_refused(published, study):

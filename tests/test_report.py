@@ -206,16 +206,28 @@ def test_make_report_is_of_the_run_made_last_unless_a_config_is_named(tmp_path):
         ("verify", "$(touch pwned) && touch pwned #.yaml"),
         ("dag", '*" || touch pwned.yaml'),
         ("report", "a b.yaml"),
+        ("study", "$(shell touch pwned) ${PATH} $$ $1.yaml"),
     ],
 )
 def test_names_of_configurations_are_names_to_make_and_never_commands(target, name, tmp_path):
     place = clone(tmp_path / "here", 'printf "%s\\n" "$@" >>asked.txt; for last; do :; done; echo >"$last"')
     (place / name).write_text("study: x\n")
-    make(place, target, f"CONFIG={name.replace('$', '$$')}", "CORES=1; touch pwned")
-    asked = (place / "asked.txt").read_text().splitlines()
-    assert asked[asked.index("--configfile") + 1] == name
-    assert asked[asked.index("--cores") + 1] == "1; touch pwned"
+    cores = "1; touch pwned $(shell touch pwned)"
+    for given in ({"arguments": (f"CONFIG={name}", f"CORES={cores}")}, {"CONFIG": name, "CORES": cores}):
+        make(place, target, *given.pop("arguments", ()), **given)
+        asked = (place / "asked.txt").read_text().splitlines()
+        assert asked[asked.index("--configfile") + 1] == name
+        assert asked[asked.index("--cores") + 1] == cores
+        (place / "asked.txt").unlink()
     assert not (place / "pwned").exists()
+
+
+def test_make_report_of_a_configuration_that_snakemake_refuses_says_no_more_than_snakemake(tmp_path):
+    place = clone(tmp_path / "here", 'echo "error: none.yaml: there is no such config file" >&2; exit 1')
+    done = make(place, "report", "CONFIG=none.yaml")
+    assert [line for line in done.stderr.splitlines() if not line.startswith("make: ")] == [
+        "error: none.yaml: there is no such config file"
+    ]
 
 
 def test_a_folder_of_results_with_a_name_that_is_a_command_is_only_a_name(tmp_path):

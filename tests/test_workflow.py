@@ -80,6 +80,13 @@ def test_a_run_ends_with_the_summary_as_a_table_and_a_dry_run_does_not(finished,
     assert "held-out" not in planned.stdout + planned.stderr
 
 
+@pytest.mark.parametrize("name", ["none", "default", "seed-0"])
+def test_a_model_has_any_name(name, tmp_path):
+    """Also one by which another wildcard of the rules might be meant."""
+    workplace = Workplace(tmp_path / "here", TINY.replace("lite0", name, 1))
+    assert workplace.planned()["extract_embeddings"] == 1
+
+
 def test_a_failed_stage_is_named_with_its_log(finished):
     table = finished.folder / RUN / "alignment/penultimate.aligned.csv"
     whole, times = table.read_bytes(), table.stat()

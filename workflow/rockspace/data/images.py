@@ -108,7 +108,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
         return image
     tags = getattr(image, "tag_v2", {})
     bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0]
-    grey = np.asarray(image) / (2**bits - 1)
+    grey = np.asarray(image, dtype=np.float32) / (2**bits - 1)
     if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:  # its zero is white
         grey = 1 - grey
     light = Image.fromarray((255 * grey).round().astype(np.uint8))

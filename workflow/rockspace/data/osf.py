@@ -1,5 +1,6 @@
 """The Open Science Framework: listing and downloading the files of a node."""
 
+import hashlib
 import logging
 import os
 import shutil
@@ -249,10 +250,9 @@ def _published(path: str, item: Mapping[str, Any], where: str) -> PublishedFile:
         attributes = item["attributes"]
         hashes = (attributes.get("extra") or {}).get("hashes") or {}
         size = attributes.get("size")
-        expected = Expected(
-            None if size is None else int(size),
-            *(hashes[kind].lower() if hashes.get(kind) else None for kind in ("md5", "sha256")),
-        )
+        if size is not None and not str(size).isdecimal():
+            raise ValueError("no size")
+        expected = Expected(None if size is None else int(size), _digest(hashes, "md5"), _digest(hashes, "sha256"))
         url = item["links"]["download"]
         if not isinstance(url, str):
             raise TypeError("no link")
@@ -262,6 +262,15 @@ def _published(path: str, item: Mapping[str, Any], where: str) -> PublishedFile:
             "the file there again, or narrow the pattern that names it"
         ) from error
     return PublishedFile(url, expected)
+
+
+def _digest(hashes: Mapping[str, str], kind: str) -> str | None:
+    if not hashes.get(kind):
+        return None
+    digest = bytes.fromhex(hashes[kind])
+    if len(digest) != hashlib.new(kind).digest_size:
+        raise ValueError("no checksum")
+    return digest.hex()
 
 
 def _elsewhere(client: Client, address: str) -> str:

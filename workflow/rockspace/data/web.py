@@ -27,12 +27,14 @@ from rockspace.errors import RockspaceError, printable
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 16
 MAX_JSON_BYTES = 1 << 25  # a page of 100 files takes a hundredth of it
-MAX_JSON_S = 600  # a page that takes longer would be for hours what a slow line is for seconds
+MAX_JSON_S = 60  # a page that takes longer would be for hours what a slow line is for seconds
 MAX_FILE_BYTES = 5 * 10**9  # the most that OSF stores, where the size of a file is not published
 HEAD_READS = 4  # times the time-out of a read: redirects, and the heads of their answers
 LONGEST_SHOWN = 300  # characters of an address in a message
 MIN_BYTES_PER_S = 100  # a transfer that is slower for the time-out of a read counts as hung
 TRANSIENT_STATUSES = frozenset({408, 429, *range(500, 600)})
+# Nothing follows what is there already, or what is sent is something else: all of it has to be requested again.
+_NO_REST = (HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, HTTPStatus.PARTIAL_CONTENT)
 _UNCOMPRESSED = {"Accept-Encoding": "identity"}  # a compressed body would not have the published size
 
 log = logging.getLogger(__name__)
@@ -175,7 +177,7 @@ class Client:
         what = printable(public(url), LONGEST_SHOWN)
 
         def attempt() -> Any:
-            content, begin = b"", time.monotonic()
+            content, begin = bytearray(), time.monotonic()
             with self._answer(what, url, params=params) as response:
                 for chunk in self._chunks(what, response):
                     content += chunk
@@ -218,15 +220,22 @@ class Client:
         def attempt() -> Entry:
             start = size()
             headers = _UNCOMPRESSED | ({"Range": f"bytes={start}-"} if start else {})
-            with self._answer(what, url, start=start, headers=headers) as response:
-                is_rest = response.status_code == HTTPStatus.PARTIAL_CONTENT
-                on_bytes(0 if is_rest else -start)
-                with partial.open("ab" if is_rest else "wb") as stream:
-                    for chunk in self._chunks(what, response):
-                        stream.write(chunk)
-                        on_bytes(len(chunk))
-                        if stream.tell() > (MAX_FILE_BYTES if expected.size is None else expected.size):
-                            break
+            try:
+                with self._answer(what, url, start=start, headers=headers) as response:
+                    is_rest = response.status_code == HTTPStatus.PARTIAL_CONTENT
+                    on_bytes(0 if is_rest else -start)
+                    with partial.open("ab" if is_rest else "wb") as stream:
+                        for chunk in self._chunks(what, response):
+                            stream.write(chunk)
+                            on_bytes(len(chunk))
+                            if stream.tell() > (MAX_FILE_BYTES if expected.size is None else expected.size):
+                                break
+            except RefusedError as error:
+                if not start or error.status not in _NO_REST:
+                    raise
+                on_bytes(-start)
+                partial.unlink()
+                raise TransientError(f"its rest cannot be downloaded ({_named(error.status)})") from error
             if expected.size is None and size() > MAX_FILE_BYTES:
                 raise RockspaceError(f"{what}: longer than {MAX_FILE_BYTES:,} bytes, and its size is not published")
             entry = describe(partial, path, public(url))
