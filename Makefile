@@ -49,6 +49,7 @@ oldest: env
 		"$$(sed -n 's/.*"\(snakemake\)>=\([0-9.]*\),.*/\1==\2/p' pyproject.toml)"
 	$(BIN)/python -c 'import site; print(f"import site; site.addsitedir({site.getsitepackages()[0]!r})")' \
 		> "$$(.venv/oldest/bin/python -c 'import site; print(site.getsitepackages()[0])')/newest.pth"
+	ln -sf ../../bin/graphviz-pure .venv/oldest/bin/graphviz-pure
 	.venv/oldest/bin/python -m pytest tests/test_workflow.py tests/test_staleness.py tests/test_module.py tests/test_config_files.py
 
 # Kills and faults of all kinds over a whole small study, then every single write of it disturbed; takes some hours.

@@ -26,7 +26,7 @@ REFUSED = {
     LAUGHS: "line 5: more than 100000 values",
     "a: &a [*a]\n": "line 1: the alias *a names nothing that is complete before it",
     "a: *b\n": "line 1: the alias *b",
-    "study: " + "[" * 100_000: "line 1: more than 100000 values, or 50 mappings",
+    "study: " + "[" * 900: "line 1: more than 100000 values, or 50 mappings",
     "".join(f"k{i}: &k{i} [*k{i - 1}]\n" if i else "k0: &k0 [x]\n" for i in range(60)): "line 50: more than",
     "study: x\n" + " " * MAX_BYTES: "longer than 1,000,000 bytes",
     "study: x\n\ty: z\n": "line 2: neither YAML nor JSON (found a tab character",

@@ -158,6 +158,65 @@ def test_a_terminal_shows_a_bar_with_the_stages_at_work_and_is_left_clean_after_
     assert (said + end).rfind("\x1b[?25h") > (said + end).rfind("\x1b[?25l")
 
 
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT, signal.SIGINT, signal.SIGINT), (signal.SIGHUP,)], ids=["control c thrice", "closed"]
+)
+def test_an_impatient_user_or_a_closed_terminal_ends_a_run_that_can_go_on(signals, command, tmp_path):
+    with (tmp_path / "said").open("w") as said:
+        process = subprocess.Popen(
+            command("slow"), stdout=said, stderr=said, cwd=tmp_path, start_new_session=True, preexec_fn=heed_interrupts
+        )
+    wait_for(tmp_path / "logs/slow-0.log", tmp_path / "logs/slow-1.log")
+    for number in signals:
+        os.killpg(process.pid, number)
+        time.sleep(0.05)
+    assert process.wait(60) != 0
+    text = (tmp_path / "said").read_text()
+    assert text.splitlines()[-1] == "stopped; the same command goes on from here"
+    assert "Traceback" not in text
+    assert not list((tmp_path / ".snakemake/locks").glob("*"))
+
+
+def test_control_c_during_planning_is_one_line(command, tmp_path):
+    (tmp_path / "Snakefile").write_text(f"import time\nopen('planning', 'w').close()\ntime.sleep(60)\n{SNAKEFILE}")
+    process = subprocess.Popen(
+        command("good"),
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+        text=True,
+        start_new_session=True,
+        preexec_fn=heed_interrupts,
+    )
+    wait_for(tmp_path / "planning")
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=60)[1].splitlines()[-1] == "stopped; the same command goes on from here"
+    assert process.returncode == 128 + signal.SIGINT
+
+
+def wait_for(*files: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not all(file.exists() for file in files):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("streams", ["closed", "without a reader"])
+def test_what_nobody_reads_is_lost_and_the_run_goes_on(streams, command, tmp_path):
+    def close() -> None:
+        for descriptor in (0, 1, 2):
+            os.close(descriptor)
+
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        command("good"), stderr=writing, cwd=tmp_path, preexec_fn=close if streams == "closed" else None
+    )
+    os.close(writing)
+    os.close(reading)
+    assert process.wait(60) == 0
+    assert {path.name for path in (tmp_path / "made").iterdir()} == {"prepared", "good-0", "good-1"}
+    assert "a library's words" in (tmp_path / "logs/good-0.log").read_text()
+
+
 @pytest.fixture
 def handler(monkeypatch):
     """The logger of a run without a terminal, for events of choice."""

@@ -17,6 +17,9 @@ from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, field
 from logging import WARNING, Handler, LogRecord
 from pathlib import Path
+from signal import SIG_DFL, SIGHUP, SIGINT, default_int_handler, getsignal, signal
+from types import FrameType
+from typing import Any, TextIO, cast
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -122,13 +125,14 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         """Choose between a terminal, on which lines can be drawn anew, and a file."""
+        _open_standard_streams()
         Handler.__init__(self)  # left to plugins by the interface of Snakemake's first releases that have one
         settings = self.common_settings
-        stream = sys.stdout if settings.stdout else sys.stderr
+        stream = _Stream(sys.stdout if settings.stdout else sys.stderr)
         self.as_snakemake_has_it = settings.dryrun or settings.verbose or settings.debug_dag or settings.printshellcmds
         self.on_terminal = stream.isatty() and os.environ.get("TERM") != "dumb"
         self.console = Console(
-            file=stream,
+            file=cast(TextIO, stream),
             force_terminal=self.on_terminal,
             no_color=settings.nocolor or None,
             markup=False,
@@ -146,6 +150,11 @@ class LogHandler(LogHandlerBase):
         self.ended = threading.Event()
         if not self.as_snakemake_has_it:
             os.environ[LOG_ALONE] = "1"
+        self.heeded: dict[int, Any] = {}
+        if threading.current_thread() is threading.main_thread():
+            # `nohup`, and a shell for what runs in the background, have them ignored.
+            heeded = [number for number in (SIGINT, SIGHUP) if getsignal(number) in (SIG_DFL, default_int_handler)]
+            self.heeded = {number: signal(number, self._stop) for number in heeded}
         # Loggers are made before configurations are read: nothing else of a workflow could refuse one that runs code.
         try:
             for file in _config_files():
@@ -167,6 +176,13 @@ class LogHandler(LogHandlerBase):
         except Exception:
             self.handleError(record)
 
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        """End the run at Ctrl-C, or as its terminal is closed; more of them would interrupt what ends the jobs."""
+        for each in self.heeded:
+            signal(each, _ignore)
+        self.stopped = True
+        raise SystemExit(128 + number)
+
     def close(self) -> None:
         """Take the bar away, and let the errors be the last thing on the screen."""
         self.ended.set()
@@ -184,6 +200,10 @@ class LogHandler(LogHandlerBase):
                 self._say(f"  stage  {_named(job)}" + (f"\n  log    {job.log}" if job.log else ""))
         self.errors.clear()
         self.failed.clear()
+        if not self.stopped:  # else the process is ending, which nothing should interrupt
+            for number, handler in self.heeded.items():
+                signal(number, handler)
+        self.heeded.clear()
         self.stopped = False
         super().close()
 
@@ -292,6 +312,38 @@ class LogHandler(LogHandlerBase):
                 jobs = [self._at_work(job) for job in list(self.jobs.values())]
                 more = [f"and {len(jobs) - 2} more"] if len(jobs) > 2 else []
                 self._say(f"{self._progress()}: {'; '.join([*jobs[:2], *more])}")
+
+
+def _ignore(*_: object) -> None:
+    """Unlike SIG_IGN, it is not passed on to jobs."""
+
+
+class _Stream(io.TextIOBase):
+    """Standard output or error: what it cannot take, as its reader has gone or its disk is full, is lost, and the run goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+            self._stream.flush()
+        return len(text)
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+def _open_standard_streams() -> None:
+    """Have standard streams that are closed lead nowhere; else the next files that are opened take their place, here and in jobs."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def _config_files() -> list[Path]:

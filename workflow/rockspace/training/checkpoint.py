@@ -39,7 +39,7 @@ SHARE_OF_TIME = 0.05
 INTERVAL_S = 15 * 60
 """Time between checkpoints inside an epoch: what a loss of power costs at most (seconds)."""
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 """By which users, systems and schedulers ask a process to end."""
 
 # What Keras resets for each call of `fit`, and a setting whose sign Keras turns once per object.
