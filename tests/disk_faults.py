@@ -449,7 +449,7 @@ def _everything(folder: Path) -> dict[str, str]:
         for file in (Path(parent, name) for name in names):
             path = file.relative_to(folder).as_posix()
             if "/logs/" not in path and "/benchmarks/" not in path and file.suffix not in (".log", ".tsv"):
-                found[re.sub(r"(/\.partial-[^/]*-)[^/]{8}/", r"\1/", path)] = _sha256(file)
+                found[re.sub(r"(/\.partial-[^/]*-)[^/]{16}/", r"\1/", path)] = _sha256(file)
     return found
 
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pandas as pd
@@ -43,6 +45,30 @@ def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_the_same_
     with replacing(tmp_path / "model.keras") as partial:
         partial.write_bytes(b"whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-other.keras-x2", "model.keras"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, which root may")
+def test_so_does_another_user_of_its_group_who_may_write_there(tmp_path):
+    """As `docs/failures.md` asks for: ``umask 002`` and a folder of their group with ``chmod g+s``."""
+    program = """if True:
+        import os, sys
+        from pathlib import Path
+        from rockspace.artifacts import replacing
+        os.setgroups([]), os.setgid(4567), os.setuid(int(sys.argv[1])), os.umask(0o002)
+        with replacing(Path(sys.argv[2])) as partial:
+            partial.write_text(sys.argv[1])
+            if sys.argv[1] == "4001":
+                os._exit(0)  # killed
+        """
+    folder = Path(tempfile.mkdtemp())
+    try:
+        os.chown(folder, 0, 4567)
+        folder.chmod(0o2775)
+        for user in ("4001", "4002"):
+            subprocess.run([sys.executable, "-c", program, user, str(folder / "file")], check=True)
+        assert [(path.name, path.read_text()) for path in folder.iterdir()] == [("file", "4002")]
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_processes_that_write_the_same_artifact_at_once_leave_each_other_alone(tmp_path):

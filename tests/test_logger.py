@@ -1,5 +1,6 @@
 """What a run shows while it goes on: the plugin that the default profile gives Snakemake."""
 
+import errno
 import io
 import logging
 import os
@@ -55,6 +56,9 @@ with recorded(snakemake.log[0], 1) as log:
                     1 / 0
                 finally:
                     atexit.register(lambda: print("a library's last words", file=sys.stderr))
+            case "full":  # and so was its log
+                os.write(2, b"RuntimeError: not written\\n, errno = 28, error message = 'No space left on device'\\n")
+                os._exit(1)
             case "killed":
                 os.kill(os.getpid(), signal.SIGKILL)
             case "slow":
@@ -97,23 +101,54 @@ def test_a_run_is_one_line_for_each_job_with_what_it_wants_to_be_read_and_ends_w
 
 
 def test_the_errors_of_all_jobs_are_the_last_things_said_each_with_stage_and_log(run):
-    result = run("refused+faulty+killed", "--keep-going")
+    result = run("refused+faulty+killed+full", "--keep-going")
     assert result.returncode != 0
     block = result.stderr.rpartition("\n\n")[2].splitlines()
     errors = dict(zip(block[1::3], block[::3], strict=True))
     assert errors == {
-        f"  stage  finetune  {model}, seed {seed}": why
+        f"  stage  finetune  {model}, seed {seed}": why.format(seed=seed)
         for model, why in {
             "refused": "error: mds.txt: row 3: found 'x'",
             "faulty": "error: ZeroDivisionError: division by zero",
+            "full": "error: no space is left for logs/full-{seed}.log: free some and run again",
             "killed": "finetune ended without an error in its log (killed, out of memory, or no space left?), after: a library's words",
         }.items()
         for seed in (0, 1)
     }
-    assert set(block[2::3]) == {f"  log    logs/{m}-{s}.log" for m in ("refused", "faulty", "killed") for s in (0, 1)}
-    assert result.stderr.count("failed") == 6
+    assert set(block[2::3]) == {
+        f"  log    logs/{m}-{s}.log" for m in ("refused", "faulty", "killed", "full") for s in (0, 1)
+    }
+    assert result.stderr.count(" s  failed\n") == 8
     assert "Traceback" not in result.stderr
     assert "CalledProcessError" not in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)], ids=["run", "dry run"])
+def test_where_snakemake_cannot_use_its_own_files_one_line_says_why(run, tmp_path, arguments):
+    (tmp_path / ".snakemake").touch()
+    result = run("a", *arguments)
+    (line,) = [line for line in (result.stdout + result.stderr).splitlines() if "rror" in line or "  File" in line]
+    assert line == f"error: {tmp_path}/.snakemake cannot be used (file exists): mend that and run again"
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "a/.snakemake/locks"), "no permission for a/.snakemake/locks: its "),
+        (OSError(errno.ENOSPC, "No space left on device"), "no space is left for .snakemake: free some and run again"),
+        (OSError(errno.EFBIG, "File too large"), "a file would be larger than `ulimit -f` or the file system allows at .snakemake"),
+        (RuntimeError("can't start new thread"), "no memory is left for .snakemake: run again with fewer jobs"),
+        (ValueError("[Errno 13]"), None),
+    ],
+)  # fmt: skip
+def test_so_it_does_of_what_the_machine_lacks(handler, raised, said):
+    """The stack trace as `snakemake.exceptions.format_exception_to_string` writes it."""
+    trace = f'Traceback (most recent call last):\n\n  File "a.py", line 1, in a\n\n{type(raised).__name__}: {raised}\n'
+    tell(handler, LogEvent.ERROR, msg=trace)
+    handler.close()
+    said_all = handler.console.file.getvalue()
+    assert said_all.startswith(f"error: {said}" if said else trace)
+    assert said is None or said_all.count("\n") == 1
 
 
 def test_a_dry_run_and_a_verbose_one_look_as_snakemake_has_them(run):

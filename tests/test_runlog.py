@@ -71,10 +71,15 @@ def test_a_log_that_cannot_be_written_does_not_hide_what_happened(capsys):
     [
         (OSError(errno.EDQUOT, "quota"), "no space is left for what belongs to {log}: free some and run again"),
         (ValueError("HDF5: errno = 28, error message = 'No space left on device'"), "no space is left for what belongs to {log}"),
-        (ValueError("errno = 27, error message = 'file too large'"), "a file of what belongs to {log} is larger than `ulimit -f`"),
+        (ValueError("errno = 27, error message = 'file too large'"), "a file would be larger than `ulimit -f` or the file system allows at what belongs to {log}: raise"),
         (OSError(errno.EIO, "x"), "the disk failed in reading or writing what belongs to {log} (input/output error): check it"),
         (OSError(errno.EROFS, "x"), "the disk of what belongs to {log} is read-only: make it writable and run again"),
         (MemoryError(), "no memory is left for what belongs to {log}: run again with fewer jobs at once (a smaller --cores)"),
+        (ImportError("libx.so: failed to map segment from shared object"), "no memory is left for what belongs to {log}: run"),
+        (RuntimeError("can't start new thread"), "no memory is left for what belongs to {log}: run"),
+        (OSError(errno.EMFILE, "x", "raw/a.jpg"), "more files than `ulimit -n` allows are open at raw/a.jpg: raise the limit"),
+        (OSError(errno.ESTALE, "x"), "the file system of what belongs to {log} is gone: mount it again and run again"),
+        (PermissionError(errno.EACCES, "x", "a\n.h5"), "no permission for a\\n.h5: its owner can give it (to a group: `chmod"),
     ],
 )  # fmt: skip
 def test_what_the_machine_lacks_is_one_line_even_where_another_error_came_of_it(tmp_path, capsys, error, said):

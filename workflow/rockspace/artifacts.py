@@ -6,8 +6,8 @@ import glob
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -115,7 +115,9 @@ def _folder_in_use(parent: Path, prefix: str) -> Iterator[Path]:
     """Make a temporary folder that other processes leave alone while this one lives."""
     lock = None
     while lock is None:
-        folder = Path(tempfile.mkdtemp(dir=parent, prefix=prefix))
+        # Not by `tempfile`, whose folders only their owner can enter: another user of the study removes them too.
+        folder = parent / f"{prefix}{secrets.token_hex(8)}"
+        folder.mkdir()
         lock = _locked(folder)
     try:
         yield folder

@@ -1,6 +1,5 @@
 """What a stage does around its work: its log, and the checksums of what it reads and writes."""
 
-import errno
 import logging
 import os
 import re
@@ -18,6 +17,7 @@ from rockspace.artifacts import recording
 from rockspace.checksums import verify_files
 from rockspace.errors import RockspaceError
 from rockspace.library_settings import standard_settings
+from rockspace.machine_faults import fault_of_the_machine
 
 ORPHAN_CHECK_S = 1.0
 # Set by the workflow's logger where it shows the logs itself.
@@ -25,16 +25,6 @@ LOG_ALONE = "ROCKSPACE_LOG_ALONE"
 # Of what the workflow's logger shows on the terminal below a stage's line, between information and warning.
 NOTE = 25
 logging.addLevelName(NOTE, "NOTE")
-# What the machine, not the study, may lack, and what to do.
-_FULL = "no space is left for what belongs to %s: free some and run again"
-_FAULTS_OF_THE_MACHINE = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EFBIG: "a file of what belongs to %s is larger than `ulimit -f` or the file system allows: raise the limit and run again",
-    errno.EIO: "the disk failed in reading or writing what belongs to %s (input/output error): check it and run again",
-    errno.EROFS: "the disk of what belongs to %s is read-only: make it writable and run again",
-    errno.ENOMEM: "no memory is left for what belongs to %s: run again with fewer jobs at once (a smaller --cores)",
-}
 _EVERY_TIME = re.compile(r"WARNING: All log messages before absl::InitializeLog|I\d{4} ")
 
 
@@ -101,8 +91,8 @@ def recorded(
         logger.error("error: %s", error)
         sys.exit(1)
     except BaseException as error:
-        if (fault := _fault_of_the_machine(error)) is not None:
-            logger.error("error: %s", fault % log)
+        if (fault := fault_of_the_machine(error, f"what belongs to {log}")) is not None:
+            logger.error("error: %s", fault)
             sys.exit(1)
         # The stack trace belongs in the log too: a cluster's terminal output may be gone.
         if not alone:
@@ -140,17 +130,6 @@ def _import_tensorflow(log: _LogFile) -> None:
             lines = said.read().decode(errors="replace").splitlines(keepends=True)
             with suppress(OSError):
                 log.stream.writelines(line for line in lines if not _EVERY_TIME.match(line))
-
-
-def _fault_of_the_machine(error: BaseException | None) -> str | None:
-    """What to do about an error that, or what led to it, is one of the machine; TensorFlow and HDF5 say so in words alone."""
-    while error is not None:
-        number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
-        for known, fault in _FAULTS_OF_THE_MACHINE.items():
-            if number == known or os.strerror(known).lower() in str(error).lower():
-                return fault
-        error = error.__cause__ or error.__context__
-    return None
 
 
 def _end_when_orphaned(ended: threading.Event) -> None:

@@ -32,6 +32,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from rockspace.config_files import check_config_file
 from rockspace.errors import RockspaceError
+from rockspace.machine_faults import fault_in_words
 
 # Tells `rockspace.runlog` that what a stage says belongs into its log alone, from where it is shown here.
 LOG_ALONE = "ROCKSPACE_LOG_ALONE"
@@ -69,6 +70,8 @@ USUAL = (
 )
 # Around a message for the user, where in the rules it was raised.
 _WHERE = re.compile(r'^WorkflowError in file .*, line \d+:\n(?P<message>.*)\n  File ".*", line \d+, in <module>')
+# Of a stack trace of Snakemake's, what the system says and of which file.
+_OF_SYSTEM = re.compile(r"^(\w+: )?\[Errno \d+\] (?P<why>[^:\n]+)(: '(?P<file>.*)')?$", re.MULTILINE)
 # What begins a line that says why a stage failed: words for the user, or the end of a stack trace.
 _RAISED = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ ERROR (error: )?|^(?=[A-Z_a-z.]+(Error|Exception|Interrupt)(:|$))")
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ (?P<level>[A-Z]+) ")
@@ -113,9 +116,12 @@ class Job:
     def error(self) -> str:
         """Return why it failed, in one line."""
         lines = self.last_lines()
-        raised = [line for line in lines if _RAISED.match(line)]
+        raised = [i for i, line in enumerate(lines) if _RAISED.match(line)]
         if raised:
-            return f"error: {_RAISED.sub('', raised[-1])}"
+            error = lines[raised[-1]]
+            # What the stage could not say itself, because it could not be loaded or its log had no space.
+            fault = None if _STAMP.match(error) else fault_in_words("\n".join(lines[raised[-1] :]), str(self.log))
+            return f"error: {fault or _RAISED.sub('', error)}"
         last = f", after: {progress}" if (progress := self.progress()) else ""
         return f"{self.rule} ended without an error in its log (killed, out of memory, or no space left?){last}"
 
@@ -170,7 +176,8 @@ class LogHandler(LogHandlerBase):
         """Show what an event of Snakemake's means for a reader."""
         try:
             if self.as_snakemake_has_it:
-                self._say(self.format(record))
+                text = self.format(record)
+                self._say(text if self.common_settings.verbose else _in_words(text))
             else:
                 self._show(record, getattr(record, "event", None))
         except Exception:
@@ -230,7 +237,7 @@ class LogHandler(LogHandlerBase):
                 # Of a failed stage Snakemake knows its exit status alone.
                 text = record.getMessage()
                 if "CalledProcessError" not in text and "At least one job did not complete" not in text:
-                    self.errors.append(_WHERE.sub(r"error: \g<message>", text))
+                    self.errors.append(_WHERE.sub(r"error: \g<message>", _in_words(text)))
             case None:
                 text = record.getMessage()
                 self.stopped |= text.startswith("Terminating processes on user request")
@@ -344,6 +351,15 @@ def _open_standard_streams() -> None:
     os.close(descriptor)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
+
+def _in_words(error: str) -> str:
+    """Put a stack trace of Snakemake's about what the machine lacks, or a file that cannot be used, into one line."""
+    found = _OF_SYSTEM.search(error)
+    file = (found and found["file"]) or ".snakemake"
+    if fault := fault_in_words(found["why"] if found else error if error.startswith("Traceback ") else "", file):
+        return f"error: {fault}"
+    return f"error: {file} cannot be used ({found['why'].lower()}): mend that and run again" if found else error
 
 
 def _config_files() -> list[Path]:
