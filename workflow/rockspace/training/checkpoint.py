@@ -221,7 +221,10 @@ def _newest(folder: Path, recipe: str) -> _Saved | None:
             saved = _read(path)
         except Exception as error:  # Damage takes any form; whatever the reader trips over, the file is of no use.
             log.warning("%s is damaged (%s); trying the one before it", path, error)
-            path.unlink(missing_ok=True)
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
             continue
         if saved.notes["fingerprint"] == recipe:
             return saved
@@ -232,6 +235,8 @@ def _newest(folder: Path, recipe: str) -> _Saved | None:
 
 
 def _read(path: Path) -> _Saved:
+    if not path.is_file():  # of a pipe, opening would never end
+        raise ValueError("no regular file")
     with zipfile.ZipFile(path) as archive:
         damaged = archive.testzip()
         if damaged is not None:
