@@ -1,6 +1,7 @@
 """The manifest says what lies in ``raw/``, the same for the same files, and finds what has changed."""
 
 import json
+import os
 import shutil
 import subprocess
 
@@ -104,6 +105,15 @@ def test_a_malformed_manifest_is_one_line_and_counts_as_lost(content, raw, manif
     with pytest.raises(RockspaceError, match="is not a manifest") as caught:
         verify(raw, manifest)
     assert "\n" not in str(caught.value)
+    assert lost_files(raw, manifest) == ["raw.manifest.json"]
+
+
+def test_a_folder_or_a_pipe_in_the_place_of_the_manifest_counts_as_lost(raw, manifest):
+    manifest.unlink()
+    os.mkfifo(manifest)
+    assert lost_files(raw, manifest) == ["raw.manifest.json"]
+    manifest.unlink()
+    manifest.mkdir()
     assert lost_files(raw, manifest) == ["raw.manifest.json"]
 
 

@@ -259,6 +259,19 @@ def test_layers_before_from_layer_stay_and_the_head_always_trains():
         set_trainable(network, "nothing")
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_whole_numbers_may_be_written_without_a_point_and_train_the_same(optimizer):
+    def trained(number: type) -> list[np.ndarray]:
+        head = {"units": [4], "dropout": number(0), "logits": "cosine", "cosine_scale": number(4)}
+        rates = {"learning_rate": number(1), "weight_decay": number(optimizer == "adamw"), "label_smoothing": number(0)}
+        return a_head(drawn_features(), head=head, epochs=2, optimizer=optimizer, warmup_epochs=number(1), **rates)[
+            0
+        ].get_weights()
+
+    for whole, with_point in zip(trained(int), trained(float), strict=True):
+        np.testing.assert_array_equal(whole, with_point)
+
+
 def test_a_loss_that_is_no_number_is_one_line_that_names_the_rate(train_set):
     network = classifier()
     network.set_weights([np.full_like(weights, np.nan) for weights in network.get_weights()])

@@ -165,7 +165,7 @@ try:
         if workflow.is_main_process:
             # A fault of the user's files is one line here, and a page where a parameter of a job meets it.
             digest_of_source(SimpleNamespace(files=files))
-except (RockspaceError, WorkflowError) as error:
+except (RockspaceError, WorkflowError, OSError) as error:
     raise WorkflowError(str(error)) from None
 
 catalog = folder_of("raw").with_name("catalog.csv")

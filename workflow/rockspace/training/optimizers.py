@@ -11,7 +11,8 @@ def make_optimizer(section: dict[str, Any]) -> keras.optimizers.Optimizer:
     Args:
         section: A training section of the configuration.
     """
-    shared = {"learning_rate": section["learning_rate"], "global_clipnorm": section.get("clipnorm")}
+    # Keras takes no rate that is an integer.
+    shared = {"learning_rate": float(section["learning_rate"]), "global_clipnorm": section.get("clipnorm")}
     if section.get("ema"):
         shared |= {"use_ema": True, "ema_momentum": section["ema"]}
     match section["optimizer"]:
