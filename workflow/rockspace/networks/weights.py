@@ -2,7 +2,9 @@
 
 import importlib.util
 import os
+import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 from tqdm import tqdm
@@ -47,7 +49,11 @@ def fetch(backbone: str, destination: Path, *, patience: Patience = PATIENCE) ->
             except (OSError, ValueError, KeyError) as error:
                 raise RockspaceError(f"{file}: no weights of {backbone} ({error}); remove it and run again") from error
     with replacing(destination) as partial:
-        network.save_weights(partial)
+        # HDF5 ends the process if writing to a disk fails, so its file is made in memory, as part of an archive.
+        whole = partial.with_name("whole.keras")
+        network.save(whole)
+        with zipfile.ZipFile(whole) as archive, archive.open("model.weights.h5") as weights, partial.open("wb") as file:
+            shutil.copyfileobj(weights, file)
 
 
 def lite_checkpoint(variant: str) -> Path:
