@@ -4,6 +4,7 @@ Usage: ``python tests/bad_inputs.py > docs/bad-input.md`` writes the page again.
 """
 
 import io
+import json
 import os
 import sys
 import warnings
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import scipy.io
 from PIL import Image
 
@@ -974,6 +976,68 @@ damaged_array(
     zeros_in_parquet,
     "results/rocks/raw/mds.parquet: its content takes 208,000,000 bytes; at most 8,000,000,000 are read, and 200 times those of the file",
 )
+
+
+def nested_in_matlab(*values: object) -> bytes:
+    """A small ``.mat`` file with a cell array."""
+    cells = np.empty(len(values), dtype=object)
+    cells[:] = values
+    content = io.BytesIO()
+    scipy.io.savemat(content, {"Y": cells}, do_compression=True)
+    return content.getvalue()
+
+
+def repeated_in_parquet() -> bytes:
+    """A small ``.parquet`` file with a long text in many rows."""
+    content, text = io.BytesIO(), pyarrow.array(["x" * 1_000_000])
+    rows = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 1000), text)
+    pyarrow.parquet.write_table(pyarrow.table({"image": rows}), content)
+    return content.getvalue()
+
+
+def without_width() -> bytes:
+    """The start of an array whose very many items take no bytes."""
+    start = io.BytesIO()
+    np.lib.format.write_array_header_1_0(start, {"descr": "|S0", "fortran_order": False, "shape": (10**12,)})
+    return start.getvalue()
+
+
+damaged_array(
+    "The same inside a cell or structure of a `.mat` file",
+    "mds.mat",
+    lambda: nested_in_matlab(np.zeros((5_000, 6_000), np.uint8), 1.0),
+    "results/rocks/raw/mds.mat: its content takes 240,0... bytes; at most 8,000,000,000 are read, and 200 times those of the file",
+)
+damaged_array(
+    "The same as a long text that the rows of a `.parquet` file repeat",
+    "mds.parquet",
+    repeated_in_parquet,
+    "results/rocks/raw/mds.parquet: its content takes 1,000,000,000 bytes; at most 8,000,000,000 are read, and 200 times those of the file",
+)
+damaged_array(
+    "Very many items of no bytes in a `.npy` file",
+    "mds.npy",
+    without_width,
+    "results/rocks/raw/mds.npy: its array is 1000000000000 of type |S0; expected numbers, a row for each image",
+)
+damaged_array(
+    "An array in a cell of a `.mat` file",
+    "mds.mat",
+    lambda: nested_in_matlab(np.eye(2), *"bcd"),
+    "results/rocks/raw/mds.mat: column 'Y' seems to name the images, but '[[1. 0.]...' (row 1) is not an image; ...",
+)
+damaged_array(
+    "An array of more columns than a table has",
+    "mds.npy",
+    lambda: npy(np.random.default_rng(0).normal(size=(4, 20_001))),
+    "results/rocks/raw/mds.npy: 4 x 20001 cells are too many for a table of coordinates",
+)
+damaged_array(
+    "A control character in the name of a column",
+    "mds.json",
+    lambda: json.dumps([{"image": name, "a\x1b[31m": i} for i, name in enumerate(TRAIN)]).encode(),
+    "results/rocks/raw/mds.json: a control character in the name of column 'a\\x1b[31m'; rename it",
+)
 damaged_array(
     "JSON nested without end",
     "mds.json",
@@ -989,6 +1053,24 @@ damaged_array(
 )
 def long_number(study: Study) -> None:
     study.coordinates(f"{'1' * 5000} 2\n3 4\n5 6\n7 8\n")
+
+
+@refused(
+    COORDINATES,
+    "A run of 100,000 digits that ends in a letter",
+    "results/rocks/raw/mds_360.txt: row 1: found '1111...' where a number is expected (column 1)",
+)
+def digits_and_a_letter(study: Study) -> None:
+    study.coordinates(f"{'1' * 100_000}x 2\n3 4\n5 6\n7 8\n")
+
+
+@refused(
+    COORDINATES,
+    "A name of 60,000 folders",
+    "results/rocks/raw/mds_360.txt: row 5: image 'a/a/...' has ...",
+)
+def deep_name(study: Study) -> None:
+    study.coordinates(_table([*TRAIN[1:], "a/" * 60_000 + "a"], ["1,2", "3,1", "2,5", "4,3"]))
 
 
 @refused(
@@ -1014,6 +1096,13 @@ def check_spread_is_left_out(study: Study) -> None:
     study.coordinates(_table(TRAIN, ["1,.1,2,.3", "2,.2,1,.1", "3,.1,5,.2", "4,.3,3,.4"], "image,a,a_sd,b,b_sd"))
     study.coordinates(_table(VALIDATION, ["1,.1,2,.3", "2,.2,1,.1"], "image,a,a_sd,b,b_sd"), "120")
     assert list(study.run().tables["train"]) == ["a", "b"]
+
+
+@handled(COORDINATES, "Characters that turn the direction of writing, which come with copied paths", "Ignored.")
+def check_direction_of_writing(study: Study) -> None:
+    study.coordinates(_table([f"\u202a{name}\u202c" for name in TRAIN], ["1,2", "2,1", "3,5", "4,3"], "image,\u200fa,\u2067b"))
+    study.coordinates(_table(VALIDATION, ["1,2", "2,1"], "image,\u200fa,b"), "120")
+    assert list(study.run().tables["train"]) == ["\u200fa", "b"]
 
 
 @handled(COORDINATES, "A typographic minus or dash before a number", "Read as a minus.")

@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -13,14 +16,19 @@ import numpy as np
 import pandas as pd
 
 from rockspace.config_files import without_repetition
-from rockspace.errors import RockspaceError, listed
+from rockspace.errors import RockspaceError, listed, printable
 
 SUFFIXES = frozenset({".npy", ".npz", ".mat", ".parquet", ".pq", ".json", ".jsonl", ".ndjson"})
+_MATLAB_NESTED = ("cell", "struct", "object", "opaque", "sparse")  # whose shape does not say how many numbers they hold
+_MATLAB_HEADER_BYTES, _MATLAB_COMPRESSED = 128, 15
 _STARTS = {".npy": b"\x93NUMPY", ".npz": b"PK"}
 MAX_BYTES = 8_000_000_000  # two thousand numbers for each of a million images
 MAX_EXPANSION = 200  # of compressed arrays; only zeros without end take less
+CHUNK_BYTES = 1 << 20  # read at a time
 NUMBER_BYTES = 8  # in MATLAB and Parquet files, which say how many numbers they hold; at most
 JSON_IN_MEMORY = 20  # times its size as text
+# Byte order marks, spaces without width, and what turns the direction of writing, which programs add to what is copied.
+INVISIBLE = re.compile("[\ufeff\u200b\u202a-\u202e\u2066-\u2069]")
 VARIABLE = "config key dataset.columns.variable"
 """Where a user says which of several arrays holds people's coordinates."""
 
@@ -122,8 +130,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
-        return " ".join(value.split())
-    if value is None or value is pd.NA or value is pd.NaT or value != value:  # NaN
+        return printable(" ".join(INVISIBLE.sub("", value).split()), len(value))
+    if value is None or value is pd.NA or value is pd.NaT or (np.isscalar(value) and value != value):  # NaN
         return ""
     return str(value)
 
@@ -141,7 +149,7 @@ def _of_array(path: Path, array: np.ndarray) -> Frame:
 
 
 def _rows(path: Path, what: str, array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "fiubUS" or array.ndim not in (1, 2) or not array.size:
+    if array.dtype.kind not in "fiubUS" or array.ndim not in (1, 2) or not array.nbytes:
         shape = " x ".join(map(str, array.shape)) or "a single value"
         raise RockspaceError(f"{path}: {what} is {shape} of type {array.dtype}; expected numbers, a row for each image")
     return array
@@ -181,7 +189,11 @@ def _matlab_variables(path: Path) -> dict[str, np.ndarray]:
     import scipy.io
 
     try:
-        _check_bytes(path, NUMBER_BYTES * sum(math.prod(shape) for _, shape, _ in scipy.io.whosmat(path)))
+        held = scipy.io.whosmat(path)
+        size = NUMBER_BYTES * sum(math.prod(shape) for _, shape, _ in held)
+        if any(kind in _MATLAB_NESTED for _, _, kind in held):
+            size += NUMBER_BYTES * _inflated_bytes(path)
+        _check_bytes(path, size)
         found = scipy.io.loadmat(path, simplify_cells=True)
     except (scipy.io.matlab.MatReadError, zlib.error, KeyError) as error:
         raise ValueError(error) from error
@@ -198,6 +210,28 @@ def _matlab_variables(path: Path) -> dict[str, np.ndarray]:
             fields = {f"{name}.{field}": part for field, part in value.items()} if isinstance(value, dict) else {}
             variables |= {key: _plain(part) for key, part in (fields or {name: value}).items()}
     return variables
+
+
+def _inflated_bytes(path: Path) -> int:
+    """Count the bytes in a MATLAB file of version 5 to 7 with its variables unpacked, up to more than are read."""
+    size = 0
+    with path.open("rb") as file:
+        order = "<" if file.read(_MATLAB_HEADER_BYTES).endswith(b"IM") else ">"
+        while len(tag := file.read(8)) == 8:
+            kind, left = struct.unpack(f"{order}II", tag)
+            if kind != _MATLAB_COMPRESSED:
+                size += left
+                file.seek(left, os.SEEK_CUR)
+                continue
+            unpacking = zlib.decompressobj()
+            while size <= MAX_BYTES and left and (packed := file.read(min(left, CHUNK_BYTES))):
+                left -= len(packed)
+                while packed and size <= MAX_BYTES:
+                    size += len(unpacking.decompress(packed, CHUNK_BYTES))
+                    packed = unpacking.unconsumed_tail
+            if size > MAX_BYTES:
+                break
+    return size
 
 
 def _stacked(items: list[Any]) -> Any:
@@ -231,12 +265,24 @@ def _of_parquet(path: Path, variable: str | None, key: str) -> Frame:
         groups = [described.row_group(i) for i in range(described.num_row_groups)]
         values = sum(group.column(i).num_values for group in groups for i in range(group.num_columns))
         _check_bytes(path, NUMBER_BYTES * values)
-        frame = pd.read_parquet(path)
+        # A text that rows repeat is stored once, and stays one until it is known how long all are.
+        leaves = [described.schema.column(i) for i in range(described.num_columns)]
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and not leaf.max_repetition_level]
+        frame = pd.read_parquet(path, read_dictionary=texts)
+        _check_bytes(path, sum(_text_bytes(frame.iloc[:, i]) for i in range(frame.shape[1])))
     except ImportError as error:
         raise RockspaceError(
             f"{path}: Parquet files need pyarrow (`pip install pyarrow`), or save it as CSV"
         ) from error
     return _of_frame(path, frame, variable, key)
+
+
+def _text_bytes(column: pd.Series) -> int:
+    """The length of all texts of a column that holds each of them once."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return 0
+    lengths = np.array([len(str(text)) for text in column.cat.categories], dtype=np.int64)
+    return int(lengths[column.cat.codes[column.cat.codes >= 0]].sum())
 
 
 def _of_frame(path: Path, frame: pd.DataFrame, variable: str | None, key: str) -> Frame:

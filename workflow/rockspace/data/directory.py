@@ -10,6 +10,7 @@ from rockspace.artifacts import copy
 from rockspace.data.manifest import Entry, describe
 from rockspace.data.names import place
 from rockspace.data.patterns import Child, find
+from rockspace.data.web import MAX_FILE_BYTES
 from rockspace.errors import RockspaceError
 
 
@@ -25,7 +26,7 @@ def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
 
     Raises:
         RockspaceError: ``source`` is not a readable folder, or a pattern matches nothing, or a file is none that
-            ends, such as a pipe.
+            ends, such as a pipe, or longer than an archive may hold.
     """
     if not os.path.isdir(source):
         raise RockspaceError(f"dataset.directory: {source} is not a folder; it must hold a copy of the archive")
@@ -54,6 +55,8 @@ def list_folder(source: Path, patterns: Sequence[str]) -> dict[str, Path]:
             raise RockspaceError(
                 f"{file} is no regular file but a pipe, socket or device; narrow the pattern or remove it"
             )
+        if file.exists() and file.stat().st_size > MAX_FILE_BYTES:
+            raise RockspaceError(f"{file}: longer than {MAX_FILE_BYTES:,} bytes; narrow the pattern or remove it")
     return found
 
 

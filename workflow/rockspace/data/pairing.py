@@ -20,7 +20,9 @@ from rockspace.errors import RockspaceError, listed
 OTHER_SUFFIXES = frozenset(  # of images that are not read
     {".heic", ".heif", ".svg", ".pdf", ".eps", ".psd", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".jp2"}
 )
+_ANY_SUFFIXES = SUFFIXES | OTHER_SUFFIXES
 ORDERS = ("name", "natural", "path")
+LONGEST_HEADER = 200  # characters
 SHORTEST_NUMBERING = 3  # rows; with fewer, 1, 2 may be coordinates
 
 # The last words of a header count: "Stim Nr" and "imageID" number images, "number of legs" and "object size" do not.
@@ -204,11 +206,12 @@ def _by_text(table: Table, column: str, images: _Images, loosely: bool = False) 
         parts = _parts(image, loosely)
         for length in range(1, len(parts) + 1):
             ends[parts[:length]].append(i)
+    deepest = max(map(len, ends), default=0)
     found: list[tuple[int, list[int]]] = []
     longest: dict[int, int] = defaultdict(int)
     for cell in table.cells[column]:
         parts = _parts(cell, loosely)
-        length = next((n for n in range(len(parts), 0, -1) if parts[:n] in ends), 0)
+        length = next((n for n in range(min(len(parts), deepest), 0, -1) if parts[:n] in ends), 0)
         likely = ends[parts[:length]] if length else []
         for same in (_folded, _without_suffix, str):  # files that differ in their suffix or in case alone
             exact = [i for i in likely if same(_end(images.paths[i], length)) == same(_end(cell, length))]
@@ -471,7 +474,8 @@ def _may_name(table: Table, column: str, numbering: Sequence[str]) -> bool:
 
 def is_called_like_names(table: Table, column: str) -> bool:
     """Whether a column has a header such as those of columns that name or number images."""
-    return _NUMBERING.fullmatch(column.lower()) is not None
+    # Its last words say it, and are soon compared.
+    return _NUMBERING.fullmatch(column.lower()[-LONGEST_HEADER:]) is not None
 
 
 def _is_index(table: Table, column: str) -> bool:
@@ -533,8 +537,8 @@ def _parts(name: str, loosely: bool = False) -> tuple[str, ...]:
     """The segments of a path or of that of an address, from its end, without an image's suffix."""
     name = unquote(urlsplit(name).path) if "://" in name else name
     parts = [part for part in " ".join(_folded(name).split()).split("/") if part not in ("", ".")]
-    while parts and PurePosixPath(parts[-1]).suffix in SUFFIXES | OTHER_SUFFIXES:  # scan.jpg.png
-        parts[-1] = PurePosixPath(parts[-1]).stem
+    while parts and (split := os.path.splitext(parts[-1]))[1] in _ANY_SUFFIXES:  # scan.jpg.png
+        parts[-1] = split[0]
     if loosely:
         parts = [re.sub(r"[\s_-]+", " ", re.sub(r"(?<!\d)0+(?=\d)", "", part)) for part in parts]
     return tuple(reversed(parts))

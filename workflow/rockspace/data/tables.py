@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from rockspace.data import arrays
-from rockspace.errors import RockspaceError, listed
+from rockspace.errors import RockspaceError, is_printable, listed
 
 DELIMITERS = [",", ";", "\t", "|", " "]
 MOST_CELLS = 5_000_000  # of an array that is read as text; there are embeddings with more
@@ -26,7 +26,7 @@ SNIFFED_LINES, SNIFFED_CHARACTERS = 100, 200_000  # for detecting the delimiter
 # In lower case; the last two are dashes.
 MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", ".", "-", "--", "\u2013", "\u2014"})
 
-_NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:e[+-]?\d+)?|[+-]?inf(?:inity)?", re.IGNORECASE)
 _LARGEST = 1e30  # networks compute in 32 bits; what lies beyond marks missing values
 _MINUS = re.compile(r"^[\u2010-\u2013\u2212\ufe63\uff0d]|(?<=[eE])\u2212")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # thousands as English writes them, or three decimals
@@ -57,6 +57,12 @@ class Table:
     path: Path
     cells: pd.DataFrame
     unnamed: frozenset[str]
+
+    def __post_init__(self) -> None:
+        """Refuse names of columns that a terminal or a page would obey."""
+        for name in self.cells:
+            if not is_printable(name):
+                raise RockspaceError(f"{self.path}: a control character in the name of column {name!r}; rename it")
 
     @property
     def has_header(self) -> bool:
@@ -94,7 +100,7 @@ def read_table(path: Path, *, has_header: bool = False, variable: str | None = N
     """
     if path.suffix.lower() in arrays.SUFFIXES:
         frame, unnamed, _ = arrays.read_frame(path, variable)
-        if frame.size > MOST_CELLS:
+        if frame.size > MOST_CELLS or frame.shape[1] > MAX_COLUMNS:
             raise RockspaceError(
                 f"{path}: {len(frame)} x {frame.shape[1]} cells are too many for a table of coordinates"
             )
@@ -226,7 +232,7 @@ def _decoded(path: Path) -> str:
         except UnicodeDecodeError:
             continue
         if not re.search(r"[\x00-\x08\x0e-\x1f]", text):
-            return re.sub(r"[\ufeff\u200b]", "", text)  # further byte order marks and spaces without width
+            return arrays.INVISIBLE.sub("", text)
     raise RockspaceError(f"{path}: not a text file; save it as text in UTF-8")
 
 

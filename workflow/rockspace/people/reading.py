@@ -4,7 +4,7 @@ Apart from `rockspace.people.coordinates`, so that a change here trains nothing 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -44,6 +44,7 @@ _LIKE_NUMBER = re.compile(
     r"\d*[.,]\d+(?:d[+-]?\d+|[+-]\d.*[ij]|\s*(?:±|\+/-|\(|\[).*|\s*[^\W\d]{1,4}))",
     re.IGNORECASE,
 )
+_LONGEST_LIKE_NUMBER = 100  # characters
 # What stands for missing values in SPSS, MATLAB and many a questionnaire.
 _MISSING_CODE = re.compile(r"(?:[-\u2212]9|[-+\u2212]?(?:99+(?:[.,]9+)?|77+|88+))(?:[.,]0+)?")
 _MIN_ROWS_OF_CODES = 6  # fewer rows of whole numbers tell nothing
@@ -194,10 +195,11 @@ def _dimensions(
         others = [name for name in table.cells if name not in wanted and name not in known]
         return {name: name for name in wanted}, dict.fromkeys(others, "not in dataset.dimensions")
     taken, ignored = [], {}
+    spreads = _spreads(list(table.cells))
     for column in table.cells:
         if column in known:
             continue
-        if reason := _reason_to_ignore(table, column, numbering, constant=not (partial or wanted)):
+        if reason := _reason_to_ignore(table, column, numbering, spreads, constant=not (partial or wanted)):
             ignored[column] = reason
         else:
             taken.append(column)
@@ -214,7 +216,9 @@ def _dimensions(
     return dict(zip(wanted or taken, taken, strict=True)), ignored
 
 
-def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], constant: bool) -> str | None:
+def _reason_to_ignore(
+    table: Table, column: str, numbering: Sequence[str], spreads: Collection[str], constant: bool
+) -> str | None:
     cells = table.cells[column]
     word = "" if column in table.unnamed else column.strip().lower()
     if column in numbering:
@@ -230,7 +234,7 @@ def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], const
         return "codes"
     if _LOGS.fullmatch(word):
         return "times or numbers of trials"
-    if _is_spread(word, table.cells):
+    if word and column in spreads:
         return "spread"
     if _COUNTS.fullmatch(word) and are_integers(cells):
         return "counts"
@@ -241,24 +245,27 @@ def _reason_to_ignore(table: Table, column: str, numbering: Sequence[str], const
     return None
 
 
-def _is_spread(word: str, columns: Sequence[str]) -> bool:
-    """Whether a column is called by a measure of spread: ``sd``, or ``x_sd`` beside ``x`` or ``x_mean``, or ``xsd`` beside ``xmean``."""
+def _spreads(columns: Sequence[str]) -> set[str]:
+    """The columns that are called by a measure of spread: ``sd``, or ``x_sd`` beside ``x`` or ``x_mean``, or ``xsd`` beside ``xmean``."""
 
     def without(before: str, after: str, name: str, sign: str = r"[\W_]+") -> str:
         return re.sub(rf"^{before}{sign}|{sign}{after}$", "", name)
 
-    names = {column.strip().lower() for column in columns}
-    of = without(_SPREAD, _LIMIT, word)
-    if re.fullmatch(_SPREAD, word) or (of != word and of in {without(_MEAN, _MEAN, name) for name in names}):
-        return True
+    words = {column: column.strip().lower() for column in columns}
+    means = {without(_MEAN, _MEAN, word) for word in words.values()}
     # A word may end like this by chance, unless that of a mean differs in nothing else.
-    of = without(_LONG_SPREAD, _LONG_SPREAD, word, "")
-    means = {name: without(_LONG_MEAN, _LONG_MEAN, name, "") for name in names}
-    return of != word and any(of == rest != name for name, rest in means.items())
+    long_means = {rest for word in words.values() if (rest := without(_LONG_MEAN, _LONG_MEAN, word, "")) != word}
+
+    def is_spread(word: str) -> bool:
+        of, of_long = without(_SPREAD, _LIMIT, word), without(_LONG_SPREAD, _LONG_SPREAD, word, "")
+        is_beside_mean = (of != word and of in means) or (of_long != word and of_long in long_means)
+        return is_beside_mean or re.fullmatch(_SPREAD, word) is not None
+
+    return {column for column, word in words.items() if is_spread(word)}
 
 
 def _is_like_number(cell: str) -> bool:
-    return is_number(cell) or _LIKE_NUMBER.fullmatch(cell) is not None
+    return is_number(cell) or (len(cell) <= _LONGEST_LIKE_NUMBER and _LIKE_NUMBER.fullmatch(cell) is not None)
 
 
 def _refuse_doubtful(table: Table, taken: Sequence[str], partial: bool) -> None:
