@@ -1100,7 +1100,9 @@ def check_spread_is_left_out(study: Study) -> None:
 
 @handled(COORDINATES, "Characters that turn the direction of writing, which come with copied paths", "Ignored.")
 def check_direction_of_writing(study: Study) -> None:
-    study.coordinates(_table([f"\u202a{name}\u202c" for name in TRAIN], ["1,2", "2,1", "3,5", "4,3"], "image,\u200fa,\u2067b"))
+    study.coordinates(
+        _table([f"\u202a{name}\u202c" for name in TRAIN], ["1,2", "2,1", "3,5", "4,3"], "image,\u200fa,\u2067b")
+    )
     study.coordinates(_table(VALIDATION, ["1,2", "2,1"], "image,\u200fa,b"), "120")
     assert list(study.run().tables["train"]) == ["\u200fa", "b"]
 

@@ -197,7 +197,10 @@ def test_a_wrong_configuration_stops_before_any_job_with_one_line(finished, chan
     [
         (os.mkfifo, "photos/a.png is no regular file but a pipe, socket or device"),
         (lambda path: path.symlink_to("/dev/zero"), "photos/a.png is no regular file but a pipe, socket or device"),
-        (lambda path: path.touch() or os.truncate(path, 10**10), "photos/a.png: longer than 5,000,000,000 bytes; narrow"),
+        (
+            lambda path: path.touch() or os.truncate(path, 10**10),
+            "photos/a.png: longer than 5,000,000,000 bytes; narrow",
+        ),
         (lambda path: path.symlink_to("a.png"), "photos/a.png cannot be read: Too many levels of symbolic links"),
         (lambda path: path.symlink_to("none"), "photos/a.png cannot be read: No such file or directory"),
     ],

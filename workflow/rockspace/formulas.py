@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from rockspace.errors import RockspaceError
 
 # In some languages a semicolon begins the next cell, whatever the file means by it. Signs alone compute nothing.
-_FORMULA = re.compile(r"(?:^|[;\t\r\n])[^\S\t\r\n]*(?P<formula>[=+\-@\uff1d\uff0b\uff0d\uff20][^;\t\r\n]*\w[^;\t\r\n]*)")
+_FORMULA = re.compile(
+    r"(?:^|[;\t\r\n])[^\S\t\r\n]*(?P<formula>[=+\-@\uff1d\uff0b\uff0d\uff20][^;\t\r\n]*\w[^;\t\r\n]*)"
+)
 _NUMBER = re.compile(r"[+-][\d.,]*\d[\d.,]*(?:e[+-]?\d+)?\s*%?\s*", re.IGNORECASE)
 
 
