@@ -52,8 +52,12 @@ def fetch(backbone: str, destination: Path, *, patience: Patience = PATIENCE) ->
         # HDF5 ends the process if writing to a disk fails, so its file is made in memory, as part of an archive.
         whole = partial.with_name("whole.keras")
         network.save(whole)
-        with zipfile.ZipFile(whole) as archive, archive.open("model.weights.h5") as weights, partial.open("wb") as file:
-            shutil.copyfileobj(weights, file)
+        with (
+            zipfile.ZipFile(whole) as archive,
+            archive.open("model.weights.h5") as weights,
+            partial.open("wb") as target,
+        ):
+            shutil.copyfileobj(weights, target)
 
 
 def lite_checkpoint(variant: str) -> Path:
