@@ -191,6 +191,12 @@ wrong_value(
     "config: finetune.epochs: found -3; allowed: at least 0 (...)",
 )
 wrong_value(
+    "A number beyond what a study can use",
+    "procrustes.bootstraps",
+    10**9,
+    "config: procrustes.bootstraps: found 1000000000; allowed: at most 100000 (...)",
+)
+wrong_value(
     "A word instead of a number",
     "finetune.learning_rate",
     "small",
