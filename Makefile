@@ -74,7 +74,7 @@ report: env
 
 new-study: env
 	@[ -n "$$NAME" ] || { echo "error: NAME is missing: make new-study NAME=mine FOLDER=path/to/folder" >&2; exit 1; }
-	@$(BIN)/python -m rockspace.new_study "$$NAME" $${FOLDER:+"$$FOLDER"}
+	@$(BIN)/python -m rockspace.new_study -- "$$NAME" $${FOLDER:+"$$FOLDER"}
 
 docs: env
 	$(BIN)/python -m pdoc --docformat google --no-show-source --output-directory docs/reference rockspace $(MODULES)

@@ -1,6 +1,8 @@
 """Networks in .keras files: the same function as in the file, whatever it is made of, or one line that says why not."""
 
+import json
 import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -322,3 +324,33 @@ def test_a_description_without_end_is_one_line(tmp_path, config):
         archive.writestr("config.json", config)
     with pytest.raises(RockspaceError, match="of Keras 3"):
         keras_file.layers(str(tmp_path / "n.keras"))
+
+
+def changed(path: Path, **members: bytes) -> None:
+    """Write a network with other members in its file: ``config`` and ``weights``."""
+    functional().save(path)
+    names = {"config.json": "config", "model.weights.h5": "weights"}
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, own in content.items():
+            archive.writestr(name, members.get(names.get(name, ""), own))
+
+
+def test_weights_that_unpack_without_end_are_one_line(tmp_path):
+    changed(tmp_path / "n.keras", weights=bytes(201_000_000))
+    with pytest.raises(RockspaceError, match=r"its content takes 201,[0-9,]+ bytes, more than 200 times"):
+        keras_file.layers(str(tmp_path / "n.keras"))
+
+
+def test_a_description_that_keras_stumbles_on_is_one_line(tmp_path):
+    with_weights = functional()
+    description = json.loads(with_weights.to_json())
+    for dense in (part for part in description["config"]["layers"] if part["class_name"] == "Dense"):
+        dense["config"]["units"] = 10**19  # more than TensorFlow counts
+    deep = b'{"class_name":' * 900 + b"1" + b"}" * 900
+    for config in (json.dumps(description).encode(), deep):
+        changed(tmp_path / "n.keras", config=config)
+        with pytest.raises(RockspaceError, match=r"n\.keras: (cannot be loaded|no \.keras file)") as caught:
+            keras_file.layers(str(tmp_path / "n.keras"))
+        assert "\n" not in str(caught.value)

@@ -149,11 +149,12 @@ def test_the_config_that_is_written_is_valid_and_says_what_was_found(folder, mon
         main(["pets"])
 
 
-@pytest.mark.parametrize("name", ["../pets", "a: b", "{", "- a", "a #b"])
+@pytest.mark.parametrize("name", ["../pets", "a/b", "a: b", "{", "- a", "a #b", "a" * 300])
 def test_a_name_that_is_no_folders_name_is_refused(monkeypatch, name):
     monkeypatch.chdir(ROOT)
-    with pytest.raises(RockspaceError, match="study: found"):
-        new_study(name, None)
+    for call in (lambda: new_study(name, None), lambda: main(["--", name])):
+        with pytest.raises(RockspaceError, match="study: found"):
+            call()
 
 
 @pytest.mark.parametrize("name", ["007", "1e3", "null", "true"])

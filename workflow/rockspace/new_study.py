@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from rockspace.artifacts import write_text
-from rockspace.config import laid_over, source_of_labels, validated, validation_rule
+from rockspace.config import check_part, laid_over, source_of_labels, validated, validation_rule
 from rockspace.data.catalog import NO_LABEL
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError, listed
@@ -129,6 +129,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("name", help="name of the study, and of its config file")
     parser.add_argument("folder", nargs="?", type=Path, help="folder with images and their coordinates")
     given = parser.parse_args(arguments)
+    check_part({"study": given.name})
     path = DEFAULT.with_name(f"{given.name}.yaml")
     if path.exists():
         raise RockspaceError(f"{path} exists; choose another name or remove it")

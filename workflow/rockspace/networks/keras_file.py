@@ -24,8 +24,11 @@ from rockspace.networks.rewiring import copy_of
 ANY_SIZE = 224
 """Side (pixels) at which a network for images of any size is looked at."""
 
-MAX_CONFIG_BYTES = 100_000_000
-"""Of a network's description, a thousand times what a large one takes; in a zip archive, few bytes become any number."""
+MAX_CONFIG_BYTES = 20_000_000
+"""Of a network's description, ten times what a large one takes; in a zip archive, few bytes become any number."""
+
+MAX_EXPANSION = 200
+"""Times its own size that a file may unpack to; only zeros without end take less."""
 
 PIXELS = "pixels"
 TAKEN = (PIXELS, PREPROCESSING, POOLED, PENULTIMATE, "predictions", "coordinates")
@@ -122,16 +125,7 @@ def _load(path: Path) -> keras.Model:
     _refuse_foreign_classes(path)
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (
-        ValueError,
-        TypeError,
-        OSError,
-        KeyError,
-        AttributeError,
-        ImportError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:
+    except Exception as error:  # of Keras, TensorFlow or HDF5, whichever stumbles on the file first
         raise RockspaceError(
             f"{path}: cannot be loaded ({' '.join(str(error).split())[:200]}); save it again with Keras 3"
         ) from error
@@ -168,7 +162,12 @@ def _refuse_foreign_classes(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
                 raise ValueError(f"its description is longer than {MAX_CONFIG_BYTES:,} bytes")
-            config = json.loads(archive.read("config.json"))
+            unpacked = sum(member.file_size for member in archive.infolist())
+            if unpacked > MAX_EXPANSION * max(path.stat().st_size, 1_000_000):
+                raise ValueError(
+                    f"its content takes {unpacked:,} bytes, more than {MAX_EXPANSION} times those of the file"
+                )
+            parts = list(_objects(json.loads(archive.read("config.json"))))
     except (
         OSError,
         zipfile.BadZipFile,
@@ -178,7 +177,7 @@ def _refuse_foreign_classes(path: Path) -> None:
         RuntimeError,
     ) as error:  # also recursion, passwords
         raise RockspaceError(f"{path}: no .keras file of Keras 3 ({error}); save it with model.save") from error
-    for part in _objects(config):
+    for part in parts:
         name, home = part["class_name"], str(part.get("module") or "").partition(".")[0]
         if (home, name) == ("builtins", "function"):
             home, name = "", str(part["config"])
