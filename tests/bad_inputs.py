@@ -1079,6 +1079,13 @@ def deep_name(study: Study) -> None:
     study.coordinates(_table([*TRAIN[1:], "a/" * 60_000 + "a"], ["1,2", "3,1", "2,5", "4,3"]))
 
 
+wrong_coordinates(
+    "A control character",
+    _table(TRAIN, ["1,2", "3,1", "2,5", "4,3\x9b31m"]),
+    "not a text file; save it as text in UTF-8",
+)
+
+
 @refused(
     COORDINATES,
     "A line without end",

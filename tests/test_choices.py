@@ -283,6 +283,11 @@ def test_counts_are_read_by_image_and_category(tmp_path):
     assert choices.responses["person"].unique().tolist() == [""]
 
 
+def test_a_name_written_in_two_ways_is_one_person(tmp_path):
+    choices = read(tmp_path, "person,image,response\ncaf\u00e9,L0_train_01,L1\ncafe\u0301,L0_train_02,L2\n")
+    assert counted(choices, "person") == {"caf\u00e9": 2}
+
+
 @pytest.mark.parametrize(
     "text",
     ["sep=;\r\nBild;L0;L1\r\n{};3;2,0\r\n", "# counts\nimage\tL0\tL1\n{}\t3.0\t2\n", "\ufeffimage;L0;L1;\n{};3;2;\n"],

@@ -260,3 +260,15 @@ def test_tensors_with_tokens_before_images_are_no_layers(tmp_path, images):
     assert onnx_file.layers(str(path)).names == ["map", "places", "tokens"]
     found = embedded(path, images, ["map", "tokens"])
     np.testing.assert_allclose(found["tokens"], found["map"], rtol=1e-4, atol=1e-4)
+
+
+def test_a_tensor_with_a_name_that_no_file_can_have_is_a_layer(tmp_path, images, twin):
+    model = onnx.load(onnx_resnet(tmp_path / "r.onnx", twin))
+    old, new = model.graph.node[3].output[0], f"/../{'x' * 1000}\x1b[31m"
+    for node in model.graph.node:
+        for names in (node.input, node.output):
+            names[:] = [new if name == old else name for name in names]
+    onnx.save(model, tmp_path / "r.onnx")
+    name = "x" * 200
+    assert name in onnx_file.layers(str(tmp_path / "r.onnx")).names
+    assert embedded(tmp_path / "r.onnx", images, [name])[name].shape[0] == len(images)

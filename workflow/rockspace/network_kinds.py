@@ -24,6 +24,9 @@ RANDOM = "none"
 PENULTIMATE = "penultimate"
 """What the outputs stand on: the last dense layer of the head, or the features where there is none."""
 
+LONGEST_LAYER = 200
+"""Characters of a layer's name, from which names of files are made."""
+
 POOLED = "pooled"
 """The features of the backbone, which the head stands on; the last layer of a network without a head."""
 
@@ -125,7 +128,7 @@ def kind_of(backbone: str | None) -> Kind:
 
 def layer_name(name: str) -> str:
     """Return the name of a layer as it can stand in names of files: ``/layer1/Relu`` of an ONNX graph as ``layer1.Relu``."""
-    return re.sub(r"[^A-Za-z0-9._-]+", ".", name).lstrip("._-")
+    return re.sub(r"[^A-Za-z0-9._-]+", ".", name).lstrip("._-")[:LONGEST_LAYER]
 
 
 def is_trained(model: dict[str, Any]) -> bool:

@@ -231,8 +231,9 @@ def _decoded(path: Path) -> str:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if not re.search(r"[\x00-\x08\x0e-\x1f]", text):
-            return arrays.INVISIBLE.sub("", text)
+        if re.search(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]", text):
+            break
+        return arrays.INVISIBLE.sub("", text)
     raise RockspaceError(f"{path}: not a text file; save it as text in UTF-8")
 
 

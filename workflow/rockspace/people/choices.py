@@ -139,6 +139,7 @@ def read_choices(files: Sequence[Path], catalog: pd.DataFrame, settings: Mapping
     if settings["file_per_person"]:
         _refuse_namesakes(files)
     kept = pd.concat([reader.read(file) for file in files], ignore_index=True)
+    kept["person"] = kept["person"].map(lambda name: unicodedata.normalize("NFC", name))
     unnamed = listed(sorted(reader.unnamed))
     reader.left_out[f"of conditions not in choices.conditions ({unnamed})"] += reader.unnamed.total()
     reader.notes += [

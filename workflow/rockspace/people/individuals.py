@@ -1,5 +1,6 @@
 """Coordinates of single people, or of halves of them, where a study gives them."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -89,6 +90,6 @@ def individual_coordinates(
             raise RockspaceError(f"{file}: its dimensions are {listed(table)}, and those of the group {listed(group)}")
         table = table.loc[[image for image in catalog.loc[own, "file"] if image in table.index]]
         table.insert(0, "image_id", catalog.set_index("file").loc[table.index, "image_id"])
-        table.insert(0, "individual", person)
+        table.insert(0, "individual", unicodedata.normalize("NFC", person))  # the same in every split
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
