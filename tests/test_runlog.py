@@ -90,6 +90,23 @@ def test_what_the_machine_lacks_is_one_line_even_where_another_error_came_of_it(
     assert line.startswith("error: " + said.format(log=log))
 
 
+def test_modules_in_the_working_folder_do_not_come_before_those_of_python(tmp_path):
+    """In the stage and in the processes that it starts."""
+    for name in ("types", "json", "numpy", "rockspace"):
+        (tmp_path / f"{name}.py").write_text("raise RuntimeError")
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/stage.py").write_text("""if True:
+        from rockspace.runlog import recorded
+        with recorded("stage.log", 2):
+            from joblib import Parallel, delayed
+            print(Parallel(n_jobs=2)(delayed(abs)(i) for i in (-1, -2)))
+        """)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    command = [sys.executable, "scripts/stage.py"]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (0, "[1, 2]\n"), result.stderr
+
+
 def test_a_log_that_cannot_be_made_is_one_line(tmp_path):
     (tmp_path / "logs").touch()
     with (

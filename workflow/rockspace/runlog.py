@@ -55,6 +55,8 @@ def recorded(
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Pictures go to files, whatever the user's own backend of matplotlib is.
     os.environ["MPLBACKEND"] = "agg"
+    # In processes that a stage starts, modules of the working folder, such as a `types.py`, do not come before Python's own.
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
     if not sys.stderr.isatty():
         # A progress bar that ends in a file should not fill it.
         os.environ.setdefault("TQDM_MININTERVAL", "5")
