@@ -62,7 +62,7 @@ verify: env
 
 # Of the run whose overview was made last, unless CONFIG names another; beside the results of that run, wherever they are. The page is
 # made under another name first, so that an interrupted command leaves an older one as it is.
-report: CONFIG := $(if $(filter file,$(origin CONFIG)),$(or $(shell ls -t results/*/config.yaml 2>/dev/null | head -n 1),$(CONFIG)),$(CONFIG))
+report: CONFIG := $(if $(filter file,$(origin CONFIG)),$(or $(shell ls -t results/*/overview.html 2>/dev/null | head -n 1 | sed 's,[^/]*$$,config.yaml,'),$(CONFIG)),$(CONFIG))
 report: env
 	@$(WITH_CONFIG) folder=$$(cd "$$(dirname "$$1")" && pwd); \
 	case $$folder in */results/*) folder=$${folder%/results/*};; *) folder=$$PWD;; esac; \

@@ -1,6 +1,7 @@
 """The report as its readers open it: from disk, in a real browser, with the network off."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -28,6 +29,12 @@ def report(finished) -> Path:
 
 def content(page):
     return page.locator("#app > div > div.overflow-auto")
+
+
+def test_a_report_holds_no_configuration_as_parameters_which_may_name_folders_of_this_machine(report):
+    params = re.findall(r'"params": "(.+?), code=', report.read_text(encoding="utf-8"))
+    assert any("networks=" in each for each in params)  # those of the overview
+    assert not any("early_stopping" in each or "dataset" in each for each in params)
 
 
 def test_the_front_page_answers_in_one_screen(visit, report, finished):
@@ -180,7 +187,8 @@ def test_make_report_is_of_the_run_made_last_unless_a_config_is_named(tmp_path):
         file = place / f"results/{study}/config.yaml"
         file.parent.mkdir(parents=True)
         file.write_text(f"study: {study}\n")
-        os.utime(file, (time.time() - age,) * 2)
+        file.with_name("overview.html").touch()
+        os.utime(file.with_name("overview.html"), (time.time() - age,) * 2)
     said, asked = report()
     assert said == "open results/made-last/report.html"
     assert f"--directory {place} --configfile results/made-last/config.yaml" in asked
@@ -234,6 +242,7 @@ def test_a_folder_of_results_with_a_name_that_is_a_command_is_only_a_name(tmp_pa
     place = clone(tmp_path / "here", 'printf "%s\\n" "$@" >>asked.txt; for last; do :; done; echo >"$last"')
     (place / "results/`touch pwned`$(touch pwned)").mkdir(parents=True)
     (place / "results/`touch pwned`$(touch pwned)/config.yaml").write_text("study: x\n")
+    (place / "results/`touch pwned`$(touch pwned)/overview.html").touch()
     make(place, "report")
     assert "results/`touch pwned`$(touch pwned)/config.yaml" in (place / "asked.txt").read_text()
     assert not (place / "pwned").exists()

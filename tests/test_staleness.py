@@ -26,7 +26,7 @@ COORDINATES = {"coordinates"} | PROCRUSTES
 RESTRUCTURE = {"restructure", "contact_sheet"} | COORDINATES | TFRECORDS
 EVERYTHING = {"download"} | RESTRUCTURE
 # The overview shows the whole configuration, so it is made again with any of it.
-SHOWN = {"overview"}
+SHOWN = {"configuration", "overview"}
 
 (LITE,) = yaml.safe_load(TINY)["models"]
 ROCKS = {"train": "mds_360.txt", "validation": "mds_120.txt"}

@@ -38,6 +38,7 @@ try:
     )
     from rockspace.networks.layer_names import embedded_layers
     from rockspace.people.choices import check_conditions, choice_files
+    from rockspace.report.provenance import without_folders
     from rockspace.sources import digest_of
 except ModuleNotFoundError as error:
     raise WorkflowError(
@@ -82,9 +83,9 @@ REGRESSES = {name: model["objective"] in ("coordinates", "joint") for name, mode
 SEEDS = settings["seeds"]
 # A pretrained network is the same for every seed, unless it is trained.
 SEEDS_OF = {name: SEEDS if has_seed(model) else SEEDS[:1] for name, model in MODELS.items()}
-# What the titles of pictures and pages depend on.
+# What the titles of pictures and pages depend on; a report of Snakemake's shows these parameters.
 ORIGINS = {
-    name: {key: model[key] for key in ("name", "objective", "backbone", "weights", "embeddings")}
+    name: without_folders({key: model[key] for key in ("name", "objective", "backbone", "weights", "embeddings")})
     for name, model in MODELS.items()
 }
 SPLITS = list(settings["dataset"]["splits"])

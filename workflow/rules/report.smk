@@ -193,6 +193,23 @@ rule explorer:
         "../scripts/explorer.py"
 
 
+# A stage of its own, since a report of Snakemake's shows the parameters of stages whose artifacts are in it.
+rule configuration:
+    output:
+        file=f"{STUDY}/config.yaml",
+    log:
+        f"{STUDY}/logs/configuration.log",
+    conda:
+        "../envs/rockspace.yaml"
+    params:
+        config=settings,
+        code=code("configuration"),
+    message:
+        "Writing the whole configuration"
+    script:
+        "../scripts/configuration.py"
+
+
 rule overview:
     input:
         rules.summary.output.page,
@@ -204,6 +221,7 @@ rule overview:
         of_classifiers(rules.mistakes.output.jpg),
         rules.learning_curves.output if TRAINED else [],
         rules.comparison.output.png,
+        config=rules.configuration.output.file,
         manifests=expand(rules.download.output.manifest, files=["raw", "people"]),
         catalog=rules.restructure.output.catalog,
         reading=rules.coordinates.output.reading,
@@ -246,8 +264,6 @@ rule overview:
         results=f"{STUDY}/results.md",
         results_tex=f"{STUDY}/results.tex",
         results_page=f"{STUDY}/results.html",
-        # The complete configuration as a file, which reproduces the run.
-        config=f"{STUDY}/config.yaml",
     log:
         f"{STUDY}/logs/overview.log",
     benchmark:
@@ -255,7 +271,6 @@ rule overview:
     conda:
         "../envs/rockspace.yaml"
     params:
-        config=settings,
         layers=LAST_LAYERS,
         trainings=[(model, str(seed)) for model, seed in TRAININGS],
         networks=[(model, str(seed)) for model, seed in NETWORKS],

@@ -61,6 +61,6 @@ onsuccess:
         files, answer = {"summary": str(here / rules.summary.output.markdown)}, ""
         if overview.exists() and overview.stat().st_mtime > STARTED:
             answer = Path(rules.overview.output.answer).read_text()
-            resolved = shlex.quote(str(here / rules.overview.output.config))
+            resolved = shlex.quote(str(here / rules.configuration.output.file))
             files |= {"report": f"make report CONFIG={shlex.quote(resolved)}", "open": str(here / overview)}
         logger.info(f"\n{closing_words(read_table(summary), settings['study'], files, answer)}")

@@ -37,6 +37,12 @@ def configuration(config: dict[str, Any]) -> str:
     return yaml.safe_dump(json.loads(json.dumps(config)), sort_keys=False, allow_unicode=True, width=100)
 
 
+def read_configuration(path: str | Path) -> dict[str, Any]:
+    """Read what `configuration` wrote."""
+    config: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    return config
+
+
 def without_folders(value: Any, key: str = "") -> Any:
     """Return a configuration for readers elsewhere: of a path of this machine, its last part alone."""
     if isinstance(value, dict):
