@@ -52,7 +52,7 @@ oldest: env
 	ln -sf ../../bin/graphviz-pure .venv/oldest/bin/graphviz-pure
 	.venv/oldest/bin/python -m pytest tests/test_workflow.py tests/test_staleness.py tests/test_module.py tests/test_config_files.py
 
-# Kills and faults of all kinds over a whole small study, then every single write of it disturbed; takes some hours.
+# Kills and faults of all kinds over a whole small study, then every single write of it disturbed; takes about a day.
 chaos: env
 	$(BIN)/python tests/chaos.py
 
