@@ -1,4 +1,4 @@
-# What is given is a text: make computes nothing in it, not even `$(shell ...)`.
+# Values from users are literal: make expands no `$` in them.
 GIVEN := CONFIG CORES NAME FOLDER TESTS
 $(foreach name,$(GIVEN),$(if $(filter command environment,$(origin $(name))),$(eval override $(name) := $$(value $(name)))))
 
@@ -24,7 +24,7 @@ MODULES = $(subst /,.,$(patsubst workflow/%,%,$(basename $(filter-out %/__init__
 
 .PHONY: demo test test-slow coverage chaos study verify report new-study docs dag simulate bench env lint sbom lock
 
-demo: CONFIG := config/demo.yaml
+demo: CONFIG := $(if $(filter file,$(origin CONFIG)),config/demo.yaml,$(CONFIG))
 demo study: env
 	@touch .venv/started
 	@$(WITH_CONFIG) $(SNAKEMAKE) --configfile "$$@"

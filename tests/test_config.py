@@ -237,6 +237,7 @@ def test_a_password_in_an_address_is_refused_without_being_shown():
     ("change", "message"),
     [
         ({"references": [{"label": "x</ScRiPt >", "metric": "held_out_mean_r", "value": 1}]}, r"references\[0\].label: found '</ScRiPt'"),
+        ({"references": [{"label": "x", "metric": "validation_top1", "value": 62.5}]}, r"references\[0\].value: found 62.5; allowed: a share"),
         ({"dataset": {"source": "directory", "directory": "a<!--b"}}, "dataset.directory: found '<!--'"),
         ({"<script></script>": 1}, "config: config: found '</script'"),
         ({"seeds": [[[0] * 50] * 50] * 50}, "config: seeds: more than 100000 values"),

@@ -139,6 +139,7 @@ def test_where_snakemake_cannot_use_its_own_files_one_line_says_why(run, tmp_pat
         (OSError(errno.EFBIG, "File too large"), "a file would be larger than `ulimit -f` or the file system allows at .snakemake"),
         (RuntimeError("can't start new thread"), "no memory is left for .snakemake: run again with fewer jobs"),
         (ValueError("[Errno 13]"), None),
+        (ConnectionError(errno.ECONNREFUSED, "Connection refused"), None),
     ],
 )  # fmt: skip
 def test_so_it_does_of_what_the_machine_lacks(handler, raised, said):

@@ -155,7 +155,13 @@ def make(folder: Path, *arguments: str, **environment: str) -> subprocess.Comple
 
 
 @pytest.mark.parametrize(
-    ("target", "study"), [(["demo"], "demo"), (["study"], "rocks"), (["study", "CONFIG=own.yaml"], "own")]
+    ("target", "study"),
+    [
+        (["demo"], "demo"),
+        (["study"], "rocks"),
+        (["study", "CONFIG=own.yaml"], "own"),
+        (["demo", "CONFIG=own.yaml"], "own"),
+    ],
 )
 def test_a_run_with_nothing_to_do_says_where_its_result_is(tmp_path, target, study):
     place = clone(tmp_path / "here", 'echo "$@"; [ -z "$PAGE" ] || { sleep 1.1; touch "$PAGE"; }')

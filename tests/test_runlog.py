@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rockspace.errors import RockspaceError
+from rockspace.machine_faults import fault_of_the_machine
 from rockspace.runlog import LOG_ALONE, recorded
 
 
@@ -88,6 +89,11 @@ def test_what_the_machine_lacks_is_one_line_even_where_another_error_came_of_it(
         raise RuntimeError("as it came out") from error
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: " + said.format(log=log))
+
+
+@pytest.mark.parametrize("error", [ValueError("permission denied in label"), OSError(errno.ENOTCONN, "of a socket")])
+def test_what_sounds_like_the_machine_and_is_another_fault_stays_one(error):
+    assert fault_of_the_machine(error, "x") is None
 
 
 def test_modules_in_the_working_folder_do_not_come_before_those_of_python(tmp_path):

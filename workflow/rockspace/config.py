@@ -350,6 +350,11 @@ def _check_across_keys(config: dict[str, Any]) -> None:
             f"config: choices.files: found {json.dumps(config['choices']['files'])}; allowed: nothing, since people chose among "
             "labels and dataset.labels is none"
         )
+    for i, reference in enumerate(config["references"]):
+        if reference["metric"] == "validation_top1" and not 0 <= reference["value"] <= 1:
+            raise RockspaceError(
+                f"config: references[{i}].value: found {reference['value']}; allowed: a share from 0 to 1, such as 0.625 for 62.5 %"
+            )
     columns = dataset["columns"]
     for role, other in (("dimension", "value"), ("value", "dimension")):
         if role in columns and other not in columns:

@@ -164,7 +164,7 @@ def _checked_value(path: Path, event: Any) -> Any:
         return event.value
     try:
         value = reader.construct_object(yaml.ScalarNode(tag, event.value))
-        str(value)  # which nothing can write of a number of thousands of digits
+        str(value)  # fails for whole numbers of more than 4,300 digits, which Python does not write
         return value
     except (ValueError, TypeError, OverflowError, AttributeError, IndexError, KeyError, yaml.YAMLError) as error:
         shown = event.value if len(event.value) <= LONGEST_SHOWN else f"{event.value[:LONGEST_SHOWN]}..."

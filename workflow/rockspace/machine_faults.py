@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 
 from rockspace.errors import printable
 
@@ -25,7 +26,11 @@ _FAULTS = {
     errno.ESTALE: _GONE,
     errno.ENOTCONN: _GONE,
 }
-_IN_WORDS = {os.strerror(number).lower(): fault for number, fault in _FAULTS.items()} | {
+# Without a number these words may be said of anything.
+_SAID_OF_ANYTHING = (errno.EACCES, errno.EPERM, errno.ENOTCONN)
+_IN_WORDS = {
+    os.strerror(number).lower(): fault for number, fault in _FAULTS.items() if number not in _SAID_OF_ANYTHING
+} | {
     "failed to map segment from shared object": _NO_MEMORY,
     "can't start new thread": _NO_MEMORY,
 }
@@ -42,8 +47,9 @@ def fault_of_the_machine(error: BaseException | None, what: str) -> str | None:
         number = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
         file = getattr(error, "filename", None)
         where = what if file is None else printable(os.fsdecode(file))
+        is_of_a_socket = number == errno.ENOTCONN and file is None
         fault = _FAULTS[number] % where if number in _FAULTS else fault_in_words(str(error), where)
-        if fault is not None:
+        if fault is not None and not is_of_a_socket:
             return fault
         error = error.__cause__ or error.__context__
     return None
@@ -51,4 +57,8 @@ def fault_of_the_machine(error: BaseException | None, what: str) -> str | None:
 
 def fault_in_words(text: str, what: str) -> str | None:
     """Return what to do if a text tells of a fault of the machine, as libraries and stack traces do in words alone."""
-    return next((fault % what for words, fault in _IN_WORDS.items() if words in text.lower()), None)
+    numbers = [int(number) for number in re.findall(r"\[Errno (\d{1,3})\] \w", text)]
+    named = [_FAULTS[number] for number in numbers if number in _FAULTS]
+    return next((fault % what for fault in named), None) or next(
+        (fault % what for words, fault in _IN_WORDS.items() if words in text.lower()), None
+    )

@@ -108,7 +108,7 @@ REFITS = settings["finetune"]["refit"] and settings["finetune"]["selection"] == 
 
 
 def any_of(names):
-    """A pattern of a wildcard for these values alone."""
+    """A pattern of a wildcard for these values alone, and for nothing where there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 

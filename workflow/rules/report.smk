@@ -199,6 +199,8 @@ rule configuration:
         file=f"{STUDY}/config.yaml",
     log:
         f"{STUDY}/logs/configuration.log",
+    benchmark:
+        f"{STUDY}/benchmarks/configuration.tsv"
     conda:
         "../envs/rockspace.yaml"
     params:

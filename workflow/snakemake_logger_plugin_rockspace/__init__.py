@@ -71,7 +71,7 @@ USUAL = (
 # Around a message for the user, where in the rules it was raised.
 _WHERE = re.compile(r'^WorkflowError in file .*, line \d+:\n(?P<message>.*)\n  File ".*", line \d+, in <module>')
 # Of a stack trace of Snakemake's, what the system says and of which file.
-_OF_SYSTEM = re.compile(r"^(\w+: )?\[Errno \d+\] (?P<why>[^:\n]+)(: '(?P<file>.*)')?$", re.MULTILINE)
+_OF_SYSTEM = re.compile(r"^(\w+: )?\[Errno \d+\] (?P<why>[^:\n]+)(: '(?P<file>[^']*)'( -> '.*')?)?$", re.MULTILINE)
 # What begins a line that says why a stage failed: words for the user, or the end of a stack trace.
 _RAISED = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ ERROR (error: )?|^(?=[A-Z_a-z.]+(Error|Exception|Interrupt)(:|$))")
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ (?P<level>[A-Z]+) ")
@@ -156,11 +156,11 @@ class LogHandler(LogHandlerBase):
         self.ended = threading.Event()
         if not self.as_snakemake_has_it:
             os.environ[LOG_ALONE] = "1"
-        self.heeded: dict[int, Any] = {}
+        self.previous_handlers: dict[int, Any] = {}
         if threading.current_thread() is threading.main_thread():
             # `nohup`, and a shell for what runs in the background, have them ignored.
             heeded = [number for number in (SIGINT, SIGHUP) if getsignal(number) in (SIG_DFL, default_int_handler)]
-            self.heeded = {number: signal(number, self._stop) for number in heeded}
+            self.previous_handlers = {number: signal(number, self._stop) for number in heeded}
         # Loggers are made before configurations are read: nothing else of a workflow could refuse one that runs code.
         try:
             for file in _config_files():
@@ -185,7 +185,7 @@ class LogHandler(LogHandlerBase):
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         """End the run at Ctrl-C, or as its terminal is closed; more of them would interrupt what ends the jobs."""
-        for each in self.heeded:
+        for each in self.previous_handlers:
             signal(each, _ignore)
         self.stopped = True
         raise SystemExit(128 + number)
@@ -208,9 +208,9 @@ class LogHandler(LogHandlerBase):
         self.errors.clear()
         self.failed.clear()
         if not self.stopped:  # else the process is ending, which nothing should interrupt
-            for number, handler in self.heeded.items():
+            for number, handler in self.previous_handlers.items():
                 signal(number, handler)
-        self.heeded.clear()
+        self.previous_handlers.clear()
         self.stopped = False
         super().close()
 
@@ -337,6 +337,10 @@ class _Stream(io.TextIOBase):
             self._stream.flush()
         return len(text)
 
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
     def isatty(self) -> bool:
         return self._stream.isatty()
 
@@ -357,9 +361,11 @@ def _in_words(error: str) -> str:
     """Put a stack trace of Snakemake's about what the machine lacks, or a file that cannot be used, into one line."""
     found = _OF_SYSTEM.search(error)
     file = (found and found["file"]) or ".snakemake"
-    if fault := fault_in_words(found["why"] if found else error if error.startswith("Traceback ") else "", file):
+    if fault := fault_in_words(found[0] if found else error if error.startswith("Traceback ") else "", file):
         return f"error: {fault}"
-    return f"error: {file} cannot be used ({found['why'].lower()}): mend that and run again" if found else error
+    if found and found["file"]:
+        return f"error: {file} cannot be used ({found['why'].lower()}): mend that and run again"
+    return error
 
 
 def _config_files() -> list[Path]:

@@ -28,7 +28,7 @@ CHUNK_BYTES = 1 << 20  # read at a time
 NUMBER_BYTES = 8  # in MATLAB and Parquet files, which say how many numbers they hold; at most
 JSON_IN_MEMORY = 20  # times its size as text
 # Byte order marks, spaces without width, and what turns the direction of writing, which programs add to what is copied.
-INVISIBLE = re.compile("[\ufeff\u200b\u202a-\u202e\u2066-\u2069]")
+INVISIBLE = re.compile("[\ufeff\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]")
 VARIABLE = "config key dataset.columns.variable"
 """Where a user says which of several arrays holds people's coordinates."""
 
@@ -192,7 +192,7 @@ def _matlab_variables(path: Path) -> dict[str, np.ndarray]:
         held = scipy.io.whosmat(path)
         size = NUMBER_BYTES * sum(math.prod(shape) for _, shape, _ in held)
         if any(kind in _MATLAB_NESTED for _, _, kind in held):
-            size += NUMBER_BYTES * _inflated_bytes(path)
+            size += _inflated_bytes(path)
         _check_bytes(path, size)
         found = scipy.io.loadmat(path, simplify_cells=True)
     except (scipy.io.matlab.MatReadError, zlib.error, KeyError) as error:
@@ -268,21 +268,24 @@ def _of_parquet(path: Path, variable: str | None, key: str) -> Frame:
         # A text that rows repeat is stored once, and stays one until it is known how long all are.
         leaves = [described.schema.column(i) for i in range(described.num_columns)]
         texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and not leaf.max_repetition_level]
-        frame = pd.read_parquet(path, read_dictionary=texts)
-        _check_bytes(path, sum(_text_bytes(frame.iloc[:, i]) for i in range(frame.shape[1])))
+        table = pyarrow.parquet.read_table(path, read_dictionary=texts)
+        _check_bytes(path, sum(map(_text_bytes, table.columns)))
     except ImportError as error:
         raise RockspaceError(
             f"{path}: Parquet files need pyarrow (`pip install pyarrow`), or save it as CSV"
         ) from error
-    return _of_frame(path, frame, variable, key)
+    return _of_frame(path, table.to_pandas(), variable, key)
 
 
-def _text_bytes(column: pd.Series) -> int:
-    """The length of all texts of a column that holds each of them once."""
-    if not isinstance(column.dtype, pd.CategoricalDtype):
+def _text_bytes(column: Any) -> int:
+    """The length of all texts of a column of an Arrow table, where it holds each of them once."""
+    import pyarrow
+    from pyarrow import compute
+
+    if not pyarrow.types.is_dictionary(column.type):
         return 0
-    lengths = np.array([len(str(text)) for text in column.cat.categories], dtype=np.int64)
-    return int(lengths[column.cat.codes[column.cat.codes >= 0]].sum())
+    lengths = (compute.binary_length(chunk.dictionary).take(chunk.indices) for chunk in column.chunks)
+    return sum(compute.sum(each).as_py() or 0 for each in lengths)
 
 
 def _of_frame(path: Path, frame: pd.DataFrame, variable: str | None, key: str) -> Frame:

@@ -207,6 +207,9 @@ def _plain(cell: str) -> str:
     return _MINUS.sub("-", cell)
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+
+
 def read_lines(path: Path) -> list[str]:
     """Read the lines of a text file in UTF-8, UTF-16 or Windows-1252."""
     return _decoded(path).splitlines()
@@ -231,9 +234,16 @@ def _decoded(path: Path) -> str:
             text = content.decode(encoding)
         except UnicodeDecodeError:
             continue
-        if re.search(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]", text):
+        text = text.removesuffix("\x1a")  # by which DOS ended texts
+        control = _CONTROL.search(text)
+        if control is None:
+            return arrays.INVISIBLE.sub("", text)
+        if control[0] == "\0":
             break
-        return arrays.INVISIBLE.sub("", text)
+        row = text.count("\n", 0, control.start()) + 1
+        raise RockspaceError(
+            f"{path}: row {row}: control character {control[0]!r}; remove it, or save the file again as UTF-8"
+        )
     raise RockspaceError(f"{path}: not a text file; save it as text in UTF-8")
 
 
@@ -245,7 +255,7 @@ def _encodings(content: bytes) -> tuple[str, ...]:
         half = content[start::2]
         if half and 4 * half.count(0) > 3 * len(half):
             return (encoding,)
-    return ("utf-8-sig", "cp1252", "latin-1")
+    return ("utf-8-sig", "cp1252")
 
 
 def without_comments(lines: list[str]) -> tuple[list[str], str | None]:

@@ -27,7 +27,7 @@ from rockspace.errors import RockspaceError, printable
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 16
 MAX_JSON_BYTES = 1 << 25  # a page of 100 files takes a hundredth of it
-MAX_JSON_S = 60  # a page that takes longer would be for hours what a slow line is for seconds
+MAX_JSON_S = 60  # bounds how long a server that sends byte by byte can hold up a listing
 MAX_FILE_BYTES = 5 * 10**9  # the most that OSF stores, where the size of a file is not published
 HEAD_READS = 4  # times the time-out of a read: redirects, and the heads of their answers
 LONGEST_SHOWN = 300  # characters of an address in a message
@@ -177,12 +177,13 @@ class Client:
         what = printable(public(url), LONGEST_SHOWN)
 
         def attempt() -> Any:
-            content, begin = bytearray(), time.monotonic()
+            content = bytearray()
             with self._answer(what, url, params=params) as response:
+                begin = time.monotonic()
                 for chunk in self._chunks(what, response):
                     content += chunk
                     if time.monotonic() - begin > MAX_JSON_S:
-                        raise RockspaceError(f"{what}: the answer takes longer than {MAX_JSON_S} s")
+                        raise TransientError(f"the answer takes longer than {MAX_JSON_S} s")
                     if len(content) > MAX_JSON_BYTES:
                         raise RockspaceError(f"{what}: the answer is longer than {MAX_JSON_BYTES:,} bytes")
             try:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from rockspace.errors import RockspaceError
+from rockspace.machine_faults import fault_of_the_machine
 from rockspace.network_kinds import PENULTIMATE, POOLED, layer_name
 from rockspace.networks import backbones
 from rockspace.networks.layer_names import Layers
@@ -126,6 +127,8 @@ def _load(path: Path) -> keras.Model:
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # of Keras, TensorFlow or HDF5, whichever stumbles on the file first
+        if fault_of_the_machine(error, str(path)):
+            raise
         raise RockspaceError(
             f"{path}: cannot be loaded ({' '.join(str(error).split())[:200]}); save it again with Keras 3"
         ) from error

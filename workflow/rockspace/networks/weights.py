@@ -49,7 +49,7 @@ def fetch(backbone: str, destination: Path, *, patience: Patience = PATIENCE) ->
             except (OSError, ValueError, KeyError) as error:
                 raise RockspaceError(f"{file}: no weights of {backbone} ({error}); remove it and run again") from error
     with replacing(destination) as partial:
-        # HDF5 ends the process if writing to a disk fails, so its file is made in memory, as part of an archive.
+        # HDF5 ends the process if writing to a disk fails; as part of an archive, Keras makes its file in memory where there is enough.
         whole = partial.with_name("whole.keras")
         network.save(whole)
         with (

@@ -139,7 +139,6 @@ def read_choices(files: Sequence[Path], catalog: pd.DataFrame, settings: Mapping
     if settings["file_per_person"]:
         _refuse_namesakes(files)
     kept = pd.concat([reader.read(file) for file in files], ignore_index=True)
-    kept["person"] = kept["person"].map(lambda name: unicodedata.normalize("NFC", name))
     unnamed = listed(sorted(reader.unnamed))
     reader.left_out[f"of conditions not in choices.conditions ({unnamed})"] += reader.unnamed.total()
     reader.notes += [
@@ -343,7 +342,7 @@ class _Reader:
         chosen = [category_of[each] for each in zip(conditions, cells[response], strict=True)]
         count = columns["count"]
         each = [_count(path, line, count, cell) for line, cell in cells[count].items()] if count else 1
-        people = cells[columns["person"]].to_numpy(str) if columns["person"] else self._person(path)
+        people = cells[columns["person"]].map(_composed).to_numpy(str) if columns["person"] else self._person(path)
         if columns["person"] and "" in people:
             raise RockspaceError(f"{path}: row {cells.index[people == ''][0]}: nobody in column {columns['person']!r}")
         self._refuse_twice(path, cells, people)
@@ -376,7 +375,7 @@ class _Reader:
                 )
 
     def _person(self, path: Path) -> str:
-        return path.stem if self.settings["file_per_person"] else ""
+        return _composed(path.stem) if self.settings["file_per_person"] else ""
 
     def _conditions_of(self, table: Table, column: str | None, response: str) -> pd.Series:
         """The condition of each row, empty for those not to keep; conditions that the configuration leaves to the files are made here."""
@@ -669,9 +668,9 @@ def _are_shares(counts: np.ndarray) -> bool:
 def _refuse_namesakes(files: Sequence[Path]) -> None:
     file_of: dict[str, Path] = {}
     for file in files:
-        if file_of.setdefault(file.stem, file) != file:
+        if (other := file_of.setdefault(_composed(file.stem), file)) != file:
             raise RockspaceError(
-                f"{file}: may be of another person than {file_of[file.stem]}; give each person a name of their own "
+                f"{file}: may be of another person than {other}; give each person a name of their own "
                 "(choices.file_per_person goes by names of files)"
             )
 
@@ -729,9 +728,14 @@ def _same(value: object) -> str:
     return str(number(text)) if is_number(text) else text.casefold()
 
 
+def _composed(name: str) -> str:
+    """A person's name with each accented letter as one character, however it was typed."""
+    return unicodedata.normalize("NFC", name)
+
+
 def _loose(text: str) -> str:
     """A name without case and with one kind of blank, one of which comes first, as in no name itself."""
-    return " " + re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", _plain(text.strip())).casefold())
+    return " " + re.sub(r"[\s_-]+", " ", _composed(_plain(text.strip())).casefold())
 
 
 def _spellings(names: Iterable[str]) -> dict[str, str]:

@@ -60,7 +60,7 @@ def individual_coordinates(
     names = raw / given["names"] if "names" in given else None  # of the rows of the group's table
     tables: list[pd.DataFrame] = []
     as_in_group = {name.casefold(): name for name in group}
-    people = shortest_ends(list(files))
+    people = shortest_ends([unicodedata.normalize("NFC", file) for file in files])
     if len({PurePosixPath(person).name for person in people}) == 1 < len(people):
         people = [str(PurePosixPath(person).parent) for person in people]  # a folder for each
     for person, file in zip(people, files.values(), strict=True):
@@ -90,6 +90,6 @@ def individual_coordinates(
             raise RockspaceError(f"{file}: its dimensions are {listed(table)}, and those of the group {listed(group)}")
         table = table.loc[[image for image in catalog.loc[own, "file"] if image in table.index]]
         table.insert(0, "image_id", catalog.set_index("file").loc[table.index, "image_id"])
-        table.insert(0, "individual", unicodedata.normalize("NFC", person))  # the same in every split
+        table.insert(0, "individual", person)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
