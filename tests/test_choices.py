@@ -214,7 +214,7 @@ def test_nothing_is_read_twice(tmp_path):
     (tmp_path / "x").mkdir()
     # The accented letter of one is typed as two characters.
     both = {"caf\u00e9.csv": "image,response\nL0_train_01,L0\n", "x/cafe\u0301.csv": "image,response\nL0_train_01,L1\n"}
-    with pytest.raises(RockspaceError, match="x/cafe\u0301.csv: may be of another person than .*caf\u00e9.csv"):
+    with pytest.raises(RockspaceError, match=r"x/cafe.*: may be of another person than .*/caf"):
         read(tmp_path, both, file_per_person=True)
 
 
