@@ -39,6 +39,16 @@ LONGEST = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _environment():
+    """What a test, or a stage that it runs in this process, changes in the environment is no matter of the next."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
 def pytest_itemcollected(item):
     """The tests of a file stay together, on one worker, unless they say otherwise: they share what they have made."""
     if item.get_closest_marker("xdist_group") is None:
