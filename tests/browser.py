@@ -118,3 +118,12 @@ def visit(chromium) -> Iterator[Callable]:
     browsing.close()
     assert browsing.outside() == []
     assert browsing.errors == []
+
+
+def wait_for(page, expression: str, arg: object = None) -> None:
+    """Wait until an expression holds in a page; asked anew, since our pages forbid the `eval` of Playwright's own waiting."""
+    for _ in range(200):
+        if page.evaluate(expression, arg):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(expression)

@@ -108,7 +108,7 @@ def test_a_wrong_coordinates_file_is_named_with_its_row(raw, file, content, expe
 
 
 def test_bytes_that_are_no_text_and_a_missing_file_are_named(raw):
-    (raw / "mds_360.txt").write_bytes(b"\x00\x01")
+    (raw / "mds_360.txt").write_bytes(b"\x01\x00\x02\x00\x00\x03")
     assert "mds_360.txt: not a text file" in complaint(raw)
     (raw / "mds_360.txt").unlink()
     assert "mds_360.txt: the file is missing" in complaint(raw)

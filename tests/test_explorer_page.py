@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from browser import obstacles
+from browser import obstacles, wait_for
 from explorer_study import write_study
 from rockspace.data.catalog import read_catalog
 from rockspace.report.explorer.page import explorer_page
@@ -86,7 +86,7 @@ def page(visit, path):
 def ready(page):
     """Wait until the plots are drawn, with their photographs."""
     page.wait_for_selector(".plots:not([aria-busy])", state="attached")
-    page.wait_for_function("document.querySelectorAll('.stage .axis line').length > 4")
+    wait_for(page, "document.querySelectorAll('.stage .axis line').length > 4")
     return page
 
 
@@ -118,7 +118,7 @@ def numbers(line: str) -> list[float]:
 
 def choose_by_address(page, name: str) -> None:
     page.evaluate("name => { const parts = new URLSearchParams(location.hash.slice(1)); parts.set('image', name); location.hash = parts }", name)  # fmt: skip
-    page.wait_for_function("name => document.getElementById('name').textContent === name", arg=name)
+    wait_for(page, "name => document.getElementById('name').textContent === name", arg=name)
 
 
 def place(page, plot: str, ring: str = "chosen") -> tuple[float, float]:
@@ -226,7 +226,7 @@ def test_images_travel_to_the_same_places_where_motion_is_welcome(page, study):
     menu(page, "Horizontal").select_option(label="1 lightness")
     page.emulate_media(reduced_motion="no-preference")
     menu(page, "Horizontal").select_option(label="3 hue")
-    page.wait_for_function("x => document.querySelector('#left .ring.chosen').getAttribute('x') === x", arg=end)
+    wait_for(page, "x => document.querySelector('#left .ring.chosen').getAttribute('x') === x", arg=end)
 
 
 def test_the_axes_tell_where_an_image_is(page, study):
@@ -581,7 +581,7 @@ def test_zoom_is_shared_by_both_plots_and_can_be_undone(page):
     stage = page.locator("#right .stage").bounding_box()
     page.mouse.move(stage["x"] + stage["width"] / 2, stage["y"] + stage["height"] / 2)
     page.mouse.wheel(0, -600)
-    page.wait_for_function("() => location.hash.includes('zoom=')")
+    wait_for(page, "() => location.hash.includes('zoom=')")
     assert ticks("left") == ticks("right") != everything
     zoomed = ticks("left")
     page.mouse.down()
@@ -593,7 +593,7 @@ def test_zoom_is_shared_by_both_plots_and_can_be_undone(page):
     assert ticks("left") == ticks("right") == everything
     page.locator("#left .stage").press("+")
     assert ticks("left") == ticks("right")
-    page.wait_for_function("() => location.hash.includes('zoom=1.6')")
+    wait_for(page, "() => location.hash.includes('zoom=1.6')")
     page.locator("#left .stage").press("0")
     assert ticks("left") == everything
 
@@ -651,7 +651,7 @@ def test_a_link_shows_what_was_seen_when_it_was_copied(visit, page, path):
     choose_by_address(page, "S_Chalk_v2")
     open_tab(page, "Image")
     page.locator("#left .stage").press("+")
-    page.wait_for_function("() => location.hash.includes('zoom=')")
+    wait_for(page, "() => location.hash.includes('zoom=')")
     link = address(page)
     again = ready(visit(path, fragment=link))
     assert address(again) == link

@@ -301,7 +301,7 @@ def test_a_failed_run_is_continued_where_it_stopped(published, study):
             run(standin, study, replace(FAST, retries=Retry(0)))
         kept = stored(study)
         standin.log.clear()
-        run(standin, study)
+        run(standin, study, replace(FAST, read_s=10))  # however slow this machine is
     assert kept
     assert standin.asked("content") == dict.fromkeys(set(wanted(published)) - set(kept), 1)
     assert_mirrors(study, published)
@@ -317,7 +317,7 @@ def test_a_killed_run_is_continued_where_it_stopped(long_archive, study):
         assert not (study / "raw").exists()
         assert path not in stored(study)
         standin.log.clear()
-        run(standin, study)
+        run(standin, study, replace(FAST, read_s=10))
     assert standin.asked("content") == {path: 1}
     assert_mirrors(study, long_archive)
     assert sorted(os.listdir(study)) == [".raw.store", "raw", "raw.manifest.json"]

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from browser import obstacles
+from browser import obstacles, wait_for
 from rockspace.alignment.comparison import (
     Baselines,
     Prediction,
@@ -1260,10 +1260,10 @@ def test_on_a_phone_a_table_begins_with_its_main_figure_and_says_how_many_column
         assert said not in seen
         seen.add(said)
         more.tap()
-        page.wait_for_function("said => document.getElementById('more').textContent !== said", arg=said)
+        wait_for(page, "said => document.getElementById('more').textContent !== said", arg=said)
     assert page.locator("thead th").last.bounding_box()["x"] < edge["x"] + edge["width"]
     more.tap()
-    page.wait_for_function("document.querySelector('.scroll').scrollLeft === 0")
+    wait_for(page, "document.querySelector('.scroll').scrollLeft === 0")
     wide = visit(tables / f"{name}.html", width=4000)
     assert wide.locator("#more").is_hidden()
 

@@ -207,7 +207,7 @@ def _plain(cell: str) -> str:
     return _MINUS.sub("-", cell)
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
+_CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 
 
 def read_lines(path: Path) -> list[str]:
@@ -235,11 +235,11 @@ def _decoded(path: Path) -> str:
         except UnicodeDecodeError:
             continue
         text = text.removesuffix("\x1a")  # by which DOS ended texts
+        if "\0" in text:
+            break
         control = _CONTROL.search(text)
         if control is None:
             return arrays.INVISIBLE.sub("", text)
-        if control[0] == "\0":
-            break
         row = text.count("\n", 0, control.start()) + 1
         raise RockspaceError(
             f"{path}: row {row}: control character {control[0]!r}; remove it, or save the file again as UTF-8"
