@@ -19,7 +19,7 @@ from snakemake_interface_logger_plugins.tests import MockOutputSettings
 import snakemake_logger_plugin_rockspace as plugin
 from rockspace import runlog
 from snakemake_logger_plugin_rockspace import LogHandler
-from workflow_runs import heed_interrupts
+from workflow_runs import heed_interrupts, wait_until
 
 SNAKEFILE = """
 rule all:
@@ -202,7 +202,7 @@ def test_an_impatient_user_or_a_closed_terminal_ends_a_run_that_can_go_on(signal
         process = subprocess.Popen(
             command("slow"), stdout=said, stderr=said, cwd=tmp_path, start_new_session=True, preexec_fn=heed_interrupts
         )
-    wait_for(tmp_path / "logs/slow-0.log", tmp_path / "logs/slow-1.log")
+    wait_until(lambda: all((tmp_path / f"logs/slow-{seed}.log").exists() for seed in (0, 1)), 60)
     for number in signals:
         os.killpg(process.pid, number)
         time.sleep(0.05)
@@ -223,17 +223,10 @@ def test_control_c_during_planning_is_one_line(command, tmp_path):
         start_new_session=True,
         preexec_fn=heed_interrupts,
     )
-    wait_for(tmp_path / "planning")
+    wait_until((tmp_path / "planning").exists, 60)
     os.killpg(process.pid, signal.SIGINT)
     assert process.communicate(timeout=60)[1].splitlines()[-1] == "stopped; the same command goes on from here"
     assert process.returncode == 128 + signal.SIGINT
-
-
-def wait_for(*files: Path) -> None:
-    deadline = time.monotonic() + 60
-    while not all(file.exists() for file in files):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("streams", ["closed", "without a reader"])

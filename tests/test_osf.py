@@ -32,6 +32,7 @@ from rockspace.data.web import BearerToken, Client, Patience, TransientError, _p
 from rockspace.errors import RockspaceError
 from standin_osf import FAULTS, ROOT, TRAVERSAL, Fault, StandIn, every_fault
 from standin_osf_answers import item_of
+from workflow_runs import wait_until
 
 SPLITS = {
     "train": {"images": "360 Rocks/*.jpg", "coordinates": "mds_360.txt"},
@@ -321,13 +322,6 @@ def test_a_killed_run_is_continued_where_it_stopped(long_archive, study):
     assert standin.asked("content") == {path: 1}
     assert_mirrors(study, long_archive)
     assert sorted(os.listdir(study)) == [".raw.store", "raw", "raw.manifest.json"]
-
-
-def wait_until(holds, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_the_token_goes_to_the_api_and_nowhere_else(published, study, monkeypatch, caplog, capfd):

@@ -4,7 +4,6 @@ import errno
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from rockspace.errors import RockspaceError
 from rockspace.machine_faults import fault_of_the_machine
 from rockspace.runlog import LOG_ALONE, recorded
+from workflow_runs import wait_until
 
 
 def test_a_complaint_is_one_line_on_the_terminal_and_in_the_log_and_ends_the_stage(tmp_path, capsys):
@@ -139,13 +139,6 @@ with recorded({str(tmp_path / "stage.log")!r}):
     workflow.kill()
     workflow.wait()
     wait_until(lambda: not Path(f"/proc/{pid}").exists() or "Z (zombie)" in Path(f"/proc/{pid}/status").read_text())
-
-
-def wait_until(holds, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_settings_of_the_user_for_keras_and_matplotlib_change_nothing_that_is_computed(tmp_path):

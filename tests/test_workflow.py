@@ -18,7 +18,7 @@ import yaml
 from chaos import is_whole
 from standin_osf import StandIn
 from tools.stage_graph import stage_graph
-from workflow_runs import ROOT, TINY, Workplace, heed_interrupts
+from workflow_runs import ROOT, TINY, Workplace, heed_interrupts, wait_until
 
 RUN = "results/tiny/models/lite0/seed-0"
 
@@ -265,7 +265,8 @@ def test_a_study_fetched_from_the_archive_interrupted_and_continued_is_the_same_
                 start_new_session=True,
                 preexec_fn=heed_interrupts,
             )
-            until(lambda: (workplace.folder / results / "logs/features").exists() or process.poll() is not None)
+            begun = workplace.folder / results / "logs/features"
+            wait_until(lambda: begun.exists() or process.poll() is not None, 300)
             os.killpg(process.pid, signal.SIGINT)
             assert process.wait(timeout=120) != 0, (tmp_path / "output").read_text()
     shard = workplace.folder / results / "tfrecords/train-00000-of-00002.tfrecord"
@@ -283,13 +284,6 @@ def test_a_study_fetched_from_the_archive_interrupted_and_continued_is_the_same_
         np.load(second / RUN / "embeddings/penultimate.npz") as b,
     ):
         np.testing.assert_array_equal(a["embedding"], b["embedding"])
-
-
-def until(condition, seconds: float = 300) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.2)
 
 
 @pytest.mark.slow

@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -99,6 +101,14 @@ class Workplace:
         )
         del jobs["default"], jobs["all"]
         return jobs
+
+
+def wait_until(holds: Callable[[], object], seconds: float = 30) -> None:
+    """Wait until something holds; an error if it does not within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
 
 
 def heed_interrupts() -> None:

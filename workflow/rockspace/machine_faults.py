@@ -57,8 +57,6 @@ def fault_of_the_machine(error: BaseException | None, what: str) -> str | None:
 
 def fault_in_words(text: str, what: str) -> str | None:
     """Return what to do if a text tells of a fault of the machine, as libraries and stack traces do in words alone."""
-    numbers = [int(number) for number in re.findall(r"\[Errno (\d{1,3})\] \w", text)]
-    named = [_FAULTS[number] for number in numbers if number in _FAULTS]
-    return next((fault % what for fault in named), None) or next(
-        (fault % what for words, fault in _IN_WORDS.items() if words in text.lower()), None
-    )
+    by_number = [_FAULTS.get(int(number)) for number in re.findall(r"\[Errno (\d{1,3})\] \w", text)]
+    by_words = [fault for words, fault in _IN_WORDS.items() if words in text.lower()]
+    return next((fault % what for fault in (*by_number, *by_words) if fault), None)
