@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 
-from rockspace.checksums import record_of, record_text
+from rockspace.checksums import open_regular, record_of, record_text
 from rockspace.formulas import refuse_formulas
 
 if TYPE_CHECKING:
@@ -189,7 +189,8 @@ def write_json(path: str | Path, content: Any) -> None:
 
 def read_json(path: str | Path) -> Any:
     """Read what `write_json` wrote."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    with open_regular(Path(path)) as stream:
+        return json.loads(stream.read().decode("utf-8"))
 
 
 def write_csv(path: str | Path, table: "pd.DataFrame", *, index: bool = False) -> None:

@@ -113,18 +113,18 @@ def _recorded(record: Path) -> dict[str, str] | None:
 
 @lru_cache(maxsize=8)
 def _parsed(record: Path, _modified_ns: int) -> dict[str, str]:
-    with _regular(record) as stream:
+    with open_regular(record) as stream:
         lines = stream.read().decode("utf-8", errors="replace").splitlines()
     return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
-def _regular(file: Path) -> BufferedReader:
-    """Open a regular file; of a pipe in its place, opening would never end."""
+def open_regular(file: Path) -> BufferedReader:
+    """Open a regular file to read its bytes; of a pipe in its place, opening would never end."""
     if not stat.S_ISREG(file.stat().st_mode):
         raise OSError(errno.EINVAL, "no regular file", str(file))
     return file.open("rb")
 
 
 def _sha256(file: Path) -> str:
-    with _regular(file) as stream:
+    with open_regular(file) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

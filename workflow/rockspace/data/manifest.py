@@ -102,10 +102,8 @@ def lost_files(raw: Path, manifest: Path) -> list[str]:
     if not manifest.exists():
         return []
     try:
-        entries = read_manifest(manifest) if manifest.is_file() else None  # of a pipe, reading would never end
+        entries = read_manifest(manifest)
     except RockspaceError:
-        entries = None
-    if entries is None:
         return [manifest.name]
     return [entry.path for entry in entries if not _has_size(raw / entry.path, entry.size)]
 
