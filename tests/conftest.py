@@ -39,6 +39,13 @@ LONGEST = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _caches(tmp_path_factory):
+    """What earlier runs remembered in the home folder, of networks and fonts, is no matter of this one; its workers share."""
+    root = tmp_path_factory.getbasetemp()
+    os.environ["XDG_CACHE_HOME"] = str((root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "caches")
+
+
 @pytest.fixture(autouse=True)
 def _environment():
     """What a test, or a stage that it runs in this process, changes in the environment is no matter of the next."""

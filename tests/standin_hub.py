@@ -96,12 +96,16 @@ class StandInHub:
 
 
 def environment(port: int, cache: Path) -> dict[str, str]:
-    """Variables with which kagglehub, and whatever else asks a host, talks to the server on ``port`` alone."""
+    """Variables with which kagglehub, and whatever else asks a host, talks to the server on ``port`` alone.
+
+    What it says of a preset goes into ``cache`` alone: its presets have names of real ones, whose layers are others.
+    """
     proxy = f"http://127.0.0.1:{port}"
     proxies = {f"{scheme}_proxy": proxy for scheme in ("http", "https", "HTTP", "HTTPS")}
     return proxies | {
         "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
         "KAGGLEHUB_CACHE": str(cache),
+        "XDG_CACHE_HOME": str(cache / "names"),
         "KAGGLE_CONFIG_DIR": str(cache / "no-credentials"),
         "no_proxy": "",
         "NO_PROXY": "",

@@ -409,9 +409,8 @@ models:
 
 
 @pytest.fixture
-def planning(server, tmp_path, monkeypatch):
+def planning(server, tmp_path):
     """Plans a study of one model, with the names of layers of no earlier run."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "names"))
 
     def plan(model: str, folder: str = "planned", size: int = 32) -> subprocess.CompletedProcess:
         dataset = DATASET.replace("from_layer: block_2", "from_layer: null").replace(

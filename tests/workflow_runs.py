@@ -75,7 +75,11 @@ class Workplace:
         command = self.command(*arguments)
         if confined:
             (self.home / "tmp").mkdir(parents=True, exist_ok=True)
-            self.environment |= {"HOME": str(self.home), "TMPDIR": str(self.home / "tmp")}
+            self.environment |= {
+                "HOME": str(self.home),
+                "TMPDIR": str(self.home / "tmp"),
+                "XDG_CACHE_HOME": str(self.home / ".cache"),
+            }
             writable = [self.home, self.folder / "results", self.folder / ".snakemake"]
             command = read_only_but(writable, command)
         return subprocess.run(
