@@ -647,7 +647,9 @@ def web_page(study: Study) -> None:
 
 
 @refused(
-    IMAGES, "A text file instead of a photograph", BAD_IMAGE.format("not one of JPEG, PNG, TIFF, WEBP, GIF, BMP, AVIF")
+    IMAGES,
+    "A text file instead of a photograph",
+    BAD_IMAGE.format("not one of JPEG, PNG, TIFF, WEBP, GIF, BMP, AVIF, HEIF"),
 )
 def text_as_image(study: Study) -> None:
     study.image().write_text("not a photograph")
@@ -693,7 +695,7 @@ def large_image(study: Study) -> None:
 @refused(
     IMAGES,
     "A format that is not accepted, such as PostScript, which would run another program",
-    BAD_IMAGE.format("not one of JPEG, PNG, TIFF, WEBP, GIF, BMP, AVIF"),
+    BAD_IMAGE.format("not one of JPEG, PNG, TIFF, WEBP, GIF, BMP, AVIF, HEIF"),
 )
 def postscript(study: Study) -> None:
     Image.new("RGB", (4, 4)).save(study.image(), "EPS")

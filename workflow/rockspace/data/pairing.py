@@ -17,8 +17,11 @@ from rockspace.data.images import SUFFIXES
 from rockspace.data.tables import Table, are_integers, are_numbers, number
 from rockspace.errors import RockspaceError, listed
 
-OTHER_SUFFIXES = frozenset(  # of images that are not read
-    {".heic", ".heif", ".svg", ".pdf", ".eps", ".psd", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".jp2"}
+OTHER_SUFFIXES = (  # of images that are not read
+    frozenset(
+        {".heic", ".heif", ".svg", ".pdf", ".eps", ".psd", ".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".jp2"}
+    )
+    - SUFFIXES
 )
 _ANY_SUFFIXES = SUFFIXES | OTHER_SUFFIXES
 ORDERS = ("name", "natural", "path")
