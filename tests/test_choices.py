@@ -6,8 +6,9 @@ import pytest
 
 from rockspace.config import validated
 from rockspace.errors import RockspaceError
-from rockspace.people import choices
-from rockspace.people.choices import choice_files, read_choices
+from rockspace.people import conditions
+from rockspace.people.choices import read_choices
+from rockspace.people.conditions import choice_files
 
 LABELS = ["L0", "L1", "L2", "L3"]
 FILENAME = r"(?P<label>L\d)_(?:train|validation)_(?P<token>\d+)\.jpg"
@@ -490,7 +491,7 @@ def test_conditions_are_called_differently_and_may_be_numbers(tmp_path):
 
 
 def test_a_pattern_that_links_make_endless_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(choices, "LISTING_S", 0.5)
+    monkeypatch.setattr(conditions, "LISTING_S", 0.5)
     for name in "abc":
         (tmp_path / name).symlink_to(".")
     with pytest.raises(

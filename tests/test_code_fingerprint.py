@@ -73,7 +73,7 @@ READS_TABLES = {
     ("module", "stages"),
     [
         ("people/reading", {"coordinates", "individuals", "further_coordinates", "comparison"}),
-        ("people/choices", {"choices"}),
+        ("people/responses", {"choices"}),
         ("data/pairing", READS_TABLES),
         ("data/tables", READS_TABLES),
     ],

@@ -17,7 +17,8 @@ from rockspace.choices.experiment import build_experiment
 from rockspace.choices.human_choices import ChoiceSpace, Variant, choice_report
 from rockspace.config import laid_over, validated
 from rockspace.data.restructuring import build_catalog
-from rockspace.people.choices import choice_files, read_choices
+from rockspace.people.choices import read_choices
+from rockspace.people.conditions import choice_files
 from rockspace.people.reading import read_coordinates
 from tools.joint_coordinates import joint_coordinates
 

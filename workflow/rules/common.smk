@@ -37,7 +37,7 @@ try:
         named_files,
     )
     from rockspace.networks.layer_names import embedded_layers
-    from rockspace.people.choices import check_conditions, choice_files
+    from rockspace.people.conditions import check_conditions, choice_files
     from rockspace.report.provenance import without_folders
     from rockspace.sources import digest_of
 except ModuleNotFoundError as error:

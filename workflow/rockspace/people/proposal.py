@@ -25,7 +25,7 @@ from rockspace.data.row_names import Listing, listed_images, listing, name_rows,
 from rockspace.data.splits import match_name, split_of
 from rockspace.data.tables import Table, are_integers, are_numbers, is_missing, read_lines, read_table
 from rockspace.errors import RockspaceError, listed
-from rockspace.people.choices import choice_files
+from rockspace.people.conditions import choice_files
 from rockspace.people.reading import LABEL_COLUMNS, SUPERCLASS_COLUMNS, Reading, read_coordinates
 
 TEXTS = (".csv", ".dat", ".tab", ".tsv", ".txt")
