@@ -75,7 +75,7 @@ class LeftOut(StoredArrays):
     observed_moments: np.ndarray | None = None
 
 
-def _averaged(members: Sequence[LeftOut]) -> LeftOut:
+def averaged(members: Sequence[LeftOut]) -> LeftOut:
     """Average the predictions of several networks for the same fold."""
     seconds = sum(member.seconds for member in members)
     classifying = [member.probabilities for member in members if member.probabilities is not None]
@@ -168,7 +168,7 @@ def search_table(
 
     def rounds(groups: Sequence[Sequence[tuple[str, int]]]) -> list[list[LeftOut]]:
         return [
-            [_averaged([left_out[m, s, repeat * folds + fold] for m, s in group]) for fold in range(folds)]
+            [averaged([left_out[m, s, repeat * folds + fold] for m, s in group]) for fold in range(folds)]
             for group in groups
             for repeat in range(repeats)
         ]
