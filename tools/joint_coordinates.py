@@ -23,7 +23,7 @@ DIMENSIONS = ("lightness", "grain size", "roughness", "shininess", "organization
 0.94, 0.66, and -0.64: the last is shape reversed); the seventh and eighth are in the other order there."""
 SEPARATE = ("lightness", "grain size", "roughness", "shininess", "organization", "chromaticity", "shape", "hue")
 WEIGHTS = (1, 1.08, 1.37, 1.25, 1.54, 0.24, 1.18, 1), (2.68, 2.22, 2.22, 1.81, 1.63, 3.13, 2.77, 2.31)
-"""What the dimensions of the archive's solutions and of the joint one are multiplied by where they stand side by side: so distances
+"""What the dimensions of the archive's solutions and of the joint one are multiplied by where they stand side by side, from `tools.rating_weights`: so distances
 between coordinates predicted by cross-validation are most like people's ratings of pairs of the 360 (docs/human-choices.md)."""
 IN_FIRST = 12  # items of a type in the first folder; those that follow are in the second
 
