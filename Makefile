@@ -14,8 +14,8 @@ export $(GIVEN)
 WITH_CONFIG := set -ef; if [ -f "$$CONFIG" ]; then set -- "$$CONFIG"; else set -- $$CONFIG; fi;
 # In the order of tests/conftest.py.
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
-# Name of the study that config files, laid over the default, are of.
-STUDY_OF := $(BIN)/python -c 'import sys, yaml; files = ["config/config.yaml", *sys.argv[1:]]; \
+# Without modules of this folder, such as a `types.py` (-P): the name of the study that config files, laid over the default, are of.
+STUDY_OF := $(BIN)/python -P -c 'import sys, yaml; files = ["config/config.yaml", *sys.argv[1:]]; \
 	print({k: v for file in files for k, v in yaml.safe_load(open(file)).items()}["study"])'
 
 # What lies in the package, beside the public names.
@@ -58,7 +58,7 @@ chaos: env
 
 # Every artifact of a study against its record; what is damaged or gone, and what to do.
 verify: env
-	@$(WITH_CONFIG) $(SNAKEMAKE) --configfile "$$@" --summary | $(BIN)/python -m rockspace.verify
+	@$(WITH_CONFIG) $(SNAKEMAKE) --configfile "$$@" --summary | $(BIN)/python -P -m rockspace.verify
 
 # Of the run whose overview was made last, unless CONFIG names another; beside the results of that run, wherever they are. The page is
 # made under another name first, so that an interrupted command leaves an older one as it is.
@@ -74,7 +74,7 @@ report: env
 
 new-study: env
 	@[ -n "$$NAME" ] || { echo "error: NAME is missing: make new-study NAME=mine FOLDER=path/to/folder" >&2; exit 1; }
-	@$(BIN)/python -m rockspace.new_study -- "$$NAME" $${FOLDER:+"$$FOLDER"}
+	@$(BIN)/python -P -m rockspace.new_study -- "$$NAME" $${FOLDER:+"$$FOLDER"}
 
 docs: env
 	$(BIN)/python -m pdoc --docformat google --no-show-source --output-directory docs/reference rockspace $(MODULES)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rockspace.artifacts import recording, replacing, write_text
-from rockspace.checksums import record_of, verified, verify_files
+from rockspace.checksums import record_of, verified, verify_artifact, verify_files
 from rockspace.errors import RockspaceError
 from rockspace.runlog import recorded
 
@@ -95,6 +95,17 @@ def test_damage_to_the_checksum_itself_is_not_a_bug(study):
     for damaged in (b"\xff\x00 cut", b""):
         (study / ".checksums/catalog.csv").write_bytes(damaged)
         assert "delete" in complaint(study / "catalog.csv")
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "../images/x.jpg", "images/../../x", "images/a\0b", "catalog.csv", "", "\0" * 70]
+)
+def test_a_record_leads_to_no_file_outside_its_artifact(study, name):
+    record = study / ".checksums/images"
+    record.write_text(record.read_text() + f"{'0' * 64}  {name}\n")
+    with pytest.raises(RockspaceError) as refusal:
+        verify_artifact(study / "images")
+    assert str(refusal.value).startswith(f"{record}: the record is damaged (it has a file ")
 
 
 @pytest.mark.parametrize(

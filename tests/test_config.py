@@ -172,6 +172,14 @@ def test_two_models_of_one_name_are_refused():
     assert "models[1].name: found 'resnet50' twice" in complaint(config)
 
 
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [("\ufeffstudy", r"'\ufeffstudy'"), ("st\u200budy", r"'st\u200budy'"), ("\xa0study", r"'\xa0study'")],
+)
+def test_what_cannot_be_seen_in_a_misspelt_key_is_shown(key, shown):
+    assert f"config: {shown}: unknown key; did you mean 'study'?" in complaint(rocks() | {key: "x"})
+
+
 def test_the_readme_of_the_configuration_says_what_the_schema_says():
     assert (CONFIG / "README.md").read_text() == reference()
 

@@ -123,12 +123,29 @@ def test_the_errors_of_all_jobs_are_the_last_things_said_each_with_stage_and_log
     assert "CalledProcessError" not in result.stderr
 
 
+@pytest.mark.parametrize("entry", ["study", "finetune.epochs=3"])
+def test_a_configuration_on_the_command_line_that_is_none_is_one_line_with_an_example(command, tmp_path, entry):
+    result = subprocess.run([*command("a"), entry], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    (line,) = (result.stdout + result.stderr).splitlines()
+    assert re.fullmatch(r"error: Invalid config definition: .* For example: --config study=mine .*", line)
+
+
 @pytest.mark.parametrize("arguments", [(), ("--dry-run",)], ids=["run", "dry run"])
 def test_where_snakemake_cannot_use_its_own_files_one_line_says_why(run, tmp_path, arguments):
     (tmp_path / ".snakemake").touch()
     result = run("a", *arguments)
     (line,) = [line for line in (result.stdout + result.stderr).splitlines() if "rror" in line or "  File" in line]
     assert line == f"error: {tmp_path}/.snakemake cannot be used (file exists): mend that and run again"
+
+
+def test_a_link_that_leads_nowhere_in_the_place_of_an_artifact_is_one_line(run, tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/prepared").symlink_to("nowhere")
+    said = run("a").stderr
+    assert (
+        "error: made/prepared is a link that leads nowhere, or was deleted meanwhile: delete it and run again\n" in said
+    )
+    assert "WorkflowError" not in said
 
 
 @pytest.mark.parametrize(

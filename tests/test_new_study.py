@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +163,11 @@ def test_a_name_that_is_no_folders_name_is_refused(monkeypatch, name):
 def test_a_name_that_yaml_reads_as_something_else_stays_a_name(monkeypatch, name):
     monkeypatch.chdir(ROOT)
     assert yaml.safe_load(new_study(name, None))["study"] == name
+
+
+def test_the_command_needs_no_docstrings():
+    command = [sys.executable, "-OO", "-P", "-m", "rockspace.new_study", "--help"]
+    assert subprocess.run(command, capture_output=True).returncode == 0
 
 
 def proposed(given: dict) -> dict:

@@ -14,7 +14,7 @@ STUDY = Path("results/tiny")
 def verify(study: Workplace) -> subprocess.CompletedProcess:
     """What `make verify` does."""
     summary = study.snakemake("--summary")
-    command = [sys.executable, "-m", "rockspace.verify"]
+    command = [sys.executable, "-P", "-m", "rockspace.verify"]
     return subprocess.run(command, cwd=study.folder, input=summary.stdout, capture_output=True, text=True)
 
 
@@ -61,12 +61,15 @@ def test_damage_is_told_with_the_stage_that_made_it_and_what_to_do(study):
 
 
 @pytest.mark.parametrize("summary", ["", "Building DAG of jobs...\nNothing to be done.\n"])
-def test_a_summary_of_nothing_is_an_error(summary):
-    result = subprocess.run([sys.executable, "-m", "rockspace.verify"], input=summary, capture_output=True, text=True)
+def test_a_summary_of_nothing_is_an_error_and_modules_of_the_folder_are_not_run(summary, tmp_path):
+    for name in ("types.py", "json.py", "yaml.py"):
+        (tmp_path / name).write_text("1 / 0")
+    command = [sys.executable, "-P", "-m", "rockspace.verify"]
+    result = subprocess.run(command, cwd=tmp_path, input=summary, capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == "error: no artifacts to verify: `snakemake --summary` lists none\n"
 
 
 def test_make_verify_is_this_command():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert '$(SNAKEMAKE) --configfile "$$@" --summary | $(BIN)/python -m rockspace.verify\n' in makefile
+    assert '$(SNAKEMAKE) --configfile "$$@" --summary | $(BIN)/python -P -m rockspace.verify\n' in makefile

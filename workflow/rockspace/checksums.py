@@ -13,9 +13,9 @@ import stat
 from collections.abc import Iterable
 from functools import lru_cache
 from io import BufferedReader
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from rockspace.errors import RockspaceError
+from rockspace.errors import RockspaceError, is_printable
 
 FOLDER = ".checksums"
 TIMESTAMP = ".snakemake_timestamp"
@@ -115,7 +115,14 @@ def _recorded(record: Path) -> dict[str, str] | None:
 def _parsed(record: Path, _modified_ns: int) -> dict[str, str]:
     with open_regular(record) as stream:
         lines = stream.read().decode("utf-8", errors="replace").splitlines()
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    digests = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    for name in digests:
+        path = PurePosixPath(name)
+        if path.parts[:1] != (record.name,) or ".." in path.parts or not is_printable(name):
+            raise RockspaceError(
+                f"{record}: the record is damaged (it has a file {name!r}): delete it and the artifact, and run again"
+            )
+    return digests
 
 
 def open_regular(file: Path) -> BufferedReader:

@@ -289,7 +289,9 @@ def _explain(error: ValidationError) -> str:
                 return f"config: {prefix}{unknown}: removed; {REMOVED[unknown]}"
             close = difflib.get_close_matches(unknown, allowed, n=1)
             hint = f"did you mean '{close[0]}'? " if close else ""
-            return f"config: {prefix}{unknown}: unknown key; {hint}Allowed here: {', '.join(allowed)}"
+            # In quotes where it has characters that are not seen, such as a space without width.
+            shown = unknown if unknown.isprintable() else repr(unknown)
+            return f"config: {prefix}{shown}: unknown key; {hint}Allowed here: {', '.join(allowed)}"
         case "required":
             missing = next(key for key in error.validator_value if key not in error.instance)
             return f"config: {prefix}{missing}: missing; {_describe(error.schema['properties'][missing])}"

@@ -6,6 +6,7 @@ given twice it takes the last one in silence; and it writes out what aliases rep
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -35,8 +36,8 @@ def check_config_file(path: Path) -> None:
 
     Raises:
         RockspaceError: With file and line: a template, a key given twice or read as something else than a name, a second
-            document, a tag that makes an object, an alias inside what it names, an anchor given twice, more values, depth or
-            bytes than a configuration can need, or no text in UTF-8.
+            document, a tag that makes an object, an alias inside what it names, an anchor given twice, a number that is not
+            what it looks like, more values, depth or bytes than a configuration can need, no keys, or no text in UTF-8.
     """
     if not os.path.isfile(path):
         what = (
@@ -53,16 +54,16 @@ def check_config_file(path: Path) -> None:
     if len(content) > MAX_BYTES:
         raise RockspaceError(f"{path}: longer than {MAX_BYTES:,} bytes, which no configuration needs")
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise RockspaceError(f"{path}: not in UTF-8 ({error.reason}); save it as UTF-8") from error
-    # Parsing events takes no recursion, and libyaml is ten times as fast.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        _check_events(path, yaml.parse(text, Loader=loader))
+        # Parsing events takes no recursion. By Snakemake's own reader: libyaml takes what this refuses, such as a tab after a value.
+        _check_events(path, yaml.parse(text, Loader=yaml.SafeLoader))
+        read = yaml.safe_load(text)
     except yaml.YAMLError as error:
         try:  # JSON has escapes that YAML has not.
-            json.loads(text, object_pairs_hook=partial(without_repetition, path))
+            read = json.loads(text, object_pairs_hook=partial(without_repetition, path))
         except RockspaceError:
             raise
         except (ValueError, RecursionError):
@@ -70,6 +71,8 @@ def check_config_file(path: Path) -> None:
             where = f"line {mark.line + 1}: " if mark else ""
             reason = getattr(error, "problem", None) or " ".join(str(error).split())
             raise RockspaceError(f"{path}: {where}neither YAML nor JSON ({reason})") from error
+    if not isinstance(read, dict):
+        raise RockspaceError(f"{path}: no keys with values; write some, such as `study: mine`")
 
 
 @dataclass
@@ -165,6 +168,13 @@ def _checked_value(path: Path, event: Any) -> Any:
     try:
         value = reader.construct_object(yaml.ScalarNode(tag, event.value))
         str(value)  # fails for whole numbers of more than 4,300 digits, which Python does not write
+        # In YAML 1.1 what begins with 0 has the base 8, and what has colons the base 60.
+        if type(value) in (int, float) and (
+            ":" in event.value or (re.fullmatch("[-+]?0[0-7_]+", event.value) and value != int(event.value))
+        ):
+            raise RockspaceError(
+                f"{path}: line {event.start_mark.line + 1}: {event.value!r} is read as {value}; write that, or a text in quotes"
+            )
         return value
     except (ValueError, TypeError, OverflowError, AttributeError, IndexError, KeyError, yaml.YAMLError) as error:
         shown = event.value if len(event.value) <= LONGEST_SHOWN else f"{event.value[:LONGEST_SHOWN]}..."

@@ -125,7 +125,9 @@ def _in_yaml(value: Any) -> str:
 
 def main(arguments: list[str]) -> None:
     """Write ``config/NAME.yaml``; an existing file is not overwritten."""
-    parser = argparse.ArgumentParser(prog="python -m rockspace.new_study", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m rockspace.new_study", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("name", help="name of the study, and of its config file")
     parser.add_argument("folder", nargs="?", type=Path, help="folder with images and their coordinates")
     given = parser.parse_args(arguments)

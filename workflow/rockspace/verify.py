@@ -1,6 +1,6 @@
 """Every artifact of a study against its record: what is damaged or gone, the stage that made it, and what to do.
 
-Usage: ``snakemake --summary | python -m rockspace.verify``, which ``make verify`` calls: Snakemake lists the artifacts of
+Usage: ``snakemake --summary | python -P -m rockspace.verify``, which ``make verify`` calls: Snakemake lists the artifacts of
 a study and their stages.
 """
 

@@ -72,6 +72,12 @@ USUAL = (
 _WHERE = re.compile(r'^WorkflowError in file .*, line \d+:\n(?P<message>.*)\n  File ".*", line \d+, in <module>')
 # Of a stack trace of Snakemake's, what the system says and of which file.
 _OF_SYSTEM = re.compile(r"^(\w+: )?\[Errno \d+\] (?P<why>[^:\n]+)(: '(?P<file>[^']*)'( -> '.*')?)?$", re.MULTILINE)
+# Of one about the command line, what is wrong there.
+_OF_ARGUMENT = re.compile(r"^ValueError: (?P<why>Invalid (?P<what>\S+).*)$", re.MULTILINE)
+# Of a link that leads nowhere, too.
+_OF_LINK = re.compile(
+    r"^Unable to obtain modification time of file (?P<file>.+) although it existed before", re.MULTILINE
+)
 # What begins a line that says why a stage failed: words for the user, or the end of a stack trace.
 _RAISED = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ ERROR (error: )?|^(?=[A-Z_a-z.]+(Error|Exception|Interrupt)(:|$))")
 _STAMP = re.compile(r"^\d{4}-\d\d-\d\d [\d:,]+ (?P<level>[A-Z]+) ")
@@ -358,7 +364,12 @@ def _open_standard_streams() -> None:
 
 
 def _in_words(error: str) -> str:
-    """Put a stack trace of Snakemake's about what the machine lacks, or a file that cannot be used, into one line."""
+    """Put an error of Snakemake's into one line if it is of the command line, of what the machine lacks, or of a file."""
+    if error.startswith("Traceback ") and (argument := _OF_ARGUMENT.search(error)):
+        example = " For example: --config study=mine 'finetune={epochs: 3}'" if argument["what"] == "config" else ""
+        return f"error: {argument['why']}{example}"
+    if link := _OF_LINK.search(error):
+        return f"error: {link['file']} is a link that leads nowhere, or was deleted meanwhile: delete it and run again"
     found = _OF_SYSTEM.search(error)
     file = (found and found["file"]) or ".snakemake"
     if fault := fault_in_words(found[0] if found else error if error.startswith("Traceback ") else "", file):

@@ -144,7 +144,9 @@ def _rgb(hue: float, lightness: float) -> tuple[int, int, int]:
 
 def main(arguments: list[str]) -> None:
     """Draw the dataset into the folder that the command line names."""
-    parser = argparse.ArgumentParser(prog="python -m rockspace.data.drawn_shapes", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m rockspace.data.drawn_shapes", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--per-kind", type=int, default=20, help="pictures of each of the twelve kinds (20)")
