@@ -1003,6 +1003,17 @@ def repeated_in_parquet() -> bytes:
     return content.getvalue()
 
 
+def repeated_in_lists_of_parquet() -> bytes:
+    """A small ``.parquet`` file with a long text in the lists and in the structures of many rows."""
+    content, text = io.BytesIO(), pyarrow.array(["x" * 1_000_000])
+    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 500), text)
+    lists = pyarrow.ListArray.from_arrays(pyarrow.array(range(0, 501, 5)), texts)
+    structures = pyarrow.StructArray.from_arrays([texts.slice(0, 100)], names=["note"])
+    table = pyarrow.table({"image": lists, "about": structures})
+    pyarrow.parquet.write_table(table, content, store_schema=False)
+    return content.getvalue()
+
+
 def without_width() -> bytes:
     """The start of an array whose very many items take no bytes."""
     start = io.BytesIO()
@@ -1021,6 +1032,12 @@ damaged_array(
     "mds.parquet",
     repeated_in_parquet,
     "results/rocks/raw/mds.parquet: its content takes 1,000,000,000 bytes; at most 8,000,000,000 are read, and 200 times those of the file",
+)
+damaged_array(
+    "The same inside lists and structures of a `.parquet` file",
+    "mds.parquet",
+    repeated_in_lists_of_parquet,
+    "results/rocks/raw/mds.parquet: its content takes 600,000,000 bytes; at most 8,000,000,000 are read, and 200 times those of the file",
 )
 damaged_array(
     "Very many items of no bytes in a `.npy` file",

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from rockspace.errors import RockspaceError
+from rockspace.limits import MAX_EXPANSION, unpacks_too_far
 from rockspace.machine_faults import fault_of_the_machine
 from rockspace.network_kinds import PENULTIMATE, POOLED, layer_name
 from rockspace.networks import backbones
@@ -27,9 +28,6 @@ ANY_SIZE = 224
 
 MAX_CONFIG_BYTES = 20_000_000
 """Of a network's description, ten times what a large one takes; in a zip archive, few bytes become any number."""
-
-MAX_EXPANSION = 200
-"""Times its own size that a file may unpack to; only zeros without end take less."""
 
 PIXELS = "pixels"
 TAKEN = (PIXELS, PREPROCESSING, POOLED, PENULTIMATE, "predictions", "coordinates")
@@ -166,7 +164,7 @@ def _refuse_foreign_classes(path: Path) -> None:
             if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
                 raise ValueError(f"its description is longer than {MAX_CONFIG_BYTES:,} bytes")
             unpacked = sum(member.file_size for member in archive.infolist())
-            if unpacked > MAX_EXPANSION * max(path.stat().st_size, 1_000_000):
+            if unpacks_too_far(path.stat().st_size, unpacked):
                 raise ValueError(
                     f"its content takes {unpacked:,} bytes, more than {MAX_EXPANSION} times those of the file"
                 )
