@@ -22,6 +22,7 @@ from rockspace.networks.layer_names import Layers
 from rockspace.networks.layers import find_layer
 from rockspace.networks.preprocessing import MODES, PREPROCESSING, preprocess
 from rockspace.networks.rewiring import copy_of
+from rockspace.networks.weight_files import refuse_not_finite
 
 ANY_SIZE = 224
 """Side (pixels) at which a network for images of any size is looked at."""
@@ -147,6 +148,7 @@ def _load(path: Path) -> keras.Model:
         raise RockspaceError(f"{path}: {found}; its input is {shape}, where (n, height, width, 3) is needed")
     if shape[1] != shape[2]:
         raise RockspaceError(f"{path}: takes images of {shape[1]} x {shape[2]} pixels; only squares are supported")
+    refuse_not_finite(network, path)
     return network
 
 

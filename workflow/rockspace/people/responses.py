@@ -37,7 +37,7 @@ _NAMES = {  # what columns are called if the configuration does not say, in lowe
     "right": re.compile(r"correct|accuracy|acc"),
 }
 _CHOSEN = re.compile(r"respon|chos|choice|answer|predict")  # how a header of what was chosen begins
-_RIGHT = {"1": True, "true": True, "0": False, "false": False}
+_RIGHT = {comparable(word): word in ("1", "true") for word in ("1", "true", "0", "false")}
 _WHOLE = (1.0, 100.0)  # what shares of responses add up to
 _ROUNDED = 0.02  # and by how much they may miss it, being rounded, in parts of it
 _MOST = 10**9  # more people than were ever asked; sums fit 64 bits
@@ -166,7 +166,7 @@ class ResponseReader:
             )
         if "right" not in self._settings["columns"] and columns["right"]:
             cells = table.cells[columns["right"]]
-            if not cells.map(lambda cell: is_missing(cell) or cell.lower() in _RIGHT).all():
+            if not cells.map(lambda cell: is_missing(cell) or comparable(cell) in _RIGHT).all():
                 columns["right"] = None  # it holds right answers, or a mean
         naming = ("image",) if columns["image"] else ("subtype", "token")
         taken = {
@@ -223,11 +223,11 @@ class ResponseReader:
             right = self.conditions[row.condition].category_of.get(row.label)
             if right is None or is_missing(cell):
                 continue
-            if cell.lower() not in _RIGHT:
+            if comparable(cell) not in _RIGHT:
                 raise RockspaceError(
                     f"{path}: row {line}: found {cell!r} ({cells.name}); needed: 1 or 0, true or false"
                 )
-            if _RIGHT[cell.lower()] != (row.category == right):
+            if _RIGHT[comparable(cell)] != (row.category == right):
                 raise RockspaceError(
                     f"{path}: row {line}: {row.category!r} was chosen for an image of {right!r}, but column {cells.name!r} says "
                     f"{cell!r}; check choices.conditions and columns, or set choices.columns.right to null"
