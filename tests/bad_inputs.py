@@ -661,6 +661,29 @@ def cut_image(study: Study) -> None:
     study.image().write_bytes(content[: len(content) * 3 // 4])
 
 
+@refused(
+    IMAGES, "A JPEG whose rest is zeros, after a copy that was interrupted", BAD_IMAGE.format("its end is missing")
+)
+def image_that_ends_in_zeros(study: Study) -> None:
+    content = study.image().read_bytes()
+    study.image().write_bytes(content[: len(content) * 3 // 4].ljust(len(content), b"\0"))
+
+
+@refused(IMAGES, "A pointer of Git LFS", BAD_IMAGE.format("a pointer of Git LFS, whose file `git lfs pull` gets"))
+def pointer_of_git_lfs(study: Study) -> None:
+    study.image().write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n")
+
+
+@refused(
+    IMAGES,
+    "A camera raw file, which begins with a small copy",
+    BAD_IMAGE.format("a small copy comes before the photograph, as in camera raw files; save it as JPEG or PNG"),
+)
+def camera_raw_file(study: Study) -> None:
+    small = Image.new("RGB", (8, 6))
+    small.save(study.image(), "TIFF", tiffinfo={254: 1})
+
+
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
     body = b"".join(
         len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in chunks
