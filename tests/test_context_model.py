@@ -227,7 +227,67 @@ def test_a_parameter_that_the_choices_leave_open_is_named():
     model = ContextModel([studied])
     near = np.linalg.norm(studied.images[:, None] - studied.exemplars, axis=2).argmin(axis=1)
     assert model.undetermined(model.fit([9.0 * np.eye(2)[near]])) == ["sensitivity"]
-    assert model.undetermined(model.fit(drawn([studied], [{"sensitivity": 1.0}], 50))) == []
+    known = drawn([studied], [{"sensitivity": 1.0}], 50)
+    assert model.undetermined(model.fit(known)) == []
+    two = ContextModel([studied, studied], {"sensitivity": FREE_BY_CONDITION})
+    numbers = two.fitted_numbers(two.fit([9.0 * np.eye(2)[near], *known]))
+    assert numbers == {("sensitivity", 0): {0: True}, ("sensitivity", 1): {0: False}}
+
+
+def test_strengths_of_a_group_are_the_same_in_all_conditions_that_have_it():
+    groups = [np.arange(12) % 2, 2 * (np.arange(12) % 2)]  # 0 and 1; 0 and 2
+    sets = [category_set(images=60, seed=i, groups=each) for i, each in enumerate(groups)]
+    true = np.array([1.0, 3.0, 0.3])
+    counts = drawn(sets, [{"sensitivity": 1.2, "strengths": true}] * 2, 4000)
+    shared, own = (ContextModel(sets, {"strengths": how}) for how in (FREE, FREE_BY_CONDITION))
+    assert shared.n_parameters == own.n_parameters == 1 + 2
+    np.testing.assert_allclose(shared.fit(counts).parameters[0]["strengths"], true, rtol=0.1)
+    found = own.fit(counts)
+    np.testing.assert_allclose(found.parameters[0]["strengths"], [1.0, 3.0, 1.0], rtol=0.1)
+    np.testing.assert_allclose(found.parameters[1]["strengths"], [1.0, 1.0, 0.3], rtol=0.1)
+    assert [list(own.fitted_numbers(found)["strengths", i]) for i in (0, 1)] == [[0, 1], [0, 2]]
+    assert shared.undetermined(shared.fit(counts)) == own.undetermined(found) == []
+
+
+def test_a_group_that_no_condition_compares_with_others_has_no_strength():
+    groups = [np.arange(12) % 2, np.full(12, 2)]
+    sets = [category_set(images=60, seed=i, groups=each) for i, each in enumerate(groups)]
+    counts = drawn(sets, [{"sensitivity": 1.2, "strengths": np.array([1.0, 3.0, 1.0])}] * 2, 4000)
+    shared, own = (ContextModel(sets, {"strengths": how}) for how in (FREE, FREE_BY_CONDITION))
+    found = shared.fit(counts)
+    assert shared.undetermined(found) == ["strengths"]
+    assert shared.fitted_numbers(found)["strengths", 0] == {0: False, 1: False, 2: True}
+    assert own.n_parameters == 1 + 1
+    assert ("strengths", 1) not in own.fitted_numbers(own.fit(counts))
+    for how in (FREE, FREE_BY_CONDITION):
+        with pytest.raises(RockspaceError, match="strengths: no condition has exemplars of two groups"):
+            ContextModel([category_set(groups=np.full(12, i)) for i in (0, 1)], {"strengths": how})
+
+
+def test_strengths_that_do_what_biases_do_are_both_open():
+    plain = category_set(images=60)
+    studied = CategorySet(plain.exemplars, plain.categories, plain.images, groups=plain.categories)
+    counts = drawn([studied], [{"sensitivity": 1.2}], 500)
+    both, one = (
+        ContextModel([studied], dict.fromkeys(free, FREE)) for free in (["biases", "strengths"], ["strengths"])
+    )
+    assert both.undetermined(both.fit(counts)) == ["biases", "strengths"]
+    assert one.undetermined(one.fit(counts)) == []
+
+
+def test_attention_that_vanishes_is_known_and_attention_to_a_constant_is_open():
+    studied = category_set(images=60)
+    counts = drawn([studied], [{"sensitivity": 1.5, "weights": np.array([2.0, 1.0, 0.0])}], 4000)
+    model = ContextModel([studied], {"weights": FREE})
+    found = model.fit(counts)
+    np.testing.assert_allclose(found.parameters[0]["weights"], [2, 1, 0], atol=0.05)
+    assert model.undetermined(found) == []
+    exemplars, images = (np.where([True, True, False], each, 0.0) for each in (studied.exemplars, studied.images))
+    constant = ContextModel([CategorySet(exemplars, studied.categories, images)], {"weights": FREE})
+    assert constant.undetermined(constant.fit(counts)) == ["sensitivity", "weights"]
+    line = ContextModel([category_set(k=1)], {"weights": FREE})
+    found = line.fit([np.ones((24, 4)) + np.eye(4)[np.arange(24) % 4]])
+    assert (line.n_parameters, list(line.fitted_numbers(found))) == (1, [("sensitivity", 0)])
 
 
 def test_responses_that_were_counted_together_are_those_to_an_average_image():
@@ -247,7 +307,7 @@ def test_responses_that_were_counted_together_are_those_to_an_average_image():
         ({"images": np.zeros((4, 2))}, "images have 2 dimensions and exemplars 3"),
         ({"categories": np.zeros(5, int)}, "12 exemplars, but 5 categories"),
         ({"categories": np.repeat([0, 2], 6)}, "at least two, numbered from 0"),
-        ({"groups": np.arange(5)}, "groups: needed: 12 numbers"),
+        ({"groups": np.arange(5)}, "groups: needed: 12 whole numbers from 0"),
         ({"pools": np.repeat([0, 2], 12)}, "pools: needed: 24 numbers, counted from 0"),
     ],
 )

@@ -37,6 +37,7 @@ from rockspace.choices.human_choices import (
 )
 from rockspace.config import is_one_solution
 from rockspace.report.choices import choices_figure, images_figure, spaces_figure, subtypes_figure
+from rockspace.report.predicted_choices import networks_of, predicted_choices, read_choices
 from tools.simulated_choices import simulated_choices
 from workflow_runs import TINY, Workplace
 
@@ -373,6 +374,20 @@ def test_a_held_out_person_is_predicted_by_the_shares_of_the_others(experiment):
     assert found["split_half"]["most_r_errors"] == pytest.approx(found["split_half"]["r_errors"] ** 0.5)
 
 
+def test_halves_that_have_nothing_in_common_have_no_reliability(experiment):
+    (first, *_) = experiment.tasks
+    apart = np.zeros((4, *first.total.shape))
+    apart[np.arange(4), np.arange(4), 0] = 5.0  # each person saw an image of their own
+    changed = {"people": np.array(list("abcd")), "counts": apart[:, :4], "rows": first.rows[:4]}
+    alone = type(experiment)([type(first)(**vars(first) | changed)])
+    assert set(ceilings(alone, splits=4)["split_half"].values()) == {None}
+    without = first.rows.assign(label="", category=-1)  # no right category was on offer
+    unknown = type(experiment)([type(first)(**vars(first) | {"rows": without})])
+    found = ceilings(unknown, splits=4)["split_half"]
+    assert found["r"] > 0
+    assert found["r_errors"] is found["most_r_errors"] is None
+
+
 def test_right_answers_alone_say_how_often_studied_and_new_images_are_named_rightly(experiment):
     found, total = ceilings(experiment, splits=2), 0.0
     for task in experiment.tasks:
@@ -522,6 +537,16 @@ def test_confusion_matrices_average_over_the_images_of_a_category(explained, tmp
     assert observed[2, 1] == pytest.approx(rows.loc[rows["category"] == "L2", "L1 observed"].mean())
 
 
+def shown(explained, experiment, tmp_path, layers=None):
+    """What pictures of all spaces are made from: the table as it is written, and the best space of a network."""
+    given = entries(explained) if layers is None else explained
+    write_csv(tmp_path / "choices.csv", spaces_table(given, experiment, ceilings(experiment, splits=2)))
+    write_csv(tmp_path / "conditions.csv", conditions_table(given))
+    choices, conditions = (read_choices(tmp_path / f"{name}.csv") for name in ("choices", "conditions"))
+    best, *_ = networks_of(predicted_choices(choices, conditions, layers or {"good": "last", "blind": "last"}))
+    return choices, best
+
+
 def test_pictures_show_every_space_condition_and_variant(explained, experiment, tmp_path):
     superclass_of = {label: "SMI"[i // 2] for i, label in enumerate(LABELS)}
     figures, table = explained["good"]
@@ -539,15 +564,28 @@ def test_pictures_show_every_space_condition_and_variant(explained, experiment, 
     assert "Left out: 3 rows without an answer." in caption
     spaces = spaces_table(entries(explained), experiment, ceilings(experiment, splits=2))
     spaces_figure(spaces, [tmp_path / "all.png", tmp_path / "all.svg"])
-    subtypes_figure(
-        subtypes_table(entries(explained)), spaces, [tmp_path / "subtypes.png", tmp_path / "subtypes.caption.txt"]
-    )
-    assert is_whole(tmp_path / "subtypes.png")
-    assert "in people's own coordinates" in (tmp_path / "subtypes.caption.txt").read_text()
     drawn = (tmp_path / "all.svg").read_text()
     assert all(f"{name} predicted" in drawn for name in explained if name != PEOPLE)
     assert all(variant.name in drawn for variant in VARIANTS)
     assert all(is_whole(file) for file in tmp_path.iterdir())
+
+
+def test_a_picture_of_subtypes_shows_the_best_network_of_the_layers_to_show_and_says_how_it_was_found(
+    explained, experiment, tmp_path
+):
+    """Another layer may explain the choices better; which layer to show was decided without them."""
+    layers = {"early": "good", "last": "blind"}
+    given = [
+        Explained(PEOPLE, "", "", *explained[PEOPLE]),
+        *(Explained("net", seed, layer, *explained[name]) for seed in "01" for layer, name in layers.items()),
+    ]
+    choices, best = shown(given, experiment, tmp_path, {"net": "last"})
+    assert (best.model, best.seeds, best.layer) == ("net", ["0", "1"], "last")
+    subtypes_figure(subtypes_table(given), choices, best, [tmp_path / "s.png", tmp_path / "s.txt"])
+    assert is_whole(tmp_path / "s.png")
+    caption = (tmp_path / "s.txt").read_text()
+    assert f"in the space of {best.title} and in people's own coordinates" in caption
+    assert "(layer last, seed 0 of 2) explains the choices best. The best of several spaces is somewhat too" in caption
 
 
 def test_photographs_show_where_network_and_people_part(explained, experiment, tmp_path):
@@ -555,16 +593,16 @@ def test_photographs_show_where_network_and_people_part(explained, experiment, t
 
     Image.new("RGB", (30, 20), (200, 30, 30)).save(tmp_path / "rock.png")
     photographs = dict.fromkeys(catalog()["image_id"], tmp_path / "rock.png")
-    spaces = spaces_table(entries(explained), experiment, ceilings(experiment, splits=2))
-    images_figure(entries(explained), spaces, photographs, [tmp_path / "i.svg", tmp_path / "i.png", tmp_path / "i.txt"])
-    best = spaces[(spaces["model"] != PEOPLE) & (spaces["variant"] == "sensitivity")]
-    best = best.loc[best["log_likelihood_per_response"].idxmax()]
+    choices, best = shown(explained, experiment, tmp_path)
+    files = [tmp_path / "i.svg", tmp_path / "i.png", tmp_path / "i.txt"]
+    images_figure(entries(explained), choices, best, photographs, files)
+    networks = choices[(choices["model"] != PEOPLE) & (choices["variant"] == "sensitivity")]
+    highest = networks.loc[networks["log_likelihood_per_response"].idxmax()]
+    assert (best.model, best.space) == (highest["model"], highest["space"])
     svg = (tmp_path / "i.svg").read_text()
-    assert f"Predicted better by {best['model']}, last (" in svg
+    assert f"Predicted better by {best.title}" in svg
     own = explained[PEOPLE][1].query("variant == 'sensitivity'").reset_index(drop=True)
-    theirs = (
-        explained[best["model"]][1].query("variant == 'sensitivity' and space == @best['space']").reset_index(drop=True)
-    )
+    theirs = explained[best.model][1].query("variant == 'sensitivity' and space == @best.space").reset_index(drop=True)
     gains = (theirs["log_likelihood"] - own["log_likelihood"]) / own["responses"]
     assert f"{gains.max():+.2f} nats" in svg
     assert svg.count("(first)") + svg.count("(second)") == min(6, (gains > 0).sum()) + min(6, (gains < 0).sum())

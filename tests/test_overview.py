@@ -769,7 +769,7 @@ def test_where_people_chose_the_best_space_of_a_network_stands_between_peoples_o
         "context model (sensitivity, fitted to choices of other subtypes). From guessing (0) to the observed shares of the choices (1), "
         "the right answers alone reach 0.80, this space 0.86, people's own coordinates 0.87 and the choices of all other people 0.90. The "
         "log-likelihood of a response is 0.012 nats lower than in people's own coordinates (95 % interval of the difference -0.032 to +0.008 "
-        "over people). The best of several is somewhat too good, since it was found on these choices."
+        "over people). The best of several spaces is somewhat too good, since it was found on these choices."
     )
     nameless = dict(points(with_choices(study(), named=False)))["People's choices"]
     assert "other people" not in nameless

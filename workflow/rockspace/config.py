@@ -402,10 +402,10 @@ def _check_choices(choices: Mapping[str, Any]) -> None:
                 f"config: choices.variants[{i}].response_scaling: found {json.dumps(scaling)}; allowed: a number, since with one prototype for "
                 "each category it does the same as sensitivity"
             )
-        if variant["strengths"] != "equal" and not choices["studied"]["file"]:
+        if variant["strengths"] != "equal" and (variant["prototype"] or not choices["studied"]["file"]):
             raise RockspaceError(
                 f'config: choices.variants[{i}].strengths: found {json.dumps(variant["strengths"])}; allowed: "equal", unless '
-                "choices.studied.file tells groups apart"
+                "choices.studied.file tells groups of exemplars apart and prototype is false"
             )
 
 

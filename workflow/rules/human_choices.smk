@@ -220,6 +220,7 @@ rule human_choices:
         "../envs/rockspace.yaml"
     params:
         runs=EXPLAINED,
+        layers=LAST_LAYERS,
         split=CHOICES["split"],
         code=code("human_choices"),
     message:

@@ -16,12 +16,13 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     from rockspace.choices.experiment import read_experiment
     from rockspace.data.catalog import read_catalog
     from rockspace.report.choices import images_figure, spaces_figure, subtypes_figure
+    from rockspace.report.predicted_choices import networks_of, predicted_choices, read_choices
 
     files, out, params = snakemake.input, snakemake.output, snakemake.params
     catalog = read_catalog(files.catalog)
     experiment = read_experiment(files.responses, files.studied, files.reading, catalog, params.split)
     explained = [
-        Explained(*run, read_json(figures)["spaces"], read_image_table(images))
+        Explained(*map(str, run), read_json(figures)["spaces"], read_image_table(images))
         for run, figures, images in zip(params.runs, files.figures, files.images, strict=True)
     ]
     table = spaces_table(explained, experiment, read_json(files.ceilings))
@@ -29,9 +30,11 @@ with recorded(snakemake.log[0], snakemake.threads, snakemake.input, snakemake.ou
     write_csv(out.conditions, conditions_table(explained))
     subtypes = subtypes_table(explained)
     write_csv(out.subtypes, subtypes)
-    subtypes_figure(subtypes, table, [out.subtypes_png, out.subtypes_svg, out.subtypes_caption])
+    choices, conditions = read_choices(out.table), read_choices(out.conditions)
+    best, *_ = networks_of(predicted_choices(choices, conditions, params.layers))
+    subtypes_figure(subtypes, choices, best, [out.subtypes_png, out.subtypes_svg, out.subtypes_caption])
     spaces_figure(table, [out.png, out.svg, out.caption])
     study = Path(files.catalog).parent
     photographs = dict(zip(catalog["image_id"], catalog["path"].map(study.joinpath), strict=True))
-    images_figure(explained, table, photographs, [out.images_png, out.images_svg, out.images_caption])
+    images_figure(explained, choices, best, photographs, [out.images_png, out.images_svg, out.images_caption])
     log.info("%d spaces and variants", len(table))

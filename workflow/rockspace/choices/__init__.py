@@ -1,1 +1,1 @@
-"""People's choices of a category, explained from a space by an generalized context model."""
+"""People's choices of a category, explained from a space by the generalized context model."""

@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from rockspace.alignment.spaces import correlations
 from rockspace.choices.experiment import Experiment, Task
-from rockspace.choices.human_choices import IN_SAMPLE, NEW_SUBTYPES, held_out, references, right_only, summed_likelihood
+from rockspace.choices.human_choices import (
+    IN_SAMPLE,
+    NEW_SUBTYPES,
+    held_out,
+    references,
+    right_only,
+    share_correlations,
+    summed_likelihood,
+)
 
 # Logarithms of the constants that are tried for smoothing.
 _SMOOTHING = (-10.0, 5.0)
@@ -31,8 +38,8 @@ def ceilings(experiment: Experiment, *, splits: int = 100, seed: int = 0) -> dic
         predicted as an average other; `split_half`: how reliable the shares are: the correlation of those of two halves of the people
         of each condition, `r` over all rows and categories and `r_errors` over wrong categories, averaged over the splits and
         brought to the whole number of people (Spearman, 1910; Brown, 1910), and their roots `most_r` and `most_r_errors`, with which
-        shares without sampling error would correlate with the observed ones. The last two are None for fewer than four people in a
-        condition, or where they are not told apart.
+        shares without sampling error would correlate with the observed ones, each None where halves share no two shares to compare.
+        `person` and `split_half` are None for fewer than four people in a condition, or where they are not told apart.
 
     References:
         Spearman, C. (1910). Correlation calculated from faulty data. British Journal of Psychology 3, 271-295.
@@ -78,21 +85,24 @@ def _others(task: Task, smoothing: float) -> np.ndarray:
     return np.sum(task.counts * np.log(others / others.sum(axis=2, keepdims=True)), axis=(1, 2))
 
 
-def _split_half(experiment: Experiment, splits: int, seed: int) -> dict[str, float]:
+def _split_half(experiment: Experiment, splits: int, seed: int) -> dict[str, float | None]:
     rng, found = np.random.default_rng(seed), []
     for _ in range(splits):
         first = {name for people in experiment.strata for name in rng.permutation(people)[: len(people) // 2]}
-        halves, wrong = [], []
+        halves, right = [], []
         for task in experiment.tasks:
             is_first = np.isin(task.people, list(first))
             both = [task.counts[half].sum(axis=0) for half in (is_first, ~is_first)]
             shown = np.all([half.sum(axis=1) > 0 for half in both], axis=0)
             halves.append([half[shown] / half[shown].sum(axis=1, keepdims=True) for half in both])
-            wrong.append((~task.right & task.right.any(axis=1, keepdims=True))[shown])
-        x, y = (np.concatenate([half[i].ravel() for half in halves])[:, None] for i in (0, 1))
-        of_errors = np.concatenate([each.ravel() for each in wrong])
-        found.append([correlations(x, y)[0], correlations(x[of_errors], y[of_errors])[0]])
-    half = np.mean(found, axis=0)
+            right.append(task.right[shown])
+        one, other = zip(*halves, strict=True)
+        r = share_correlations(one, other, right)
+        found.append((r["r"], r["r_errors"]))
+    half = np.mean(np.array(found, dtype=np.float64), axis=0)  # None is NaN
     whole = 2 * half / (1 + half)
     most = np.sqrt(np.maximum(whole, 0))
-    return dict(zip(("r", "r_errors", "most_r", "most_r_errors"), [*whole.tolist(), *most.tolist()], strict=True))
+    names = ("r", "r_errors", "most_r", "most_r_errors")
+    return {
+        name: None if np.isnan(r) else float(r) for name, r in zip(names, np.concatenate([whole, most]), strict=True)
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ from rockspace.choices.human_choices import (
     NEW,
     NEW_PEOPLE,
     NEW_SUBTYPES,
+    OVER_PEOPLE,
+    OVER_SUBTYPES,
     STUDIED,
-    SUBTYPES,
     ChoiceSpace,
     Variant,
     choice_report,
     gain_interval,
 )
-from rockspace.choices.human_choices import PEOPLE as OVER_PEOPLE
 
 PEOPLE, COORDINATES = "people", "coordinates"
 _TEXTS = ("space", "variant", "condition", "image_id", "label", "category")
@@ -47,6 +47,11 @@ class Explained:
     layer: str
     figures: Mapping[str, Any]
     table: pd.DataFrame
+
+    @property
+    def run(self) -> dict[str, str]:
+        """Return what names it in the first columns of all tables."""
+        return {"model": self.model, "seed": self.seed, "layer": self.layer}
 
 
 def explain(
@@ -81,9 +86,19 @@ def in_words(figures: Mapping[str, Any]) -> list[str]:
             if part["validation_moved"]
             else ""
         )
-        for space, part in figures.items()
-        for variant, model in part["models"].items()
+        for space, variant, part, model in fitted_models(figures)
     ]
+
+
+def fitted_models(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]:
+    """Yield each space and variant of the model, with the figures of the space and those of the model in it.
+
+    Args:
+        figures: By space, as `choice_report` gives them.
+    """
+    for space, part in figures.items():
+        for variant, model in part["models"].items():
+            yield space, variant, part, model
 
 
 def image_table(space: str, variant: str, log_p: Sequence[np.ndarray], experiment: Experiment) -> pd.DataFrame:
@@ -159,22 +174,21 @@ def spaces_table(explained: Sequence[Explained], experiment: Experiment, ceiling
         correlations of the one that `leading` names; and by how much a response is more likely than in people's own
         coordinates by the same variant (`beyond_people`, nats), with paired intervals over people and over subtypes.
     """
-    own = next((entry.table for entry in explained if entry.model == PEOPLE), None)
+    own = next(entry.table for entry in explained if entry.model == PEOPLE)
     total, rows = ceilings["n_responses"], []
     for entry in explained:
-        for space, figures in entry.figures.items():
-            for variant, model in figures["models"].items():
-                row: dict[str, Any] = {"model": entry.model, "seed": entry.seed, "layer": entry.layer, "space": space}
-                row |= {"variant": variant, "n_dimensions": figures["n_dimensions"]} | _row(model)
-                row["n_responses"] = total
-                row |= {f"{name}_per_response": ceilings[name] / total for name in ("chance", "saturated")}
-                person = ceilings["person"] or {}
-                row["person_per_response"] = person.get("log_likelihood_per_response", np.nan)
-                right = ceilings["right_only"][model["leading"]]
-                row["right_only_per_response"] = np.nan if right is None else right / total
-                if own is not None and (entry.model, space) != (PEOPLE, COORDINATES):
-                    row |= _beyond(entry.table, space, own, variant, experiment)
-                rows.append(row)
+        for space, variant, part, model in fitted_models(entry.figures):
+            row: dict[str, Any] = entry.run | {"space": space, "variant": variant}
+            row |= {"n_dimensions": part["n_dimensions"]} | _row(model)
+            row["n_responses"] = total
+            row |= {f"{name}_per_response": ceilings[name] / total for name in ("chance", "saturated")}
+            person = ceilings["person"] or {}
+            row["person_per_response"] = person.get("log_likelihood_per_response", np.nan)
+            right = ceilings["right_only"][model["leading"]]
+            row["right_only_per_response"] = np.nan if right is None else right / total
+            if (entry.model, space) != (PEOPLE, COORDINATES):
+                row |= _beyond(entry.table, space, own, variant, experiment)
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -191,23 +205,13 @@ def conditions_table(explained: Sequence[Explained]) -> pd.DataFrame:
     """
     rows = []
     for entry in explained:
-        for space, figures in entry.figures.items():
-            for variant, model in figures["models"].items():
-                for each in model[model["leading"]]["accuracy"]:
-                    low, high = each["observed_ci_people"] or (np.nan, np.nan)
-                    row = {
-                        "model": entry.model,
-                        "seed": entry.seed,
-                        "layer": entry.layer,
-                        "space": space,
-                        "variant": variant,
-                    }
-                    row |= {
-                        name: each[name] for name in ("condition", "images", "responses", "log_likelihood", "observed")
-                    }
-                    rows.append(
-                        row | {"observed_low_people": low, "observed_high_people": high, "predicted": each["predicted"]}
-                    )
+        for space, variant, _, model in fitted_models(entry.figures):
+            for each in model[model["leading"]]["accuracy"]:
+                row = entry.run | {"space": space, "variant": variant}
+                row |= {name: each[name] for name in ("condition", "images", "responses", "log_likelihood", "observed")}
+                rows.append(
+                    row | _ends("observed", OVER_PEOPLE, each["observed_ci_people"]) | {"predicted": each["predicted"]}
+                )
     return pd.DataFrame(rows)
 
 
@@ -218,9 +222,9 @@ def subtypes_table(explained: Sequence[Explained]) -> pd.DataFrame:
         explained: Layers, and people themselves.
 
     Returns:
-        A row for each model, seed, layer, space, variant, condition and subtype, of its studied and of its new images: the number of responses, how likely one is
-        (`log_likelihood_per_response`, nats), the share of right ones, `observed` and `predicted`, and `beyond_people`: by how much
-        a response is more likely than in people's own coordinates.
+        A row for each model, seed, layer, space, variant, condition and subtype, of its studied and of its new images: the number
+        of responses, how likely one is (`log_likelihood_per_response`, nats), the share of right ones, `observed` and
+        `predicted`, and `beyond_people`: by how many nats a response is more likely than in people's own coordinates.
     """
     keys, tables = ["variant", "condition", "label", "images"], []
     for entry in explained:
@@ -235,9 +239,7 @@ def subtypes_table(explained: Sequence[Explained]) -> pd.DataFrame:
         means = means.rename(columns={"log_likelihood": "log_likelihood_per_response"})
         means.insert(0, "responses", sums["responses"])
         means = means.reset_index()
-        for column, value in zip(("model", "seed", "layer"), (entry.model, entry.seed, entry.layer), strict=True):
-            means.insert(["model", "seed", "layer"].index(column), column, value)
-        tables.append(means)
+        tables.append(pd.DataFrame(entry.run, index=means.index).join(means))
     table = pd.concat(tables, ignore_index=True)
     own = table[(table["model"] == PEOPLE) & (table["space"] == COORDINATES)]
     likelihood = own.set_index(keys)["log_likelihood_per_response"]
@@ -261,7 +263,7 @@ def _row(model: Mapping[str, Any]) -> dict[str, Any]:
     for fit in (NEW_SUBTYPES, NEW_PEOPLE):
         row[f"{fit}_log_likelihood"] = np.nan if model[fit] is None else model[fit]["log_likelihood"]
     row |= {"leading": model["leading"], "log_likelihood_per_response": leading["log_likelihood_per_response"]}
-    for units in (OVER_PEOPLE, SUBTYPES):
+    for units in (OVER_PEOPLE, OVER_SUBTYPES):
         row |= _ends("log_likelihood_per_response", units, leading[f"log_likelihood_per_response_ci_{units}"])
     for name in ("explained", "r", "r_correct", "r_errors"):
         row[name] = np.nan if leading[name] is None else leading[name]
@@ -280,21 +282,17 @@ def _beyond(
     table: pd.DataFrame, space: str, own: pd.DataFrame, variant: str, experiment: Experiment
 ) -> dict[str, float]:
     theirs, ours = (_log_shares(each, name, variant, experiment) for each, name in ((own, COORDINATES), (table, space)))
-    if theirs is None or ours is None:
-        return {}
     gains = [one - other for one, other in zip(ours, theirs, strict=True)]
     row: dict[str, float] = {}
-    for units in (OVER_PEOPLE, SUBTYPES):
+    for units in (OVER_PEOPLE, OVER_SUBTYPES):
         mean, ends = gain_interval(gains, experiment, units)
         row |= {"beyond_people": mean} | _ends("beyond_people", units, ends)
     return row
 
 
-def _log_shares(table: pd.DataFrame, space: str, variant: str, experiment: Experiment) -> list[np.ndarray] | None:
-    """Logarithms of predicted shares in the order of the experiment's rows; None where there are none."""
+def _log_shares(table: pd.DataFrame, space: str, variant: str, experiment: Experiment) -> list[np.ndarray]:
+    """Logarithms of predicted shares in the order of the experiment's rows, of shape (rows, categories) for each condition."""
     rows = table[(table["space"] == space) & (table["variant"] == variant)]
-    if rows.empty:
-        return None
     found = []
     for task in experiment.tasks:
         own = rows[rows["condition"] == task.name].set_index(["image_id", "label"])

@@ -51,7 +51,7 @@ _STEP = 1e-4
 # A search near a fit ends where no slope is steeper than this (nats), and takes curvatures below that as none.
 _NEAR, _FLAT = 1e-2, 1.0
 # Curvature (nats) below which the logarithm of a parameter has a standard error of more than 10, along an axis of the information in
-# which the parameter has at least this part.
+# which the parameter has at least this part. Numbers of a vector: which changes one by at least this part of their mean.
 _INFORMATIVE, _PART = 1e-2, 0.1
 # Least curvature (nats) that tells a direction apart from one that the choices leave open.
 _OPEN = 1e-6
@@ -66,7 +66,8 @@ class CategorySet:
         categories: Category of each, shape (m,), integers from 0; each category has at least one.
         images: Where the images lie that people were asked about, shape (n, k); studied ones may be among them.
         groups: Group of each exemplar, shape (m,), integers from 0, whose memory strengths may differ, as of images that
-            were studied more often; left out, there is one group.
+            were studied more often; the same number is the same group in all conditions, none of which needs all groups. Left
+            out, there is one group.
         pools: Where responses to several images were counted together, as in a confusion matrix of labels: the row of the
             counts that each image belongs to, shape (n,), integers from 0; left out, each has its own. Images of a pool
             count as shown equally often.
@@ -90,9 +91,10 @@ class CategorySet:
             raise UnusableSpaces("categories: at least two, numbered from 0, each with an exemplar")
         groups = np.asarray(self.groups) if len(self.groups) else np.zeros(len(exemplars), dtype=int)
         pools = np.asarray(self.pools) if len(self.pools) else np.arange(len(images))
-        for name, each, count in (("groups", groups, len(exemplars)), ("pools", pools, len(images))):
-            if len(each) != count or set(each.tolist()) != set(range(each.max() + 1)):
-                raise UnusableSpaces(f"{name}: needed: {count} numbers, counted from 0 without gaps")
+        if len(groups) != len(exemplars) or groups.dtype.kind not in "iu" or (groups < 0).any():
+            raise UnusableSpaces(f"groups: needed: {len(exemplars)} whole numbers from 0")
+        if len(pools) != len(images) or set(pools.tolist()) != set(range(pools.max() + 1)):
+            raise UnusableSpaces(f"pools: needed: {len(images)} numbers, counted from 0 without gaps")
         # Sorted by category, so that the sum over a category is one over neighbours.
         order = np.argsort(categories, kind="stable")
         values = {"exemplars": exemplars[order], "categories": categories[order], "groups": groups[order]}
@@ -123,10 +125,9 @@ class Fit:
 
     Attributes:
         parameters: For each set, the values by name: numbers, or arrays for ``weights`` (k,), ``biases`` (categories,) and
-            ``strengths`` (groups,).
+            ``strengths`` (groups of all sets,), 1 for a group that plays no part.
         log_likelihood: Of all responses as they were given, one after the other (nats): without the multinomial
             coefficients, which no parameter changes.
-        reached: Log-likelihood (less the penalty of shrunk weights) reached from each start, highest first.
         search: The vector that the search ended at, from which a search for similar choices may start.
         information: The observed information there, on the scale of the search, shape (size, size). Its inverse approximates
             the covariance of the estimates; an eigenvalue near zero is a direction that the choices leave open.
@@ -134,7 +135,6 @@ class Fit:
 
     parameters: list[dict[str, Any]]
     log_likelihood: float
-    reached: np.ndarray
     search: np.ndarray = field(repr=False)
     information: np.ndarray = field(repr=False)
 
@@ -151,7 +151,8 @@ class ContextModel:
         settings: Of any of `DEFAULTS`: a number or ``equal`` for a fixed value, ``free`` for one that is fitted, the same in
             all sets, or ``free by condition``. ``sensitivity`` is c, more than 0, ``response_scaling`` G (gamma in the
             literature), ``weights`` w (at least 0, on average 1, so that equal ones leave distances as they are), ``guessing`` g,
-            ``biases`` b (sum 1), ``metric`` r (0.5 to 8), ``decay`` q (0.2 to 5), ``strengths`` v, relative to those of the first group.
+            ``biases`` b (sum 1), ``metric`` r (0.5 to 8), ``decay`` q (0.2 to 5), ``strengths`` v, relative to those of the first
+            group (by condition: the first of the condition).
         shrinkage: Draws free weights to equal ones: so many nats for each nat of the divergence of the weights from equal
             ones, at least 0.
         starts: Points that the search starts from: a plain one first, random ones after.
@@ -201,8 +202,10 @@ class ContextModel:
         # Logarithm of the sensitivity that goes with a mean distance: the unit of a space is arbitrary.
         self._unit = -np.log(np.mean([terms.plain_distances().mean() for terms in self._terms]))
         self._unit *= 1.0 if isinstance(decay, str) else decay
+        self._n_groups = 1 + max(int(each.groups.max()) for each in self.sets)
         self._places: dict[tuple[str, int], slice] = {}
         self._bounds: list[tuple[float, float]] = []
+        self._groups = self._groups_fitted()
         for name, setting in self.settings.items():
             if setting in (FREE, FREE_BY_CONDITION):
                 self._place(name, shared=setting == FREE)
@@ -235,8 +238,7 @@ class ContextModel:
         best = min(found, key=lambda result: result.fun).x
         values = [self._values(best, i) for i in range(len(self.sets))]
         information = total * _curvature(objective, best) if start is None else start.information
-        reached = -np.sort([result.fun for result in found]) * total
-        return Fit(values, -self._loss(best, counts)[0], reached, best, information)
+        return Fit(values, -self._loss(best, counts)[0], best, information)
 
     def log_probabilities(self, parameters: Sequence[Mapping[str, Any]]) -> list[np.ndarray]:
         """Return the logarithm of the probability of each category, for each set of shape (rows, categories).
@@ -273,41 +275,78 @@ class ContextModel:
         return float(covariance[i, j] / np.sqrt(covariance[i, i] * covariance[j, j]))
 
     def undetermined(self, found: Fit) -> list[str]:
-        """Return the names of the parameters that the choices leave open.
+        """Return the names of the parameters of which the choices leave a number open; see `fitted_numbers`."""
+        open_ = {name for (name, _), each in self.fitted_numbers(found).items() if any(each.values())}
+        return [name for name in DEFAULTS if name in open_]
 
-        They ended at an end of their range, or can change, alone or together with others, without changing the likelihood.
+    def fitted_numbers(self, found: Fit) -> dict[tuple[str, int], dict[int, bool]]:
+        """Return which numbers are fitted, and whether the choices leave each open.
+
+        It ended at an end of its range, or can change, alone or together with others, without changing the likelihood. A number
+        of a vector that vanished, as the attention to a dimension may, is known to be about zero.
+
+        Args:
+            found: A fit.
+
+        Returns:
+            By parameter and set (the first, if all share it), by index within the parameter's values.
         """
-        low, high = np.reshape(self._bounds, (-1, 2)).T
-        at_end = (found.search < low + _AT_BOUND) | (found.search > high - _AT_BOUND)
+        at_end = self._at_end(found.search)
         information = found.information.copy()
         for start, stop in {(p.start, p.stop) for (name, _), p in self._places.items() if name in VECTORS}:
             # Numbers of which only the ratios count: their common level is no parameter.
             information[start:stop, start:stop] += 1.0
         values, axes = np.linalg.eigh(information)
-        flat = (np.abs(axes[:, values < _INFORMATIVE]) > _PART).any(axis=1)
-        # A number of a vector may vanish, such as the attention to a dimension, and its logarithm is flat there.
-        open_ = {name: at_end if name in VECTORS else at_end | flat for name in DEFAULTS}
-        return [
-            name
-            for name in DEFAULTS
-            if any(open_[name][p].any() for (own, _), p in self._places.items() if own == name)
-        ]
+        steps = [*axes[:, values < _INFORMATIVE].T, *np.eye(len(at_end))[at_end]]
+        steps += [-step for step in steps]
+        numbers: dict[tuple[str, int], dict[int, bool]] = {}
+        for (name, i), place in self._places.items():
+            if i > 0 and self.settings[name] == FREE:
+                continue
+            if name in VECTORS:
+                value = found.parameters[i][name]
+                moves = [np.abs(self._values(found.search + step, i)[name] - value) / value.mean() for step in steps]
+                index = self._groups[i] if name == "strengths" else np.arange(len(value))
+            else:
+                moves, index = [np.abs(step[place]) for step in steps], np.arange(1)
+            numbers[name, i] = {int(j): any(move[j] > _PART for move in moves) for j in index}
+        return numbers
+
+    def _at_end(self, point: np.ndarray) -> np.ndarray:
+        """Which numbers of a search are at an end of their range, shape (size,), bool."""
+        low, high = np.reshape(self._bounds, (-1, 2)).T
+        return (point < low + _AT_BOUND) | (point > high - _AT_BOUND)
 
     def _search_near(self, objective: Any, start: Fit, total: float) -> OptimizeResult:
         """Search from a fit to similar choices, whose curvature makes a few steps enough."""
         low, high = np.reshape(self._bounds, (-1, 2)).T
-        if not self.undetermined(start):
+        if not self._at_end(start.search).any() and not self.undetermined(start):
             options = {"hess_inv0": total * _inverse(start.information, _FLAT), "gtol": _NEAR / total}
             found = minimize(objective, start.search, method="BFGS", jac=True, options=options)
             if np.all((low < found.x) & (found.x < high)):
                 return found
         return _search(objective, start.search, self._bounds)
 
+    def _groups_fitted(self) -> list[np.ndarray]:
+        """The groups of exemplars whose strengths each set knows: all that are shared, or its own."""
+        own = [np.unique(each.groups) for each in self.sets]
+        setting = self.settings["strengths"]
+        if setting != EQUAL and max(map(len, own)) < 2:
+            raise UnusableSpaces(
+                f"strengths: no condition has exemplars of two groups, which alone can be compared; give groups, or set it to {EQUAL!r}"
+            )
+        return [np.unique(np.concatenate(own))] * len(own) if setting == FREE else own
+
     def _place(self, name: str, *, shared: bool) -> None:
-        lengths = [_length(name, each) for each in self.sets]
+        lengths = [
+            len(groups) if name == "strengths" else self._length(name, each)
+            for each, groups in zip(self.sets, self._groups, strict=True)
+        ]
         if shared and len(set(lengths)) > 1:
             raise UnusableSpaces(f"{name}: sets of different sizes cannot share it; set it to {FREE_BY_CONDITION!r}")
         for i, length in enumerate(lengths):
+            if name in VECTORS and length == 1:
+                continue  # only ratios count, and there is none
             if i == 0 or not shared:
                 place = slice(len(self._bounds), len(self._bounds) + length)
                 low, high = np.add(_RANGES[name], self._unit if name == "sensitivity" else 0.0)
@@ -315,6 +354,11 @@ class ContextModel:
                 # Of weights and biases with a fixed sum, and of strengths relative to the first group's, one is not free.
                 self.n_parameters += length - (name in VECTORS)
             self._places[name, i] = place
+
+    def _length(self, name: str, each: CategorySet) -> int:
+        """How many values a parameter has in a set."""
+        sizes = {"weights": each.exemplars.shape[1], "biases": each.n_categories, "strengths": self._n_groups}
+        return sizes.get(name, 1)
 
     def _checked(self, counts: Sequence[np.ndarray]) -> list[np.ndarray]:
         counts = [np.asarray(each, dtype=np.float64) for each in counts]
@@ -337,7 +381,7 @@ class ContextModel:
         values: dict[str, Any] = {}
         for name, setting in self.settings.items():
             if (name, i) not in self._places:
-                ones = np.ones(_length(name, self.sets[i]))
+                ones = np.ones(self._length(name, self.sets[i]))
                 equal = ones / len(ones) if name == "biases" else ones
                 values[name] = equal if name in VECTORS else float(setting)
                 continue
@@ -348,7 +392,8 @@ class ContextModel:
                 case "biases":
                     values[name] = softmax(part)
                 case "strengths":
-                    values[name] = np.exp(part - part[0])
+                    values[name] = np.ones(self._n_groups)
+                    values[name][self._groups[i]] = np.exp(part - part[0])
                 case "guessing":
                     values[name] = float(expit(part[0]))
                 case _:
@@ -363,6 +408,8 @@ class ContextModel:
             part, slopes = _loss(terms, own, values, self._free)
             loss += part
             for name, slope in slopes.items():
+                if (name, i) not in self._places:
+                    continue
                 place, value = self._places[name, i], values[name]
                 match name:
                     case "weights":
@@ -370,7 +417,7 @@ class ContextModel:
                     case "biases":
                         gradient[place] += value * (slope - value @ slope)
                     case "strengths":  # by their logarithms
-                        gradient[place] += slope
+                        gradient[place] += slope[self._groups[i]]
                         gradient[place.start] -= slope.sum()
                     case "guessing":
                         gradient[place] += slope * value * (1 - value)
@@ -455,11 +502,6 @@ class _Forward:
     distances: np.ndarray  # (n, m)
 
 
-def _length(name: str, each: CategorySet) -> int:
-    sizes = {"weights": each.exemplars.shape[1], "biases": each.n_categories, "strengths": int(each.groups.max()) + 1}
-    return sizes.get(name, 1)
-
-
 def _differences(each: CategorySet) -> np.ndarray:
     return np.abs(each.images[:, None] - each.exemplars)
 
@@ -511,7 +553,7 @@ def _loss(
         "sensitivity": -np.sum(by_log_similarity * powered),
         "response_scaling": np.sum(by_log_bias * now.log_sums),
         "biases": by_log_bias.sum(axis=0) / values["biases"],
-        "strengths": np.bincount(each.groups, by_log_similarity.sum(axis=0)),
+        "strengths": np.bincount(each.groups, by_log_similarity.sum(axis=0), minlength=len(values["strengths"])),
     }
     if "guessing" in wanted:
         slopes["guessing"] = -np.sum(counts * (1 / n - np.exp(now.log_share)) * np.exp(-now.log_p))

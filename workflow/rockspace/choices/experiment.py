@@ -30,7 +30,7 @@ class Task:
         pools: Row of each of them, shape (n,).
         exemplars: Images that were studied, shape (m,).
         exemplar_categories: Category of each, shape (m,).
-        groups: Group of each, shape (m,).
+        groups: Group of each, shape (m,), numbered over all conditions.
         people: Names of the people; one empty name where they are not told apart.
         counts: How often each person chose each category for each row, shape (people, rows, categories).
     """
@@ -179,7 +179,7 @@ def build_experiment(
                 np.repeat(np.arange(len(rows)), [len(each) for each in members]),
                 chosen["image_id"].to_numpy(str),
                 chosen["image_id"].map(label_of).map(category_of).to_numpy(),
-                np.unique(chosen["group"], return_inverse=True)[1],
+                chosen["group"].to_numpy(),
                 people,
                 counts,
             )

@@ -14,14 +14,14 @@ from sklearn.model_selection import GroupKFold
 from rockspace.alignment.intervals import CONFIDENCE, confidence_interval
 from rockspace.alignment.reduction import reduced_procrustes, reducer
 from rockspace.alignment.spaces import Spaces, correlations
-from rockspace.choices.context_model import DEFAULTS, FREE, FREE_BY_CONDITION, VECTORS, ContextModel, Fit
+from rockspace.choices.context_model import DEFAULTS, FREE, FREE_BY_CONDITION, ContextModel, Fit
 from rockspace.choices.experiment import Experiment
 
 FOLDS = 10
 # Up to so many subtypes are left out one at a time; more in `FOLDS` parts, the same for every space.
 ONE_AT_A_TIME = 40
 IN_SAMPLE, NEW_SUBTYPES, NEW_PEOPLE = "in_sample", "new_subtypes", "new_people"
-PEOPLE, SUBTYPES = "people", "subtypes"
+OVER_PEOPLE, OVER_SUBTYPES = "people", "subtypes"  # what intervals are over
 STUDIED, NEW = "studied", "new"
 # Share of the likelihood of guessing by which observed shares exceed it if they are guesses too.
 _ROUNDING = 1e-9
@@ -186,7 +186,7 @@ def choice_report(
         model = ContextModel(own, variant.settings, shrinkage=variant.shrinkage, seed=seed)
         found = model.fit(experiment.counts())
         log_p = model.log_probabilities(found.parameters)
-        held_out = _new_subtypes(model, found, experiment) if variant.carries_over else None
+        new_subtypes = _new_subtypes(model, found, experiment) if variant.carries_over else None
         in_sample = _figures(log_p, experiment)
         if not variant.shrinkage:
             in_sample |= _criteria(
@@ -199,12 +199,12 @@ def choice_report(
                 found, "sensitivity", "response_scaling"
             ),
             "undetermined": model.undetermined(found),
-            "leading": IN_SAMPLE if held_out is None else NEW_SUBTYPES,
+            "leading": IN_SAMPLE if new_subtypes is None else NEW_SUBTYPES,
             IN_SAMPLE: in_sample,
-            NEW_SUBTYPES: None if held_out is None else _figures(held_out, experiment),
+            NEW_SUBTYPES: None if new_subtypes is None else _figures(new_subtypes, experiment),
             NEW_PEOPLE: _new_people(model, found, experiment),
         }
-        predicted[variant.name] = log_p if held_out is None else held_out
+        predicted[variant.name] = log_p if new_subtypes is None else new_subtypes
     figures = {"n_dimensions": space.places.shape[1], "validation_moved": space.moved, "models": models}
     return figures, predicted
 
@@ -224,12 +224,12 @@ def gain_interval(gains: Sequence[np.ndarray], experiment: Experiment, units: st
     """
     sums, groups = [], []
     for gain, task in zip(gains, experiment.tasks, strict=True):
-        axes = (1, 2) if units == PEOPLE else (0, 2)
+        axes = (1, 2) if units == OVER_PEOPLE else (0, 2)
         sums.append(np.stack([np.sum(task.counts * gain, axis=axes), task.counts.sum(axis=axes)], axis=1))
-        groups.append(task.people if units == PEOPLE else task.subtypes)
+        groups.append(task.people if units == OVER_PEOPLE else task.subtypes)
     values = np.concatenate(sums)
     mean = float(values[:, 0].sum() / values[:, 1].sum())
-    if units == PEOPLE and experiment.people is None:
+    if units == OVER_PEOPLE and experiment.people is None:
         return mean, None
     return mean, _interval_of_ratio(values, np.concatenate(groups))
 
@@ -329,31 +329,27 @@ def fitted_parameters(
 
     Returns:
         ``name``, ``of`` (the dimension, category or group), ``condition`` (empty if shared), ``value`` and ``ci_people`` of each;
-        without an interval where `ContextModel.undetermined` names it.
+        without an interval where the choices leave it open, since resamples then say nothing.
     """
     again = [model.fit(experiment.counts(weights), start=found) for weights in drawn]
     tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    open_ = set(model.undetermined(found)) - set(VECTORS)
     rows = []
-    for name, setting in model.settings.items():
-        if setting not in (FREE, FREE_BY_CONDITION):
-            continue
-        for i, task in enumerate(experiment.tasks if setting == FREE_BY_CONDITION else experiment.tasks[:1]):
-            values = np.atleast_1d(found.parameters[i][name])
-            resampled = np.array([np.atleast_1d(each.parameters[i][name]) for each in again])
-            ends = np.quantile(resampled, tails, axis=0) if again else None
-            of = {"weights": dimensions, "biases": task.categories}.get(name) or range(1, len(values) + 1)
-            for j, value in enumerate(values):
-                rows.append(
-                    {
-                        "name": name,
-                        "of": "" if len(values) == 1 else str(list(of)[j]),
-                        "condition": task.name if setting == FREE_BY_CONDITION else "",
-                        "value": float(value),
-                        # Resamples of a value that the choices leave open, or at an end of its range, say nothing.
-                        "ci_people": None if ends is None or name in open_ else ends[:, j].tolist(),
-                    }
-                )
+    for (name, i), is_open in model.fitted_numbers(found).items():
+        task = experiment.tasks[i]
+        values = np.atleast_1d(found.parameters[i][name])
+        resampled = np.array([np.atleast_1d(each.parameters[i][name]) for each in again])
+        ends = np.quantile(resampled, tails, axis=0) if again else None
+        of = {"weights": dimensions, "biases": task.categories}.get(name) or range(1, len(values) + 1)
+        for j in is_open:
+            rows.append(
+                {
+                    "name": name,
+                    "of": "" if len(values) == 1 else str(of[j]),
+                    "condition": task.name if model.settings[name] == FREE_BY_CONDITION else "",
+                    "value": float(values[j]),
+                    "ci_people": None if ends is None or is_open[j] else ends[:, j].tolist(),
+                }
+            )
     return rows
 
 
@@ -365,10 +361,14 @@ def _figures(log_p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, A
         "log_likelihood": sum(by_task),
         "log_likelihood_by_condition": {task.name: each for task, each in zip(experiment.tasks, by_task, strict=True)},
         "explained": _number(explained(sum(by_task), reference["chance"], reference["saturated"])),
-        **_correlations([np.exp(each) for each in log_p], experiment),
+        **share_correlations(
+            [np.exp(each) for each in log_p],
+            [own / own.sum(axis=1, keepdims=True) for own in counts],
+            [task.right for task in experiment.tasks],
+        ),
         "accuracy": _accuracy(log_p, experiment),
     }
-    for units in (PEOPLE, SUBTYPES):
+    for units in (OVER_PEOPLE, OVER_SUBTYPES):
         mean, ends = gain_interval(log_p, experiment, units)
         figures |= {"log_likelihood_per_response": mean, f"log_likelihood_per_response_ci_{units}": ends}
     return figures
@@ -392,17 +392,32 @@ def _number(value: np.ndarray) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _correlations(p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, float | None]:
-    """Correlations of predicted and observed shares: of all, of the right category of each row, of wrong ones."""
-    observed = [own / own.sum(axis=1, keepdims=True) for own in experiment.counts()]
-    right = [task.right for task in experiment.tasks]
-    wrong = [~each & each.any(axis=1, keepdims=True) for each in right]
-    masks = {"r": [np.ones(each.shape, dtype=bool) for each in right], "r_correct": right, "r_errors": wrong}
-    figures: dict[str, float | None] = {}
-    for key, mask in masks.items():
-        x, y = (np.concatenate([each[m] for each, m in zip(side, mask, strict=True)]) for side in (p, observed))
-        figures[key] = float(correlations(x[:, None], y[:, None])[0]) if len(x) > 1 else None
-    return figures
+def share_correlations(
+    predicted: Sequence[np.ndarray], observed: Sequence[np.ndarray], right: Sequence[np.ndarray]
+) -> dict[str, float | None]:
+    """Correlate predicted with observed shares of the responses (Pearson).
+
+    Args:
+        predicted: Shares of each condition, shape (rows, categories).
+        observed: The same as observed.
+        right: Which category is right for each row, of the same shape, bool; in a row where it was not on offer, none.
+
+    Returns:
+        `r` over all rows and categories, `r_correct` over right categories, and `r_errors` over the wrong ones of rows that have a
+        right one; 0 where all shares of a side are alike, None for fewer than two.
+    """
+    masks = {
+        "r": [np.ones_like(each) for each in right],
+        "r_correct": right,
+        "r_errors": [~each & each.any(axis=1, keepdims=True) for each in right],
+    }
+    found: dict[str, float | None] = {}
+    for name, mask in masks.items():
+        x, y = (
+            np.concatenate([each[of] for each, of in zip(side, mask, strict=True)]) for side in (predicted, observed)
+        )
+        found[name] = float(correlations(x[:, None], y[:, None])[0]) if len(x) > 1 else None
+    return found
 
 
 def _accuracy(of_tasks: Sequence[np.ndarray], experiment: Experiment) -> list[dict[str, Any]]:
@@ -479,6 +494,7 @@ def _criteria(log_likelihood: float, parameters: int, responses: float) -> dict[
 
 
 def _like(images: Spaces, others: Spaces) -> np.ndarray:
+    """Coordinates of images, centred and uniformly scaled until they lie and spread as others do, shape (n, k)."""
     ours, theirs = images.coordinates, others.coordinates
     stretch = np.sqrt(theirs.var(axis=0).sum() / ours.var(axis=0).sum())
     return (ours - ours.mean(axis=0)) * stretch + theirs.mean(axis=0)

@@ -14,7 +14,14 @@ from rockspace.network_kinds import RANDOM
 from rockspace.report.captions import count, listed, of_labels
 from rockspace.report.columns import R, estimate_of
 from rockspace.report.dimensions import BASELINES, Profiled, digits_of, is_clear
-from rockspace.report.predicted_choices import how_fitted, nothing_to_explain, others_explained, right_only_explained
+from rockspace.report.predicted_choices import (
+    BEST_OF_SEVERAL,
+    how_fitted,
+    networks_of,
+    nothing_to_explain,
+    others_explained,
+    right_only_explained,
+)
 from rockspace.report.summary import notes_of
 
 if TYPE_CHECKING:
@@ -250,7 +257,7 @@ def choices_in_words(study: Study) -> list[str]:
         return []
     if why := nothing_to_explain(study.choices):
         return [why]
-    networks = [each for each in study.predicted_choices if not each.is_of_people]
+    networks = networks_of(study.predicted_choices)
     best, others = networks[0], others_explained(study.choices)
     n = study.choices["n_responses"].iloc[0]
     of, most = (
@@ -268,7 +275,7 @@ def choices_in_words(study: Study) -> list[str]:
         f"The log-likelihood of a response is {beyond_in_words(best.beyond_people)}.",
     ]
     if len(networks) > 1:
-        said.append("The best of several is somewhat too good, since it was found on these choices.")
+        said.append(BEST_OF_SEVERAL)
     return said
 
 

@@ -14,8 +14,8 @@ from matplotlib.figure import SubFigure
 from matplotlib.image import AxesImage
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED, dimensions_of
-from rockspace.choices.choice_tables import COORDINATES, PEOPLE, Explained, confusion, right_share
-from rockspace.choices.human_choices import NEW, STUDIED
+from rockspace.choices.choice_tables import COORDINATES, PEOPLE, Explained, confusion, fitted_models, right_share
+from rockspace.choices.human_choices import NEW, STUDIED, share_correlations
 from rockspace.data.images import WHITE, read_rgb, square
 from rockspace.report.captions import caption, count
 from rockspace.report.confusion import name_labels, name_width
@@ -32,7 +32,7 @@ from rockspace.report.figures import (
     save,
     wrapped,
 )
-from rockspace.report.predicted_choices import FITTED_TO, SPACES
+from rockspace.report.predicted_choices import BEST_OF_SEVERAL, FITTED_TO, SPACES, PredictedChoices, how_fitted
 
 # Side of a cell (inches) from which on categories are named: as high as their letters.
 TIGHT = 0.092
@@ -68,9 +68,7 @@ def choices_figure(
         notes: What was left out of the choices, in lines.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
-    variant, leading = next(
-        (name, model["leading"]) for part in figures.values() for name, model in part["models"].items()
-    )
+    variant, leading = next((variant, model["leading"]) for _, variant, _, model in fitted_models(figures))
     table = table[table["variant"] == variant]
     conditions = list(dict.fromkeys(table["condition"]))
     several = len(conditions) > 1
@@ -155,14 +153,10 @@ def _words(rows: pd.DataFrame, order: Sequence[str], *, observed: bool) -> str:
     words = "" if np.isnan(right) else f"{right:.0%} right"
     if observed:
         return words
-    sides = [rows[[each.format(name) for name in order]].to_numpy() for each in (OBSERVED, PREDICTED)]
-    wrong = (rows["category"].to_numpy()[:, None] != np.array(order)) & (rows["category"] != "").to_numpy()[:, None]
-    r, r_errors = (
-        np.corrcoef(*(side[mask] for side in sides))[0, 1] if min(side[mask].std() for side in sides) > 0 else np.nan
-        for mask in (np.ones_like(wrong), wrong)
-    )
-    errors = "" if np.isnan(r_errors) else f", among errors {r_errors:.2f}"
-    return f"{words}{', ' if words else ''}r = {r:.2f}{errors}"
+    predicted, seen = (rows[[each.format(name) for name in order]].to_numpy() for each in (PREDICTED, OBSERVED))
+    found = share_correlations([predicted], [seen], [rows["category"].to_numpy()[:, None] == np.array(order)])
+    errors = "" if found["r_errors"] is None else f", among errors {found['r_errors']:.2f}"
+    return f"{words}{', ' if words else ''}r = {found['r']:.2f}{errors}"
 
 
 def _matrix(
@@ -249,36 +243,34 @@ def _names(rows: pd.DataFrame) -> list[str]:
 
 
 def images_figure(
-    explained: Sequence[Explained], spaces: pd.DataFrame, photographs: Mapping[str, Path], outputs: Sequence[str | Path]
+    explained: Sequence[Explained],
+    choices: pd.DataFrame,
+    best: PredictedChoices,
+    photographs: Mapping[str, Path],
+    outputs: Sequence[str | Path],
 ) -> None:
-    """Draw the images on which the network that explains people best and people's own coordinates differ most.
+    """Draw the images whose choices a network and people's own coordinates predict most differently.
 
     Args:
         explained: Layers, and people themselves.
-        spaces: As from `rockspace.choices.choice_tables.spaces_table`, whose first variant is shown.
+        choices: ``human_choices.csv``, whose first variant is shown.
+        best: The space of a network, of whose seeds the first is shown.
         photographs: Image file of each `image_id`.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
-    best = _best_network(spaces)
-    variant = best["variant"]
-    entry = next(
-        each for each in explained
-        if (each.model, str(each.seed), each.layer) == (best["model"], str(best["seed"]), best["layer"])
-    )  # fmt: skip
-    own = next(each for each in explained if each.model == PEOPLE)
+    table_of = {(each.model, each.seed, each.layer): each.table for each in explained}
     sides = [
-        each.table[(each.table["space"] == space) & (each.table["variant"] == variant)].set_index(
+        table[(table["space"] == space) & (table["variant"] == choices["variant"].iloc[0])].set_index(
             ["condition", "image_id", "label"]
         )
-        for each, space in ((entry, best["space"]), (own, COORDINATES))
+        for table, space in ((table_of[_first_run(best)], best.space), (table_of[PEOPLE, "", ""], COORDINATES))
     ]
     network, people = sides[0], sides[1].loc[sides[0].index]
     gain = (network["log_likelihood"] - people["log_likelihood"]) / network["responses"]
     gain = gain[[image in photographs for _, image, _ in gain.index]].sort_values(kind="stable")
     several = gain.index.get_level_values("condition").nunique() > 1
-    name = _name(best)
     halves = [
-        (f"Predicted better by {name}", gain[gain > 0].index[::-1][:IMAGES]),
+        (f"Predicted better by {best.title}", gain[gain > 0].index[::-1][:IMAGES]),
         ("Predicted better by people's own coordinates", gain[gain < 0].index[:IMAGES]),
     ]
     lines = max(1, -(-max(len(chosen) for _, chosen in halves) // IN_A_ROW))
@@ -293,52 +285,56 @@ def images_figure(
             for cell, key in zip(cells, chosen, strict=False):
                 _image(cell, key, network.loc[key], people.loc[key], gain[key], photographs, several=several)
         about = (
-            f"Images whose choices {name} and people's own coordinates predict most differently (context model, {variant}, parameters "
-            f"{FITTED_TO[best['leading']]}), of {len(gain)} that were shown. The network is the one that explains the choices best.",
+            f"Images whose choices {best.title} and people's own coordinates predict most differently (context model, "
+            f"{how_fitted(choices)}), of {len(gain)} that were shown.",
+            _which(best),
             "Beside each photograph: its label and condition; the two categories most often chosen, with their shares of the responses as "
             "observed, as predicted by the network and as predicted by people's coordinates; how many nats a response is likelier by the network.",
         )
         save(figure, outputs, caption(*about))
 
 
-def _best_network(spaces: pd.DataFrame) -> pd.Series:
-    """The row of the space of a network that predicts the choices best by the first way to fit the model."""
-    networks = spaces[(spaces["model"] != PEOPLE) & (spaces["variant"] == spaces["variant"].iloc[0])]
-    return networks.loc[networks["log_likelihood_per_response"].idxmax()]
+def _first_run(best: PredictedChoices) -> tuple[str, str, str]:
+    """Model, seed and layer of the first network."""
+    return best.model, best.seeds[0], best.layer
 
 
-def _name(row: pd.Series) -> str:
-    return f"{', '.join(filter(None, (row['model'], row['layer'])))} ({SPACES.get(row['space'], row['space'])})"
+def _which(best: PredictedChoices) -> str:
+    """Say which space of a network this is, for captions."""
+    of = f"layer {best.layer}" if best.layer else "what it learnt"
+    of += f", seed {best.seeds[0]} of {len(best.seeds)}" if len(best.seeds) > 1 else ""
+    return f"Of the spaces of networks' last layers and of what networks learnt, this one ({of}) explains the choices best. {BEST_OF_SEVERAL}"
 
 
-def subtypes_figure(subtypes: pd.DataFrame, spaces: pd.DataFrame, outputs: Sequence[str | Path]) -> None:
+def subtypes_figure(
+    subtypes: pd.DataFrame, choices: pd.DataFrame, best: PredictedChoices, outputs: Sequence[str | Path]
+) -> None:
     """Draw how often people name the images of each subtype rightly, and how often the model does, a panel a condition.
 
-    Above in the space of the network that explains the choices best, below in people's own coordinates; of new images, where there are any.
+    Above in a network's space, below in people's own coordinates; of new images, where there are any.
 
     Args:
         subtypes: As from `rockspace.choices.choice_tables.subtypes_table`.
-        spaces: As from `rockspace.choices.choice_tables.spaces_table`, whose first variant is shown.
+        choices: ``human_choices.csv``, whose first variant is shown.
+        best: The space of a network, of whose seeds the first is shown.
         outputs: Files to write, the suffix says the format; the caption goes to those that end in ``.txt``.
     """
-    best = _best_network(spaces)
-    shown = subtypes[(subtypes["variant"] == best["variant"]) & subtypes["observed"].notna()]
+    shown = subtypes[(subtypes["variant"] == choices["variant"].iloc[0]) & subtypes["observed"].notna()]
     images = NEW if (shown["images"] == NEW).any() else STUDIED
     shown = shown[shown["images"] == images]
     conditions = list(dict.fromkeys(shown["condition"]))[:MOST_CONDITIONS]
-    keys = ["model", "seed", "layer", "space"]
-    own = {"model": PEOPLE, "seed": "", "layer": "", "space": COORDINATES}
+    of_space = shown.set_index(["model", "seed", "layer", "space"])
     sides = [
-        (_name(best), VERMILION if best["model"] == PEOPLE else BLUE, best[keys]),
-        ("people's own coordinates", VERMILION, pd.Series(own)),
+        (best.title, BLUE, of_space.loc[[(*_first_run(best), best.space)]]),
+        ("people's own coordinates", VERMILION, of_space.loc[[(PEOPLE, "", "", COORDINATES)]]),
     ]
     with column_style():
         side = TWO_COLUMNS / max(len(conditions), 2)
         figure, axes = plt.subplots(
             2, len(conditions), figsize=(side * len(conditions), 2 * side + 0.5), sharex=True, sharey=True, squeeze=False, layout="constrained",
         )  # fmt: skip
-        for line, (name, color, wanted) in zip(axes, sides, strict=True):
-            rows = shown[(shown[keys].astype(str) == wanted.astype(str)).all(axis=1)]
+        for line, (name, color, side_rows) in zip(axes, sides, strict=True):
+            rows = side_rows.reset_index()
             for axis, condition in zip(line, conditions, strict=True):
                 _observed_and_predicted(axis, rows[rows["condition"] == condition], color)
                 axis.set_title(f"{condition}: {name}" if len(conditions) > 1 else name, loc="left", wrap=True)
@@ -347,8 +343,8 @@ def subtypes_figure(subtypes: pd.DataFrame, spaces: pd.DataFrame, outputs: Seque
         figure.supylabel("predicted")
         about = (
             f"Share of right responses to the {images} images of each subtype, observed and predicted by the generalized context model "
-            f"({best['variant']}, parameters {FITTED_TO[best['leading']]}), in the space of the network that explains the choices best "
-            f"({_name(best)}) and in people's own coordinates.",
+            f"({how_fitted(choices)}), in the space of {best.title} and in people's own coordinates.",
+            _which(best),
             f"Named are up to {MOST_NAMED} subtypes that lie farthest from the diagonal, on which both agree.",
             f"The first {len(conditions)} conditions." if shown["condition"].nunique() > len(conditions) else "",
             "There are no error bars; human_choices has intervals of the likelihood.",

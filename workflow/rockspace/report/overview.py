@@ -540,7 +540,9 @@ def choice_rows(study: Study) -> list[Row]:
         dot = "published" if space.is_of_people else "dot"
         marks = [("interval", found.low, found.high), (dot, found.value, found.value)]
         kind = "reference" if space.is_of_people else "model"
-        rows.append(Row(space.title, kind, figures, _drawn(marks), f"{space.seeds} seeds" if space.seeds > 1 else ""))
+        rows.append(
+            Row(space.title, kind, figures, _drawn(marks), f"{len(space.seeds)} seeds" if len(space.seeds) > 1 else "")
+        )
     observed: dict[str, Any] = {}
     for condition, found in observed_accuracy(study.conditions).items():
         name = _of_condition(condition)

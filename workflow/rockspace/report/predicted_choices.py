@@ -23,6 +23,8 @@ SPACES = {
     "outputs": "learnt coordinates",
 }
 
+BEST_OF_SEVERAL = "The best of several spaces is somewhat too good, since it was found on these choices."
+
 FITTED_TO = {
     "in_sample": "fitted to these very choices",
     "new_subtypes": "fitted to choices of other subtypes",
@@ -34,10 +36,10 @@ class PredictedChoices:
     """What one space says of the choices, over the seeds of its network.
 
     Attributes:
-        model: Name of the model or ensemble; empty for a space of people's.
-        is_ensemble: Whether it is an ensemble.
+        model: Name of the model or ensemble, or `PEOPLE`.
+        layer: The layer to show; empty for people and for learnt coordinates.
         space: As in ``human_choices.csv``.
-        seeds: How many networks.
+        seeds: Those of its networks; one empty text for people and ensembles.
         log_likelihood: Of all responses by parameters fitted to them (nats).
         new_subtypes: The same by parameters fitted to the choices of other subtypes; NaN where there are too few.
         explained: Where the likelihood lies between guessing (0) and the observed shares themselves (1), by the parameters
@@ -47,9 +49,9 @@ class PredictedChoices:
     """
 
     model: str
-    is_ensemble: bool
+    layer: str
     space: str
-    seeds: int
+    seeds: list[str]
     log_likelihood: float
     new_subtypes: float
     explained: Estimate
@@ -59,14 +61,14 @@ class PredictedChoices:
     @property
     def is_of_people(self) -> bool:
         """Whether the space is one of people's."""
-        return not self.model
+        return self.model == PEOPLE
 
     @property
     def title(self) -> str:
         """Return what tables call the space."""
         if self.is_of_people:
             return "people's own coordinates" if self.space == COORDINATES else self.space
-        return f"{'ensemble ' if self.is_ensemble else ''}{self.model} ({SPACES[self.space]})"
+        return f"{'' if any(self.seeds) else 'ensemble '}{self.model} ({SPACES[self.space]})"
 
 
 def read_choices(path: str | Path) -> pd.DataFrame:
@@ -93,6 +95,9 @@ def predicted_choices(
 ) -> list[PredictedChoices]:
     """Return what each space says of the choices by the first way to fit the model, the best first.
 
+    Of a network, these are the spaces of the layer to show, which no choice had a part in choosing, and the coordinates that it
+    learnt. Which of several spaces is the best is found on the choices, so what shows it says so; see `BEST_OF_SEVERAL`.
+
     Args:
         choices: ``human_choices.csv``.
         conditions: ``human_choices.conditions.csv``.
@@ -108,6 +113,11 @@ def predicted_choices(
         for each, runs in rows.groupby(["model", "space"], sort=False)
     ]
     return sorted(found, key=lambda each: -each.explained.value)
+
+
+def networks_of(spaces: Sequence[PredictedChoices]) -> list[PredictedChoices]:
+    """Return those of networks and ensembles, the best first: the one that is shown in pictures, words and tables."""
+    return [each for each in spaces if not each.is_of_people]
 
 
 def others_explained(choices: pd.DataFrame) -> float:
@@ -133,17 +143,16 @@ def how_fitted(choices: pd.DataFrame) -> str:
 
 
 def _over_seeds(runs: pd.DataFrame, accuracy: Mapping[str, float]) -> PredictedChoices:
-    model = runs["model"].iloc[0]
     ends = {
         units: [_share(runs[f"{LIKELIHOOD}_{end}_{units}"], runs) for end in ("low", "high")]
         for units in ("people", "subtypes")
     }
     beyond = {units: [runs[f"{BEYOND}_{end}_{units}"] for end in ("low", "high")] for units in ("people", "subtypes")}
     return PredictedChoices(
-        "" if model == PEOPLE else model,
-        model != PEOPLE and runs["seed"].iloc[0] == "",
+        runs["model"].iloc[0],
+        runs["layer"].iloc[0],
         runs["space"].iloc[0],
-        len(runs),
+        runs["seed"].tolist(),
         float(runs["log_likelihood"].mean()),
         float(runs["new_subtypes_log_likelihood"].mean()),
         _estimate(runs[EXPLAINED], ends),

@@ -28,7 +28,14 @@ from rockspace.report.dimensions import BASELINES, digits_of, is_clear
 from rockspace.report.figures import one_line
 from rockspace.report.overview import Study, applicable
 from rockspace.report.pages import write_page
-from rockspace.report.predicted_choices import how_fitted, nothing_to_explain, others_explained, right_only_explained
+from rockspace.report.predicted_choices import (
+    BEST_OF_SEVERAL,
+    how_fitted,
+    networks_of,
+    nothing_to_explain,
+    others_explained,
+    right_only_explained,
+)
 from rockspace.report.provenance import packages_of_networks
 
 # Networks that the closest one is compared with in words; comparison.csv has all.
@@ -384,7 +391,7 @@ def _choices(study: Study) -> Iterator[str]:
     spaces = study.predicted_choices
     if not spaces:
         return
-    own, networks = study.own_choices, [each for each in spaces if not each.is_of_people]
+    own, networks = study.own_choices, networks_of(spaces)
     others, first = others_explained(study.choices), study.choices.iloc[0]
     yield (
         f"The generalized context model (Nosofsky, 1986) was fitted to {first['n_responses']:,.0f} choices of a category by maximum likelihood, in people's own coordinates and in "
@@ -407,7 +414,7 @@ def _choices(study: Study) -> Iterator[str]:
             f"{_ends(gain, _nats)}{over}."
         )
     if len(networks) > 1:
-        yield "The best of several spaces is somewhat too good, since it was found on these choices."
+        yield BEST_OF_SEVERAL
     if len(networks) > MOST_COMPARED:
         yield f"The other {len(networks) - MOST_COMPARED} are in human_choices.csv."
 
