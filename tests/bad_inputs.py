@@ -661,6 +661,29 @@ def cut_image(study: Study) -> None:
     study.image().write_bytes(content[: len(content) * 3 // 4])
 
 
+@refused(
+    IMAGES, "A JPEG whose rest is zeros, after a copy that was interrupted", BAD_IMAGE.format("its end is missing")
+)
+def image_that_ends_in_zeros(study: Study) -> None:
+    content = study.image().read_bytes()
+    study.image().write_bytes(content[: len(content) * 3 // 4].ljust(len(content), b"\0"))
+
+
+@refused(IMAGES, "A pointer of Git LFS", BAD_IMAGE.format("a pointer of Git LFS, whose file `git lfs pull` gets"))
+def pointer_of_git_lfs(study: Study) -> None:
+    study.image().write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n")
+
+
+@refused(
+    IMAGES,
+    "A camera raw file, which begins with a small copy",
+    BAD_IMAGE.format("a small copy comes before the photograph, as in camera raw files; save it as JPEG or PNG"),
+)
+def camera_raw_file(study: Study) -> None:
+    small = Image.new("RGB", (8, 6))
+    small.save(study.image(), "TIFF", tiffinfo={254: 1})
+
+
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
     body = b"".join(
         len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big") for kind, data in chunks
@@ -1003,6 +1026,17 @@ def repeated_in_parquet() -> bytes:
     return content.getvalue()
 
 
+def repeated_in_lists_of_parquet() -> bytes:
+    """A small ``.parquet`` file with a long text in the lists and in the structures of many rows."""
+    content, text = io.BytesIO(), pyarrow.array(["x" * 1_000_000])
+    texts = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 500), text)
+    lists = pyarrow.ListArray.from_arrays(pyarrow.array(range(0, 501, 5)), texts)
+    structures = pyarrow.StructArray.from_arrays([texts.slice(0, 100)], names=["note"])
+    table = pyarrow.table({"image": lists, "about": structures})
+    pyarrow.parquet.write_table(table, content, store_schema=False)
+    return content.getvalue()
+
+
 def without_width() -> bytes:
     """The start of an array whose very many items take no bytes."""
     start = io.BytesIO()
@@ -1021,6 +1055,12 @@ damaged_array(
     "mds.parquet",
     repeated_in_parquet,
     "results/rocks/raw/mds.parquet: its content takes 1,000,000,000 bytes; at most 8,000,000,000 are read, and 200 times those of the file",
+)
+damaged_array(
+    "The same inside lists and structures of a `.parquet` file",
+    "mds.parquet",
+    repeated_in_lists_of_parquet,
+    "results/rocks/raw/mds.parquet: its content takes 600,000,000 bytes; at most 8,000,000,000 are read, and 200 times those of the file",
 )
 damaged_array(
     "Very many items of no bytes in a `.npy` file",

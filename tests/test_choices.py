@@ -160,10 +160,10 @@ def test_what_the_experiment_called_right_must_be_right(tmp_path):
     reading(["TRUE", "False"], name="Accuracy")
     reading(["L1", "L1"])  # the right answers
     reading([0, 1], columns={"right": None})
-    with pytest.raises(
-        RockspaceError, match="row 2: 'L1' was chosen for an image of 'L1', but column 'correct' says '0'"
-    ):
-        reading([0, 1])
+    for wrong in ([0, 1], ["0.0", "1.0"]):  # pandas writes the latter where trials have none
+        says = f"row 2: 'L1' was chosen for an image of 'L1', but column 'correct' says '{wrong[0]}'"
+        with pytest.raises(RockspaceError, match=says):
+            reading(wrong)
     with pytest.raises(RockspaceError, match=r"row 2: found '310' \(RT\); needed: 1 or 0"):
         reading([310, 320], name="RT", columns={"right": "RT"})
 
@@ -193,10 +193,23 @@ def test_people_may_have_a_file_each(tmp_path):
     assert counted(read(tmp_path, texts, file_per_person=True), "person") == {"p1": 1, "p2": 1}
     choices = read(tmp_path, texts)
     assert counted(choices, "person") == {"": 2}
-    assert "kept: 2 responses of people who are not named (choices.columns.person)" in choices.notes
+    not_named = "kept: 2 responses of people who are not named: no intervals over people; if a column or a file each"
+    assert [note.startswith(not_named) for note in choices.notes].count(True) == 1
 
 
-@pytest.mark.parametrize("header", ["Subject ID", "subject_nr", "participant_id", "Worker"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Subject ID",
+        "subject_nr",
+        "participant_id",
+        "Worker",
+        "Participant Private ID",
+        "PROLIFIC_PID",
+        "subj_idx",
+        "VP-Nr",
+    ],
+)
 def test_columns_of_people_have_many_names(tmp_path, header):
     choices = read(tmp_path, f"{header},image,response\na,L0_train_01,L0\nb,L0_train_01,L0\n")
     assert set(choices.responses["person"]) == {"a", "b"}
@@ -217,6 +230,19 @@ def test_nothing_is_read_twice(tmp_path):
     both = {"caf\u00e9.csv": "image,response\nL0_train_01,L0\n", "x/cafe\u0301.csv": "image,response\nL0_train_01,L1\n"}
     with pytest.raises(RockspaceError, match=r"x/cafe.*: may be of another person than .*/caf"):
         read(tmp_path, both, file_per_person=True)
+
+
+def test_a_file_that_was_saved_before_the_end_is_not_counted_beside_the_whole_one(tmp_path):
+    rows = [f"{person},L{i}_train_01,L{i}\n" for person in "ab" for i in range(3)]
+    texts = {"whole.csv": rows, "early.csv": rows[3:5]}
+    texts = {name: "person,image,response\n" + "".join(each) for name, each in texts.items()}
+    with pytest.raises(RockspaceError, match=r"early\.csv: the same first 2 rows as in .*whole\.csv; name one"):
+        read(tmp_path, texts)
+    texts["early.csv"] = texts["early.csv"].replace("b,L1_train_01,L1", "b,L1_train_01,L2")
+    assert counted(read(tmp_path, texts), "person") == {"a": 3, "b": 5}
+    # Of people without names, several may begin alike.
+    unnamed = {name: text.replace("person,", "").replace("a,", "").replace("b,", "") for name, text in texts.items()}
+    assert counted(read(tmp_path, unnamed), "person") == {"": 8}
 
 
 def test_files_may_be_of_conditions(tmp_path):
@@ -288,6 +314,16 @@ def test_counts_are_read_by_image_and_category(tmp_path):
 def test_a_name_written_in_two_ways_is_one_person(tmp_path):
     choices = read(tmp_path, "person,image,response\ncaf\u00e9,L0_train_01,L1\ncafe\u0301,L0_train_02,L2\n")
     assert counted(choices, "person") == {"caf\u00e9": 2}
+    names = {
+        "a.csv": ["01", "P1", "10"],
+        "b.csv": ["1.0", "p1", "1e1"],
+    }  # as a spreadsheet, or pandas beside a gap, has them
+    rows = {
+        name: "".join(f"{each},L{i}_train_0{i + 1},L0\n" for i, each in enumerate(of)) for name, of in names.items()
+    }
+    texts = {name: f"person,image,response\n{each}" for name, each in rows.items()}
+    choices = read(tmp_path, texts | {"c.csv": "person,image,response\n1,L1_train_01,L1\n"})
+    assert counted(choices, "person") == {"01": 3, "P1": 2, "10": 1, "1e1": 1}
 
 
 @pytest.mark.parametrize(
@@ -371,6 +407,12 @@ def test_an_array_of_counts_goes_by_the_natural_order_of_the_splits_paths(tmp_pa
     table = choices.responses.pivot_table("count", "image_id", "category")
     assert table.to_numpy().tolist() == counts.tolist()
     assert table.index[0] == "L0_validation_01"
+    for odd in (-1, np.nan, 1e300):
+        np.save(tmp_path / "counts.npy", np.full((8, 4), odd))
+        with pytest.raises(
+            RockspaceError, match=r"counts\.npy: every count must be finite, at least 0 and at most 1,000,"
+        ):
+            read_choices(choice_files(given["files"]), catalog(), given, FILENAME)
     np.save(tmp_path / "counts.npy", counts.T)
     with pytest.raises(
         RockspaceError, match=r"counts\.npy: int64 of shape \(4, 8\); needed: numbers of shape \(8, 4\), the validation"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rockspace.config import laid_over, load_schema, validated
 from rockspace.errors import RockspaceError
-from rockspace.time_limit import time_limit
+from rockspace.limits import time_limit
 from tools.config_reference import reference
 
 CONFIG = Path(__file__).parents[1] / "config"

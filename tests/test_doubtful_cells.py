@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.io
 
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError
@@ -268,3 +270,73 @@ def test_folders_that_differ_in_case_alone_are_told_apart_by_paths(photos, form)
     assert dict(zip(images, map(tuple, table.to_numpy()), strict=True)) == own
     with pytest.raises(RockspaceError, match="differ in their spelling alone"):
         read(photos)
+
+
+def in_columns(rows: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Names and numbers as arrays, from the last image to the first."""
+    names = list(rows)[::-1]
+    return np.array(names), np.array([rows[name] for name in names])
+
+
+@pytest.mark.parametrize("shape", [(-1,), (-1, 1), (1, -1)])
+@pytest.mark.parametrize("write", [np.savez, scipy.io.savemat])
+def test_names_beside_a_matrix_count_whether_they_stand_in_a_row_or_a_column(photos, shape, write):
+    fill(photos, NAMES)
+    names, values = in_columns(own_rows(NAMES))
+    arrays = {"names": names.astype(object if write is scipy.io.savemat else str).reshape(shape), "x": values}
+    if write is np.savez:
+        np.savez(photos / "mds.npz", **arrays)
+    else:
+        scipy.io.savemat(photos / "mds.mat", arrays)
+    assert read(photos)[1] == own_rows(NAMES)
+
+
+def test_whole_numbers_in_a_matrix_behind_its_names_are_no_index(photos):
+    fill(photos, NAMES)
+    rng = np.random.default_rng(0)
+    own = {name: (float(x), y) for (name, (_, y)), x in zip(own_rows(NAMES).items(), rng.permutation(40), strict=False)}
+    names, values = in_columns(own)
+    np.savez(photos / "mds.npz", names=names, x=values)
+    assert read(photos)[1] == own
+
+
+@pytest.mark.parametrize("breaks", ["\u2028", "\x0b", "\x0c", "\x1c", "\u0085"])
+def test_only_ends_of_lines_end_rows(photos, breaks):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    (photos / "mds.csv").write_text(
+        written(own, header=f"image,note,x{breaks}1,y", row=lambda i, x, y: f"{i},one{breaks}two,{x},{y}"), newline=""
+    )
+    if breaks == "\x1c":
+        assert "control character" in refusal(photos)
+        return
+    _, rows, said = read(photos)
+    assert rows == own
+    assert said[1] == "dimensions: x 1, y"
+    (photos / "mds.csv").unlink()
+    lines = [{"image": name, "note": f"one{breaks}two", "x": x, "y": y} for name, (x, y) in own.items()]
+    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+    (photos / "mds.jsonl").write_text(text, newline="")
+    assert read(photos)[1] == own
+
+
+def test_names_of_dimensions_are_the_same_however_their_accents_are_written(tmp_path):
+    tables = []
+    for number, accent in enumerate(["gro\u0308\u00dfe", "gr\u00f6\u00dfe"]):
+        path = tmp_path / f"{number}.csv"
+        path.write_text(f"image,{accent},y\na,1.5,2\nb,3,4.5\n")
+        tables.append(list(read_coordinates(path, ["a.png", "b.png"]).table))
+    assert tables == [["gr\u00f6\u00dfe", "y"]] * 2
+    path.write_text("image,a\u0308,\u00e4\na,1.5,2\nb,3,4.5\n")
+    with pytest.raises(RockspaceError, match=r"1\.csv: two columns are called '\u00e4', accents written in two ways"):
+        read_coordinates(path, ["a.png", "b.png"])
+
+
+def test_records_of_several_people_in_one_file_of_json_are_one_table(photos):
+    fill(photos, NAMES)
+    own = own_rows(NAMES)
+    records = [{"image": name, "x": x, "y": y} for name, (x, y) in own.items()]
+    (photos / "mds.json").write_text(f"{json.dumps(records[:2])}\n{json.dumps(records[2:])}\n")
+    assert read(photos)[1] == own
+    (photos / "mds.json").rename(photos / "mds.txt")
+    assert "mds.txt: JSON, not a table; call it mds.json" in refusal(photos)

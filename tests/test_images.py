@@ -108,19 +108,75 @@ def grey_tiff(values: np.ndarray, bits: int, is_inverted: bool) -> bytes:
     """A TIFF of one row, as scanners write it; Pillow itself writes no 12 bits."""
     stream = "".join(f"{value:0{bits}b}" for value in values) if bits == 12 else ""
     row = int(stream, 2).to_bytes(len(stream) // 8, "big") if stream else values.astype("<u2").tobytes()
-    entries = [
-        (256, 3, len(values)),
-        (257, 3, 1),
-        (258, 3, bits),
-        (259, 3, 1),
-        (262, 3, 0 if is_inverted else 1),
-        (273, 4, 8 + 2 + 9 * 12 + 4),
-        (277, 3, 1),
-        (278, 3, 1),
-        (279, 4, len(row)),
-    ]
-    fields = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
-    return b"II" + struct.pack("<HIH", 42, 8, len(entries)) + fields + bytes(4) + row
+    return tiff([row], {256: [len(values)], 257: [1], 258: [bits], 262: [0 if is_inverted else 1]})
+
+
+def tiff(strips: list[bytes], tags: dict[int, list[int]]) -> bytes:
+    """An uncompressed TIFF of the given strips and tags, all of whose numbers are of 32 bits."""
+    tags = {259: [1], 277: [1], 278: tags[257], 279: [len(strip) for strip in strips]} | tags
+    start = 8 + 2 + 12 * (len(tags) + 1) + 4
+    after = sum(4 * len(values) for values in tags.values() if len(values) > 1) + 4 * len(strips) * (len(strips) > 1)
+    tags[273] = [start + after + sum(map(len, strips[:i])) for i in range(len(strips))]
+    fields, beyond = b"", b""
+    for tag, values in sorted(tags.items()):
+        packed = struct.pack(f"<{len(values)}I", *values)
+        fields += struct.pack("<HHI", tag, 4, len(values))
+        fields += packed if len(values) == 1 else struct.pack("<I", start + len(beyond))
+        beyond += packed if len(values) > 1 else b""
+    return b"II" + struct.pack("<HIH", 42, 8, len(tags)) + fields + bytes(4) + beyond + b"".join(strips)
+
+
+def test_channels_one_after_another_are_read_in_8_bits_and_refused_in_16(tmp_path):
+    values = np.random.default_rng(0).integers(0, 255, (3, 5, 7), dtype=np.uint8)
+    for kind, words in ((np.uint8, ""), (np.uint16, "16 bits and the channels one after another; save 8 bits")):
+        bits = 8 * np.dtype(kind).itemsize
+        tags = {256: [7], 257: [5], 258: [bits] * 3, 262: [2], 277: [3], 284: [2]}
+        (tmp_path / "image.tif").write_bytes(tiff([channel.astype(kind).tobytes() for channel in values], tags))
+        if words:
+            assert words in refusal(tmp_path / "image.tif")
+        else:
+            assert (np.asarray(read_rgb(tmp_path / "image.tif")) == values.transpose(1, 2, 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({339: [2]}, "numbers with a sign have no defined white"),
+        ({254: [1]}, "a small copy comes before the photograph, as in camera raw files"),
+        ({262: [32803]}, "a TIFF of a kind that is not read"),
+    ],
+)
+def test_a_tiff_that_would_be_read_as_something_else_is_refused(tags, words, tmp_path):
+    plain = {256: [4], 257: [2], 258: [8], 262: [1]}
+    (tmp_path / "image.dng").write_bytes(tiff([bytes(8)], plain))
+    assert read_rgb(tmp_path / "image.dng").size == (4, 2)
+    (tmp_path / "image.dng").write_bytes(tiff([bytes(8)], plain | tags))
+    assert words in refusal(tmp_path / "image.dng")
+
+
+def test_a_pointer_of_git_lfs_is_named(tmp_path):
+    (tmp_path / "image.jpg").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n")
+    assert "a pointer of Git LFS" in refusal(tmp_path / "image.jpg")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 2}])
+def test_a_jpeg_whose_rest_is_zeros_is_refused_and_one_with_something_behind_it_is_read(options, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 255, (90, 70, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "whole.jpg", exif=_with_thumbnail(), **options)
+    content = (tmp_path / "whole.jpg").read_bytes()
+    expected = np.asarray(read_rgb(tmp_path / "whole.jpg"))
+    for odd in (content + bytes(4096), content + b"\xff\xda" + bytes(99), content[:2] + b"\xff\xff" + content[2:]):
+        (tmp_path / "odd.jpg").write_bytes(odd)
+        assert (np.asarray(read_rgb(tmp_path / "odd.jpg")) == expected).all()
+    (tmp_path / "copied.jpg").write_bytes(content[:-3000] + bytes(3000))
+    assert "its end is missing" in refusal(tmp_path / "copied.jpg")
+
+
+def _with_thumbnail() -> bytes:
+    """EXIF with a JPEG of its own inside, which has an end."""
+    small = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(small, "JPEG")
+    return b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0" + small.getvalue()
 
 
 def test_modes_of_print_and_line_art_are_seen_as_they_look(tmp_path):

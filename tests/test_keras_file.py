@@ -278,7 +278,19 @@ def normalized_places() -> keras.Model:
     return of(image(), normalization)
 
 
+def without_numbers(value: float) -> keras.Model:
+    network = functional()
+    weights = network.get_layer("first").get_weights()
+    network.get_layer("first").set_weights([np.full_like(each, value) for each in weights])
+    return network
+
+
 REFUSED = {
+    "NaN among the weights": (
+        lambda: without_numbers(np.nan),
+        "the weights of layer '.*' contain NaN or infinity; use",
+    ),
+    "infinite weights": (lambda: without_numbers(np.inf), "the weights of layer '.*' contain NaN or infinity; use"),
     "code in a Lambda": (lambda: of(image(), layers.Lambda(lambda x: x * 2)), r"code of its own \(Lambda\).*\.onnx"),
     "code in an activation": (lambda: of(image(), layers.Activation(lambda x: x * 2)), r"code of its own"),
     "a function of one's own": (lambda: of(image(), layers.Activation(doubled)), "holds 'doubled', which is no part"),

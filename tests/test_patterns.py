@@ -52,6 +52,18 @@ def test_the_files_found_are_those_that_glob_finds(tree, pattern, tmp_path_facto
             find(root, children, [pattern], "here")
 
 
+def test_accents_are_the_same_however_they_are_written(tmp_path):
+    planted({"Gro\u0308\u00dfe/bl\u00fcte.jpg"}, tmp_path)
+    assert len(find(tmp_path, children, ["Gr\u00f6\u00dfe/blu\u0308*.jpg"], "here")) == 1
+
+
+def test_names_that_a_pattern_misses_by_case_or_blanks_alone_are_told(tmp_path, caplog):
+    planted({"a/1.jpg", "a/2.JPG", "a/3.jpg ", "a/4.png", "b/5.JPG"}, tmp_path)
+    assert list(find(tmp_path, children, ["a/*.jpg"], "here")) == ["a/1.jpg"]
+    (told,) = (record.getMessage() for record in caplog.records)
+    assert told.startswith("here: left out 'a/2.JPG', 'a/3.jpg ': case, or blanks at the end")
+
+
 @given(tree=trees, pattern=globs)
 def test_every_folder_above_a_match_may_hold_it(tree, pattern):
     for path in tree:

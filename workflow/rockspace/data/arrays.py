@@ -9,6 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,13 +18,13 @@ import pandas as pd
 
 from rockspace.config_files import without_repetition
 from rockspace.errors import RockspaceError, listed, printable
+from rockspace.limits import MAX_EXPANSION, unpacks_too_far
 
 SUFFIXES = frozenset({".npy", ".npz", ".mat", ".parquet", ".pq", ".json", ".jsonl", ".ndjson"})
 _MATLAB_NESTED = ("cell", "struct", "object", "opaque", "sparse")  # whose shape does not say how many numbers they hold
 _MATLAB_HEADER_BYTES, _MATLAB_COMPRESSED = 128, 15
 _STARTS = {".npy": b"\x93NUMPY", ".npz": b"PK"}
 MAX_BYTES = 8_000_000_000  # two thousand numbers for each of a million images
-MAX_EXPANSION = 200  # of compressed arrays; only zeros without end take less
 CHUNK_BYTES = 1 << 20  # read at a time
 NUMBER_BYTES = 8  # in MATLAB and Parquet files, which say how many numbers they hold; at most
 JSON_IN_MEMORY = 20  # times its size as text
@@ -115,7 +116,7 @@ def _check_size(path: Path) -> None:
 
 def _check_bytes(path: Path, size: int) -> None:
     stored = path.stat().st_size
-    if size > MAX_BYTES or size > max(MAX_EXPANSION * stored, MAX_EXPANSION * 1_000_000):
+    if size > MAX_BYTES or unpacks_too_far(stored, size):
         raise RockspaceError(
             f"{path}: its content takes {size:,} bytes; at most {MAX_BYTES:,} are read, and {MAX_EXPANSION} times those of the file"
         )
@@ -159,6 +160,11 @@ def _of_variables(path: Path, variables: Mapping[str, np.ndarray], wanted: str |
     """Put the matrix and the vectors that have an item for each of its rows side by side."""
     if wanted is not None and wanted not in variables:
         raise RockspaceError(f"{path}: no variable {wanted!r} ({key}); it has {listed(variables)}")
+    # Names in one row, or in one column, as of MATLAB.
+    variables = {
+        name: array.ravel() if array.dtype.kind in "SU" and array.size in array.shape else array
+        for name, array in variables.items()
+    }
     is_number = {name: array.dtype.kind in "fiu" for name, array in variables.items()}
     vectors = {name: array for name, array in variables.items() if array.ndim == 1 and array.size > 1}
     matrices = [name for name, array in variables.items() if is_number[name] and array.ndim == 2 and array.size]
@@ -267,9 +273,9 @@ def _of_parquet(path: Path, variable: str | None, key: str) -> Frame:
         _check_bytes(path, NUMBER_BYTES * values)
         # A text that rows repeat is stored once, and stays one until it is known how long all are.
         leaves = [described.schema.column(i) for i in range(described.num_columns)]
-        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY" and not leaf.max_repetition_level]
+        texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
         table = pyarrow.parquet.read_table(path, read_dictionary=texts)
-        _check_bytes(path, sum(map(_text_bytes, table.columns)))
+        _check_bytes(path, sum(_text_bytes(chunk) for column in table.columns for chunk in column.chunks))
     except ImportError as error:
         raise RockspaceError(
             f"{path}: Parquet files need pyarrow (`pip install pyarrow`), or save it as CSV"
@@ -277,15 +283,17 @@ def _of_parquet(path: Path, variable: str | None, key: str) -> Frame:
     return _of_frame(path, table.to_pandas(), variable, key)
 
 
-def _text_bytes(column: Any) -> int:
-    """The length of all texts of a column of an Arrow table, where it holds each of them once."""
+def _text_bytes(array: Any) -> int:
+    """The length of all texts of an Arrow array, also of those in lists and structures, where it holds each of them once."""
     import pyarrow
     from pyarrow import compute
 
-    if not pyarrow.types.is_dictionary(column.type):
+    if pyarrow.types.is_nested(array.type):
+        parts = array.flatten()
+        return sum(map(_text_bytes, parts if isinstance(parts, list) else [parts]))
+    if not pyarrow.types.is_dictionary(array.type):
         return 0
-    lengths = (compute.binary_length(chunk.dictionary).take(chunk.indices) for chunk in column.chunks)
-    return sum(compute.sum(each).as_py() or 0 for each in lengths)
+    return compute.sum(compute.binary_length(array.dictionary).take(array.indices)).as_py() or 0
 
 
 def _of_frame(path: Path, frame: pd.DataFrame, variable: str | None, key: str) -> Frame:
@@ -327,7 +335,7 @@ def _of_json(path: Path, variable: str | None, key: str) -> Frame:
     try:
         value = read(text)
     except ValueError:
-        value = [read(line) for line in text.splitlines() if line.strip()]
+        value = [read(line) for line in text.split("\n") if line.strip()]
     if isinstance(value, dict) and {"columns", "index", "data"} == {*value}:  # pandas' orient="split"
         return _of_frame(path, pd.DataFrame(value["data"], value["index"], value["columns"]), variable, key)
     if isinstance(value, dict):  # records with a description beside them
@@ -342,9 +350,17 @@ def _of_json(path: Path, variable: str | None, key: str) -> Frame:
                 return _of_frame(path, pd.DataFrame(value).reset_index(drop=True), variable, key)
             value = [{"": name} | item for name, item in value.items()]
         elif all(isinstance(item, list) for item in items):
-            if all(isinstance(cell, int | float) for item in items for cell in item) and len(set(map(len, items))) == 1:
+            if (
+                all(isinstance(cell, int | float | None) for item in items for cell in item)
+                and len(set(map(len, items))) == 1
+            ):
                 return _named_rows(value)
             return _of_frame(path, pd.DataFrame(value), variable, key)
+    if isinstance(value, list) and all(
+        isinstance(item, list) for item in value
+    ):  # records of several people, as of JATOS
+        together = list(chain.from_iterable(value))
+        value = together if any(isinstance(item, dict) for item in together) else value
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         return _of_frame(path, pd.DataFrame(value), variable, key)
     if isinstance(value, list) and value and len({type(item) for item in value} & {list, str}) == 1:

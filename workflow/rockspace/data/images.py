@@ -4,10 +4,10 @@ import struct
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from rockspace.errors import RockspaceError
-from rockspace.time_limit import time_limit
+from rockspace.limits import time_limit
 
 try:
     import pillow_heif
@@ -25,8 +25,17 @@ FORMATS = tuple(name for name in _MEANT if name in Image.registered_extensions()
 # Enough for phones and all but a few medium-format cameras; decoding such an image takes half a gigabyte.
 MAX_PIXELS = 120_000_000
 DECODING_S = 120  # a thousand times what a photograph takes; of JPEGs, one may repeat itself without end
-# A web page that a server sent in place of a photograph.
-_WEB_PAGE = (b"<!doctype html", b"<html")
+# How what stands in place of a photograph begins, in lower case.
+_OTHERS = {
+    b"<!doctype html": "a web page",
+    b"<html": "a web page",
+    b"version https://git-lfs": "a pointer of Git LFS, whose file `git lfs pull` gets",
+    b"ii*\0": "a TIFF of a kind that is not read",
+    b"mm\0*": "a TIFF of a kind that is not read",
+}
+_NEW_SUBFILE_TYPE, _REDUCED = 254, 1  # tag of a TIFF, and its bit of a small copy, with which camera raw files begin
+_SIGNED, _APART = 2, 2  # in TIFF's SampleFormat and PlanarConfiguration
+_FILL, _START_OF_SCAN, _END_OF_IMAGE = b"\xff", b"\xff\xda", b"\xff\xd9"  # of a JPEG
 # EXIF's orientations, and what turns each upright.
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -53,7 +62,7 @@ def read_rgb(path: Path, background: tuple[int, int, int] = WHITE, *, smallest_s
 
     Raises:
         RockspaceError: If the file is empty, truncated, larger than `MAX_PIXELS`, none of `FORMATS`, or has no known
-            white (32 bits a pixel in one channel).
+            white (32 bits a pixel in one channel, or numbers with a sign).
     """
     try:
         if path.stat().st_size == 0:
@@ -62,6 +71,10 @@ def read_rgb(path: Path, background: tuple[int, int, int] = WHITE, *, smallest_s
         with time_limit(DECODING_S, message), Image.open(path, formats=FORMATS) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
+            if isinstance(image, TiffImagePlugin.TiffImageFile):
+                _refuse_otherwise_meant(image)
+            elif isinstance(image, JpegImagePlugin.JpegImageFile):
+                _refuse_without_end(path)
             if smallest_side:
                 image.draft("RGB", (smallest_side, smallest_side))
             image.load()
@@ -133,8 +146,32 @@ def _on_background(image: Image.Image, background: tuple[int, int, int]) -> Imag
 
 def _unrecognised(path: Path) -> str:
     with path.open("rb") as file:
-        is_page = file.read(64).lstrip().lower().startswith(_WEB_PAGE)
-    return "a web page" if is_page else f"not one of {', '.join(FORMATS)}"
+        start = file.read(64).lstrip().lower()
+    return next((what for each, what in _OTHERS.items() if start.startswith(each)), f"not one of {', '.join(FORMATS)}")
+
+
+def _refuse_otherwise_meant(image: TiffImagePlugin.TiffImageFile) -> None:
+    """Refuse pages of TIFF files that Pillow would read as something else than they are."""
+    tags = image.tag_v2
+    bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (8,))
+    if tags.get(_NEW_SUBFILE_TYPE, 0) & _REDUCED:
+        raise ValueError("a small copy comes before the photograph, as in camera raw files; save it as JPEG or PNG")
+    if _SIGNED in tags.get(TiffImagePlugin.SAMPLEFORMAT, ()):
+        raise ValueError("numbers with a sign have no defined white; save 8 or 16 bits")
+    if len(bits) > 1 and max(bits) > 8 and tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == _APART:
+        raise ValueError(
+            "16 bits and the channels one after another; save 8 bits, or the channels of each pixel together"
+        )
+
+
+def _refuse_without_end(path: Path) -> None:
+    """Refuse a JPEG whose rest is missing where zeros stand for it, as after a copy that was interrupted; they decode."""
+    content = path.read_bytes()
+    place = 2
+    while (marker := content[place : place + 2]) != _START_OF_SCAN and marker.startswith(_FILL):
+        place += 1 if marker == _FILL + _FILL else 2 + int.from_bytes(content[place + 2 : place + 4])
+    if _END_OF_IMAGE not in content[place:]:
+        raise ValueError("its end is missing")
 
 
 def square(image: Image.Image, side: int, fit: str, background: tuple[int, int, int]) -> np.ndarray:

@@ -35,7 +35,8 @@ _NUMBERING = re.compile(
 )
 _RANKS = re.compile(r"(?:.*[\W_])?rank(?:s|ed|ing)?(?:[\W_].*)?")
 PEOPLE = re.compile(
-    r"(?:participant|subject|subj|person|rater|judge|worker|observer)s?(?:[\W_]*(?:id|nr|no|code|number))?"
+    r"(?:participant|subject|subj|person|rater|judge|worker|observer|respondent|proband|user|prolific|vpn?|ppn)s?"
+    r"(?:[\W_]*(?:private|public))?(?:[\W_]*(?:p?id|nr|no|code|number|idx))?"
 )
 _SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?E\+\d+")  # as spreadsheets shorten long numbers
 _NUMBERS = "the numbers in the images' names"
@@ -482,7 +483,11 @@ def is_called_like_names(table: Table, column: str) -> bool:
 
 
 def _is_index(table: Table, column: str) -> bool:
-    is_apart = (column in table.unnamed and table.has_header) or (column == "X" == table.cells.columns[0])  # R's name
+    """Whether this is an index, as pandas and R put before the named columns of a table; a matrix stands behind its names."""
+    are_before = len(table.unnamed) == 1 or table.cells.columns[-1] not in table.unnamed
+    is_apart = (column in table.unnamed and table.has_header and are_before) or (
+        column == "X" == table.cells.columns[0]
+    )
     return is_apart and are_integers(table.cells[column])
 
 

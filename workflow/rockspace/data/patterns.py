@@ -11,7 +11,7 @@ from wcmatch import glob
 
 from rockspace.data.names import check_name, fault_of, shown
 from rockspace.errors import RockspaceError, listed
-from rockspace.time_limit import time_limit
+from rockspace.limits import time_limit
 
 MAX_DEPTH = 100  # folders within folders; no archive has as many
 MAX_FOLDERS = 20_000  # ways to them count, where links lead to one folder from several
@@ -74,12 +74,23 @@ def several(patterns: str | Sequence[str]) -> list[str]:
 def matches(path: str, pattern: str) -> bool:
     """Whether ``pattern`` matches ``path``: ``*`` stays within a folder, ``**`` crosses folders.
 
-    As in a shell, a name that starts with a dot is found only by a pattern that does so too.
+    As in a shell, a name that starts with a dot is found only by a pattern that does so too. Accents are the same whether they
+    are written with their letter or behind it, as in names from a Mac.
     """
     with time_limit(
         MATCHING_S, f"the pattern {shown(pattern)} takes too long to be compared with a name; use fewer **"
     ):
-        return glob.globmatch(path, pattern, flags=_FLAGS)
+        return glob.globmatch(_composed(path), _composed(pattern), flags=_FLAGS)
+
+
+def _composed(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
+
+
+def _almost_matches(path: str, pattern: str) -> bool:
+    """Whether case, or blanks and dots at the end, alone tell a name from those that a pattern matches."""
+    folded = path.casefold().rstrip(" .")
+    return folded != path and matches(folded, pattern.casefold())
 
 
 def may_hold(folder: str, pattern: str) -> bool:
@@ -120,6 +131,7 @@ def find(
     named: set[str] = set()
     seen: list[str] = []
     skipped: list[str] = []
+    almost: list[str] = []
     folders = 1
     pending = deque([("", root, {pattern: pattern for pattern in patterns})])
     while pending:
@@ -140,9 +152,11 @@ def find(
             if not wanting:
                 if fault := fault_of(child.name):
                     skipped.append(f"{shown(child.name)} ({fault})")
+                elif not child.is_folder and any(_almost_matches(path, reading) for reading in readings.values()):
+                    almost.append(shown(path))
                 continue
             check_name(child.name)
-            other = spellings.setdefault(unicodedata.normalize("NFC", child.name), child)
+            other = spellings.setdefault(_composed(child.name), child)
             if (other.name, other.is_folder) != (child.name, child.is_folder) and not other.is_folder & child.is_folder:
                 raise RockspaceError(
                     f"{where} lists {path!r} twice, as a file and a folder or with accents written in two ways; rename one"
@@ -163,6 +177,10 @@ def find(
                 named.update(wanting)
     if skipped:
         log.warning("%s: skipped %s, which no pattern names", where, listed(skipped))
+    if almost:
+        log.warning(
+            "%s: left out %s: case, or blanks at the end, tell them from what the patterns name", where, listed(almost)
+        )
     for pattern in patterns:
         if pattern not in named:
             raise MissingError(

@@ -13,7 +13,7 @@ from rockspace.data.pairing import pair
 from rockspace.data.patterns import MATCHING_S
 from rockspace.data.row_names import listed_images, read_image_table
 from rockspace.errors import RockspaceError, listed
-from rockspace.time_limit import time_limit
+from rockspace.limits import time_limit
 
 _KEY = "config: dataset.splits.validation"
 # What a column of splits calls them.

@@ -1,7 +1,9 @@
 """Tables as written by R, pandas, NumPy, MATLAB, SPSS and spreadsheets, read as text, cell by cell."""
 
 import csv
+import io
 import re
+import unicodedata
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
@@ -31,6 +33,7 @@ _LARGEST = 1e30  # networks compute in 32 bits; what lies beyond marks missing v
 _MINUS = re.compile(r"^[\u2010-\u2013\u2212\ufe63\uff0d]|(?<=[eE])\u2212")
 _GROUPED = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")  # thousands as English writes them, or three decimals
 _INTEGER = re.compile(r"[+-]?\d{1,15}(?:[.,]0+)?")  # longer ones are no numbers that a computer tells apart
+_JSON = re.compile(r'\s*(?:\[\s*[\[{]|{\s*")')
 _COMMENT = re.compile(r"\s*[#%]+")
 _SEPARATOR_LINE = re.compile(r"\s*\"?sep=(.)\"?\s*", re.IGNORECASE)  # what Excel reads and writes on top of a CSV
 # Names of a column of image names, which identify a header whose other cells are numbers.
@@ -59,10 +62,16 @@ class Table:
     unnamed: frozenset[str]
 
     def __post_init__(self) -> None:
-        """Refuse names of columns that a terminal or a page would obey."""
+        """Refuse names of columns that a terminal or a page would obey, and two that look the same."""
+        found: set[str] = set()
         for name in self.cells:
             if not is_printable(name):
                 raise RockspaceError(f"{self.path}: a control character in the name of column {name!r}; rename it")
+            if (composed := unicodedata.normalize("NFC", name)) in found:
+                raise RockspaceError(
+                    f"{self.path}: two columns are called {composed!r}, accents written in two ways; rename one"
+                )
+            found.add(composed)
 
     @property
     def has_header(self) -> bool:
@@ -109,6 +118,8 @@ def read_table(path: Path, *, has_header: bool = False, variable: str | None = N
     for line, text in enumerate(lines, start=1):
         if len(text) > MAX_LINE:
             raise RockspaceError(f"{path}: row {line}: longer than {MAX_LINE:,} characters; {_AS_ARRAY}")
+    if lines and _JSON.match(lines[0]):
+        raise RockspaceError(f"{path}: JSON, not a table; call it {path.stem}.json")
     given = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
     lines, comment = without_comments(["", *lines[1:]] if given else lines)
     delimiter, quote = _dialect(lines)
@@ -211,8 +222,8 @@ _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a text file in UTF-8, UTF-16 or Windows-1252."""
-    return _decoded(path).splitlines()
+    """Read the lines of a text file in UTF-8, UTF-16 or Windows-1252, whatever else a cell may hold that breaks lines."""
+    return [line.removesuffix("\n") for line in io.StringIO(_decoded(path), newline=None)]
 
 
 def _decoded(path: Path) -> str:

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from rockspace.errors import RockspaceError
+from rockspace.limits import MAX_EXPANSION, unpacks_too_far
 from rockspace.machine_faults import fault_of_the_machine
 from rockspace.network_kinds import PENULTIMATE, POOLED, layer_name
 from rockspace.networks import backbones
@@ -21,15 +22,13 @@ from rockspace.networks.layer_names import Layers
 from rockspace.networks.layers import find_layer
 from rockspace.networks.preprocessing import MODES, PREPROCESSING, preprocess
 from rockspace.networks.rewiring import copy_of
+from rockspace.networks.weight_files import refuse_not_finite
 
 ANY_SIZE = 224
 """Side (pixels) at which a network for images of any size is looked at."""
 
 MAX_CONFIG_BYTES = 20_000_000
 """Of a network's description, ten times what a large one takes; in a zip archive, few bytes become any number."""
-
-MAX_EXPANSION = 200
-"""Times its own size that a file may unpack to; only zeros without end take less."""
 
 PIXELS = "pixels"
 TAKEN = (PIXELS, PREPROCESSING, POOLED, PENULTIMATE, "predictions", "coordinates")
@@ -149,6 +148,7 @@ def _load(path: Path) -> keras.Model:
         raise RockspaceError(f"{path}: {found}; its input is {shape}, where (n, height, width, 3) is needed")
     if shape[1] != shape[2]:
         raise RockspaceError(f"{path}: takes images of {shape[1]} x {shape[2]} pixels; only squares are supported")
+    refuse_not_finite(network, path)
     return network
 
 
@@ -166,7 +166,7 @@ def _refuse_foreign_classes(path: Path) -> None:
             if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
                 raise ValueError(f"its description is longer than {MAX_CONFIG_BYTES:,} bytes")
             unpacked = sum(member.file_size for member in archive.infolist())
-            if unpacked > MAX_EXPANSION * max(path.stat().st_size, 1_000_000):
+            if unpacks_too_far(path.stat().st_size, unpacked):
                 raise ValueError(
                     f"its content takes {unpacked:,} bytes, more than {MAX_EXPANSION} times those of the file"
                 )

@@ -50,7 +50,12 @@ def load_weights(models: Sequence[keras.Model], path: Path) -> None:
         raise RockspaceError(
             f"{path}: weights do not fit {models[0].name} up to {output!r}: {reason}; check backbone and output_layer"
         )
-    for layer in model.layers:
+    refuse_not_finite(model, path)
+
+
+def refuse_not_finite(network: keras.Model, path: Path) -> None:
+    """Refuse weights that contain NaN or infinity, which some activations turn into numbers."""
+    for layer in network.layers:
         if not all(np.isfinite(keras.ops.convert_to_numpy(weight)).all() for weight in layer.weights):
             raise RockspaceError(
                 f"{path}: the weights of layer {layer.name!r} contain NaN or infinity; use another file"

@@ -12,7 +12,7 @@ from rockspace.data.tables import read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.conditions import Condition, check_conditions
 from rockspace.people.responses import COLUMNS, ResponseReader, tokens_of
-from rockspace.people.spellings import composed, plain
+from rockspace.people.spellings import plain, same_person
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def read_choices(files: Sequence[Path], catalog: pd.DataFrame, settings: Mapping
 def _refuse_namesakes(files: Sequence[Path]) -> None:
     file_of: dict[str, Path] = {}
     for file in files:
-        if (other := file_of.setdefault(composed(file.stem), file)) != file:
+        if (other := file_of.setdefault(same_person(file.stem), file)) != file:
             raise RockspaceError(
                 f"{file}: may be of another person than {other}; give each person a name of their own "
                 "(choices.file_per_person goes by names of files)"
@@ -109,7 +109,10 @@ def _kept(responses: pd.DataFrame, conditions: Mapping[str, Condition]) -> list[
     people = f"{responses['person'].nunique()} people"
     if not are_named:
         others = ", or not all" if responses["person"].any() else ""
-        people = f"people who are not named{others} (choices.columns.person)"
+        people = (
+            f"people who are not named{others}: no intervals over people; if a column or a file each tells them apart, set "
+            "choices.columns.person or file_per_person"
+        )
     notes = [f"kept: {responses['count'].sum():,.0f} responses of {people}"]
     for name, rows in responses.groupby("condition", sort=False):
         of_people = f" of {rows['person'].nunique()} people" if are_named else ""

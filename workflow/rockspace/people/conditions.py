@@ -12,8 +12,8 @@ import pandas as pd
 
 from rockspace.data.catalog import NO_LABEL
 from rockspace.errors import RockspaceError
+from rockspace.limits import time_limit
 from rockspace.people.spellings import comparable
-from rockspace.time_limit import time_limit
 
 LISTING_S = 30  # for a pattern; through links that lead back, `**` would look without end
 

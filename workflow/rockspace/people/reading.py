@@ -4,6 +4,7 @@ Apart from `rockspace.people.coordinates`, so that a change here trains nothing 
 """
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -169,6 +170,8 @@ def read_coordinates(
         table, pairing = replace(table, cells=table.cells.iloc[rows]), replace(pairing, rows=positions)
     labels = tuple(columns[role] for role in ("label", "superclass") if columns.get(role) in table.cells)
     taken, ignored = _dimensions(table, {pairing.names, *labels}, pairing.numbering, dimensions, partial)
+    # Another file may write the accents of a name in another way.
+    taken = {unicodedata.normalize("NFC", name): column for name, column in taken.items()}
     values = pd.DataFrame({name: numbers(table, column, gaps=partial) for name, column in taken.items()})
     for name, column in taken.items():
         _refuse_missing_codes(table, column, values[name].to_numpy())

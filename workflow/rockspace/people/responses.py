@@ -18,7 +18,7 @@ from rockspace.data.splits import match_name
 from rockspace.data.tables import Table, are_numbers, is_integer, is_missing, is_number, number, read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.conditions import condition_of, files_of_conditions, labels_of
-from rockspace.people.spellings import comparable, composed, plain, spelled, spellings
+from rockspace.people.spellings import comparable, composed, plain, same_person, spelled, spellings
 
 COLUMNS = ["condition", "person", "image_id", "label", "category", "count"]
 """Columns of responses."""
@@ -37,7 +37,7 @@ _NAMES = {  # what columns are called if the configuration does not say, in lowe
     "right": re.compile(r"correct|accuracy|acc"),
 }
 _CHOSEN = re.compile(r"respon|chos|choice|answer|predict")  # how a header of what was chosen begins
-_RIGHT = {"1": True, "true": True, "0": False, "false": False}
+_RIGHT = {comparable(word): word in ("1", "true") for word in ("1", "true", "0", "false")}
 _WHOLE = (1.0, 100.0)  # what shares of responses add up to
 _ROUNDED = 0.02  # and by how much they may miss it, being rounded, in parts of it
 _MOST = 10**9  # more people than were ever asked; sums fit 64 bits
@@ -74,7 +74,8 @@ class ResponseReader:
         self._labels = spellings(labels_of(catalog))
         self._names = spellings({*labels_of(catalog), *catalog["superclass"]} - {""})  # all that may be a category
         self._by_token: dict[tuple[str, str], list[str]] | None = None
-        self._seen: dict[tuple[Any, ...], Path] = {}
+        self._seen: dict[tuple[str, int], list[tuple[np.ndarray, Path]]] = {}
+        self._people: dict[str, str] = {}
         # For `notes`: lines, and how many files were of a layout, and rows left out for a reason or of another condition.
         self._lines: list[str] = []
         self._layouts: Counter[str] = Counter()
@@ -95,7 +96,7 @@ class ResponseReader:
 
     def read(self, path: Path) -> pd.DataFrame:
         """Return the responses in a file, in the columns of `COLUMNS`."""
-        if path.suffix == ".npy":
+        if path.suffix.lower() == ".npy":
             return self._array(path)
         table = self._only(read_table(path, has_header=True))
         if table.cells.empty:
@@ -141,12 +142,21 @@ class ResponseReader:
         return spelled(text, self._names) is not None
 
     def _refuse_twice(self, path: Path, cells: pd.DataFrame, people: str | np.ndarray) -> None:
-        """Refuse rows that another file has too, as a copy has, or a table of all people beside one of each."""
+        """Refuse rows that another file has too, as a copy has, a table of all people beside one of each, or one saved earlier."""
         hashes = pd.util.hash_pandas_object(cells, index=False)
         for person, rows in hashes.groupby(np.broadcast_to(people, len(cells)), sort=False):
-            other = self._seen.setdefault((person, *rows), path)
-            if other != path:
-                raise RockspaceError(f"{path}: the same rows as in {other}; name one of these files in choices.files")
+            own = rows.to_numpy()
+            before = self._seen.setdefault((person, own[0]), [])
+            for others, other in before:
+                both = min(len(own), len(others))
+                # Of people without names, several may begin alike.
+                is_same = (own[:both] == others[:both]).all() and (person or len(own) == len(others))
+                if is_same and other != path:
+                    which = "" if len(own) == len(others) else f"first {both} "
+                    raise RockspaceError(
+                        f"{path}: the same {which}rows as in {other}; name one of these files in choices.files"
+                    )
+            before.append((own, path))
 
     def _trials(self, table: Table, response: str) -> pd.DataFrame:
         """A row for each response."""
@@ -158,7 +168,7 @@ class ResponseReader:
             )
         if "right" not in self._settings["columns"] and columns["right"]:
             cells = table.cells[columns["right"]]
-            if not cells.map(lambda cell: is_missing(cell) or cell.lower() in _RIGHT).all():
+            if not cells.map(lambda cell: is_missing(cell) or comparable(cell) in _RIGHT).all():
                 columns["right"] = None  # it holds right answers, or a mean
         naming = ("image",) if columns["image"] else ("subtype", "token")
         taken = {
@@ -193,7 +203,7 @@ class ResponseReader:
         chosen = [category_of[each] for each in zip(conditions, cells[response], strict=True)]
         count = columns["count"]
         each = [_count(path, line, count, cell) for line, cell in cells[count].items()] if count else 1
-        people = cells[columns["person"]].map(composed).to_numpy(str) if columns["person"] else self._person(path)
+        people = cells[columns["person"]].map(self._name_of).to_numpy(str) if columns["person"] else self._person(path)
         if columns["person"] and "" in people:
             raise RockspaceError(f"{path}: row {cells.index[people == ''][0]}: nobody in column {columns['person']!r}")
         self._refuse_twice(path, cells, people)
@@ -215,11 +225,11 @@ class ResponseReader:
             right = self.conditions[row.condition].category_of.get(row.label)
             if right is None or is_missing(cell):
                 continue
-            if cell.lower() not in _RIGHT:
+            if comparable(cell) not in _RIGHT:
                 raise RockspaceError(
                     f"{path}: row {line}: found {cell!r} ({cells.name}); needed: 1 or 0, true or false"
                 )
-            if _RIGHT[cell.lower()] != (row.category == right):
+            if _RIGHT[comparable(cell)] != (row.category == right):
                 raise RockspaceError(
                     f"{path}: row {line}: {row.category!r} was chosen for an image of {right!r}, but column {cells.name!r} says "
                     f"{cell!r}; check choices.conditions and columns, or set choices.columns.right to null"
@@ -227,7 +237,11 @@ class ResponseReader:
 
     def _person(self, path: Path) -> str:
         """Whose file this is; empty where files are not of one person each."""
-        return composed(path.stem) if self._settings["file_per_person"] else ""
+        return self._name_of(path.stem) if self._settings["file_per_person"] else ""
+
+    def _name_of(self, person: str) -> str:
+        """A person's name as it is written where it occurs first."""
+        return self._people.setdefault(same_person(person), composed(person))
 
     def _conditions_of(self, table: Table, column: str | None, response: str) -> pd.Series:
         """The condition of each row, empty for those not to keep; conditions that the configuration leaves to the files are made here."""
@@ -342,7 +356,7 @@ class ResponseReader:
         if len(others) == cells.shape[1]:
             raise RockspaceError(
                 f"{path}: no column is called like a label or superclass, as in a table of counts, and none holds responses; name "
-                "it in choices.columns.response"
+                "it in choices.columns.response (where images or people have a column each, give each response a row)"
             )
         beside = replace(table, cells=cells[others])
         for role in ("person", "condition"):
@@ -427,8 +441,8 @@ class ResponseReader:
                 f"{path}: {shape}; needed: numbers of shape {needed}, the {self._settings['split']} images in natural order of "
                 "their paths x categories"
             )
-        if not np.isfinite(counts).all() or (counts < 0).any():
-            raise RockspaceError(f"{path}: every count must be finite and at least 0")
+        if not ((counts >= 0) & (counts <= _MOST)).all():
+            raise RockspaceError(f"{path}: every count must be finite, at least 0 and at most {_MOST:,}")
         self._refuse_twice(path, pd.DataFrame(counts), self._person(path))
         condition = self._condition_with(path, categories, fitting)
         return self._long(path, counts.astype(np.float64), images[["image_id", "label"]], condition, categories)

@@ -19,6 +19,11 @@ def composed(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def same_person(name: str) -> str:
+    """Return what all ways to write a person's name have in common: p1 is P1, and 1 is 01 and 1.0."""
+    return plain(composed(name)).casefold()
+
+
 def plain(cell: str) -> str:
     """Return a whole number without leading zeros or decimals; other text as it is."""
     return str(int(number(cell))) if is_integer(cell) else cell

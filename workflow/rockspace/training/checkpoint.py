@@ -24,6 +24,7 @@ import keras
 import numpy as np
 
 from rockspace.artifacts import read_arrays, write_arrays
+from rockspace.checksums import open_regular
 from rockspace.errors import RockspaceError
 from rockspace.networks.device import hardware
 from rockspace.training.fingerprint import fingerprint
@@ -235,9 +236,7 @@ def _newest(folder: Path, recipe: str) -> _Saved | None:
 
 
 def _read(path: Path) -> _Saved:
-    if not path.is_file():  # of a pipe, opening would never end
-        raise ValueError("no regular file")
-    with zipfile.ZipFile(path) as archive:
+    with open_regular(path) as stream, zipfile.ZipFile(stream) as archive:
         damaged = archive.testzip()
         if damaged is not None:
             raise ValueError(f"the checksum of {damaged} does not match")

@@ -1,4 +1,4 @@
-"""A bound in seconds for what may never end, such as a pattern that backtracks."""
+"""Bounds for what may never end: seconds, for a pattern that backtracks, and bytes, for a small file that unpacks to any number."""
 
 import signal
 import threading
@@ -6,6 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rockspace.errors import RockspaceError
+
+MAX_EXPANSION = 200  # times a file's own size, or a megabyte, that it may unpack to; only zeros without end take less
+
+
+def unpacks_too_far(stored: int, unpacked: int) -> bool:
+    """Whether a file of ``stored`` bytes holds ``unpacked`` bytes that nobody stores in so few."""
+    return unpacked > MAX_EXPANSION * max(stored, 1_000_000)
 
 
 @contextmanager
