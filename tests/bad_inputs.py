@@ -669,7 +669,7 @@ def image_that_ends_in_zeros(study: Study) -> None:
     study.image().write_bytes(content[: len(content) * 3 // 4].ljust(len(content), b"\0"))
 
 
-@refused(IMAGES, "A pointer of Git LFS", BAD_IMAGE.format("a pointer of Git LFS, whose file `git lfs pull` gets"))
+@refused(IMAGES, "A pointer of Git LFS", BAD_IMAGE.format("a pointer of Git LFS: run git lfs pull"))
 def pointer_of_git_lfs(study: Study) -> None:
     study.image().write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n")
 

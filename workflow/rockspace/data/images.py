@@ -29,7 +29,7 @@ DECODING_S = 120  # a thousand times what a photograph takes; of JPEGs, one may 
 _OTHERS = {
     b"<!doctype html": "a web page",
     b"<html": "a web page",
-    b"version https://git-lfs": "a pointer of Git LFS, whose file `git lfs pull` gets",
+    b"version https://git-lfs": "a pointer of Git LFS: run git lfs pull",
     b"ii*\0": "a TIFF of a kind that is not read",
     b"mm\0*": "a TIFF of a kind that is not read",
 }
