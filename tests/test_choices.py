@@ -1,5 +1,7 @@
 """Files of people's choices, as experiments leave them: trials, counts, confusion matrices and arrays."""
 
+import csv
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -243,6 +245,38 @@ def test_a_file_that_was_saved_before_the_end_is_not_counted_beside_the_whole_on
     # Of people without names, several may begin alike.
     unnamed = {name: text.replace("person,", "").replace("a,", "").replace("b,", "") for name, text in texts.items()}
     assert counted(read(tmp_path, unnamed), "person") == {"": 8}
+
+
+def test_rows_that_begin_as_comments_do_are_told(tmp_path):
+    choices = read(
+        tmp_path, "# by hand\nkey,image,response\nf,L0_train_01,L0\n#,L0_train_01,L1\n% note\nj,L0_train_01,L1\n"
+    )
+    assert counted(choices, "category") == {"L0": 1, "L1": 1}
+    assert "left out: 1 rows that begin with # or %, as comments do" in choices.notes
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_texts_of_any_kind_do_not_hide_the_delimiter_of_trials(tmp_path, delimiter):
+    words = [
+        "'90s",
+        "it's",
+        'say "hi"',
+        "a; b",
+        "x, y",
+        "['f', 'j']",
+        '{"Q0": "a|b"}',
+        "<p class='x'>1\t2</p>",
+        "007",
+        "",
+        "- 3",
+    ]
+    names = catalog()["image_id"].tolist()
+    with (tmp_path / "choices.csv").open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerow(["note", "image", "phase", "response", "keys"])
+        writer.writerows([[words[i % 11], name, "test", "L0", words[i % 7]] for i, name in enumerate(names)])
+    choices = read(tmp_path, (tmp_path / "choices.csv").read_bytes().decode())
+    assert counted(choices, "image_id") == dict.fromkeys(names, 1)
 
 
 def test_files_may_be_of_conditions(tmp_path):

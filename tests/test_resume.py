@@ -199,7 +199,7 @@ def test_inside_an_epoch_a_checkpoint_is_written_whenever_its_time_has_come(tmp_
     assert_same_head(finished, head())
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "folder", "pipe", "link"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "folder", "pipe", "link", "notes"])
 def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_is_used(interrupted_head, caplog, damage):
     path = interrupted_head / "epoch-00005-step-0000000.npz"
     content = bytearray(path.read_bytes())
@@ -212,6 +212,8 @@ def test_a_damaged_checkpoint_is_noticed_and_the_one_before_it_is_used(interrupt
             os.mkfifo(path)
         case "link":
             path.symlink_to("nowhere")
+        case "notes":  # of something else
+            np.savez(path, notes=np.frombuffer(b"[]", np.uint8))
         case _:
             path.write_bytes({"cut": content[: len(content) // 2], "flipped": content, "empty": b""}[damage])
     with caplog.at_level(logging.INFO, "rockspace"):

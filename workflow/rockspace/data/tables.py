@@ -2,12 +2,13 @@
 
 import csv
 import io
+import os
 import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,13 @@ class Table:
         cells: One text column for each column of the file; the index holds line numbers, from 1. A column
             without a name is called ``column 1``, ``column 2``, ...
         unnamed: The columns without a name in the file.
+        comments: How many lines among the rows, with as many cells, are left out since they begin as comments do.
     """
 
     path: Path
     cells: pd.DataFrame
     unnamed: frozenset[str]
+    comments: int = 0
 
     def __post_init__(self) -> None:
         """Refuse names of columns that a terminal or a page would obey, and two that look the same."""
@@ -121,8 +124,9 @@ def read_table(path: Path, *, has_header: bool = False, variable: str | None = N
     if lines and _JSON.match(lines[0]):
         raise RockspaceError(f"{path}: JSON, not a table; call it {path.stem}.json")
     given = _SEPARATOR_LINE.fullmatch(lines[0]) if lines else None
-    lines, comment = without_comments(["", *lines[1:]] if given else lines)
-    delimiter, quote = _dialect(lines)
+    whole = ["", *lines[1:]] if given else lines
+    lines, comment = without_comments(whole)
+    delimiter, quote = _dialect(lines, has_header)
     delimiter = given[1] if given else delimiter
     rows = _parsed(path, lines, delimiter, quote)
     if not rows:
@@ -132,7 +136,9 @@ def read_table(path: Path, *, has_header: bool = False, variable: str | None = N
         header = _names_in(comment, delimiter, len(rows[0][1]))
     if delimiter == "," and not is_whole:
         _refuse_decimal_commas(path, rows, bare=header is None)
-    return _table(path, header, rows)
+    table, width = _table(path, header, rows), len(rows[0][1])
+    among = zip(whole[rows[0][0] :], lines[rows[0][0] :], strict=True)
+    return replace(table, comments=sum(text != kept and _width([text], delimiter) == width for text, kept in among))
 
 
 def table_of_frame(path: Path, frame: pd.DataFrame, unnamed: frozenset[str] = frozenset()) -> Table:
@@ -229,12 +235,13 @@ def read_lines(path: Path) -> list[str]:
 def _decoded(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            is_long = os.fstat(file.fileno()).st_size > MAX_BYTES
+            content = file.read(0 if is_long else MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise RockspaceError(f"{path}: the file is missing; check dataset.splits") from error
     except OSError as error:
         raise RockspaceError(f"{path}: the file cannot be read: {error.strerror}") from error
-    if len(content) > MAX_BYTES:
+    if is_long or len(content) > MAX_BYTES:
         raise RockspaceError(f"{path}: longer than {MAX_BYTES:,} bytes; {_AS_ARRAY}")
     if max(content.count(b"\n"), content.count(b"\r")) > MAX_LINES:
         raise RockspaceError(f"{path}: more than {MAX_LINES:,} lines; {_AS_ARRAY}")
@@ -283,14 +290,27 @@ def without_comments(lines: list[str]) -> tuple[list[str], str | None]:
     return kept, _COMMENT.sub("", lines[above_rows[-1]], count=1).strip() if above_rows else None
 
 
-def _dialect(lines: list[str]) -> tuple[str, str]:
+def _dialect(lines: list[str], has_header: bool) -> tuple[str, str]:
     """Detect the delimiter and the quote character; a space represents any white space."""
     kept = [line.strip(" ") for line in lines if line.strip()][:SNIFFED_LINES]
     ends = list(accumulate(map(len, kept)))
-    sample = "\n".join(kept[: max(2, bisect_right(ends, SNIFFED_CHARACTERS))]) + "\n"
-    found = clevercsv.detect.Detector().detect(sample, delimiters=DELIMITERS)
+    kept = kept[: max(2, bisect_right(ends, SNIFFED_CHARACTERS))]
+    # Where header and rows have the same number of cells by one delimiter alone, texts with other signs in them do not matter.
+    fitting = [each for each in DELIMITERS if has_header and each != " " and _width(kept, each) > 1]
+    if len(fitting) == 1:
+        return fitting[0], '"'
+    found = clevercsv.detect.Detector().detect("\n".join(kept) + "\n", delimiters=DELIMITERS)
     delimiter = (found.delimiter if found else "") or " "
     return delimiter, "'" if found and found.quotechar == "'" else '"'
+
+
+def _width(lines: list[str], delimiter: str) -> int:
+    """How many cells each row has; 0 if they differ in that."""
+    try:
+        widths = {len(cells) for cells in csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != "\t")}
+    except csv.Error:
+        return 0
+    return widths.pop() if len(widths) == 1 else 0
 
 
 def _parsed(path: Path, lines: list[str], delimiter: str, quote: str) -> list[Row]:

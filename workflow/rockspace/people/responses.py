@@ -98,7 +98,9 @@ class ResponseReader:
         """Return the responses in a file, in the columns of `COLUMNS`."""
         if path.suffix.lower() == ".npy":
             return self._array(path)
-        table = self._only(read_table(path, has_header=True))
+        table = read_table(path, has_header=True)
+        self._left_out["that begin with # or %, as comments do"] += table.comments
+        table = self._only(table)
         if table.cells.empty:
             return pd.DataFrame(columns=COLUMNS)
         response = self._column(table, "response")

@@ -220,6 +220,7 @@ def _newest(folder: Path, recipe: str) -> _Saved | None:
     for path in sorted(folder.glob("epoch-*.npz"), reverse=True):
         try:
             saved = _read(path)
+            is_own = saved.notes["fingerprint"] == recipe
         except Exception as error:  # Damage takes any form; whatever the reader trips over, the file is of no use.
             log.warning("%s is damaged (%s); trying the one before it", path, error)
             if path.is_dir() and not path.is_symlink():
@@ -227,7 +228,7 @@ def _newest(folder: Path, recipe: str) -> _Saved | None:
             else:
                 path.unlink(missing_ok=True)
             continue
-        if saved.notes["fingerprint"] == recipe:
+        if is_own:
             return saved
         log.info("%s is of other settings, images, weights or versions: starting from the beginning", path)
         discard(folder)
