@@ -247,6 +247,26 @@ def test_parameters_have_names_conditions_and_intervals(explained):
     assert -1 <= models["weights"]["correlation_of_sensitivity_and_response_scaling"] < 0
 
 
+def test_groups_of_studied_images_keep_their_numbers_in_every_condition(own_space):
+    group_of = {"L0": 0, "L1": 0, "L2": 1, "L3": 1, "L4": 2, "L5": 2}
+    images = studied().assign(group=[group_of[image[:2]] for image in studied()["image_id"]])
+    rows = [
+        (name, "p", f"{label}_validation_{i}", label, each["categories"][i % 2], 1.0)
+        for name, each in CONDITIONS.items()
+        for label in each["category_of"]
+        for i in range(4)
+    ]
+    columns = ["condition", "person", "image_id", "label", "category", "count"]
+    experiment = build_experiment(pd.DataFrame(rows, columns=columns), CONDITIONS, images, catalog(), "validation")
+    assert [set(task.groups.tolist()) for task in experiment.tasks] == [{0, 1}, {1, 2}]
+    by_condition = [Variant("x", {"strengths": "free by condition"})]
+    figures, _ = choice_report(own_space, experiment, by_condition, resamples=0, seed=0)
+    found = [each for each in figures["models"]["x"]["parameters"] if each["name"] == "strengths"]
+    assert [(each["condition"], each["of"]) for each in found] == [
+        ("first", "1"), ("first", "2"), ("second", "2"), ("second", "3"),
+    ]  # fmt: skip
+
+
 def with_other_choices(experiment, rows=slice(None), people=slice(None)):
     """The same with the choices of some people for some rows of the first condition turned around."""
     (first, *others), table = experiment.tasks, None
@@ -537,13 +557,12 @@ def test_confusion_matrices_average_over_the_images_of_a_category(explained, tmp
     assert observed[2, 1] == pytest.approx(rows.loc[rows["category"] == "L2", "L1 observed"].mean())
 
 
-def shown(explained, experiment, tmp_path, layers=None):
+def shown(given, experiment, layers, tmp_path):
     """What pictures of all spaces are made from: the table as it is written, and the best space of a network."""
-    given = entries(explained) if layers is None else explained
     write_csv(tmp_path / "choices.csv", spaces_table(given, experiment, ceilings(experiment, splits=2)))
     write_csv(tmp_path / "conditions.csv", conditions_table(given))
     choices, conditions = (read_choices(tmp_path / f"{name}.csv") for name in ("choices", "conditions"))
-    best, *_ = networks_of(predicted_choices(choices, conditions, layers or {"good": "last", "blind": "last"}))
+    best, *_ = networks_of(predicted_choices(choices, conditions, layers))
     return choices, best
 
 
@@ -579,7 +598,7 @@ def test_a_picture_of_subtypes_shows_the_best_network_of_the_layers_to_show_and_
         Explained(PEOPLE, "", "", *explained[PEOPLE]),
         *(Explained("net", seed, layer, *explained[name]) for seed in "01" for layer, name in layers.items()),
     ]
-    choices, best = shown(given, experiment, tmp_path, {"net": "last"})
+    choices, best = shown(given, experiment, {"net": "last"}, tmp_path)
     assert (best.model, best.seeds, best.layer) == ("net", ["0", "1"], "last")
     subtypes_figure(subtypes_table(given), choices, best, [tmp_path / "s.png", tmp_path / "s.txt"])
     assert is_whole(tmp_path / "s.png")
@@ -593,7 +612,7 @@ def test_photographs_show_where_network_and_people_part(explained, experiment, t
 
     Image.new("RGB", (30, 20), (200, 30, 30)).save(tmp_path / "rock.png")
     photographs = dict.fromkeys(catalog()["image_id"], tmp_path / "rock.png")
-    choices, best = shown(explained, experiment, tmp_path)
+    choices, best = shown(entries(explained), experiment, {"good": "last", "blind": "last"}, tmp_path)
     files = [tmp_path / "i.svg", tmp_path / "i.png", tmp_path / "i.txt"]
     images_figure(entries(explained), choices, best, photographs, files)
     networks = choices[(choices["model"] != PEOPLE) & (choices["variant"] == "sensitivity")]

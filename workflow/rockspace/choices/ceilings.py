@@ -12,7 +12,7 @@ from rockspace.choices.human_choices import (
     IN_SAMPLE,
     NEW_SUBTYPES,
     held_out,
-    references,
+    likelihood_bounds,
     right_only,
     share_correlations,
     summed_likelihood,
@@ -32,7 +32,7 @@ def ceilings(experiment: Experiment, *, splits: int = 100, seed: int = 0) -> dic
         seed: Decides the splits.
 
     Returns:
-        `chance` and `saturated` as in `references`; `right_only`: the likelihood by the right answers alone, learnt from all choices
+        `chance` and `saturated` as in `likelihood_bounds`; `right_only`: the likelihood by the right answers alone, learnt from all choices
         (`in_sample`) or from those of other subtypes (`new_subtypes`); `person`: the likelihood of each person's choices by the shares
         of all others in the same condition, with one constant added to each count, chosen to make them most likely: of a person
         predicted as an average other; `split_half`: how reliable the shares are: the correlation of those of two halves of the people
@@ -52,7 +52,7 @@ def ceilings(experiment: Experiment, *, splits: int = 100, seed: int = 0) -> dic
         IN_SAMPLE: right_only(counts, experiment),
         NEW_SUBTYPES: held_out(experiment, lambda kept: right_only(kept, experiment)),
     }
-    return references(experiment) | {
+    return likelihood_bounds(experiment) | {
         "right_only": {
             name: None
             if log_p is None

@@ -13,6 +13,7 @@ import pandas as pd
 from rockspace.alignment.aligned import OBSERVED, PREDICTED
 from rockspace.choices.experiment import Experiment
 from rockspace.choices.human_choices import (
+    COORDINATES,
     IN_SAMPLE,
     NEW,
     NEW_PEOPLE,
@@ -26,7 +27,9 @@ from rockspace.choices.human_choices import (
     gain_interval,
 )
 
-PEOPLE, COORDINATES = "people", "coordinates"
+PEOPLE = "people"
+"""What tables name as the model of people's own spaces."""
+
 _TEXTS = ("space", "variant", "condition", "image_id", "label", "category")
 
 

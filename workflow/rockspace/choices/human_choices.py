@@ -23,6 +23,9 @@ ONE_AT_A_TIME = 40
 IN_SAMPLE, NEW_SUBTYPES, NEW_PEOPLE = "in_sample", "new_subtypes", "new_people"
 OVER_PEOPLE, OVER_SUBTYPES = "people", "subtypes"  # what intervals are over
 STUDIED, NEW = "studied", "new"
+COORDINATES = "coordinates"
+"""The space of people's own coordinates."""
+
 # Share of the likelihood of guessing by which observed shares exceed it if they are guesses too.
 _ROUNDING = 1e-9
 
@@ -88,9 +91,7 @@ class Variant:
         return any(self.settings.get(name) in (FREE, FREE_BY_CONDITION) for name in names)
 
 
-def space_of_people(
-    train: Spaces, validation: Spaces, names: list[str], *, moved: bool, name: str = "coordinates"
-) -> ChoiceSpace:
+def space_of_people(train: Spaces, validation: Spaces, names: list[str], *, moved: bool) -> ChoiceSpace:
     """Return people's own space.
 
     Args:
@@ -100,11 +101,10 @@ def space_of_people(
         moved: Whether both splits play a part, but come from separate scaling solutions. Their dimensions are the same then,
             but not their unit and place, so the validation images are moved and uniformly scaled until they are centred and
             spread as the training images are; no label has a say in that.
-        name: Of the space.
     """
     places = _like(validation, train) if moved else validation.coordinates
     return ChoiceSpace(
-        name,
+        COORDINATES,
         names,
         np.concatenate([train.image_id, validation.image_id]),
         np.concatenate([train.coordinates, places]),
@@ -190,7 +190,7 @@ def choice_report(
         in_sample = _figures(log_p, experiment)
         if not variant.shrinkage:
             in_sample |= _criteria(
-                in_sample["log_likelihood"], model.n_parameters, references(experiment)["n_responses"]
+                in_sample["log_likelihood"], model.n_parameters, likelihood_bounds(experiment)["n_responses"]
             )
         models[variant.name] = {
             "n_parameters": model.n_parameters,
@@ -356,11 +356,11 @@ def fitted_parameters(
 def _figures(log_p: Sequence[np.ndarray], experiment: Experiment) -> dict[str, Any]:
     counts = experiment.counts()
     by_task = [float(np.sum(own * each)) for own, each in zip(counts, log_p, strict=True)]
-    reference = references(experiment)
+    bounds = likelihood_bounds(experiment)
     figures: dict[str, Any] = {
         "log_likelihood": sum(by_task),
         "log_likelihood_by_condition": {task.name: each for task, each in zip(experiment.tasks, by_task, strict=True)},
-        "explained": _number(explained(sum(by_task), reference["chance"], reference["saturated"])),
+        "explained": _number(explained(sum(by_task), bounds["chance"], bounds["saturated"])),
         **share_correlations(
             [np.exp(each) for each in log_p],
             [own / own.sum(axis=1, keepdims=True) for own in counts],
@@ -450,8 +450,16 @@ def _accuracy(of_tasks: Sequence[np.ndarray], experiment: Experiment) -> list[di
     return rows
 
 
-def references(experiment: Experiment) -> dict[str, float]:
-    """Return log-likelihoods of blind guessing, and of the observed shares, which no model of the same shares for everybody exceeds."""
+def likelihood_bounds(experiment: Experiment) -> dict[str, float]:
+    """Return what likelihoods lie between: that of guessing, and that of the observed shares.
+
+    Args:
+        experiment: What people chose.
+
+    Returns:
+        `n_responses`, and the log-likelihood of all (nats): `chance`, every category on offer alike; `saturated`, the shares of each
+        row as observed, which no model of the same shares for everybody exceeds.
+    """
     counts = experiment.counts()
     return {
         "n_responses": float(sum(own.sum() for own in counts)),

@@ -14,8 +14,8 @@ from matplotlib.figure import SubFigure
 from matplotlib.image import AxesImage
 
 from rockspace.alignment.aligned import OBSERVED, PREDICTED, dimensions_of
-from rockspace.choices.choice_tables import COORDINATES, PEOPLE, Explained, confusion, fitted_models, right_share
-from rockspace.choices.human_choices import NEW, STUDIED, share_correlations
+from rockspace.choices.choice_tables import PEOPLE, Explained, confusion, fitted_models, right_share
+from rockspace.choices.human_choices import COORDINATES, NEW, STUDIED, share_correlations
 from rockspace.data.images import WHITE, read_rgb, square
 from rockspace.report.captions import caption, count
 from rockspace.report.confusion import name_labels, name_width
@@ -78,16 +78,11 @@ def choices_figure(
     for condition in conditions:
         rows = table[table["condition"] == condition].dropna(axis=1, how="all")
         order = sorted(dimensions_of(rows), key=lambda name: (str(superclass_of.get(name, "")), name))
+        of_space = {space: rows[rows["space"] == space] for space in figures}
+        first = next(iter(of_space.values()))
         own: list[tuple[str, np.ndarray, pd.DataFrame] | None] = [
-            ("observed", confusion(rows[rows["space"] == next(iter(figures))], order)[0], rows)
-        ]
-        own += [
-            (
-                f"by {SPACES.get(space, space)}",
-                confusion(rows[rows["space"] == space], order)[1],
-                rows[rows["space"] == space],
-            )
-            for space in figures
+            ("observed", confusion(first, order)[0], first),
+            *((f"by {SPACES.get(space, space)}", confusion(each, order)[1], each) for space, each in of_space.items()),
         ]
         own += [None] * (-len(own) % columns)
         orders += [order] * len(own)

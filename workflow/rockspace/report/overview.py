@@ -15,7 +15,7 @@ from rockspace.alignment.comparison import PERMUTATIONS_PER_TEST
 from rockspace.alignment.intervals import proportion_interval
 from rockspace.alignment.statistics import LEVEL, UNITS, Estimate, interval_in
 from rockspace.artifacts import read_json
-from rockspace.choices.choice_tables import COORDINATES
+from rockspace.choices.human_choices import COORDINATES
 from rockspace.data.catalog import NO_LABEL, read_catalog
 from rockspace.data.manifest import read_manifest
 from rockspace.inference.evaluation import read_predictions

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from rockspace.alignment.statistics import Estimate
-from rockspace.choices.choice_tables import COORDINATES, PEOPLE
-from rockspace.choices.human_choices import NEW, explained
+from rockspace.choices.choice_tables import PEOPLE
+from rockspace.choices.human_choices import COORDINATES, NEW, explained
 
 LIKELIHOOD = "log_likelihood_per_response"
 EXPLAINED, BEYOND = "explained", "beyond_people"
