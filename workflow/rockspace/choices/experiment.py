@@ -29,7 +29,7 @@ class Task:
         shown: The image of each place in a space, shape (n,).
         pools: Row of each of them, shape (n,).
         exemplars: Images that were studied, shape (m,).
-        exemplar_categories: Category of each, shape (m,).
+        exemplar_categories: Index of the category of each, shape (m,).
         groups: Group of each, shape (m,), numbered over all conditions.
         people: Names of the people; one empty name where they are not told apart.
         counts: How often each person chose each category for each row, shape (people, rows, categories).
@@ -172,16 +172,16 @@ def build_experiment(
         )
         tasks.append(
             Task(
-                name,
-                categories,
-                rows,
-                np.array([image for each in members for image in each]),
-                np.repeat(np.arange(len(rows)), [len(each) for each in members]),
-                chosen["image_id"].to_numpy(str),
-                chosen["image_id"].map(label_of).map(category_of).to_numpy(),
-                chosen["group"].to_numpy(),
-                people,
-                counts,
+                name=name,
+                categories=categories,
+                rows=rows,
+                shown=np.array([image for each in members for image in each]),
+                pools=np.repeat(np.arange(len(rows)), [len(each) for each in members]),
+                exemplars=chosen["image_id"].to_numpy(str),
+                exemplar_categories=chosen["image_id"].map(label_of).map(category_of).to_numpy(),
+                groups=chosen["group"].to_numpy(),
+                people=people,
+                counts=counts,
             )
         )
     return Experiment(tasks)
