@@ -53,6 +53,18 @@ def test_people_count_on_the_images_they_judged_on_every_dimension(raw):
     assert table.to_numpy().tolist() == [["p", "c_1", 5, 6], ["q", "b_1", 3, 4]]
 
 
+def test_a_copy_of_a_file_is_no_further_person(raw):
+    rows = "image,hue,size\nc_1,5,6\na_1,1,2\nb_1,3,4\n"
+    for name in ("p", "p (1)"):
+        (raw / "people" / f"{name}.txt").write_text(rows)
+    # Whole numbers may be ratings, in which people agree.
+    assert len(individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])) == 6
+    for name in ("p", "p (1)"):
+        (raw / "people" / f"{name}.txt").write_text(rows.replace("5,6", "5.25,6"))
+    with pytest.raises(RockspaceError, match=r"p\.txt: the same coordinates as in .*p \(1\)\.txt; remove one"):
+        individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])
+
+
 def test_one_file_may_hold_the_images_of_both_splits(raw):
     (raw / "people" / "p.txt").write_text("image,hue,size\nx_1,7,8\nc_1,5,6\na_1,1,2\n")
     table = individual_coordinates(raw, DATASET, CATALOG, "validation", ["hue", "size"])

@@ -15,6 +15,8 @@ from rockspace.data.restructuring import shortest_ends
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.reading import read_coordinates
 
+_MOST_ALIKE = 3  # images; of fewer, two people may say the same
+
 
 def individual_coordinates(
     raw: Path, dataset: Mapping[str, Any], catalog: pd.DataFrame, split: str, group: Sequence[str]
@@ -59,6 +61,7 @@ def individual_coordinates(
     given = splits.get(split if "names" in splits[split] else "train", {})
     names = raw / given["names"] if "names" in given else None  # of the rows of the group's table
     tables: list[pd.DataFrame] = []
+    given_by: dict[tuple[int, ...], Path] = {}
     as_in_group = {name.casefold(): name for name in group}
     people = shortest_ends([unicodedata.normalize("NFC", file) for file in files])
     if len({PurePosixPath(person).name for person in people}) == 1 < len(people):
@@ -89,7 +92,17 @@ def individual_coordinates(
         else:
             raise RockspaceError(f"{file}: its dimensions are {listed(table)}, and those of the group {listed(group)}")
         table = table.loc[[image for image in catalog.loc[own, "file"] if image in table.index]]
+        _refuse_copy(file, table, given_by)
         table.insert(0, "image_id", catalog.set_index("file").loc[table.index, "image_id"])
         table.insert(0, "individual", person)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def _refuse_copy(file: Path, table: pd.DataFrame, given_by: dict[tuple[int, ...], Path]) -> None:
+    """Refuse numbers with decimals that another person's file has too, all of them: nobody agrees so well."""
+    if len(table) < _MOST_ALIKE or not (table % 1).any(axis=None):
+        return
+    other = given_by.setdefault(tuple(pd.util.hash_pandas_object(table)), file)
+    if other != file:
+        raise RockspaceError(f"{file}: the same coordinates as in {other}; remove one, or narrow the pattern")
