@@ -165,6 +165,19 @@ def test_a_name_that_yaml_reads_as_something_else_stays_a_name(monkeypatch, name
     assert yaml.safe_load(new_study(name, None))["study"] == name
 
 
+@pytest.mark.parametrize(
+    "default", [None, b"", b"study: [", b"study: \xff"], ids=["none", "empty", "broken", "Latin-1"]
+)
+def test_a_default_configuration_that_cannot_be_read_is_one_line(tmp_path, monkeypatch, default):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config").mkdir()
+    if default is not None:
+        (tmp_path / "config/config.yaml").write_bytes(default)
+    with pytest.raises(RockspaceError, match=r"^config/config\.yaml: "):
+        main(["pets"])
+    assert not (tmp_path / "config/pets.yaml").exists()
+
+
 def test_the_command_needs_no_docstrings():
     command = [sys.executable, "-OO", "-P", "-m", "rockspace.new_study", "--help"]
     assert subprocess.run(command, capture_output=True).returncode == 0

@@ -13,6 +13,7 @@ import yaml
 
 from rockspace.artifacts import write_text
 from rockspace.config import check_part, laid_over, source_of_labels, validated, validation_rule
+from rockspace.config_files import check_config_file
 from rockspace.data.catalog import NO_LABEL
 from rockspace.data.restructuring import build_catalog
 from rockspace.errors import RockspaceError, listed
@@ -75,8 +76,9 @@ def new_study(name: str, folder: Path | None) -> str:
         The text of a config file, which the schema accepts over the default config.
 
     Raises:
-        RockspaceError: The name is invalid, or the folder cannot be read as a dataset.
+        RockspaceError: The name is invalid, the folder cannot be read as a dataset, or the default config cannot be read.
     """
+    check_config_file(DEFAULT)
     dataset: dict[str, Any] = propose_dataset(folder) if folder else PLACEHOLDER
     has_labels = dataset.get("labels") != "none"
     roles = {key: dataset[key] for key in ("labels", "filename", "columns") if key in dataset}

@@ -450,7 +450,7 @@ def _name(text: Any, longest: int = 60) -> str:
 
 
 def _markdown(text: str) -> str:
-    escaped = re.sub(r"([\\`*_|~$])|<(?=\S)|(?<=\])(?=\()", lambda match: f"\\{match[0]}", text)
+    escaped = re.sub(r"([\\`*_|~$])|<(?=\S)|&(?=#?\w+;)|(?<=\])(?=\()", lambda match: f"\\{match[0]}", text)
     return escaped.replace(ITALIC[0], "*").replace(ITALIC[-1], "*")
 
 
