@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rockspace.artifacts import copy, link_or_copy, replacing, write_csv, write_json
+from rockspace.artifacts import copy, link_or_copy, replacing, write_csv, write_json, write_text
 
 
 def test_what_fails_half_way_leaves_nothing_and_an_older_file_as_it_was(tmp_path):
@@ -45,6 +45,18 @@ def test_what_a_killed_process_left_is_removed_by_the_next_that_writes_the_same_
     with replacing(tmp_path / "model.keras") as partial:
         partial.write_bytes(b"whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-other.keras-x2", "model.keras"]
+
+
+def test_nothing_is_written_or_waited_for_where_others_have_put_links_and_pipes(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".partial-a.csv-1").symlink_to("elsewhere")
+    for left in ("2", "3"):
+        (tmp_path / f".partial-a.csv-{left}").mkdir()
+    os.mkfifo(tmp_path / ".partial-a.csv-2/.lock")
+    (tmp_path / ".partial-a.csv-3/.lock").symlink_to("../elsewhere/made")
+    write_text(tmp_path / "a.csv", "x")
+    assert (tmp_path / "a.csv").read_text() == "x"
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, which root may")

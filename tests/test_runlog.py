@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rockspace.artifacts import write_text
 from rockspace.errors import RockspaceError
 from rockspace.machine_faults import fault_of_the_machine
 from rockspace.runlog import LOG_ALONE, recorded
@@ -94,6 +95,23 @@ def test_what_the_machine_lacks_is_one_line_even_where_another_error_came_of_it(
 @pytest.mark.parametrize("error", [ValueError("permission denied in label"), OSError(errno.ENOTCONN, "of a socket")])
 def test_what_sounds_like_the_machine_and_is_another_fault_stays_one(error):
     assert fault_of_the_machine(error, "x") is None
+
+
+@pytest.mark.parametrize(
+    ("taken", "make", "why"),
+    [
+        ("a.csv", Path.mkdir, "is a directory"),
+        (".checksums/a.csv", Path.mkdir, "is a directory"),
+        (".checksums", Path.touch, "file exists"),
+    ],
+)
+def test_what_is_in_the_way_of_an_artifact_is_one_line_with_its_place(tmp_path, capsys, taken, make, why):
+    place = tmp_path / "results" / taken
+    place.parent.mkdir(parents=True)
+    make(place)
+    with pytest.raises(SystemExit), recorded(tmp_path / "log", outputs=[tmp_path / "results/a.csv"]):
+        write_text(tmp_path / "results/a.csv", "x")
+    assert capsys.readouterr().err == f"error: {place} cannot be used ({why}): mend that and run again\n"
 
 
 def test_modules_in_the_working_folder_do_not_come_before_those_of_python(tmp_path):
@@ -187,6 +205,7 @@ def test_where_the_log_alone_is_shown_all_goes_there_but_what_it_cannot_take(tmp
     """Which is the case in a workflow with this project's logger."""
     stage = """
 import sys
+from rockspace.artifacts import write_text
 from rockspace.errors import RockspaceError
 from rockspace.runlog import LOG_ALONE, recorded
 with recorded(sys.argv[1]):

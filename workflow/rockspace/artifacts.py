@@ -151,7 +151,11 @@ def _is_locked_elsewhere(file: BinaryIO) -> bool:
 
 def _remove_if_left(folder: Path) -> None:
     """Remove a temporary folder, unless a living process has it locked, or the file system cannot tell."""
-    with suppress(OSError), (folder / LOCK).open("ab") as lock:
+    if folder.is_symlink():  # which leads elsewhere
+        return
+    # A link is not followed, and no other end of a pipe is waited for.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    with suppress(OSError), os.fdopen(os.open(folder / LOCK, flags, 0o666), "wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -26,6 +26,8 @@ _FAULTS = {
     errno.ESTALE: _GONE,
     errno.ENOTCONN: _GONE,
 }
+# What is in the way of a file or folder: a folder in the place of a file, or the other way round.
+_IN_THE_WAY = (errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENOTEMPTY, errno.ELOOP)
 # Without a number these words may be said of anything.
 _SAID_OF_ANYTHING = (errno.EACCES, errno.EPERM, errno.ENOTCONN)
 _IN_WORDS = {
@@ -51,8 +53,17 @@ def fault_of_the_machine(error: BaseException | None, what: str) -> str | None:
         fault = _FAULTS[number] % where if number in _FAULTS else fault_in_words(str(error), where)
         if fault is not None and not is_of_a_socket:
             return fault
+        if number in _IN_THE_WAY and file is not None:
+            # Of a rename, what was to be replaced.
+            place = getattr(error, "filename2", None) or file
+            return unusable(printable(os.fsdecode(place)), os.strerror(number))
         error = error.__cause__ or error.__context__
     return None
+
+
+def unusable(file: str, why: str) -> str:
+    """Say that a file or folder cannot be used, for a reason in the system's words."""
+    return f"{file} cannot be used ({why.lower()}): mend that and run again"
 
 
 def fault_in_words(text: str, what: str) -> str | None:

@@ -8,6 +8,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+# Nothing that is written depends on it, and NumPy stops at one that is no number, here and in jobs.
+os.environ.pop("SOURCE_DATE_EPOCH", None)
+
 try:
     from rockspace.code_fingerprint import code_fingerprint
     from rockspace.config import (

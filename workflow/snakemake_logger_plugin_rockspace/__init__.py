@@ -32,7 +32,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from rockspace.config_files import check_config_file
 from rockspace.errors import RockspaceError
-from rockspace.machine_faults import fault_in_words
+from rockspace.machine_faults import fault_in_words, unusable
 
 # Tells `rockspace.runlog` that what a stage says belongs into its log alone, from where it is shown here.
 LOG_ALONE = "ROCKSPACE_LOG_ALONE"
@@ -375,7 +375,7 @@ def _in_words(error: str) -> str:
     if fault := fault_in_words(found[0] if found else error if error.startswith("Traceback ") else "", file):
         return f"error: {fault}"
     if found and found["file"]:
-        return f"error: {file} cannot be used ({found['why'].lower()}): mend that and run again"
+        return f"error: {unusable(file, found['why'])}"
     return error
 
 
