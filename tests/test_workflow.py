@@ -191,6 +191,16 @@ def test_a_wrong_configuration_stops_before_any_job_with_one_line(finished, chan
     assert "Job stats" not in result.stdout + result.stderr
 
 
+def test_where_the_configuration_below_is_in_another_folder_an_error_says_so(tmp_path):
+    workplace = Workplace(tmp_path / "here")
+    (workplace.folder / "elsewhere").mkdir()
+    planned = workplace.dry_run("--directory", "elsewhere")
+    said = f"(config files are laid over config/config.yaml, which is not in {workplace.folder}/elsewhere)"
+    assert planned.returncode == 1
+    assert said in planned.stdout + planned.stderr
+    assert said not in workplace.dry_run("--config", "seeds=x").stdout
+
+
 @pytest.mark.parametrize(
     ("make", "expected"),
     [

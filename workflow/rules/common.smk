@@ -69,7 +69,9 @@ try:
     check_files(settings["models"])
     LAYERS = embedded_layers(settings | {"models": models}, [name for name, kinds in BASELINES.items() if kinds])
 except RockspaceError as error:
-    raise WorkflowError(str(error)) from None
+    alone = workflow.overwrite_configfiles and not Path("config/config.yaml").exists()
+    lacks = f" (config files are laid over config/config.yaml, which is not in {os.getcwd()})" if alone else ""
+    raise WorkflowError(f"{error}{lacks}") from None
 
 STARTED = time.time()
 # Whether the program drew the images, so that their coordinates are no person's.
