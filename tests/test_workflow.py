@@ -195,7 +195,7 @@ def test_where_the_configuration_below_is_in_another_folder_an_error_says_so(tmp
     workplace = Workplace(tmp_path / "here")
     (workplace.folder / "elsewhere").mkdir()
     planned = workplace.dry_run("--directory", "elsewhere")
-    said = f"(config files are laid over config/config.yaml, which is not in {workplace.folder}/elsewhere)"
+    said = f"(there is no config/config.yaml in {workplace.folder}/elsewhere, over which config files are laid)"
     assert planned.returncode == 1
     assert said in planned.stdout + planned.stderr
     assert said not in workplace.dry_run("--config", "seeds=x").stdout

@@ -69,8 +69,8 @@ try:
     check_files(settings["models"])
     LAYERS = embedded_layers(settings | {"models": models}, [name for name, kinds in BASELINES.items() if kinds])
 except RockspaceError as error:
-    alone = workflow.overwrite_configfiles and not Path("config/config.yaml").exists()
-    lacks = f" (config files are laid over config/config.yaml, which is not in {os.getcwd()})" if alone else ""
+    below = Path("config/config.yaml")
+    lacks = "" if below.exists() else f" (there is no {below} in {os.getcwd()}, over which config files are laid)"
     raise WorkflowError(f"{error}{lacks}") from None
 
 STARTED = time.time()
