@@ -17,6 +17,7 @@ from rockspace.training.augmentation import Augmentation
 from rockspace.training.finetune import Recipe
 from rockspace.training.finetune import finetune as train
 from rockspace.training.pipeline import ImageSet
+from workflow_runs import heed_interrupts
 
 MOMENTS = {
     "step": "on_train_batch_end",
@@ -68,6 +69,7 @@ def finetune(
 def run(folder: Path, starts: list[Path], shards: list[Path], training: dict, moment: tuple | None) -> None:
     """Train, and write history and network; or get signals at ``moment``: which, for which time, and the signals."""
     os.environ["TF_NUM_INTRAOP_THREADS"] = "1"
+    heed_interrupts()
     if moment is not None:
         which, count, *signals = moment
         when(which, count, lambda: send(*signals))

@@ -116,8 +116,9 @@ def wait_until(holds: Callable[[], object], seconds: float = 30) -> None:
 
 
 def heed_interrupts() -> None:
-    """For a process that is about to start: what a shell starts in the background ignores SIGINT, and so would what it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """For a process that is about to start: what a shell starts in the background ignores SIGINT, and `nohup` has SIGHUP ignored."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def read_only_but(writable: list[Path], command: list[str]) -> list[str]:
