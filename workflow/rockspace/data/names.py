@@ -1,6 +1,7 @@
 """File names from archives: which are accepted, and where their files are written."""
 
 import re
+import unicodedata
 from pathlib import Path
 
 from rockspace.errors import RockspaceError, is_printable
@@ -8,6 +9,11 @@ from rockspace.errors import RockspaceError, is_printable
 LONGEST_NAME_BYTES = 255  # what ext4, XFS, APFS and NTFS allow for one name
 
 _DRIVE_LETTER = re.compile(r"[A-Za-z]:")
+
+
+def composed(name: str) -> str:
+    """Return a name with each accented letter as one character, however it was typed; a Mac writes accents behind letters."""
+    return unicodedata.normalize("NFC", name)
 
 
 def check_name(name: str) -> str:

@@ -1,7 +1,6 @@
 """Which files of an archive the configuration selects: glob patterns relative to its root."""
 
 import logging
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
@@ -9,7 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from wcmatch import glob
 
-from rockspace.data.names import check_name, fault_of, shown
+from rockspace.data.names import check_name, composed, fault_of, shown
 from rockspace.errors import RockspaceError, listed
 from rockspace.limits import time_limit
 
@@ -80,11 +79,7 @@ def matches(path: str, pattern: str) -> bool:
     with time_limit(
         MATCHING_S, f"the pattern {shown(pattern)} takes too long to be compared with a name; use fewer **"
     ):
-        return glob.globmatch(_composed(path), _composed(pattern), flags=_FLAGS)
-
-
-def _composed(text: str) -> str:
-    return unicodedata.normalize("NFC", text)
+        return glob.globmatch(composed(path), composed(pattern), flags=_FLAGS)
 
 
 def _almost_matches(path: str, pattern: str) -> bool:
@@ -156,7 +151,7 @@ def find(
                     almost.append(shown(path))
                 continue
             check_name(child.name)
-            other = spellings.setdefault(_composed(child.name), child)
+            other = spellings.setdefault(composed(child.name), child)
             if (other.name, other.is_folder) != (child.name, child.is_folder) and not other.is_folder & child.is_folder:
                 raise RockspaceError(
                     f"{where} lists {path!r} twice, as a file and a folder or with accents written in two ways; rename one"

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from rockspace.data.arrays import read_frame
+from rockspace.data.names import composed
 from rockspace.data.pairing import PEOPLE, ordered, pair
 from rockspace.data.splits import match_name
 from rockspace.data.tables import Table, are_numbers, is_integer, is_missing, is_number, number, read_table
 from rockspace.errors import RockspaceError, listed
 from rockspace.people.conditions import condition_of, files_of_conditions, labels_of
-from rockspace.people.spellings import comparable, composed, plain, same_person, spelled, spellings
+from rockspace.people.spellings import comparable, plain, same_person, spelled, spellings
 
 COLUMNS = ["condition", "person", "image_id", "label", "category", "count"]
 """Columns of responses."""

@@ -1,10 +1,10 @@
 """How a name or value may be written: what counts as the same in files of people's and in the configuration."""
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from rockspace.data.names import composed
 from rockspace.data.tables import is_integer, is_number, number
 
 
@@ -12,11 +12,6 @@ def comparable(value: object) -> str:
     """Return a cell, or a value of the configuration, as they are compared: 0.50 is 0.5, TRUE is true, and None is empty."""
     text = "" if value is None else str(value).strip()
     return str(number(text)) if is_number(text) else text.casefold()
-
-
-def composed(name: str) -> str:
-    """Return a name with each accented letter as one character, however it was typed."""
-    return unicodedata.normalize("NFC", name)
 
 
 def same_person(name: str) -> str:
