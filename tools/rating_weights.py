@@ -83,12 +83,12 @@ def fitted_weights(squared: np.ndarray, ratings: np.ndarray) -> np.ndarray:
 
     def loss(logarithms: np.ndarray) -> tuple[float, np.ndarray]:
         weights = np.exp(logarithms) / spread
-        distance = np.sqrt(squared @ weights + np.finfo(float).tiny)
+        distance = np.sqrt(squared @ weights)
         centred = distance - distance.mean()
         scale = np.sqrt((centred @ centred) * (wanted @ wanted))
         r = centred @ wanted / scale
         slope = wanted / scale - r * centred / (centred @ centred)
-        slope[distance < 1e-9] = 0  # of an image with itself
+        # An image lies at no distance from itself, whatever the weights.
         return r, (slope / (2 * np.maximum(distance, 1e-9))) @ squared * weights
 
     k = squared.shape[1]

@@ -170,7 +170,7 @@ def _refuse_without_end(path: Path) -> None:
     place = 2
     while (marker := content[place : place + 2]) != _START_OF_SCAN and marker.startswith(_FILL):
         place += 1 if marker == _FILL + _FILL else 2 + int.from_bytes(content[place + 2 : place + 4])
-    if _END_OF_IMAGE not in content[place:]:
+    if content.find(_END_OF_IMAGE, place) < 0:
         raise ValueError("its end is missing")
 
 
